@@ -1,0 +1,115 @@
+"""The datasets that Relève knows, each declared once. Pure data: what reads it decides, nothing here acts.
+
+Limits come from the provider's own documents; where those contradict each other by a day the stricter one is kept.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Which way the energy flows, seen from the usage point."""
+
+    CONSUMPTION = "consumption"
+    PRODUCTION = "production"
+
+
+class WindowKind(StrEnum):
+    """What one sealed blob holds: a day, a calendar month, or the one current state."""
+
+    DAY = "day"
+    MONTH = "month"
+    CURRENT = "current"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One kind of data.
+
+    ``unit``: of its values, ``None`` for a record. ``step``: ISO 8601 length of one reading (the usual one where the
+    provider may vary it), ``None`` for a record. ``span_days``: the longest period of one provider call.
+    ``history_months`` and ``history_days``: how far back the provider keeps it, added together.
+    ``freshness_seconds``: how long a stored answer that may still change is good. ``available``: can be asked for.
+    """
+
+    name: str
+    title: str
+    provider: str
+    window: WindowKind
+    unit: str | None = None
+    step: str | None = None
+    direction: Direction | None = None
+    span_days: int = 1
+    history_months: int = 0
+    history_days: int = 0
+    freshness_seconds: int = 3 * 3600
+    available: bool = True
+
+    @property
+    def is_series(self) -> bool:
+        """Whether it is made of readings over days, and not one current record."""
+        return self.window is not WindowKind.CURRENT
+
+
+# Enedis keeps 24 (curves) or 36 (daily) months and 15 days, or 16 by another page of its own: one day inside is safe.
+_HISTORY_DAYS = 14
+# A load curve is limited to 7 days a call. For daily values no limit is published; 365 days is what is known to work.
+_CURVE_SPAN_DAYS = 7
+_DAILY_SPAN_DAYS = 365
+_MONTH_SECONDS = 30 * 24 * 3600
+
+
+def _daily(name: str, title: str, unit: str, direction: Direction) -> Dataset:
+    return Dataset(
+        name=name,
+        title=title,
+        provider="enedis",
+        window=WindowKind.MONTH,
+        unit=unit,
+        step="P1D",
+        direction=direction,
+        span_days=_DAILY_SPAN_DAYS,
+        history_months=36,
+        history_days=_HISTORY_DAYS,
+    )
+
+
+def _curve(name: str, title: str, direction: Direction) -> Dataset:
+    return Dataset(
+        name=name,
+        title=title,
+        provider="enedis",
+        window=WindowKind.DAY,
+        unit="W",
+        step="PT30M",
+        direction=direction,
+        span_days=_CURVE_SPAN_DAYS,
+        history_months=24,
+        history_days=_HISTORY_DAYS,
+    )
+
+
+def _record(name: str, title: str) -> Dataset:
+    return Dataset(
+        name=name,
+        title=title,
+        provider="enedis",
+        window=WindowKind.CURRENT,
+        freshness_seconds=_MONTH_SECONDS,
+        available=False,
+    )
+
+
+_ALL = (
+    _daily("daily_consumption", "Energy consumed each day", "Wh", Direction.CONSUMPTION),
+    _curve("consumption_load_curve", "Mean power consumed over each step", Direction.CONSUMPTION),
+    _daily("daily_consumption_max_power", "Highest power of each day, and when", "VA", Direction.CONSUMPTION),
+    _daily("daily_production", "Energy produced each day", "Wh", Direction.PRODUCTION),
+    _curve("production_load_curve", "Mean power produced over each step", Direction.PRODUCTION),
+    _record("contract", "The supply contract: power, tariff, segment"),
+    _record("address", "The address of the usage point"),
+    _record("identity", "The holder of the contract"),
+    _record("contact", "How the holder can be reached"),
+)
+
+DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _ALL}

@@ -1,0 +1,165 @@
+"""The SQL database: its tables, its engine, its migrations. SQLite by default, PostgreSQL by URL; one code for both.
+
+It holds what must never be lost. A PRM is there encrypted and as a keyed hash, never in clear; a reading never is.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    event,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime; SQLite keeps none, so it is stored as UTC and comes back as UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive datetime: it would mean another moment on another machine."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("only aware datetimes are stored")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back an aware datetime, whatever the database keeps."""
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("created_at", Instant, nullable=False),
+    # Encrypted with the server's secret, so that who can only write to SQL can't turn future seals to a key of theirs.
+    Column("public_key", LargeBinary, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("verifier", String(64), nullable=False, unique=True),
+    Column("wrapped_private_key", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("state_hash", String(64), nullable=False, unique=True),
+    Column("status", String(16), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("state_expires_at", Instant, nullable=False),
+    Column("expected_prm_hash", String(64)),
+    Column("autorisation_id", BigInteger),
+    Column("taken_at", Instant),
+    Column("granted_at", Instant),
+    Column("expires_on", Date),
+    Column("error_code", String(64)),
+)
+
+usage_points = Table(
+    "usage_points",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("consent_id", ForeignKey("consents.id"), nullable=False),
+    Column("prm_hash", String(64), nullable=False, index=True),
+    Column("prm_sealed", LargeBinary, nullable=False),
+    Column("consumption", Boolean, nullable=False),
+    Column("production", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("account_id", "prm_hash"),
+)
+
+
+class Database:
+    """One engine, and transactions on it."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare an engine for ``url``; nothing is connected before it is needed."""
+        self.engine = open_engine(url)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A connection whose work is committed at the end, or rolled back when an exception leaves."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self.engine.dispose()
+
+
+def open_engine(url: str) -> AsyncEngine:
+    """An engine for ``url``; a SQLite one waits for other writers and keeps its foreign keys."""
+    engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if make_url(url).get_backend_name() == "sqlite":
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    cursor = connection.cursor()
+    # Readers don't wait for the writer; a commit survives a crash of the process, which is what a kill is.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+async def migrate(url: str, revision: str = "head") -> None:
+    """Bring the database at ``url`` to ``revision``, the newest by default; its directory is made when missing."""
+    location = make_url(url)
+    if location.get_backend_name() == "sqlite" and location.database:
+        Path(location.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = open_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade, revision)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    # Only a migration needs Alembic; the API and the workers start without loading it.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

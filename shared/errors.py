@@ -1,0 +1,281 @@
+"""Every failure that crosses a boundary of Relève, as one tree.
+
+    AppError
+    ├── RequestError                 the caller can mend it
+    │   ├── ValidationFailed         422, with pointers into the request
+    │   ├── OutOfHistory             422
+    │   ├── DatasetNotAvailable      422
+    │   ├── WrongDirection           422
+    │   ├── Unauthenticated          401
+    │   ├── Forbidden                403
+    │   ├── RegistrationClosed       403
+    │   ├── NotFound                 404
+    │   ├── ConsentMissing           409
+    │   ├── UsagePointTaken          409
+    │   ├── StateRefused             400
+    │   └── ConsentRefused           400
+    ├── ProviderError                the provider answered, or failed to
+    │   ├── ProviderUnavailable      retryable
+    │   │   ├── ProviderTimeout
+    │   │   └── ProviderGarbage
+    │   ├── ProviderThrottled        retryable, knows when
+    │   ├── ProviderTokenRejected    retryable once, after a new token
+    │   ├── ProviderRefusedRequest   our request was wrong
+    │   ├── ProviderNotSubscribed    the operator must act
+    │   ├── ProviderMisconfigured    the operator must act
+    │   ├── BeforeActivation         the point did not exist yet
+    │   ├── BeyondHistory            Enedis keeps no more
+    │   ├── NoMeasure                nothing measured
+    │   ├── CurveNotCollected        the person objected to the curve
+    │   ├── ProviderWrongDirection   the point has no such direction
+    │   └── ConsentLost              Enedis says: no right to this point
+    ├── NoSlotYet                    the provider's quota has no room now, knows when
+    ├── CallAbandoned                begun several times, never ended
+    └── ServiceUnavailable           503: a part of the gateway is down
+
+Each leaf states its own ``code`` (stable, for programs), ``status`` (what HTTP says of it) and ``retryable``
+(whether the same request may succeed later). The docstring's first paragraph is the message a person reads.
+Nothing here may ever carry a secret, a usage point or a reading.
+"""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with a request: a JSON pointer or a parameter's name, and what is wrong in words."""
+
+    pointer: str
+    detail: str
+
+
+class AppError(Exception):
+    """Something went wrong."""
+
+    code: str
+    status: int
+    retryable: bool = False
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        upstream_code: str | None = None,
+        retry_at: datetime | None = None,
+        errors: Sequence[FieldError] = (),
+    ) -> None:
+        """Keep ``detail`` (the docstring when absent), the provider's own code, and when to try again."""
+        self.detail = detail or self.title()
+        self.upstream_code = upstream_code
+        self.retry_at = retry_at
+        self.errors = tuple(errors)
+        super().__init__(self.detail)
+
+    @classmethod
+    def title(cls) -> str:
+        """The message of this kind of error, the same for every occurrence."""
+        return inspect.cleandoc(cls.__doc__ or cls.__name__).split("\n\n")[0].replace("\n", " ")
+
+
+# What the caller can mend
+
+
+class RequestError(AppError):
+    """The request can't be served as it is."""
+
+
+class ValidationFailed(RequestError):
+    """Some values of the request are not acceptable."""
+
+    code, status = "validation_failed", 422
+
+
+class OutOfHistory(RequestError):
+    """The period begins before the oldest day that the provider keeps for this dataset."""
+
+    code, status = "out_of_history", 422
+
+
+class DatasetNotAvailable(RequestError):
+    """This dataset can't be asked for yet."""
+
+    code, status = "dataset_not_available", 422
+
+
+class WrongDirection(RequestError):
+    """The consent for this usage point does not cover this direction (consumption or production)."""
+
+    code, status = "wrong_direction", 422
+
+
+class Unauthenticated(RequestError):
+    """A valid API key is needed."""
+
+    code, status = "unauthenticated", 401
+
+
+class Forbidden(RequestError):
+    """This API key may not do that."""
+
+    code, status = "forbidden", 403
+
+
+class RegistrationClosed(RequestError):
+    """This gateway does not take new accounts."""
+
+    code, status = "registration_closed", 403
+
+
+class NotFound(RequestError):
+    """There is no such thing here."""
+
+    code, status = "not_found", 404
+
+
+class ConsentMissing(RequestError):
+    """There is no active consent for this usage point; ask for one with POST /v1/consents."""
+
+    code, status = "consent_missing", 409
+
+
+class UsagePointTaken(RequestError):
+    """This usage point is already linked to another account of this gateway."""
+
+    code, status = "usage_point_taken", 409
+
+
+class StateRefused(RequestError):
+    """This consent link is unknown, expired or already used. Start the consent again."""
+
+    code, status = "state_refused", 400
+
+
+class ConsentRefused(RequestError):
+    """The consent was not given on the provider's page."""
+
+    code, status = "consent_refused", 400
+
+
+# What the provider answered, or failed to
+
+
+class ProviderError(AppError):
+    """The provider could not serve the request."""
+
+    status = 502
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider is not working at the moment."""
+
+    code, status, retryable = "provider_unavailable", 503, True
+
+
+class ProviderTimeout(ProviderUnavailable):
+    """The provider did not answer in time."""
+
+    code, status, retryable = "provider_timeout", 504, True
+
+
+class ProviderGarbage(ProviderUnavailable):
+    """The provider's answer can't be understood."""
+
+    code, status, retryable = "provider_garbage", 502, True
+
+
+class ProviderThrottled(ProviderError):
+    """The provider's quota is used up for the moment."""
+
+    code, status, retryable = "provider_throttled", 503, True
+
+
+class ProviderTokenRejected(ProviderError):
+    """The provider no longer accepts the gateway's token."""
+
+    code, status, retryable = "provider_token_rejected", 502, True
+
+
+class ProviderRefusedRequest(ProviderError):
+    """The provider refused the gateway's request as malformed."""
+
+    code, retryable = "provider_refused_request", False
+
+
+class ProviderNotSubscribed(ProviderError):
+    """The gateway's application is not subscribed to this API of the provider; its operator must act."""
+
+    code, status, retryable = "provider_not_subscribed", 503, False
+
+
+class ProviderMisconfigured(ProviderError):
+    """The provider does not accept the gateway's credentials; its operator must act."""
+
+    code, status, retryable = "provider_misconfigured", 503, False
+
+
+class BeforeActivation(ProviderError):
+    """The period begins before the usage point was last put into service."""
+
+    code, status, retryable = "before_activation", 422, False
+
+
+class BeyondHistory(ProviderError):
+    """The provider keeps no data as old as this."""
+
+    code, status, retryable = "beyond_history", 422, False
+
+
+class NoMeasure(ProviderError):
+    """The provider holds no measure for this period."""
+
+    code, status, retryable = "no_measure", 404, False
+
+
+class CurveNotCollected(ProviderError):
+    """The load curve of this usage point is not collected; its holder can allow it at the provider."""
+
+    code, status, retryable = "curve_not_collected", 422, False
+
+
+class ProviderWrongDirection(ProviderError):
+    """The provider has no such direction (consumption or production) for this usage point."""
+
+    code, status, retryable = "provider_wrong_direction", 422, False
+
+
+class ConsentLost(ProviderError):
+    """The provider says that the gateway has no right to this usage point; a new consent may be needed."""
+
+    code, status, retryable = "consent_lost", 409, False
+
+
+# What our side lacks
+
+
+class NoSlotYet(AppError):
+    """The quota that all users of this gateway share has no room at the moment."""
+
+    code, status, retryable = "no_slot_yet", 503, True
+
+
+class CallAbandoned(AppError):
+    """A call to the provider was begun several times and never came to an end."""
+
+    code, status, retryable = "call_abandoned", 503, False
+
+
+class ServiceUnavailable(AppError):
+    """A part of the gateway is not available; please try again soon."""
+
+    code, status, retryable = "service_unavailable", 503, True
+
+
+def leaves(root: type[AppError] = AppError) -> list[type[AppError]]:
+    """Every class of the tree that has a ``code``: what may be raised, and what the documentation lists."""
+    found = [root] if hasattr(root, "code") else []
+    for child in root.__subclasses__():
+        found.extend(leaves(child))
+    return found

@@ -1,0 +1,86 @@
+"""The compact text of one window's readings, as it is sealed and as it is opened. Pure.
+
+JSON, a list of runs. A run of equal steps is ``[step, first, values]``: ``first`` is epoch seconds of the first
+interval's start, or the first day for daily values; ``values`` holds ``null`` where an interval has none. A run with
+peaks has a fourth item, the peaks' epoch seconds. A half-hourly day takes about 200 bytes, a daily month about 180.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from shared.calendar import day_of, day_start
+from shared.models import Reading
+
+DAY_STEP = "P1D"
+
+
+def step_seconds(step: str) -> int:
+    """Seconds of an ISO 8601 step below a day (``PT30M`` → 1800). Raises `ValueError` for anything else."""
+    if not step.startswith("PT") or step[-1] not in "HM" or not step[2:-1].isdecimal() or len(step) > 6:
+        raise ValueError("a step is whole minutes or hours")
+    seconds = int(step[2:-1]) * (3600 if step[-1] == "H" else 60)
+    if not 0 < seconds <= 86_400:
+        raise ValueError("a step is longer than nothing and no longer than a day")
+    return seconds
+
+
+def pack_readings(readings: Iterable[Reading]) -> bytes:
+    """The sealed text of some readings of one window, in order of time whatever their order here.
+
+    Raises `ValueError` for a reading whose step is neither a day nor what `step_seconds` knows.
+    """
+    ordered = sorted(readings, key=lambda each: each.start)
+    runs: list[list[Any]] = []
+    for reading in ordered:
+        position = _position(runs[-1], reading) if runs and runs[-1][0] == reading.step else None
+        if position is None:
+            runs.append([reading.step, _first(reading), [], []])
+            position = 0
+        _, _, values, peaks = runs[-1]
+        padding = [None] * (position - len(values))
+        values += [*padding, reading.value]
+        peaks += [*padding, int(reading.at.timestamp()) if reading.at else None]
+    slim = [run if any(peak is not None for peak in run[3]) else run[:3] for run in runs]
+    return json.dumps(slim, separators=(",", ":")).encode()
+
+
+def unpack_readings(text: bytes) -> Iterator[Reading]:
+    """The readings of one window, oldest first; gaps stay gaps."""
+    for step, first, values, *rest in json.loads(text):
+        peaks = rest[0] if rest else None
+        start_of = _starts(step, first)
+        for index, value in enumerate(values):
+            if value is None:
+                continue
+            peak = peaks[index] if peaks else None
+            yield Reading(start_of(index), step, value, None if peak is None else datetime.fromtimestamp(peak, UTC))
+
+
+def _first(reading: Reading) -> int | str:
+    if reading.step == DAY_STEP:
+        return day_of(reading.start).isoformat()
+    # Refuse now what could not be unpacked: once sealed, nobody sees it before the reader.
+    step_seconds(reading.step)
+    return int(reading.start.timestamp())
+
+
+def _position(run: list[Any], reading: Reading) -> int | None:
+    """Where a reading stands in a run, ``None`` when it is off its beat (then a new run begins)."""
+    step, first, values, _ = run
+    if step == DAY_STEP:
+        position = (day_of(reading.start) - date.fromisoformat(first)).days
+    else:
+        position, off_beat = divmod(int(reading.start.timestamp()) - first, step_seconds(step))
+        if off_beat:
+            return None
+    return position if position >= len(values) else None
+
+
+def _starts(step: str, first: int | str) -> Callable[[int], datetime]:
+    if isinstance(first, str):
+        day = date.fromisoformat(first)
+        return lambda index: day_start(day + timedelta(days=index))
+    seconds = step_seconds(step)
+    return lambda index: datetime.fromtimestamp(first + index * seconds, UTC)

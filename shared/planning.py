@@ -1,0 +1,195 @@
+"""What has to be fetched: wanted days and what is stored give the fewest provider calls. Pure.
+
+Windows are the atoms: a worker can't open what it sealed before, so it always writes a window whole. A call may run
+over windows that are stored already when that saves a call: Enedis counts calls, not days.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from shared.calendar import ONE_DAY, PARIS, day_of, day_seconds, days_between, month_start, months_before, next_month
+from shared.catalog import Dataset, WindowKind
+from shared.models import Coverage, DayRange, Gap, Reading, Reason
+from shared.packing import DAY_STEP, step_seconds
+
+# Enedis publishes the day before from about 08:00 in Paris, sometimes a day later.
+PUBLICATION_TIME = time(8)
+_SETTLING = ((timedelta(days=2), timedelta(hours=3)), (timedelta(days=7), timedelta(hours=24)))
+
+
+def history_start(dataset: Dataset, now: datetime) -> date:
+    """The oldest day that the provider still has."""
+    return months_before(day_of(now), dataset.history_months) - timedelta(days=dataset.history_days)
+
+
+def published_until(now: datetime) -> date:
+    """The first day that can't be published yet: today, or yesterday until the morning's publication."""
+    today = day_of(now)
+    return today if now.astimezone(PARIS).time() >= PUBLICATION_TIME else today - ONE_DAY
+
+
+def next_publication(now: datetime) -> datetime:
+    """The next moment at which the provider may publish another day."""
+    local = now.astimezone(PARIS)
+    day = local.date() if local.time() < PUBLICATION_TIME else local.date() + ONE_DAY
+    return datetime.combine(day, PUBLICATION_TIME, PARIS)
+
+
+def window_name(dataset: Dataset, day: date) -> str:
+    """The window that holds a day."""
+    match dataset.window:
+        case WindowKind.DAY:
+            return day.isoformat()
+        case WindowKind.MONTH:
+            return day.isoformat()[:7]
+        case WindowKind.CURRENT:
+            return "current"
+
+
+def windows_of(dataset: Dataset, days: DayRange) -> list[DayRange]:
+    """The whole windows that hold these days, oldest first."""
+    if dataset.window is WindowKind.DAY:
+        return [DayRange(day, day + ONE_DAY) for day in days_between(days.start, days.end)]
+    windows = []
+    start = month_start(days.start)
+    while start < days.end:
+        windows.append(DayRange(start, next_month(start)))
+        start = next_month(start)
+    return windows
+
+
+def ask_again_at(last_day: date, now: datetime) -> datetime | None:
+    """When a day that came without a value is worth another call: a young one soon, an old one never."""
+    # Two Paris times would be subtracted, and hours added to one, as clocks show them: an hour off twice a year.
+    now = now.astimezone(UTC)
+    published = datetime.combine(last_day + ONE_DAY, PUBLICATION_TIME, PARIS)
+    for age, pause in _SETTLING:
+        if now - published < age:
+            return now + pause
+    return None
+
+
+def is_due(wanted: DayRange, coverage: Coverage | None, now: datetime) -> bool:
+    """Whether these days of one window need a call: never asked for, or missing and worth asking again."""
+    if coverage is None or wanted.start < coverage.since or wanted.end > coverage.through:
+        return True
+    return any(
+        gap.start < wanted.end and wanted.start < gap.end and gap.ask_again_at is not None and gap.ask_again_at <= now
+        for gap in coverage.gaps
+    )
+
+
+def missing_windows(
+    dataset: Dataset, wanted: DayRange, coverage: Mapping[str, Coverage], now: datetime
+) -> list[DayRange]:
+    """The windows to fetch so that every published day of ``wanted`` is known, cut to what the provider has."""
+    oldest, newest = history_start(dataset, now), published_until(now)
+    missing = []
+    for window in windows_of(dataset, wanted):
+        needed = window.clipped(max(oldest, wanted.start), min(newest, wanted.end))
+        if needed is None or not is_due(needed, coverage.get(window_name(dataset, window.start)), now):
+            continue
+        fetched = window.clipped(oldest, newest)
+        if fetched is not None:
+            missing.append(fetched)
+    return missing
+
+
+def plan_calls(dataset: Dataset, missing: Sequence[DayRange]) -> list[DayRange]:
+    """The fewest calls, none longer than the dataset's span, none overlapping, that hold every missing window.
+
+    Greedy from the oldest is minimal: the call that must hold the oldest missing window can't do better than to
+    start with it and reach as far as it may.
+    """
+    calls: list[DayRange] = []
+    for window in sorted(missing, key=lambda each: each.start):
+        if calls and (window.end - calls[-1].start).days <= dataset.span_days:
+            calls[-1] = DayRange(calls[-1].start, max(calls[-1].end, window.end))
+        else:
+            calls.append(window)
+    return calls
+
+
+def missing_days(dataset: Dataset, wanted: DayRange, coverage: Mapping[str, Coverage], now: datetime) -> list[Gap]:
+    """Each run of days of ``wanted`` that is not stored whole, and why."""
+    oldest, newest = history_start(dataset, now), published_until(now)
+    found: list[Gap] = []
+    for window in windows_of(dataset, wanted):
+        days = window.clipped(wanted.start, wanted.end)
+        if days is None:
+            continue
+        known = coverage.get(window_name(dataset, window.start))
+        for day in days_between(days.start, days.end):
+            gap = _gap_of(day, known)
+            if gap is None:
+                continue
+            if gap.reason is Reason.NOT_FETCHED and day < oldest:
+                gap = Gap(day, day + ONE_DAY, Reason.BEYOND_HISTORY)
+            elif gap.reason is Reason.NOT_FETCHED and day >= newest:
+                gap = Gap(day, day + ONE_DAY, Reason.NOT_PUBLISHED_YET, ask_again_at=next_publication(now))
+            found.append(gap)
+    return merge_gaps(found)
+
+
+def _gap_of(day: date, known: Coverage | None) -> Gap | None:
+    if known is None or not known.since <= day < known.through:
+        return Gap(day, day + ONE_DAY, Reason.NOT_FETCHED)
+    for gap in known.gaps:
+        if gap.start <= day < gap.end:
+            return Gap(day, day + ONE_DAY, gap.reason, gap.partial, gap.ask_again_at)
+    return None
+
+
+def merge_gaps(gaps: Iterable[Gap]) -> list[Gap]:
+    """Neighbouring days with the same story told as one, oldest first; the earliest moment to ask again counts."""
+    merged: list[Gap] = []
+    for gap in sorted(gaps, key=lambda each: each.start):
+        last = merged[-1] if merged else None
+        if last and last.end == gap.start and (last.reason, last.partial) == (gap.reason, gap.partial):
+            moments = [each for each in (last.ask_again_at, gap.ask_again_at) if each is not None]
+            merged[-1] = Gap(last.start, gap.end, gap.reason, gap.partial, min(moments, default=None))
+        else:
+            merged.append(gap)
+    return merged
+
+
+def coverage_of(dataset: Dataset, window: DayRange, readings: Iterable[Reading], now: datetime) -> Coverage:
+    """What an answer says of one window: a day is whole when its readings fill it, to the second."""
+    filled: dict[date, int] = defaultdict(int)
+    for reading in readings:
+        day = day_of(reading.start)
+        filled[day] += day_seconds(day) if reading.step == DAY_STEP else step_seconds(reading.step)
+    gaps = []
+    for day in days_between(window.start, window.end):
+        if filled[day] >= day_seconds(day):
+            continue
+        again = ask_again_at(day, now)
+        empty = Reason.NO_MEASURE if again is None else Reason.NOT_PUBLISHED_YET
+        gaps.append(Gap(day, day + ONE_DAY, Reason.INCOMPLETE if filled[day] else empty, filled[day] > 0, again))
+    return Coverage(window_name(dataset, window.start), now, window.start, window.end, tuple(merge_gaps(gaps)))
+
+
+def absence_of(
+    dataset: Dataset, window: DayRange, reason: Reason, now: datetime, again: datetime | None = None
+) -> Coverage:
+    """What is known of a window of which nothing came, for one reason."""
+    gap = Gap(window.start, window.end, reason, ask_again_at=again)
+    return Coverage(window_name(dataset, window.start), now, window.start, window.end, (gap,))
+
+
+def refresh_windows(dataset: Dataset, coverage: Mapping[str, Coverage], now: datetime) -> list[DayRange]:
+    """What keeps a series current: the days after the newest known one, and every gap worth asking again.
+
+    A series of which nothing is known yet begins a week back: how far it goes is for its owner to ask.
+    """
+    newest = max((known.through for known in coverage.values()), default=published_until(now) - timedelta(days=7))
+    wanted = [DayRange(known.since, known.through) for known in coverage.values() if _has_due_gap(known, now)]
+    if newest < published_until(now):
+        wanted.append(DayRange(newest, published_until(now)))
+    found = {window.start: window for days in wanted for window in missing_windows(dataset, days, coverage, now)}
+    return [found[start] for start in sorted(found)]
+
+
+def _has_due_gap(known: Coverage, now: datetime) -> bool:
+    return is_due(DayRange(known.since, known.through), known, now)
