@@ -1,0 +1,101 @@
+"""The processes around the queue, put together: worker, beat, Flower. Wiring only."""
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from celery import Celery, signals
+from celery.schedules import crontab
+
+from shared.broker import SYSTEM_QUEUE, TaskName, create_celery
+from shared.config import Settings
+from shared.models import Lane
+from shared.telemetry import start_logging, start_tracing, stop_tracing
+from workers.runtime import Runtime
+from workers.tasks import register_tasks
+
+# Calls wait for slots and answers, not for the processor. Five a second with half a second each need three at a time.
+_DEFAULT_CONCURRENCY = 8
+
+Ready = Callable[[], None]
+
+
+def create_worker(settings: Settings) -> tuple[Celery, Runtime]:
+    """The Celery application with its tasks, and the runtime that they work on (not started)."""
+    celery = create_celery(settings)
+    runtime = Runtime(settings)
+    register_tasks(celery, runtime)
+    return celery, runtime
+
+
+def run_worker(
+    settings: Settings, lane: Lane | str, concurrency: int | None = None, on_ready: Ready | None = None
+) -> None:
+    """Work on one lane until SIGTERM; calls that have begun are ended first."""
+    lane = Lane(lane)
+    start_logging(settings.log_level)
+    start_tracing(f"releve-worker-{lane}", settings.otlp_endpoint)
+    celery, runtime = create_worker(settings)
+    _call_when(signals.worker_ready, on_ready)
+    runtime.start()
+    try:
+        celery.worker_main(
+            [
+                "worker",
+                "--pool=threads",
+                f"--concurrency={concurrency or _DEFAULT_CONCURRENCY}",
+                f"--queues={lane},{SYSTEM_QUEUE}",
+                f"--hostname={lane}@%h",
+                f"--loglevel={settings.log_level}",
+                "--task-events",
+                "--without-gossip",
+                "--without-mingle",
+            ]
+        )
+    finally:
+        runtime.stop()
+        stop_tracing()
+
+
+def run_beat(settings: Settings, on_ready: Ready | None = None) -> None:
+    """Send the scheduled tasks until SIGTERM. A second beat does no harm: whatever it sends twice is done once."""
+    start_logging(settings.log_level)
+    celery = create_celery(settings)
+    celery.conf.beat_schedule = schedule(settings)
+    _call_when(signals.beat_init, on_ready)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    celery.start(
+        ["beat", f"--schedule={settings.data_dir / 'beat-schedule'}", f"--loglevel={settings.log_level}", "--pidfile="]
+    )
+
+
+def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What beat sends, and when; times of day are those of Europe/Paris."""
+    return {
+        "sweep": {
+            "task": TaskName.SWEEP.value,
+            "schedule": timedelta(seconds=settings.sweep_seconds),
+            # After a stop of the workers one sweep is as good as a thousand.
+            "options": {"queue": SYSTEM_QUEUE, "expires": max(10.0, settings.sweep_seconds * 3)},
+        },
+        "refresh": {
+            "task": TaskName.REFRESH.value,
+            "schedule": crontab(hour=str(settings.refresh_at.hour), minute=str(settings.refresh_at.minute)),
+            "options": {"queue": SYSTEM_QUEUE},
+        },
+    }
+
+
+def run_flower(settings: Settings, host: str, port: int, user: str, password: str) -> None:
+    """Serve Flower behind a login until SIGTERM."""
+    start_logging(settings.log_level)
+    celery = create_celery(settings)
+    # Tornado reads the process's own arguments too; ours are not for it.
+    sys.argv = sys.argv[:1]
+    celery.start(["flower", f"--address={host}", f"--port={port}", f"--basic-auth={user}:{password}", "--read-only"])
+
+
+def _call_when(signal: Any, call: Ready | None) -> None:
+    if call is not None:
+        signal.connect(lambda **_: call(), weak=False)

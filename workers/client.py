@@ -1,0 +1,118 @@
+"""HTTP to providers: slots, token, time-outs, sizes. One request at a time; what an answer means is the adapter's."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from shared.errors import ProviderGarbage, ProviderTimeout, ProviderTokenRejected, ProviderUnavailable
+from shared.models import Lane
+from workers.provider import Slots
+from workers.tokens import Token, TokenStore
+
+# A year of daily values is 15 kB, a week of five-minute values 250 kB.
+_MAX_ANSWER_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider answered: its status, and the body as JSON, or ``None`` when it is something else."""
+
+    status: int
+    body: Any = field(repr=False)
+    received_at: datetime
+
+
+def open_http(timeout_seconds: float) -> httpx.AsyncClient:
+    """An HTTP client for providers: kept connections, bounded waits, no redirect followed."""
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(timeout_seconds, connect=min(10.0, timeout_seconds)),
+        limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
+        headers={"User-Agent": "releve/0.1", "Accept": "application/json"},
+        follow_redirects=False,
+    )
+
+
+class ProviderClient:
+    """Requests to one provider, each in a slot of its quota and with its token."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        base_url: str,
+        slots: Slots,
+        tokens: TokenStore,
+        fetch_token: Callable[[httpx.AsyncClient], Awaitable[Token]],
+    ) -> None:
+        """Speak to ``base_url`` through ``http``; ``fetch_token`` gets a new token when one is needed."""
+        self._http = http
+        self._base_url = base_url
+        self._slots = slots
+        self._tokens = tokens
+        self._fetch_token = fetch_token
+
+    async def request(
+        self,
+        api: str,
+        method: str,
+        path: str,
+        lane: Lane,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Send one request in a slot of ``api``; once more, in another slot, when the token was refused.
+
+        Raises `NoSlotYet`, `ProviderTimeout`, `ProviderUnavailable`, `ProviderGarbage`, `ProviderTokenRejected`.
+        """
+        for _ in range(2):
+            token = await self._tokens.token(lambda: self._fetch_token(self._http))
+            await self._slots.wait(api, lane)
+            answer = await send(
+                self._http,
+                self._http.build_request(
+                    method,
+                    self._base_url + path,
+                    params=params,
+                    json=body,
+                    headers={"Authorization": f"Bearer {token}"},
+                ),
+            )
+            if answer.status != httpx.codes.UNAUTHORIZED:
+                return answer
+            await self._tokens.discard(token)
+        raise ProviderTokenRejected
+
+    async def close_until(self, api: str, moment: datetime) -> None:
+        """Nobody calls this API before that moment."""
+        await self._slots.close_until(api, moment)
+
+
+async def send(http: httpx.AsyncClient, request: httpx.Request) -> Answer:
+    """Send a request and read its whole, bounded answer, whatever content type it claims.
+
+    Raises `ProviderTimeout`, `ProviderUnavailable`, `ProviderGarbage`.
+    """
+    try:
+        response = await http.send(request, stream=True)
+        try:
+            content = bytearray()
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > _MAX_ANSWER_BYTES:
+                    raise ProviderGarbage("The provider's answer is too large.")
+        finally:
+            await response.aclose()
+    except httpx.TimeoutException:
+        raise ProviderTimeout from None
+    except (httpx.TransportError, httpx.DecodingError):
+        # Its text may hold the URL, and the URL a usage point.
+        raise ProviderUnavailable from None
+    try:
+        body = json.loads(bytes(content))
+    except ValueError:
+        body = None
+    return Answer(response.status_code, body, datetime.now(UTC))

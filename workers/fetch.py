@@ -1,0 +1,211 @@
+"""The use case: take a call, fetch its days, seal them, store them, settle the call, send the next ones.
+
+It holds the account's public key and nothing that opens what it writes. Whatever happens to it, the call is either
+settled or still leased, and then somebody else does it.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+from shared.calendar import ONE_DAY, day_of
+from shared.catalog import DATASETS, Dataset
+from shared.errors import (
+    AppError,
+    BeforeActivation,
+    BeyondHistory,
+    CallAbandoned,
+    ConsentLost,
+    ConsentMissing,
+    CurveNotCollected,
+    NoSlotYet,
+    NotFound,
+    ProviderWrongDirection,
+)
+from shared.jobs import JobStore
+from shared.ledger import OK, StartedCall
+from shared.models import CallTicket, Coverage, DayRange, Gap, Job, Reading, Reason
+from shared.planning import absence_of, coverage_of, is_due, window_name, windows_of
+from shared.resources import Resources
+from shared.telemetry import get_logger
+from workers.provider import FetchRequest, Provider
+
+logger = get_logger(__name__)
+
+# Errors that are knowledge about the days asked for: the call did its work, and asking again would change nothing.
+_PERMANENT: dict[type[AppError], Reason] = {
+    BeyondHistory: Reason.BEYOND_HISTORY,
+    CurveNotCollected: Reason.CURVE_NOT_COLLECTED,
+    ProviderWrongDirection: Reason.WRONG_DIRECTION,
+}
+# Enedis has refused valid consents by the wave: one refusal is no end, and a day is soon enough to look again.
+_CONSENT_PAUSE = timedelta(days=1)
+_ERROR_PAUSE = timedelta(hours=1)
+_BACKOFF_SECONDS = (2.0, 10.0, 60.0, 300.0)
+
+
+class Fetcher:
+    """Does calls, one at a time or many at once."""
+
+    def __init__(self, resources: Resources, providers: dict[str, Provider]) -> None:
+        """Work with the stores of ``resources`` and ask ``providers``, by their names."""
+        self._resources = resources
+        self._providers = providers
+        self._lease_seconds = resources.settings.call_lease_seconds
+
+    async def do_call(self, ticket: CallTicket) -> None:
+        """Do a call that the queue delivered, or nothing when somebody else does it or has done it."""
+        started = await self._resources.ledger.start_call(ticket, _now(), self._lease_seconds)
+        job = started and await self._resources.jobs.load_job(ticket.job_id)
+        if not started or not job:
+            return
+        try:
+            # Attempts that end are counted below; more than those means that this call kills whoever does it.
+            if started.attempt > self._resources.settings.call_attempts:
+                raise CallAbandoned
+            async with self._kept_alive(ticket):
+                await self._fetch(job, started)
+            outcome = OK
+        except NoSlotYet as error:
+            await self._resources.ledger.park(ticket, error.retry_at or _now(), counts_as_attempt=False)
+            return
+        except AppError as error:
+            if error.retryable and started.attempt < self._resources.settings.call_attempts:
+                retry_at = max(error.retry_at or _now(), _now() + _backoff(started.attempt))
+                logger.warning("call put off", job_id=job.id, call=ticket.number, code=error.code)
+                await self._resources.ledger.park(ticket, retry_at, counts_as_attempt=True)
+                return
+            outcome = await self._give_up(job, started, error)
+        await self.settle(job, ticket, outcome)
+
+    async def settle(self, job: Job, ticket: CallTicket, outcome: str) -> None:
+        """End a call in the ledger, enqueue what comes next, and tell who listens."""
+        settlement = await self._resources.ledger.settle(ticket, outcome, _now())
+        for next_ticket in settlement.next_calls:
+            await self._resources.broker.enqueue_call(next_ticket, job.lane, job.trace_context)
+        if settlement.settled and settlement.status is not None:
+            await publish_progress(self._resources.jobs, job, settlement.status.ended and settlement.status.value)
+
+    async def _fetch(self, job: Job, started: StartedCall) -> None:
+        resources, now = self._resources, _now()
+        dataset = DATASETS[job.dataset]
+        due = await self._due_windows(job, dataset, started.days, now)
+        if not due:
+            return
+        usage_point = await resources.consents.load_active_usage_point(job.usage_point_id, now)
+        public_key = await resources.accounts.load_public_key(job.account_id)
+        # Another job may have stored the ends of this call meanwhile: what is left is often shorter.
+        days = DayRange(due[0].start, due[-1].end)
+        provider = self._providers[dataset.provider]
+        request = FetchRequest(usage_point.prm, dataset, days, job.lane)
+        first_day = days.start
+        try:
+            try:
+                readings = await provider.fetch_readings(request)
+            except BeforeActivation:
+                first_day, readings = await _fetch_from_activation(provider, request)
+        except (BeyondHistory, CurveNotCollected, ProviderWrongDirection) as error:
+            await self._save_absence(job, due, _PERMANENT[type(error)], None)
+            return
+        for window in due:
+            inside = [reading for reading in readings if window.start <= day_of(reading.start) < window.end]
+            known = _known_from(dataset, window, first_day, inside)
+            await resources.readings.save_window(job.series, known, inside, public_key)
+
+    async def _due_windows(self, job: Job, dataset: Dataset, days: DayRange, now: datetime) -> list[DayRange]:
+        """The windows of a call that nobody has stored since it was planned."""
+        windows = [part for each in windows_of(dataset, days) if (part := each.clipped(days.start, days.end))]
+        names = [window_name(dataset, window.start) for window in windows]
+        coverage = await self._resources.readings.load_coverage(job.series, names)
+        pairs = zip(windows, names, strict=True)
+        return [window for window, name in pairs if is_due(window, coverage.get(name), now)]
+
+    async def _give_up(self, job: Job, started: StartedCall, error: AppError) -> str:
+        """Write down why the days of a call are not there; what is stored of them stays."""
+        now = _now()
+        logger.error(
+            "call given up",
+            job_id=job.id,
+            call=started.ticket.number,
+            code=error.code,
+            upstream_code=error.upstream_code,
+            attempts=started.attempt,
+        )
+        lost = isinstance(error, (ConsentLost, ConsentMissing, NotFound))
+        reason = Reason.CONSENT_LOST if lost else Reason.PROVIDER_ERROR
+        due = await self._due_windows(job, DATASETS[job.dataset], started.days, now)
+        await self._save_absence(job, due, reason, now + (_CONSENT_PAUSE if lost else _ERROR_PAUSE))
+        return error.code
+
+    async def _save_absence(
+        self, job: Job, windows: Sequence[DayRange], reason: Reason, again: datetime | None
+    ) -> None:
+        dataset = DATASETS[job.dataset]
+        names = [window_name(dataset, window.start) for window in windows]
+        coverage = await self._resources.readings.load_coverage(job.series, names)
+        for window, name in zip(windows, names, strict=True):
+            known = coverage.get(name)
+            if known is None or known.state == "absent":
+                absent = absence_of(dataset, window, reason, _now(), again)
+                await self._resources.readings.save_window(job.series, absent, [], b"")
+
+    @asynccontextmanager
+    async def _kept_alive(self, ticket: CallTicket) -> AsyncIterator[None]:
+        """Show signs of life while working, so that nobody else takes the call."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(self._lease_seconds / 3)
+                await self._resources.ledger.renew(ticket, _now(), self._lease_seconds)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+
+
+async def publish_progress(jobs: JobStore, job: Job, ended_as: str | bool) -> None:
+    """Tell who listens that a job went on, or how it ended."""
+    await jobs.publish(job.account_id, f"job.{ended_as or 'progress'}", {"job_id": job.id})
+
+
+async def _fetch_from_activation(provider: Provider, request: FetchRequest) -> tuple[date, Sequence[Reading]]:
+    """Enedis refuses a whole period of which one day lies before the point's activation, and doesn't name that day:
+    halve the period until it is found. Returns the first day answered for (the period's end if none) and the readings.
+    """
+    readings: Sequence[Reading] = []
+    refused, answered = request.days.start, request.days.end
+    while answered - refused > ONE_DAY:
+        middle = refused + (answered - refused) // 2
+        try:
+            readings = await provider.fetch_readings(replace(request, days=DayRange(middle, request.days.end)))
+            answered = middle
+        except BeforeActivation:
+            refused = middle
+    return answered, readings
+
+
+def _known_from(dataset: Dataset, window: DayRange, first_day: date, readings: Sequence[Reading]) -> Coverage:
+    """What an answer that begins at ``first_day`` says of a window; the days before it lie before the activation."""
+    answered = window.clipped(first_day, window.end)
+    if answered is None:
+        return absence_of(dataset, window, Reason.BEFORE_ACTIVATION, _now())
+    known = coverage_of(dataset, answered, readings, _now())
+    if answered.start == window.start:
+        return known
+    before = Gap(window.start, answered.start, Reason.BEFORE_ACTIVATION)
+    return replace(known, since=window.start, gaps=(before, *known.gaps))
+
+
+def _backoff(attempt: int) -> timedelta:
+    seconds = _BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS)) - 1]
+    # Calls that failed together must not come back together.
+    return timedelta(seconds=seconds * random.uniform(1.0, 1.25))  # noqa: S311  # spreads load, guards no secret
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,41 @@
+"""The port: what a provider's adapter promises, and what it may rely on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from shared.catalog import Dataset
+from shared.models import DayRange, GrantedPoint, Lane, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """One call: a usage point's 14 digits, a dataset, days within the dataset's span, and who waits."""
+
+    prm: str = field(repr=False)
+    dataset: Dataset
+    days: DayRange
+    lane: Lane
+
+
+class Slots(Protocol):
+    """The provider's quota, shared by every worker."""
+
+    async def wait(self, api: str, lane: Lane) -> None:
+        """Return at the moment of a slot. Raises `NoSlotYet` when the next one is not near."""
+
+    async def close_until(self, api: str, moment: datetime) -> None:
+        """Nobody calls this API before that moment: the provider said so."""
+
+
+class Provider(Protocol):
+    """An adapter. Every method raises `ProviderError` leaves and `NoSlotYet`, nothing else."""
+
+    name: str
+
+    async def fetch_readings(self, request: FetchRequest) -> Sequence[Reading]:
+        """What the provider has of those days, in any order; what is missing is missing."""
+
+    async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
+        """What a consent opened; empty when the provider knows of nothing (yet)."""

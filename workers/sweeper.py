@@ -1,0 +1,29 @@
+"""Enqueues again what the queue lost or laid aside: the reason why a killed worker loses nothing.
+
+It runs every few seconds and may run twice at once: whatever it enqueues too often is recognised when it is taken up.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from shared.resources import Resources
+from shared.telemetry import get_logger
+
+logger = get_logger(__name__)
+
+_EXCHANGE_PAUSE = timedelta(seconds=20)
+
+
+async def sweep(resources: Resources) -> int:
+    """Enqueue the calls whose lease ran out and the consents whose exchange was begun and never ended; how many."""
+    now = datetime.now(UTC)
+    tickets = await resources.ledger.overdue_calls(now)
+    for ticket in tickets:
+        job = await resources.jobs.load_job(ticket.job_id)
+        if job is not None:
+            await resources.broker.enqueue_call(ticket, job.lane, job.trace_context)
+    consents = await resources.consents.stale_exchanges(now - _EXCHANGE_PAUSE)
+    for consent_id in consents:
+        await resources.broker.enqueue_consent(consent_id)
+    if tickets or consents:
+        logger.info("enqueued again", calls=len(tickets), consents=len(consents))
+    return len(tickets) + len(consents)

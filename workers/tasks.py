@@ -1,0 +1,31 @@
+"""The tasks that the queue carries: thin shells that unpack ids, run one coroutine on the worker's loop, and end."""
+
+from celery import Celery
+
+from shared.broker import TaskName
+from shared.models import CallTicket
+from shared.telemetry import untraced
+from workers.refresh import refresh
+from workers.runtime import Runtime
+from workers.sweeper import sweep
+
+
+def register_tasks(celery: Celery, runtime: Runtime) -> None:
+    """Make this process able to do what can be asked of a worker."""
+
+    @celery.task(name=TaskName.FETCH, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
+    def fetch(job_id: str, number: int) -> None:
+        runtime.run(lambda shop: shop.fetcher.do_call(CallTicket(job_id, number)))
+
+    @celery.task(name=TaskName.EXCHANGE_CONSENT, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
+    def exchange_consent(consent_id: str) -> None:
+        runtime.run(lambda shop: shop.consent_exchange.exchange(consent_id))
+
+    @celery.task(name=TaskName.REFRESH, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
+    def refresh_all() -> None:
+        runtime.run(lambda shop: refresh(shop.resources))
+
+    @celery.task(name=TaskName.SWEEP, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
+    def sweep_leases() -> None:
+        with untraced():
+            runtime.run(lambda shop: sweep(shop.resources))

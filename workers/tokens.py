@@ -1,0 +1,62 @@
+"""A provider's application token: fetched once for all processes, kept encrypted, renewed early."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+from redis.asyncio import Redis
+
+from shared.vault import CannotOpen, ServerSecret
+
+# A token that lives 3.5 hours is renewed 5 minutes before its end; a short-lived one after nine tenths of its life.
+_EARLY_SECONDS = 300
+_FETCH_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token and the seconds that it lives from now."""
+
+    value: str = field(repr=False)
+    lives_seconds: int
+
+
+class TokenStore:
+    """The one token of one provider."""
+
+    def __init__(self, redis: Redis, server: ServerSecret, provider: str) -> None:
+        """Keep it in ``redis``, closed by ``server``."""
+        self._redis = redis
+        self._server = server
+        self._key = f"token:{provider}"
+        self._purpose = f"provider-token:{provider}"
+
+    async def token(self, fetch_token: Callable[[], Awaitable[Token]]) -> str:
+        """The token that is good now; one process fetches a new one while the others wait for it."""
+        known = await self._load()
+        if known is not None:
+            return known
+        async with self._redis.lock(f"{self._key}:lock", timeout=_FETCH_SECONDS, blocking_timeout=_FETCH_SECONDS):
+            known = await self._load()
+            if known is not None:
+                return known
+            token = await fetch_token()
+            kept_seconds = max(1, token.lives_seconds - min(_EARLY_SECONDS, token.lives_seconds // 10))
+            sealed = self._server.encrypt(token.value.encode(), purpose=self._purpose)
+            await self._redis.set(self._key, sealed, ex=kept_seconds)
+            return token.value
+
+    async def discard(self, token: str) -> None:
+        """Forget this token, which the provider refused; a newer one stays."""
+        if await self._load() == token:
+            await self._redis.delete(self._key)
+
+    async def _load(self) -> str | None:
+        sealed = await cast(Awaitable[bytes | None], self._redis.get(self._key))
+        if sealed is None:
+            return None
+        try:
+            return self._server.decrypt(sealed, purpose=self._purpose).decode()
+        except CannotOpen:
+            # Closed with a secret key that is no longer listed: as good as none.
+            return None
