@@ -1,0 +1,168 @@
+"""The wire models of `/control`. Shapes only; the routes are in `control`."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from simulator.conditions import Generation
+from simulator.config import HourWindow
+from simulator.faults import ErrorForm, FaultKind
+from simulator.known_points import Profile
+
+UsagePointId = Annotated[str, Field(pattern="^[0-9]{14}$")]
+
+
+class Strict(BaseModel):
+    """A body in which a misspelt field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FaultOrder(Strict):
+    """A fault to arm."""
+
+    kind: FaultKind = "error"
+    path: str = Field(default="", description="A part of the path; without it and without `api`: the data APIs.")
+    api: str | None = Field(default=None, description="An API's name, `token` or `authorize`.")
+    usage_point_id: str | None = None
+    status: int | None = Field(default=None, ge=200, le=599)
+    code: str = Field(
+        default="technical_error", description="For `error`. A known code brings its own status and body."
+    )
+    description: str = ""
+    form: ErrorForm | None = Field(default=None, description="For `error`: write the body in this form instead.")
+    count: int | None = Field(default=1, ge=1, description="How many calls it hits; null: until cleared.")
+    rate: float = Field(default=1.0, gt=0, le=1, description="The share of matching calls that it hits.")
+    delay_seconds: float = Field(default=0.0, ge=0)
+
+
+class KnownErrorView(BaseModel):
+    """A code that Enedis is known to answer with. No generation: in both."""
+
+    code: str
+    generation: Generation | None
+    status: int
+    body: dict[str, Any]
+
+
+class FaultView(FaultOrder):
+    """An armed fault."""
+
+    number: int
+    hits: int
+
+
+class ConditionsView(Strict):
+    """What can be turned while the simulator runs."""
+
+    per_second: int
+    per_hour: int
+    per_hour_v5: int
+    hour_window: HourWindow
+    latency_seconds: float
+    publication_hour: int
+    services_delay_seconds: float
+    unsubscribed_apis: list[str]
+    stopped_generations: list[Generation]
+
+
+class ConditionsOrder(Strict):
+    """Conditions to change; what is left out stays."""
+
+    per_second: int | None = Field(default=None, ge=1)
+    per_hour: int | None = Field(default=None, ge=1)
+    per_hour_v5: int | None = Field(default=None, ge=1)
+    hour_window: HourWindow | None = None
+    latency_seconds: float | None = Field(default=None, ge=0)
+    publication_hour: int | None = Field(default=None, ge=0, le=23)
+    services_delay_seconds: float | None = Field(default=None, ge=0)
+    unsubscribed_apis: list[str] | None = None
+    stopped_generations: list[Generation] | None = None
+
+
+class ClockOrder(Strict):
+    """The simulated instant; null goes back to the machine's."""
+
+    now: AwareDatetime | None
+    frozen: bool = False
+
+
+class ClockView(BaseModel):
+    """The simulated instant."""
+
+    now: datetime
+
+
+class CallView(BaseModel):
+    """One call that arrived."""
+
+    number: int
+    epoch_seconds: float
+    monotonic_seconds: float
+    method: str
+    path: str
+    api: str
+    usage_point_id: str | None
+    start: str | None
+    end: str | None
+    status: int | None
+    error: str | None
+    fault: str | None
+
+
+class CallCount(BaseModel):
+    """How many remembered calls match, and every answered call by API since the log was cleared."""
+
+    count: int
+    totals: dict[str, int]
+
+
+class HouseholdView(BaseModel):
+    """One household of the table."""
+
+    usage_point_id: str
+    profile: Profile
+    label: str
+    consumes: bool
+    produces: bool
+    activation: date
+
+
+class PersonaView(BaseModel):
+    """A point of the v5 sandbox, chosen there by the last character of the state."""
+
+    persona: str
+    usage_point_id: str
+    profile: Profile
+    label: str
+    revoked: bool
+
+
+class ConsentView(BaseModel):
+    """A share."""
+
+    authorisation_id: int
+    usage_point_id: str
+    granted_on: date
+    expires_on: date
+    revoked: bool
+
+
+class ConsentOrder(Strict):
+    """A share to make without the page."""
+
+    usage_point_id: UsagePointId
+    duration: str = "P3Y"
+
+
+class PointOrder(Strict):
+    """A usage point."""
+
+    usage_point_id: UsagePointId
+
+
+class Count(BaseModel):
+    """How many things were affected."""
+
+    count: int

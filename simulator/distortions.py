@@ -1,0 +1,122 @@
+"""Ways to spoil a good answer: what clients of Enedis have met, or must survive.
+
+Each distortion takes the body that would have been sent and gives the one that is sent. They work on both
+generations' measures; on any other answer the ones about points leave the body as it is. Pure.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+Points = list[dict[str, Any]]
+Distortion = Callable[[bytes], bytes]
+
+_OTHER_POINT = "99999999999999"
+
+
+def truncate(body: bytes) -> bytes:
+    """Half of the body: JSON that does not end."""
+    return body[: len(body) // 2]
+
+
+def unchanged(body: bytes) -> bytes:
+    """The body itself; only the headers are odd."""
+    return body
+
+
+def _on_points(change: Callable[[Points], Points]) -> Distortion:
+    def distort(body: bytes) -> bytes:
+        answer = _parsed(body)
+        if answer is None:
+            return body
+        if "meter_reading" in answer:
+            answer["meter_reading"]["interval_reading"] = change(answer["meter_reading"]["interval_reading"])
+        for quantity in answer.get("grandeur", []):
+            quantity["points"] = change(quantity["points"])
+        return _written(answer)
+
+    return distort
+
+
+def _value_key(point: dict[str, Any]) -> str:
+    return "v" if "v" in point else "value"
+
+
+def _none(_: Points) -> Points:
+    return []
+
+
+def _without_some(points: Points) -> Points:
+    return [point for index, point in enumerate(points) if index % 5 != 2]
+
+
+def _with_null(points: Points) -> Points:
+    return [{**point, _value_key(point): "null"} if index % 5 == 2 else point for index, point in enumerate(points)]
+
+
+def _as_numbers(points: Points) -> Points:
+    return [{**point, _value_key(point): int(point[_value_key(point)])} for point in points]
+
+
+def _unsorted(points: Points) -> Points:
+    return points[1::2] + points[0::2]
+
+
+def _doubled(points: Points) -> Points:
+    return [copy for point in points for copy in (point, dict(point))]
+
+
+def _longer(points: Points) -> Points:
+    """The points, and as many again dated one year earlier: an answer to more than was asked."""
+    date_key = "d" if points and "d" in points[0] else "date"
+    year_before = [{**point, date_key: f"{int(point[date_key][:4]) - 1}{point[date_key][4:]}"} for point in points]
+    return year_before + points
+
+
+def _wrong_point(body: bytes) -> bytes:
+    answer = _parsed(body)
+    if answer is None:
+        return body
+    if "idPrm" in answer:
+        answer["idPrm"] = _OTHER_POINT
+    if "meter_reading" in answer:
+        answer["meter_reading"]["usage_point_id"] = _OTHER_POINT
+    return _written(answer)
+
+
+def _no_quantity(body: bytes) -> bytes:
+    answer = _parsed(body)
+    if answer is None:
+        return body
+    if "grandeur" in answer:
+        answer["grandeur"] = []
+    if "meter_reading" in answer:
+        del answer["meter_reading"]["interval_reading"]
+    return _written(answer)
+
+
+DISTORTIONS: dict[str, Distortion] = {
+    "truncated": truncate,
+    "octet_stream": unchanged,
+    "empty_points": _on_points(_none),
+    "no_quantity": _no_quantity,
+    "missing_points": _on_points(_without_some),
+    "null_values": _on_points(_with_null),
+    "number_values": _on_points(_as_numbers),
+    "unsorted": _on_points(_unsorted),
+    "duplicates": _on_points(_doubled),
+    "longer": _on_points(_longer),
+    "wrong_point": _wrong_point,
+}
+
+
+def _parsed(body: bytes) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _written(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,124 @@
+"""Every refusal that is known of Enedis, by its code: what `/control/faults` answers with when it is given a code.
+
+Some are never raised by the simulator's own rules, because what provokes them is unknown; a client must survive them
+all the same. One code can have a wording in each generation.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from simulator import errors, errors_v5
+from simulator.conditions import Generation
+from simulator.errors import Refusal, resource_refusal
+
+
+@dataclass(frozen=True, slots=True)
+class KnownError:
+    """A code and the refusal it stands for in one generation; None: the same in both."""
+
+    code: str
+    generation: Generation | None
+    refusal: Refusal
+
+
+def code_of(refusal: Refusal) -> str:
+    """The code that a refusal carries, whatever its form."""
+    body = refusal.body
+    fault = body.get("fault")
+    inner = fault.get("code") if isinstance(fault, dict) else None
+    return str(body.get("error") or body.get("code") or inner)
+
+
+def known_errors(now: datetime) -> list[KnownError]:
+    """The catalogue; `now` dates the hour at which a used-up quota reopens."""
+    return [
+        *_entries(None, _of_the_gateway(now)),
+        *_entries("2026", _of_2026()),
+        *_entries("v5", _of_v5()),
+        *_entries(None, _of_the_consent_page()),
+    ]
+
+
+def find_error(code: str, generation: Generation, now: datetime) -> Refusal | None:
+    """The refusal behind `code` for a call of `generation`; the other's wording when it has none of its own."""
+    found = [known for known in known_errors(now) if known.code == code]
+    own = [known for known in found if known.generation in (None, generation)]
+    return (own or found)[0].refusal if found else None
+
+
+def _entries(generation: Generation | None, refusals: Iterable[Refusal]) -> list[KnownError]:
+    return [KnownError(code_of(refusal), generation, refusal) for refusal in refusals]
+
+
+def _of_the_gateway(now: datetime) -> list[Refusal]:
+    next_hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return [
+        errors.token_refusal("invalid_client", "A valid OAuth client could not be found for client_id"),
+        errors.token_refusal("invalid_grant", "Provided authorization grant is invalid"),
+        errors.invalid_token(),
+        errors.missing_token(),
+        errors.not_subscribed(),
+        errors.burst_exceeded(),
+        errors.quota_exceeded(next_hour),
+        # An older form, seen before the present gateway.
+        resource_refusal(429, "429", "Quota Q4 reached  Call threshold allowed on 0:-30:-40"),
+        resource_refusal(503, "503", "Service unavailable for the moment. Please try later."),
+    ]
+
+
+def _of_2026() -> list[Refusal]:
+    return [
+        errors.technical_error(),
+        errors.reversed_period(),
+        errors.before_activation(),
+        errors.span_too_long(),
+        errors.beyond_history(),
+        errors.end_in_future(),
+        errors.wrong_direction(),
+        errors.no_consent(),
+        # Answered for weeks in summer 2026 to holders whose consent was in order (captured, with this status).
+        resource_refusal(400, "ADAM-DC-0007", "Le client n'est pas titulaire du point demandé."),
+        errors.no_measure(),
+        errors.nothing_subscribed(),
+    ]
+
+
+def _of_v5() -> list[Refusal]:
+    not_holder = "The seeker is not recognized as the actual meter holder"
+    no_measure = "no measure found for this usage point"
+    forbidden = "user is not authorized to access this resource"
+    return [
+        errors_v5.invalid_request("Empty header, bad request format, partial or incorrect data"),
+        errors_v5.missing_usage_point(),
+        errors_v5.before_activation(),
+        errors_v5.beyond_history(),
+        errors_v5.span_too_long(),
+        errors_v5.wrong_direction(),
+        resource_refusal(400, "ADAM-DC-0015", "The requested period must be less than 7 days"),
+        resource_refusal(400, "ADAM-DC-0016", "The start date must be greater than the history deadline"),
+        resource_refusal(400, "ADAM-ERR0061", not_holder),
+        resource_refusal(400, "ADAM-ERR0075", "The customer objected to the load curve recording"),
+        resource_refusal(403, "ADAM-DC-0007", not_holder),
+        errors_v5.no_consent(),
+        resource_refusal(403, "ADAM_DC_0008", "No consent can be found for this customer and this usage point."),
+        resource_refusal(403, "ADAM-DC-0009", "The start date is earlier than the start of the consent"),
+        resource_refusal(403, "unauthorized_user", forbidden),
+        errors_v5.no_measure(),
+        resource_refusal(404, "STM-ERR-0000014", no_measure),
+        resource_refusal(404, "STM-ERR-0000020", no_measure),
+        errors_v5.unknown_point(),
+        resource_refusal(500, "technical_error", "technical error"),
+        resource_refusal(500, "ADAM-DC-0500", "technical error"),
+        resource_refusal(500, "STM-ERR-0000001", "technical error"),
+    ]
+
+
+def _of_the_consent_page() -> list[Refusal]:
+    return [
+        resource_refusal(400, "missing_parameter", "a parameter is required"),
+        resource_refusal(400, "invalid_duration_format", "duration is not ISO 8601"),
+        resource_refusal(400, "maximum_duration_exceeded", "duration exceeds three years"),
+        resource_refusal(403, "access_denied", "this application is not known"),
+        resource_refusal(500, "lincs-internal-server-error", "technical error"),
+    ]

@@ -1,0 +1,177 @@
+"""Faults on demand: which of the coming calls go wrong, and how.
+
+A fault replaces the answer (`REPLACEMENTS`, or any error body) or spoils the good one (`DISTORTIONS`), possibly late.
+Faults come after the token, the subscription and the quota, as a failing resource behind a working gateway does. The
+first armed fault that matches is taken. Rates are drawn from a seeded generator: a run can be repeated.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Literal
+
+from fastapi import Response
+from starlette.types import Receive, Scope, Send
+
+from simulator.calls import Call
+from simulator.conditions import Generation
+from simulator.distortions import DISTORTIONS
+from simulator.error_catalogue import find_error
+from simulator.errors import Refusal, resource_refusal, technical_error
+
+FaultKind = Literal[
+    "delay",
+    "error",
+    "technical_error",
+    "no_data",
+    "html",
+    "plain_text",
+    "empty",
+    "cut",
+    "truncated",
+    "octet_stream",
+    "empty_points",
+    "no_quantity",
+    "missing_points",
+    "null_values",
+    "number_values",
+    "unsorted",
+    "duplicates",
+    "longer",
+    "wrong_point",
+]
+ErrorForm = Literal["resource", "gateway", "fault", "swagger", "array"]
+
+TOKEN_API = "token"
+CONSENT_API = "authorize"
+UNMETERED_APIS = frozenset({TOKEN_API, CONSENT_API})
+
+_HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+@dataclass(slots=True)
+class Fault:
+    """One rule. `count` is how many calls it still hits (None: for ever), `rate` which share of those it meets."""
+
+    number: int
+    kind: FaultKind
+    path: str = ""
+    api: str | None = None
+    usage_point_id: str | None = None
+    status: int | None = None
+    code: str = "technical_error"
+    description: str = ""
+    form: ErrorForm | None = None
+    count: int | None = 1
+    rate: float = 1.0
+    delay_seconds: float = 0.0
+    hits: int = 0
+
+    def matches(self, call: Call) -> bool:
+        """Whether `call` is one that this rule is about.
+
+        Without `path` and `api` only the data APIs are meant: a client must be able to get its token and its consent
+        while everything else fails.
+        """
+        if not self.path and self.api is None and call.api in UNMETERED_APIS:
+            return False
+        return (
+            self.path in call.path
+            and self.api in (None, call.api)
+            and self.usage_point_id in (None, call.usage_point_id)
+            and (self.count is None or self.hits < self.count)
+        )
+
+    def replacement(self, call: Call, now: datetime) -> Response | None:
+        """The answer sent instead of the true one; None when the true one is only spoiled or late."""
+        if self.kind == "error":
+            # A form that was asked for means: write this body, not the one that the code is known for.
+            known = find_error(self.code, _generation_of(call.path), now) if self.form is None else None
+            refusal = known or self._written_error()
+            body = [refusal.body] if self.form == "array" else refusal.body
+            return _json(self.status or refusal.status, body)
+        if self.kind == "technical_error":
+            return _json(self.status or 500, technical_error().body)
+        if self.kind == "no_data":
+            nothing = find_error("no_data_found", _generation_of(call.path), now) or technical_error()
+            return _json(self.status or nothing.status, nothing.body)
+        if self.kind == "html":
+            return Response(_HTML, self.status or 502, media_type="text/html; charset=utf-8")
+        if self.kind == "plain_text":
+            return Response("Internal Server Error", self.status or 500, media_type="text/plain; charset=utf-8")
+        if self.kind == "empty":
+            return Response(b"", self.status or 200)
+        return None
+
+    def distort(self, answer: Response) -> Response:
+        """The true answer, spoiled; errors are left as they are."""
+        if self.kind == "cut":
+            return CutAnswer(bytes(answer.body), answer.status_code, media_type=answer.media_type)
+        if self.kind not in DISTORTIONS or answer.status_code != 200:
+            return answer
+        media_type = "application/octet-stream" if self.kind == "octet_stream" else answer.media_type
+        return Response(DISTORTIONS[self.kind](bytes(answer.body)), self.status or 200, media_type=media_type)
+
+    def _written_error(self) -> Refusal:
+        status = self.status or 500
+        if self.form == "gateway":
+            return Refusal(status, {"code": self.code, "message": self.description, "description": self.description})
+        if self.form == "fault":
+            code = int(self.code) if self.code.isdigit() else self.code
+            return Refusal(status, {"fault": {"code": code, "message": self.description}})
+        if self.form in ("swagger", "array"):
+            return Refusal(status, {"code": self.code, "message": self.description})
+        return resource_refusal(status, self.code, self.description)
+
+
+@dataclass(slots=True)
+class Faults:
+    """The armed faults, in the order in which they were armed."""
+
+    _armed: list[Fault] = field(default_factory=list)
+    _number: int = 0
+    _random: Random = field(default_factory=lambda: Random(0))
+
+    def arm(self, fault: Fault) -> Fault:
+        """Add a rule; its `number` is set here."""
+        self._number += 1
+        fault.number = self._number
+        self._armed.append(fault)
+        return fault
+
+    def take(self, call: Call) -> Fault | None:
+        """The fault that hits `call`, counted as a hit."""
+        for fault in self._armed:
+            if fault.matches(call) and (fault.rate >= 1 or self._random.random() < fault.rate):
+                fault.hits += 1
+                return fault
+        return None
+
+    def armed(self) -> list[Fault]:
+        """Every rule since the last `clear`, also the used-up ones."""
+        return list(self._armed)
+
+    def clear(self) -> None:
+        """Disarm everything and start the generator again."""
+        self._armed.clear()
+        self._random = Random(0)
+
+
+class CutAnswer(Response):
+    """An answer that announces more than it sends: the server then closes the connection."""
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send the head and half of the body, and stop there."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        body = bytes(self.body)
+        await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+
+
+def _generation_of(path: str) -> Generation:
+    return "v5" if "/v5/" in path or path.startswith("/dataconnect/v1/") else "2026"
+
+
+def _json(status: int, body: object) -> Response:
+    content = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return Response(content, status, media_type="application/json")

@@ -1,0 +1,82 @@
+"""Each distortion does what its name says, to both generations' bodies, and spares what it does not understand."""
+
+import json
+from typing import Any
+
+import pytest
+
+from simulator.distortions import DISTORTIONS
+
+
+def _body_2026() -> dict[str, Any]:
+    points = [{"v": str(100 + hour), "d": f"2026-01-15 {hour:02}:00:00"} for hour in range(1, 11)]
+    return {"idPrm": "99000000000011", "grandeur": [{"grandeurMetier": "CONS", "points": points}]}
+
+
+def _body_v5() -> dict[str, Any]:
+    points = [{"value": str(100 + hour), "date": f"2026-01-15 {hour:02}:00:00"} for hour in range(1, 11)]
+    return {"meter_reading": {"usage_point_id": "99000000000011", "interval_reading": points}}
+
+
+BODIES = [pytest.param(_body_2026(), id="2026"), pytest.param(_body_v5(), id="v5")]
+
+
+def _points(body: dict[str, Any]) -> list[dict[str, Any]]:
+    found = body["meter_reading"]["interval_reading"] if "meter_reading" in body else body["grandeur"][0]["points"]
+    assert isinstance(found, list)
+    return found
+
+
+def _values(body: dict[str, Any]) -> list[Any]:
+    return [point.get("v", point.get("value")) for point in _points(body)]
+
+
+def _spoil(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    spoiled = json.loads(DISTORTIONS[kind](json.dumps(body).encode()))
+    assert isinstance(spoiled, dict)
+    return spoiled
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_truncated_body_is_no_json(body: dict[str, Any]) -> None:
+    with pytest.raises(json.JSONDecodeError):
+        _spoil("truncated", body)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_points_can_be_emptied_lost_nulled_numbered_shuffled_and_doubled(body: dict[str, Any]) -> None:
+    values = _values(body)
+
+    assert _values(_spoil("empty_points", body)) == []
+    assert _values(_spoil("missing_points", body)) == [v for rank, v in enumerate(values) if rank % 5 != 2]
+    assert _values(_spoil("null_values", body)) == ["null" if rank % 5 == 2 else v for rank, v in enumerate(values)]
+    assert _values(_spoil("number_values", body)) == [int(value) for value in values]
+    assert _values(_spoil("unsorted", body)) != values
+    assert sorted(_values(_spoil("unsorted", body))) == sorted(values)
+    assert _values(_spoil("duplicates", body))[:4] == [values[0], values[0], values[1], values[1]]
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_an_answer_can_be_longer_than_asked(body: dict[str, Any]) -> None:
+    points = _points(_spoil("longer", body))
+    dates = [str(point.get("d", point.get("date"))) for point in points]
+
+    assert len(points) == 20
+    assert dates[0].startswith("2025-01-15")
+    assert points[10:] == _points(body)
+
+
+def test_the_wrong_point_can_be_named() -> None:
+    assert _spoil("wrong_point", _body_2026())["idPrm"] == "99999999999999"
+    assert _spoil("wrong_point", _body_v5())["meter_reading"]["usage_point_id"] == "99999999999999"
+
+
+def test_the_list_itself_can_be_missing() -> None:
+    assert _spoil("no_quantity", _body_2026())["grandeur"] == []
+    assert "interval_reading" not in _spoil("no_quantity", _body_v5())["meter_reading"]
+
+
+@pytest.mark.parametrize("kind", sorted(DISTORTIONS.keys() - {"truncated"}))
+def test_other_bodies_are_left_alone(kind: str) -> None:
+    assert DISTORTIONS[kind](b'[{"segment":"C5"}]') == b'[{"segment":"C5"}]'
+    assert DISTORTIONS[kind](b"not json") == b"not json"
