@@ -1,0 +1,1 @@
+"""`releve demo`: the whole of Relève, for real, on this machine, in a minute."""

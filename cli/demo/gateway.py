@@ -1,0 +1,75 @@
+"""A `releve up` of one's own, on free ports in a directory of its own: started, awaited, used, stopped.
+
+Owns the process and what it announces. Must never outlive it: the process ends when its standard input does.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.processes import COMMAND
+
+START_SECONDS = 90.0
+STOP_SECONDS = 20.0
+# What would turn the embedded default into somebody's real gateway.
+FOREIGN_PREFIXES = ("RELEVE_", "REDIS_", "DATABASE_", "ENEDIS_", "SIMULATOR_", "FLOWER_", "OTEL_", "ADMIN_")
+
+
+class GatewayFailed(Exception):
+    """`releve up` did not start or did not stop as it should; the message says how."""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A running gateway: where its parts are, and their process ids."""
+
+    api: str
+    docs: str
+    flower: str
+    simulator: str
+    data_dir: Path
+    pids: Mapping[str, int]
+    process: "subprocess.Popen[str]"
+
+
+@contextmanager
+def running_gateway(data_dir: Path, extra: Mapping[str, str]) -> Iterator[Gateway]:
+    """Start `releve up` in ``data_dir`` with ``extra`` settings; everything has ended when the block is left.
+
+    Raises `GatewayFailed`.
+    """
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_PREFIXES)}
+    argv = [*COMMAND, "up", "--data-dir", str(data_dir), "--output", "json", "--while-stdin-open"]
+    for option in ("--port", "--flower-port", "--simulator-port"):
+        argv += [option, "0"]
+    process = subprocess.Popen(
+        argv, env=environ | dict(extra), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield _await_ready(process, data_dir)
+    finally:
+        if process.stdin:
+            process.stdin.close()
+        try:
+            status = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise GatewayFailed(f"the gateway did not stop within {STOP_SECONDS:.0f} s") from None
+    if status != 0:
+        raise GatewayFailed(f"the gateway ended with status {status}")
+
+
+def _await_ready(process: "subprocess.Popen[str]", data_dir: Path) -> Gateway:
+    told = []
+    # Every start has a deadline of its own in the supervisor: this ends, with a ready event or without.
+    for line in process.stdout or ():
+        event = json.loads(line)
+        if event["event"] == "ready":
+            addresses = {name: str(event[name]) for name in ("api", "docs", "flower", "simulator")}
+            return Gateway(**addresses, data_dir=data_dir, pids=event["pids"], process=process)
+        told.append(event.get("message", ""))
+    raise GatewayFailed("\n".join(["the gateway did not start", *filter(None, told)]))

@@ -1,0 +1,139 @@
+"""The `releve` command.
+
+Owns the names, options and help of the commands. Must never do a command's work, and must never import it before the
+command is called: `releve --help` answers at once.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cli import admin
+
+app = typer.Typer(
+    name="releve",
+    help="Relève: the gateway through which people in France reach their own electricity data.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback with local variables would show secrets.
+    pretty_exceptions_enable=False,
+)
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for any free one.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"releve {version('releve')}")
+        raise typer.Exit
+
+
+@app.callback()
+def releve(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """The options of the command itself."""
+
+
+@app.command()
+def up(
+    data_dir: Annotated[Path, typer.Option(help="Where everything that must be kept is kept.")] = Path("var"),
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    flower_port: Port = 5555,
+    simulator_port: Port = 8001,
+    output: Annotated[Literal["people", "json"], typer.Option(help="json: one event a line.")] = "people",
+    reload: Annotated[bool, typer.Option(help="Start API and workers again when a source file changes.")] = False,
+    while_stdin_open: Annotated[bool, typer.Option(help="Stop when standard input, a pipe, is closed.")] = False,
+) -> None:
+    """Run everything on this machine until Ctrl-C."""
+    from cli.up import UpOptions, run_up
+
+    options = UpOptions(data_dir, host, port, flower_port, simulator_port, output, reload, while_stdin_open)
+    raise typer.Exit(run_up(options, os.environ))
+
+
+@app.command()
+def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Serve the HTTP API."""
+    from cli.services import serve_api
+
+    serve_api(host, port)
+
+
+@app.command()
+def worker(
+    lane: Annotated[Literal["interactive", "bulk"], typer.Option(help="The calls to work on.")],
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls at the same time.")] = None,
+) -> None:
+    """Work on the calls of one lane."""
+    from cli.services import run_worker
+
+    run_worker(lane, concurrency)
+
+
+@app.command()
+def beat() -> None:
+    """Send the scheduled tasks: the nightly refresh, the sweeper."""
+    from cli.services import run_beat
+
+    run_beat()
+
+
+@app.command()
+def flower(host: Host = "127.0.0.1", port: Port = 5555) -> None:
+    """Serve the dashboard of the queue, with the login FLOWER_USER and FLOWER_PASSWORD."""
+    from cli.services import run_flower
+
+    run_flower(host, port)
+
+
+@app.command()
+def simulator(host: Host = "127.0.0.1", port: Port = 8001) -> None:
+    """Serve a simulated Enedis, set up by the SIMULATOR_… variables."""
+    from cli.services import serve_simulator
+
+    serve_simulator(host, port)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    from cli.services import migrate as migrate_database
+
+    migrate_database()
+
+
+@app.command()
+def openapi() -> None:
+    """Print the API's OpenAPI document."""
+    from cli.services import print_openapi
+
+    print_openapi()
+
+
+@app.command()
+def demo() -> None:
+    """Show the whole of Relève at work, for real, on this machine; leaves nothing behind."""
+    from cli.demo.run import run_demo
+
+    raise typer.Exit(run_demo())
+
+
+app.add_typer(admin.app, name="admin")
+
+
+def main() -> None:
+    """The entry point of the console command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

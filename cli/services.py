@@ -1,0 +1,102 @@
+"""The single processes: each function builds one of them from the settings and runs it until it is stopped.
+
+Owns the composition: here, and only here, meet the parts that do not know each other. Each import is made where it is
+needed, so that a command loads nothing that another one needs.
+"""
+
+import asyncio
+import json
+import sys
+from typing import TYPE_CHECKING, Literal
+
+from cli.ready import announce_ready
+
+if TYPE_CHECKING:
+    from shared.config import Settings
+
+Lane = Literal["interactive", "bulk"]
+
+# Under the 8 seconds after which the supervisor kills.
+GRACEFUL_SHUTDOWN_SECONDS = 5
+
+
+def settings_or_end() -> "Settings":
+    """The settings of this process; a message and status 1, not a traceback, when they are not usable."""
+    from shared.config import SettingsError, load_settings
+
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise SystemExit(f"releve: {error}") from None
+
+
+def serve_api(host: str, port: int) -> None:
+    """Serve the HTTP API until SIGTERM."""
+    import uvicorn
+
+    from api.app import create_app
+
+    uvicorn.run(
+        create_app(settings_or_end()),
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+    )
+
+
+def run_worker(lane: Lane, concurrency: int | None) -> None:
+    """Work on one lane until SIGTERM."""
+    from workers.app import run_worker as run
+
+    run(settings_or_end(), lane, concurrency, on_ready=announce_ready)
+
+
+def run_beat() -> None:
+    """Send the scheduled tasks until SIGTERM."""
+    from workers.app import run_beat as run
+
+    run(settings_or_end(), on_ready=announce_ready)
+
+
+def run_flower(host: str, port: int) -> None:
+    """Serve the queue's dashboard until SIGTERM."""
+    settings = settings_or_end()
+    password = settings.flower_password.get_secret_value()
+    if not password:
+        raise SystemExit("releve: Flower needs a login: set FLOWER_PASSWORD or FLOWER_PASSWORD_FILE")
+    from workers.app import run_flower as run
+
+    run(settings, host, port, settings.flower_user, password)
+
+
+def serve_simulator(host: str, port: int) -> None:
+    """Serve the simulated Enedis until SIGTERM."""
+    import uvicorn
+
+    from simulator.app import create_app
+    from simulator.config import SimulatorSettings
+
+    uvicorn.run(
+        create_app(SimulatorSettings.from_environment()),
+        host=host,
+        port=port,
+        access_log=False,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+    )
+
+
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    from shared.database import migrate as migrate_database
+
+    asyncio.run(migrate_database(settings_or_end().database_url.get_secret_value()))
+
+
+def print_openapi() -> None:
+    """Print the API's OpenAPI document as JSON."""
+    from api.app import openapi_document
+
+    json.dump(openapi_document(), sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")

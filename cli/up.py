@@ -1,0 +1,107 @@
+"""`releve up`: everything on one machine, in one foreground command.
+
+Owns the order in which things are checked, claimed and started, and what the command says. Must never start a child
+itself: the supervisor does.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.data_directory import DataDirectory, DataDirectoryRefused, open_data_directory
+from cli.events import Notice, Refused, Reporter, Starting
+from cli.ports import PortRefused, WantedPort, claim_ports
+from cli.processes import Listening, needs_simulator, needs_valkey, plan_processes
+from cli.reloading import watch_folders
+from cli.report import reporter_for
+from cli.spawn import Guard
+from cli.supervisor import Supervisor
+from cli.valkey import SocketPlace, ValkeyMissing, place_socket
+
+
+@dataclass(frozen=True)
+class UpOptions:
+    """What `releve up` was asked for. A port of 0 means any free one."""
+
+    data_dir: Path
+    host: str
+    port: int
+    flower_port: int
+    simulator_port: int
+    output: str
+    reload: bool
+    while_stdin_open: bool
+
+
+def run_up(options: UpOptions, environ: Mapping[str, str]) -> int:
+    """Run everything until it is asked to stop; return the exit code: 0 after a requested stop, else 1."""
+    report = reporter_for(options.output)
+    try:
+        with open_data_directory(options.data_dir) as directory:
+            listening = _claim(options, environ)
+            return asyncio.run(_run(options, environ, directory, listening, report))
+    except (DataDirectoryRefused, PortRefused, ValkeyMissing) as refusal:
+        report(Refused(str(refusal)))
+        return 1
+
+
+def _claim(options: UpOptions, environ: Mapping[str, str]) -> Listening:
+    wanted = [
+        WantedPort("--port", options.host, options.port),
+        WantedPort("--flower-port", options.host, options.flower_port),
+    ]
+    if needs_simulator(environ):
+        wanted.append(WantedPort("--simulator-port", options.host, options.simulator_port))
+    api, flower, *rest = claim_ports(wanted)
+    return Listening(options.host, api, flower, rest[0] if rest else None)
+
+
+async def _run(
+    options: UpOptions,
+    environ: Mapping[str, str],
+    directory: DataDirectory,
+    listening: Listening,
+    report: Reporter,
+) -> int:
+    # The guard holds the lock too: whoever comes after a kill -9 waits until the last process has ended.
+    async with await Guard.start(inherited=(directory.lock,)) as guard:
+        socket: SocketPlace | None = None
+        if needs_valkey(environ):
+            socket = place_socket(directory.valkey)
+            if socket.private_directory is not None:
+                # Removed by the guard in any case: after a stop, which closes its pipe, as after a kill.
+                guard.watch_directory(socket.private_directory)
+        plan = plan_processes(environ, directory, listening, socket)
+        report(Starting(str(directory.path), os.getpid()))
+        for notice in plan.notices:
+            report(Notice(notice))
+        supervisor = Supervisor(
+            plan.children,
+            report,
+            guard,
+            directory.logs,
+            addresses=plan.addresses,
+            changes=watch_folders() if options.reload else None,
+        )
+        if options.while_stdin_open:
+            _stop_with_stdin(supervisor)
+        return await supervisor.run()
+
+
+def _stop_with_stdin(supervisor: Supervisor) -> None:
+    """Stop when standard input ends: whoever started this command with a pipe is gone, however it went."""
+    loop = asyncio.get_running_loop()
+    descriptor = sys.stdin.fileno()
+
+    def read() -> None:
+        if not os.read(descriptor, 4096):
+            loop.remove_reader(descriptor)
+            supervisor.request_stop("standard input ended")
+
+    try:
+        loop.add_reader(descriptor, read)
+    except PermissionError:  # A file or the null device: it cannot be waited for, it has no end to come.
+        supervisor.request_stop("standard input is not a pipe")

@@ -1,0 +1,153 @@
+"""A supervisor over small Python scripts, and what a test needs to watch it."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import pytest
+
+from cli.child import Announces, Child
+from cli.events import Event
+from cli.spawn import Guard
+from cli.supervisor import Limits, Supervisor
+
+DEADLINE_SECONDS = 20.0
+EventType = TypeVar("EventType", bound=Event)
+
+
+class Recorder:
+    """A reporter that keeps what it was told, and lets a test await it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._told = asyncio.Event()
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        self._told.set()
+
+    def of(self, kind: type[EventType]) -> list[EventType]:
+        """What was told of one kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def wait_for(self, kind: type[EventType], count: int = 1) -> EventType:
+        """Wait for the `count`-th event of a kind."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(self.of(kind)) < count:
+                self._told.clear()
+                await self._told.wait()
+        return self.of(kind)[count - 1]
+
+
+class Supervised:
+    """A running supervisor."""
+
+    def __init__(self, supervisor: Supervisor, guard: Guard, told: Recorder, running: "asyncio.Task[int]") -> None:
+        self.supervisor = supervisor
+        self.guard = guard
+        self.told = told
+        self._running = running
+
+    async def stop(self) -> int:
+        """Ask it to stop; return its exit code."""
+        self.supervisor.request_stop("the test asks")
+        return await self.exit_code()
+
+    async def exit_code(self) -> int:
+        """Wait until it has ended by itself."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            return await asyncio.shield(self._running)
+
+
+class Supervise(Protocol):
+    """Run a supervisor for the length of a block; nothing of it is left after."""
+
+    def __call__(
+        self,
+        children: Sequence[Child],
+        *,
+        limits: Limits | None = None,
+        changes: AsyncIterator[frozenset[str]] | None = None,
+    ) -> AbstractAsyncContextManager[Supervised]: ...
+
+
+@pytest.fixture
+def supervise(tmp_path: Path) -> Supervise:
+    @contextlib.asynccontextmanager
+    async def block(children: Sequence[Child], **options: Any) -> AsyncIterator[Supervised]:
+        told = Recorder()
+        async with await Guard.start() as guard:
+            supervisor = Supervisor(children, told, guard, tmp_path, **options)
+            running = asyncio.create_task(supervisor.run())
+            try:
+                yield Supervised(supervisor, guard, told, running)
+            finally:
+                supervisor.request_stop("the test is over")
+                await running
+
+    return block
+
+
+class MakeChild(Protocol):
+    """A child that runs a Python script; it can announce itself with `announce_ready()` and wait with `pause()`."""
+
+    def __call__(self, name: str, script: str = ..., **fields: Any) -> Child: ...
+
+
+@pytest.fixture
+def make_child() -> MakeChild:
+    head = "from cli.ready import announce_ready\nfrom signal import *\nimport os, subprocess, sys, time\n"
+
+    def make(name: str, script: str = "announce_ready(); pause()", **fields: Any) -> Child:
+        chosen: dict[str, Any] = {"ready": Announces(), "env": dict(os.environ), **fields}
+        return Child(name=name, argv=(sys.executable, "-c", head + script), **chosen)
+
+    return make
+
+
+IsRunning = Callable[[int], bool]
+WaitUntil = Callable[[Callable[[], bool]], None]
+WaitUntilGone = Callable[[Sequence[int]], None]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return not Path("/proc").exists()  # Another system than Linux: it answered the signal.
+    return state not in "ZX"
+
+
+@pytest.fixture
+def is_running() -> IsRunning:
+    """Whether a process runs; one that ended and waits for its parent to notice does not."""
+    return _is_running
+
+
+@pytest.fixture
+def wait_until() -> WaitUntil:
+    """Wait for what nothing announces."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"not in {DEADLINE_SECONDS:g} s"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture
+def wait_until_gone(wait_until: WaitUntil) -> WaitUntilGone:
+    """Wait for the end of processes that are not ours."""
+    return lambda pids: wait_until(lambda: not any(_is_running(pid) for pid in pids))

@@ -1,0 +1,82 @@
+"""The command's surface: names, help, what it loads."""
+
+import subprocess
+import sys
+
+from typer.testing import CliRunner
+
+from cli.main import app
+
+SETTINGS = {
+    "RELEVE_SECRET_KEY": "synthetic-secret-key-of-the-test-0123456789",
+    "REDIS_URL": "redis://redis.example/0",
+    "DATABASE_URL": "sqlite+aiosqlite:///:memory:",
+}
+PROCESS_COMMANDS = ("up", "api", "worker", "beat", "flower", "simulator", "migrate", "openapi")
+
+
+def test_every_command_explains_itself() -> None:
+    runner = CliRunner()
+
+    shown = runner.invoke(app, ["--help"]).output
+    helps = {name: runner.invoke(app, [name, "--help"]).exit_code for name in PROCESS_COMMANDS}
+
+    assert [name for name in PROCESS_COMMANDS if name not in shown] == []
+    assert helps == dict.fromkeys(PROCESS_COMMANDS, 0)
+
+
+def test_version_is_printed() -> None:
+    told = CliRunner().invoke(app, ["--version"])
+
+    assert (told.exit_code, told.output.split()[0]) == (0, "releve")
+
+
+def test_unknown_lane_is_refused() -> None:
+    assert CliRunner().invoke(app, ["worker", "--lane", "fast"]).exit_code == 2
+
+
+def test_flower_without_a_password_does_not_start() -> None:
+    told = CliRunner(env=SETTINGS | {"FLOWER_PASSWORD": "", "FLOWER_PASSWORD_FILE": ""}).invoke(app, ["flower"])
+
+    assert told.exit_code == 1
+    assert "FLOWER_PASSWORD" in str(told.exception)
+
+
+def test_unusable_settings_end_with_their_names_and_no_traceback() -> None:
+    told = subprocess.run(
+        [sys.executable, "-P", "-m", "cli.main", "migrate"],
+        env=SETTINGS | {"RELEVE_SECRET_KEY": "short-secret"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.returncode == 1
+    assert "RELEVE_SECRET_KEY" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert "short-secret" not in told.stderr
+
+
+def test_help_loads_none_of_the_services() -> None:
+    script = """
+import sys
+from cli.main import app
+try:
+    app(["--help"])
+except SystemExit:
+    pass
+heavy = {"fastapi", "celery", "sqlalchemy", "redis", "httpx", "uvicorn", "cryptography", "opentelemetry", "pydantic"}
+print(sorted(heavy & set(sys.modules)), file=sys.stderr)
+"""
+
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert ended.stderr.strip() == "[]"
+
+
+def test_command_also_runs_as_a_module() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "cli.main", "--version"], capture_output=True, text=True, check=False
+    )
+
+    assert (ended.returncode, ended.stdout.split()[0]) == (0, "releve")

@@ -1,0 +1,152 @@
+"""The table of processes: what each child is told, and what stands in for what is not set."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from cli.child import Child, Finishes
+from cli.data_directory import DataDirectory, open_data_directory
+from cli.processes import Listening, Plan, needs_simulator, needs_valkey, plan_processes
+from cli.valkey import SocketPlace
+
+SOCKET = SocketPlace(Path("/run/releve test/valkey.sock"), None)
+EXTERNAL = {
+    "REDIS_URL": "redis://redis.example/0",
+    "DATABASE_URL": "postgresql+asyncpg://db.example/releve",
+    "RELEVE_SECRET_KEY": "synthetic-secret-key-of-the-test-0123456789",
+    "FLOWER_PASSWORD": "synthetic-flower-password",
+    "ENEDIS_CLIENT_ID": "synthetic-client",
+    "ENEDIS_CLIENT_SECRET": "synthetic-client-secret",
+}
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[DataDirectory]:
+    with open_data_directory(tmp_path) as directory:
+        yield directory
+
+
+def plan(environ: Mapping[str, str], directory: DataDirectory, host: str = "127.0.0.1") -> Plan:
+    listening = Listening(host, 8000, 5555, 8001 if needs_simulator(environ) else None)
+    return plan_processes(environ, directory, listening, SOCKET if needs_valkey(environ) else None)
+
+
+def child_of(plan: Plan, name: str) -> Child:
+    return next(child for child in plan.children if child.name == name)
+
+
+def test_bare_environment_gets_everything_embedded(directory: DataDirectory) -> None:
+    planned = plan({}, directory)
+
+    assert [child.name for child in planned.children] == [
+        *("valkey", "simulator", "migrate", "api", "worker-interactive", "worker-bulk", "beat", "flower")
+    ]
+    told = child_of(planned, "api").env
+    assert told["REDIS_URL"] == "unix:///run/releve%20test/valkey.sock?db=0"
+    assert told["DATABASE_URL"] == f"sqlite+aiosqlite:///{directory.path}/releve.db"
+    assert told["RELEVE_PUBLIC_URL"] == "http://127.0.0.1:8000"
+    assert told["RELEVE_DATA_DIR"] == str(directory.path)
+    assert told["RELEVE_SECRET_KEY_FILE"] == str(directory.path / "secret_key")
+
+
+def test_external_services_and_credentials_win(directory: DataDirectory) -> None:
+    planned = plan(EXTERNAL, directory)
+
+    names = {child.name for child in planned.children}
+    told = child_of(planned, "api").env
+    assert names == {"migrate", "api", "worker-interactive", "worker-bulk", "beat", "flower"}
+    assert {name: told[name] for name in EXTERNAL} == EXTERNAL
+    assert planned.notices == ()
+    assert not (directory.path / "secret_key").exists()
+    assert not (directory.path / "flower_password").exists()
+    assert (planned.addresses["simulator"], planned.addresses["flower_password_file"]) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "DATABASE_URL", "RELEVE_SECRET_KEY", "FLOWER_PASSWORD"])
+def test_setting_from_a_file_counts_as_set(directory: DataDirectory, name: str) -> None:
+    environ = {key: value for key, value in EXTERNAL.items() if key != name} | {f"{name}_FILE": "/run/secrets/some"}
+
+    planned = plan(environ, directory)
+
+    told = child_of(planned, "flower").env
+    assert name not in told
+    assert told[f"{name}_FILE"] == "/run/secrets/some"
+
+
+def test_empty_setting_counts_as_not_set(directory: DataDirectory) -> None:
+    planned = plan({"REDIS_URL": "", "ENEDIS_CLIENT_ID": ""}, directory)
+
+    assert {"valkey", "simulator"} <= {child.name for child in planned.children}
+
+
+def test_every_child_waits_only_for_children_that_run(directory: DataDirectory) -> None:
+    for environ in ({}, EXTERNAL):
+        planned = plan(environ, directory)
+        names = {child.name for child in planned.children}
+
+        assert all(set(child.after) <= names for child in planned.children)
+
+
+def test_services_start_after_store_and_migrations_and_stop_before_the_store(directory: DataDirectory) -> None:
+    planned = plan({}, directory)
+    services = [child_of(planned, name) for name in ("api", "worker-interactive", "worker-bulk", "beat", "flower")]
+
+    assert [child.after for child in services] == [("valkey", "migrate")] * 5
+    stages = {name: child_of(planned, name).stop_stage for name in ("simulator", "valkey")}
+    assert max(child.stop_stage for child in services) < stages["simulator"] < stages["valkey"]
+    assert child_of(planned, "migrate").ready == Finishes()
+
+
+def test_gateway_and_simulator_share_the_application_credentials(directory: DataDirectory) -> None:
+    planned = plan(
+        {"RELEVE_PUBLIC_URL": "https://releve.example/", "ENEDIS_CLIENT_SECRET_FILE": "/run/secrets/some"}, directory
+    )
+
+    simulator, worker = child_of(planned, "simulator").env, child_of(planned, "worker-bulk").env
+    assert worker["ENEDIS_BASE_URL"] == "http://127.0.0.1:8001"
+    assert worker["ENEDIS_AUTHORIZE_URL"].startswith("http://127.0.0.1:8001/")
+    assert worker["ENEDIS_CLIENT_ID"] == simulator["SIMULATOR_CLIENT_ID"]
+    assert worker["ENEDIS_CLIENT_SECRET"] == simulator["SIMULATOR_CLIENT_SECRET"]
+    assert "ENEDIS_CLIENT_SECRET_FILE" not in worker
+    assert simulator["SIMULATOR_REDIRECT_URI"] == "https://releve.example/oauth/callback"
+
+
+def test_children_that_need_no_secret_get_none(directory: DataDirectory) -> None:
+    planned = plan(
+        {name: value for name, value in EXTERNAL.items() if name not in ("REDIS_URL", "ENEDIS_CLIENT_ID")}, directory
+    )
+
+    told = str(child_of(planned, "simulator").env) + str(child_of(planned, "valkey").env)
+    assert not [value for value in EXTERNAL.values() if value in told]
+
+
+def test_secrets_are_neither_in_arguments_nor_in_what_is_printed(directory: DataDirectory) -> None:
+    planned = plan({}, directory)
+
+    secrets = [(directory.path / name).read_text().strip() for name in ("secret_key", "flower_password")]
+    secrets.append(child_of(planned, "api").env["ENEDIS_CLIENT_SECRET"])
+    printed = f"{planned.children}{planned.addresses}{planned.notices}{[child.argv for child in planned.children]}"
+    assert not [secret for secret in secrets if secret in printed]
+
+
+def test_making_the_secret_key_is_told_once(directory: DataDirectory) -> None:
+    first, second = plan({}, directory), plan({}, directory)
+
+    assert str(directory.path / "secret_key") in first.notices[0]
+    assert second.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "probed"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000", "127.0.0.1"),
+        ("0.0.0.0", "http://localhost:8000", "127.0.0.1"),
+        ("::1", "http://[::1]:8000", "::1"),
+        ("::", "http://localhost:8000", "::1"),
+    ],
+)
+def test_addresses_are_ones_that_can_be_opened(host: str, url: str, probed: str) -> None:
+    listening = Listening(host, 8000, 5555, None)
+
+    assert (listening.url(8000), listening.probe_host) == (url, probed)
