@@ -1,0 +1,1 @@
+"""The routes, one file a resource. They don't import each other."""

@@ -1,0 +1,77 @@
+"""Usage points: which the account holds, and what is stored of each."""
+
+from collections import Counter
+from collections.abc import Collection
+
+from fastapi import APIRouter
+
+from api.dependencies import CurrentCaller, Now, OwnUsagePoint, Parts
+from api.schemas.problems import documented
+from api.schemas.usage_points import (
+    DatasetCoverage,
+    PointConsent,
+    UsagePointDetails,
+    UsagePointDocument,
+    UsagePointList,
+    WindowCounts,
+)
+from shared.catalog import DATASETS
+from shared.consents import UsagePoint
+from shared.errors import NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
+from shared.models import Coverage, Series
+
+router = APIRouter(tags=["usage points"])
+
+
+@router.get(
+    "/v1/usage-points",
+    operation_id="list_usage_points",
+    summary="The account's usage points",
+    responses=documented(Unauthenticated, ServiceUnavailable),
+)
+async def list_usage_points(parts: Parts, caller: CurrentCaller, now: Now) -> UsagePointList:
+    """Oldest first."""
+    points = await parts.consents.list_usage_points(caller.account.id)
+    return UsagePointList(usage_points=[_document(point, now) for point in points])
+
+
+@router.get(
+    "/v1/usage-points/{usage_point_id}",
+    operation_id="get_usage_point",
+    summary="One usage point, and what is stored of it",
+    responses=documented(Unauthenticated, NotFound, ValidationFailed, ServiceUnavailable),
+)
+async def get_usage_point(parts: Parts, usage_point: OwnUsagePoint, now: Now) -> UsagePointDetails:
+    """The consent it rests on, and for each dataset how many windows are stored."""
+    coverage = []
+    for dataset in DATASETS.values():
+        if not dataset.is_series:
+            continue
+        series = Series(usage_point.account_id, usage_point.id, dataset.name)
+        known = await parts.readings.load_all_coverage(series)
+        if known:
+            coverage.append(_summary(dataset.name, known.values()))
+    return UsagePointDetails(**dict(_document(usage_point, now)), coverage=coverage)
+
+
+def _document(usage_point: UsagePoint, now: Now) -> UsagePointDocument:
+    consent = usage_point.consent
+    return UsagePointDocument(
+        usage_point_id=usage_point.prm,
+        directions=sorted(usage_point.directions),
+        created_at=usage_point.created_at,
+        consent=PointConsent(
+            id=consent.id, status=consent.status, active=consent.is_active(now), expires_on=consent.expires_on
+        ),
+    )
+
+
+def _summary(dataset: str, known: Collection[Coverage]) -> DatasetCoverage:
+    states = Counter(each.state for each in known)
+    return DatasetCoverage(
+        dataset=dataset,
+        start=min(each.since for each in known),
+        end=max(each.through for each in known),
+        last_fetched_at=max(each.fetched_at for each in known),
+        windows=WindowCounts(complete=states["complete"], partial=states["partial"], absent=states["absent"]),
+    )

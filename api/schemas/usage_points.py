@@ -1,0 +1,57 @@
+"""Usage points on the wire."""
+
+from datetime import date, datetime
+
+from pydantic import Field
+
+from api.schemas.fields import Document
+from shared.catalog import Direction
+from shared.models import ConsentStatus
+
+
+class PointConsent(Document):
+    """The consent that a usage point rests on."""
+
+    id: str
+    status: ConsentStatus
+    active: bool = Field(description="Whether data can be asked for on the strength of it, today.")
+    expires_on: date | None = Field(description="The first day without a right to it; `null` when none was named.")
+
+
+class UsagePointDocument(Document):
+    """A usage point."""
+
+    usage_point_id: str = Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])
+    directions: list[Direction]
+    created_at: datetime
+    consent: PointConsent
+
+
+class UsagePointList(Document):
+    """All the usage points of an account."""
+
+    usage_points: list[UsagePointDocument]
+
+
+class WindowCounts(Document):
+    """How many windows (days of a load curve, months of daily values) are in which state."""
+
+    complete: int
+    partial: int = Field(description="Something of it is missing.")
+    absent: int = Field(description="The provider had nothing.")
+
+
+class DatasetCoverage(Document):
+    """What is stored of one dataset, in short."""
+
+    dataset: str
+    start: date = Field(description="The first day that was ever asked for.")
+    end: date = Field(description="The day after the last one that was ever asked for.")
+    last_fetched_at: datetime
+    windows: WindowCounts
+
+
+class UsagePointDetails(UsagePointDocument):
+    """A usage point and what is stored of it."""
+
+    coverage: list[DatasetCoverage] = Field(description="One entry for each dataset that was ever fetched.")

@@ -1,0 +1,29 @@
+"""Where a request shows its API key. Whose it is, and with what its vault opens, `shared.accounts` knows."""
+
+from typing import Annotated
+
+from fastapi import Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from shared.errors import Unauthenticated
+
+_bearer = HTTPBearer(
+    scheme_name="apiKeyBearer", bearerFormat="rlv_…", description="`Authorization: Bearer rlv_…`", auto_error=False
+)
+_header = APIKeyHeader(
+    name="X-API-Key",
+    scheme_name="apiKeyHeader",
+    description="The same key, for who can't set the other header.",
+    auto_error=False,
+)
+
+
+async def shown_api_key(
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    header: Annotated[str | None, Security(_header)],
+) -> str:
+    """The API key that a request shows. Raises `Unauthenticated` when there is none."""
+    api_key = bearer.credentials if bearer else header
+    if not api_key:
+        raise Unauthenticated
+    return api_key

@@ -1,0 +1,73 @@
+"""Asking for data: check everything that can be checked, plan the fewest calls, write the job down, enqueue.
+
+Independent of HTTP, so that every contract that submits jobs does it in the same way.
+"""
+
+from datetime import date, datetime
+
+from shared.calendar import day_of
+from shared.catalog import Dataset
+from shared.consents import UsagePoint
+from shared.errors import (
+    ConsentMissing,
+    DatasetNotAvailable,
+    FieldError,
+    OutOfHistory,
+    ValidationFailed,
+    WrongDirection,
+)
+from shared.models import CallTicket, DayRange, Job, Lane, Series
+from shared.planning import history_start, missing_windows, plan_calls, window_name, windows_of
+from shared.resources import Resources
+from shared.telemetry import current_trace_context, get_logger
+
+logger = get_logger(__name__)
+
+
+def check_period(dataset: Dataset, start: date, end: date, now: datetime) -> DayRange:
+    """The days asked for, if the provider can have them.
+
+    Raises `DatasetNotAvailable`, `ValidationFailed` or `OutOfHistory`.
+    """
+    if not dataset.available:
+        raise DatasetNotAvailable(errors=[FieldError("/dataset", DatasetNotAvailable.title())])
+    if end <= start:
+        raise ValidationFailed(errors=[FieldError("/end", "The end has to be after the start; it is not included.")])
+    if end > day_of(now):
+        raise ValidationFailed(
+            errors=[FieldError("/end", "The end is in the future: today, which is not included, is the last.")]
+        )
+    oldest = history_start(dataset, now)
+    if start < oldest:
+        detail = f"The provider keeps this dataset from {oldest} on."
+        raise OutOfHistory(detail, errors=[FieldError("/start", detail)])
+    return DayRange(start, end)
+
+
+def check_right(usage_point: UsagePoint, dataset: Dataset, now: datetime) -> None:
+    """Whether the provider may be asked for this dataset of this point. Raises `ConsentMissing`, `WrongDirection`."""
+    if not usage_point.consent.is_active(now):
+        raise ConsentMissing
+    if dataset.direction is not None and dataset.direction not in usage_point.directions:
+        raise WrongDirection(errors=[FieldError("/dataset", WrongDirection.title())])
+
+
+async def submit_job(parts: Resources, usage_point: UsagePoint, dataset: Dataset, days: DayRange, now: datetime) -> Job:
+    """A job for the days that are not stored yet, its first calls enqueued."""
+    series = Series(usage_point.account_id, usage_point.id, dataset.name)
+    names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
+    coverage = await parts.readings.load_coverage(series, names)
+    calls = plan_calls(dataset, missing_windows(dataset, days, coverage, now))
+    job = await parts.jobs.create_job(series, days, Lane.INTERACTIVE, calls, current_trace_context(), now)
+    if calls:
+        await _enqueue(parts, job, await parts.ledger.send_next(job.id, now))
+    return job
+
+
+async def _enqueue(parts: Resources, job: Job, tickets: tuple[CallTicket, ...]) -> None:
+    try:
+        for ticket in tickets:
+            await parts.broker.enqueue_call(ticket, job.lane, job.trace_context)
+    except Exception:
+        # The calls are leased: whatever it was, the sweeper enqueues them when their leases have run out.
+        logger.exception("enqueue_failed", job_id=job.id)

@@ -1,0 +1,121 @@
+"""The API over real stores, without a network and without workers: what workers would do is done through `shared`."""
+
+import base64
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
+
+import httpx
+from fastapi import FastAPI
+
+from shared.accounts import Account
+from shared.calendar import ONE_DAY, day_seconds, day_start, days_between, month_start, next_month
+from shared.catalog import Direction
+from shared.consents import UsagePoint
+from shared.models import Coverage, Gap, GrantedPoint, Reading, Series
+from shared.resources import Resources
+
+# A quiet Tuesday noon in Paris; the day before is published.
+NOON = datetime(2026, 10, 20, 10, tzinfo=UTC)
+PRM = "98765432101234"
+OTHER_PRM = "98765432105678"
+
+
+@dataclass
+class Clock:
+    """What time it is for the API."""
+
+    now: datetime = NOON
+
+
+@dataclass
+class Person:
+    """Somebody with an account."""
+
+    account: Account
+    api_key: str = field(repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What they send with every request."""
+        return {"Authorization": f"Bearer {self.api_key}"}
+
+
+@dataclass
+class Stage:
+    """The API, its parts, its clock, and what a test does behind its back."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    parts: Resources
+    clock: Clock
+
+    async def create_person(self) -> Person:
+        """Somebody new."""
+        return Person(*await self.parts.accounts.create_account(self.clock.now))
+
+    async def grant(
+        self,
+        person: Person,
+        prm: str = PRM,
+        directions: Iterable[Direction] = (Direction.CONSUMPTION,),
+        expires_on: date | None = None,
+    ) -> UsagePoint:
+        """Give a person a usage point, as a worker does after an exchange."""
+        consent, state = await self.parts.consents.create_consent(person.account.id, self.clock.now)
+        await self.parts.consents.take_state(state, self.clock.now, 1)
+        point = GrantedPoint(prm, frozenset(directions), expires_on or date(2029, 10, 19))
+        await self.parts.consents.grant(consent.id, [point], self.clock.now)
+        return await self.parts.consents.find_usage_point(person.account.id, prm)
+
+    async def store_curve(
+        self, usage_point: UsagePoint, start: date, end: date, gaps: dict[date, Gap] | None = None
+    ) -> None:
+        """Store half-hours: their value is their number in the day."""
+        series = Series(usage_point.account_id, usage_point.id, "consumption_load_curve")
+        public_key = await self.parts.accounts.load_public_key(usage_point.account_id)
+        for day in days_between(start, end):
+            gap = (gaps or {}).get(day)
+            readings = [] if gap else half_hours(day)
+            coverage = Coverage(day.isoformat(), self.clock.now, day, day + ONE_DAY, (gap,) if gap else ())
+            await self.parts.readings.save_window(series, coverage, readings, public_key)
+
+    async def store_months(self, usage_point: UsagePoint, dataset: str, start: date, end: date) -> None:
+        """Store daily values: the value is the day of the month."""
+        series = Series(usage_point.account_id, usage_point.id, dataset)
+        public_key = await self.parts.accounts.load_public_key(usage_point.account_id)
+        month = month_start(start)
+        while month < end:
+            since, through = max(start, month), min(end, next_month(month))
+            readings = [
+                Reading(day_start(day), "P1D", day.day, day_start(day) + timedelta(hours=19))
+                for day in days_between(since, through)
+            ]
+            coverage = Coverage(month.isoformat()[:7], self.clock.now, since, through)
+            await self.parts.readings.save_window(series, coverage, readings, public_key)
+            month = next_month(month)
+
+    async def queued(self, lane: str) -> list[bytes]:
+        """The messages that wait for a worker, each with its body decoded behind it."""
+        messages = cast(list[bytes], await self.parts.redis.lrange(lane, 0, -1))
+        return [message + _body(message) for message in messages]
+
+    async def take_task(self, lane: str) -> list[Any]:
+        """The arguments of the next task, taken from the queue as soon as it is there, as a worker takes it."""
+        _, message = cast(tuple[bytes, bytes], await self.parts.redis.brpop(lane))
+        arguments, *_ = json.loads(_body(message))
+        return cast(list[Any], arguments)
+
+
+def _body(message: bytes) -> bytes:
+    return base64.b64decode(json.loads(message)["body"])
+
+
+def half_hours(day: date) -> list[Reading]:
+    """The half-hours of a day: 46, 48 or 50."""
+    first = day_start(day)
+    return [
+        Reading(first + timedelta(minutes=30 * number), "PT30M", number) for number in range(day_seconds(day) // 1800)
+    ]

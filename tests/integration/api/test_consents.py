@@ -1,0 +1,109 @@
+"""Starting a consent, and what its owner can see of it."""
+
+from dataclasses import replace
+from datetime import date
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from shared.catalog import Direction
+from shared.config import Settings
+from shared.models import GrantedPoint
+from tests.integration.api.stage import OTHER_PRM, PRM, Person, Stage
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_consent_begins_with_the_providers_page(stage: Stage, person: Person, settings: Settings) -> None:
+    answer = await stage.client.post("/v1/consents", headers=person.headers)
+
+    assert 201 == answer.status_code
+    started = answer.json()
+    assert "2026-10-20T10:15:00Z" == started["expires_at"]
+    assert started["authorize_url"].startswith(settings.enedis_authorize_url + "?")
+    assert {
+        "client_id": [settings.enedis_client_id],
+        "response_type": ["code"],
+        "state": [started["state"]],
+        "duration": ["P3Y"],
+    } == parse_qs(urlsplit(started["authorize_url"]).query)
+
+
+async def test_what_the_configured_address_asks_for_is_kept(stage: Stage, person: Person, settings: Settings) -> None:
+    address = "https://consent.test/authorize?theme=dark&auto=approve"
+    changed = settings.model_copy(update={"enedis_authorize_url": address})
+    stage.app.state.resources = replace(stage.parts, settings=changed)
+
+    answer = await stage.client.post("/v1/consents", headers=person.headers)
+
+    query = parse_qs(urlsplit(answer.json()["authorize_url"]).query)
+    assert (["dark"], ["approve"], ["code"]) == (query["theme"], query["auto"], query["response_type"])
+
+
+async def test_no_two_consents_have_the_same_state(stage: Stage, person: Person) -> None:
+    states = [(await stage.client.post("/v1/consents", headers=person.headers)).json()["state"] for _ in range(5)]
+
+    assert 5 == len(set(states))
+
+
+async def test_its_owner_sees_what_a_consent_opened(stage: Stage, person: Person) -> None:
+    started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
+    path = f"/v1/consents/{started['id']}"
+    pending = (await stage.client.get(path, headers=person.headers)).json()
+    await stage.parts.consents.take_state(started["state"], stage.clock.now, 7)
+    point = GrantedPoint(PRM, frozenset(Direction), date(2029, 10, 19))
+    await stage.parts.consents.grant(started["id"], [point], stage.clock.now)
+    granted = (await stage.client.get(path, headers=person.headers)).json()
+
+    assert ("pending", False, []) == (pending["status"], pending["active"], pending["usage_points"])
+    assert ("granted", True, "2029-10-19") == (granted["status"], granted["active"], granted["expires_on"])
+    assert [{"usage_point_id": PRM, "directions": ["consumption", "production"]}] == granted["usage_points"]
+
+
+async def test_a_failed_consent_says_why(stage: Stage, person: Person) -> None:
+    started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
+    await stage.parts.consents.take_state(started["state"], stage.clock.now, 7)
+    await stage.parts.consents.fail_consent(started["id"], "usage_point_taken")
+
+    answer = await stage.client.get(f"/v1/consents/{started['id']}", headers=person.headers)
+
+    assert ("failed", "usage_point_taken") == (answer.json()["status"], answer.json()["error"]["code"])
+
+
+async def test_another_account_does_not_see_a_consent(stage: Stage, person: Person) -> None:
+    started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
+    stranger = await stage.create_person()
+
+    answer = await stage.client.get(f"/v1/consents/{started['id']}", headers=stranger.headers)
+
+    assert (404, "not_found") == (answer.status_code, answer.json()["code"])
+
+
+async def test_the_expected_usage_point_is_kept_only_as_a_hash(stage: Stage, person: Person) -> None:
+    answer = await stage.client.post("/v1/consents", json={"usage_point_id": PRM}, headers=person.headers)
+
+    assert 201 == answer.status_code
+    async with stage.parts.database.transaction() as connection:
+        rows = (await connection.exec_driver_sql("SELECT * FROM consents")).all()
+    assert 1 == len(rows)
+    assert PRM not in repr(rows)
+
+
+@pytest.mark.parametrize(
+    "body", [{"usage_point_id": "12"}, {"usage_point_id": f"{OTHER_PRM} "}, {"usage_point_id": 1}, {"prm": PRM}, [], 1]
+)
+async def test_a_bad_request_for_a_consent_is_refused(stage: Stage, person: Person, body: object) -> None:
+    answer = await stage.client.post("/v1/consents", json=body, headers=person.headers)
+
+    assert (422, "validation_failed") == (answer.status_code, answer.json()["code"])
+    assert OTHER_PRM not in answer.text
+
+
+async def test_without_credentials_of_the_provider_there_is_no_consent(
+    stage: Stage, person: Person, settings: Settings
+) -> None:
+    stage.app.state.resources = replace(stage.parts, settings=settings.model_copy(update={"enedis_client_id": ""}))
+
+    answer = await stage.client.post("/v1/consents", headers=person.headers)
+
+    assert (503, "provider_misconfigured") == (answer.status_code, answer.json()["code"])

@@ -1,0 +1,40 @@
+"""Which periods may be asked for."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.submission import check_period
+from shared.catalog import DATASETS
+from shared.errors import AppError
+from shared.models import DayRange
+from shared.planning import history_start
+
+NOW = datetime(2026, 10, 20, 10, tzinfo=UTC)
+TODAY = date(2026, 10, 20)
+CURVE = DATASETS["consumption_load_curve"]
+
+near_days = st.dates(date(2024, 9, 1), date(2026, 11, 30))
+
+
+@given(start=near_days, end=near_days)
+def test_a_period_is_accepted_exactly_when_it_lies_between_the_oldest_day_and_today(start: date, end: date) -> None:
+    if history_start(CURVE, NOW) <= start < end <= TODAY:
+        assert DayRange(start, end) == check_period(CURVE, start, end, NOW)
+    else:
+        with pytest.raises(AppError) as refusal:
+            check_period(CURVE, start, end, NOW)
+        assert refusal.value.errors
+
+
+@pytest.mark.parametrize(
+    ("name", "months", "days"), [("consumption_load_curve", 24, 14), ("daily_consumption", 36, 14)]
+)
+def test_each_dataset_has_its_own_depth(name: str, months: int, days: int) -> None:
+    oldest = date(2026 - months // 12, 10, 20) - timedelta(days=days)
+
+    accepted = check_period(DATASETS[name], oldest, TODAY, NOW)
+
+    assert oldest == accepted.start

@@ -1,0 +1,114 @@
+"""The values that cross boundaries: what they refuse, what they say of themselves, and what their repr hides."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from shared.models import (
+    ConsentStatus,
+    Coverage,
+    DayRange,
+    Gap,
+    GrantedPoint,
+    Job,
+    JobStatus,
+    Lane,
+    Reason,
+    Series,
+)
+
+NOW = datetime(2026, 3, 31, 9, tzinfo=UTC)
+MARCH = (date(2026, 3, 1), date(2026, 4, 1))
+
+
+def day(number: int) -> date:
+    return date(2026, 3, number)
+
+
+def coverage(*gaps: Gap) -> Coverage:
+    return Coverage("2026-03", NOW, *MARCH, gaps)
+
+
+@pytest.mark.parametrize("end", [day(10), day(9), date(1999, 1, 1)])
+def test_a_range_of_days_that_holds_no_day_is_refused(end: date) -> None:
+    with pytest.raises(ValueError, match="ends after it starts"):
+        DayRange(day(10), end)
+
+
+def test_a_range_counts_its_days_without_its_end() -> None:
+    assert 1 == DayRange(day(10), day(11)).days
+    assert 365 == DayRange(date(2025, 3, 1), date(2026, 3, 1)).days
+    assert 366 == DayRange(date(2024, 1, 1), date(2025, 1, 1)).days
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (day(1), day(31), DayRange(day(10), day(20))),
+        (day(12), day(15), DayRange(day(12), day(15))),
+        (day(1), day(11), DayRange(day(10), day(11))),
+        (day(19), day(31), DayRange(day(19), day(20))),
+        (day(1), day(10), None),  # ends where the range begins
+        (day(20), day(31), None),  # begins where the range ends
+        (day(15), day(15), None),
+        (day(16), day(14), None),
+    ],
+)
+def test_a_range_is_clipped_to_the_days_that_both_hold(start: date, end: date, expected: DayRange | None) -> None:
+    assert expected == DayRange(day(10), day(20)).clipped(start, end)
+
+
+def test_a_window_without_gaps_is_complete() -> None:
+    assert "complete" == coverage().state
+
+
+def test_a_window_with_a_day_missing_is_partial() -> None:
+    assert "partial" == coverage(Gap(day(3), day(4), Reason.NO_MEASURE)).state
+
+
+def test_a_window_whose_every_day_is_missing_is_absent_however_many_gaps_say_so() -> None:
+    assert "absent" == coverage(Gap(*MARCH, Reason.BEFORE_ACTIVATION)).state
+    assert (
+        "absent"
+        == coverage(Gap(day(1), day(9), Reason.BEFORE_ACTIVATION), Gap(day(9), MARCH[1], Reason.NO_MEASURE)).state
+    )
+
+
+def test_a_day_that_is_there_in_part_is_not_absent() -> None:
+    stored = Coverage("2026-03-29", NOW, day(29), day(30), (Gap(day(29), day(30), Reason.INCOMPLETE, partial=True),))
+
+    assert "partial" == stored.state
+
+
+def test_a_job_names_the_series_that_it_fills() -> None:
+    job = Job("job", "acct", "up", "contract", *MARCH, Lane.BULK, JobStatus.QUEUED, NOW, calls_total=3)
+
+    assert Series("acct", "up", "contract") == job.series
+
+
+@pytest.mark.parametrize("status", JobStatus)
+def test_a_job_has_ended_unless_it_is_queued_or_running(status: JobStatus) -> None:
+    assert (status.value not in {"queued", "running"}) == status.ended
+
+
+def test_the_repr_of_a_granted_point_hides_its_digits() -> None:
+    assert "99999999999991" not in repr(GrantedPoint("99999999999991"))
+
+
+def test_the_words_that_are_stored_stay_as_they_are() -> None:
+    """Changing one of these makes what is stored unreadable."""
+    assert ["interactive", "bulk"] == list(Lane)
+    assert ["queued", "running", "succeeded", "partial", "failed", "cancelled"] == list(JobStatus)
+    assert ["pending", "exchanging", "granted", "refused", "failed", "revoked"] == list(ConsentStatus)
+    assert [
+        "not_fetched",
+        "not_published_yet",
+        "no_measure",
+        "incomplete",
+        "before_activation",
+        "beyond_history",
+        "curve_not_collected",
+        "wrong_direction",
+        "consent_lost",
+        "provider_error",
+    ] == list(Reason)

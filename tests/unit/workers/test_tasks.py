@@ -1,0 +1,32 @@
+"""What a worker's Celery application can be asked to do: its own tasks, whatever else lives in the process."""
+
+import pytest
+
+from shared.broker import Broker, TaskName, create_celery
+from shared.config import Settings, load_settings
+from workers.app import create_worker
+
+
+@pytest.fixture
+def offline_settings() -> Settings:
+    """Settings of which nothing is ever connected to."""
+    return load_settings(
+        {
+            "RELEVE_SECRET_KEY": "a-secret-key-for-tests-only-0123456789",
+            "REDIS_URL": "redis://127.0.0.1:9/0",
+            "DATABASE_URL": "sqlite+aiosqlite:///nowhere.db",
+        }
+    )
+
+
+def test_a_worker_does_every_task_itself_although_its_process_also_sends_them(offline_settings: Settings) -> None:
+    """Celery shares tasks between the applications of a process unless told otherwise, and chance says which one wins:
+    with ten senders it would hardly ever be the worker."""
+    celery, _ = create_worker(offline_settings)
+
+    senders = [create_celery(offline_settings) for _ in range(10)]
+    for sender in senders:
+        Broker(sender)
+
+    assert {"workers.tasks"} == {celery.tasks[name].run.__module__ for name in TaskName}
+    assert {"shared.broker"} == {sender.tasks[name].run.__module__ for sender in senders for name in TaskName}
