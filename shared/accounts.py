@@ -84,10 +84,10 @@ class AccountStore:
             .join_from(api_keys, accounts)
             .where(api_keys.c.verifier == shown)
         )
-        async with self._database.transaction() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        if row is None or not hmac.compare_digest(row.verifier, shown):
+        rows = await self._database.read(query)
+        if not rows or not hmac.compare_digest(rows[0].verifier, shown):
             raise Unauthenticated
+        row = rows[0]
         try:
             private_key = unwrap_private_key(row.wrapped_private_key, secret, account_id=row.account_id, key_id=row.id)
         except CannotOpen:
@@ -96,11 +96,10 @@ class AccountStore:
 
     async def load_public_key(self, account_id: str) -> bytes:
         """The half of the vault's key pair that seals. Raises `NotFound`."""
-        async with self._database.transaction() as connection:
-            sealed = await connection.scalar(select(accounts.c.public_key).where(accounts.c.id == account_id))
-        if sealed is None:
+        rows = await self._database.read(select(accounts.c.public_key).where(accounts.c.id == account_id))
+        if not rows:
             raise NotFound
-        return self._server.decrypt(sealed, purpose=_public_key_purpose(account_id))
+        return self._server.decrypt(rows[0].public_key, purpose=_public_key_purpose(account_id))
 
 
 def _public_key_purpose(account_id: str) -> str:

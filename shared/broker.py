@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from celery import Celery
+from kombu import pools
 
 from shared.config import Settings
 from shared.models import CallTicket, Lane
@@ -98,6 +99,8 @@ class Broker:
     def close(self) -> None:
         """Give the connections back."""
         self._celery.close()
+        # Celery only forgets its connections, which belong to the process: this closes them.
+        pools.reset()  # type: ignore[no-untyped-call]  # kombu is untyped
 
 
 def _somewhere_else(*_arguments: Any) -> None:

@@ -48,22 +48,3 @@ def months_before(day: date, months: int) -> date:
     index = day.year * 12 + day.month - 1 - months
     first = date(index // 12, index % 12 + 1, 1)
     return min(first + timedelta(days=day.day - 1), next_month(first) - ONE_DAY)
-
-
-def resolve_wall_times(labels: list[datetime]) -> list[datetime]:
-    """Naive Paris wall times, in the order in which they happened, as instants in UTC.
-
-    In October the wall times from 02:00 to 03:00 come twice. The first run of them is summer time; a label that
-    does not advance on the one before it can only be its second coming, so it and what follows in that hour get
-    ``fold=1``. Source: PEP 495; that a provider lists them in order is its documented habit, checked by callers.
-    """
-    resolved: list[datetime] = []
-    previous: datetime | None = None
-    for label in labels:
-        instant = label.replace(tzinfo=PARIS).astimezone(UTC)
-        if previous is not None and instant <= previous:
-            later = label.replace(tzinfo=PARIS, fold=1).astimezone(UTC)
-            instant = max(instant, later)
-        resolved.append(instant)
-        previous = instant
-    return resolved

@@ -29,7 +29,9 @@ class Dataset:
     ``unit``: of its values, ``None`` for a record. ``step``: ISO 8601 length of one reading (the usual one where the
     provider may vary it), ``None`` for a record. ``span_days``: the longest period of one provider call.
     ``history_months`` and ``history_days``: how far back the provider keeps it, added together.
-    ``freshness_seconds``: how long a stored answer that may still change is good. ``available``: can be asked for.
+    ``freshness_seconds``: how long a stored answer that may still change is good. ``fetched_unasked``: the nightly
+    refresh begins it by itself; otherwise it is kept fresh from the day on which somebody asked for it.
+    ``available``: can be asked for. ``derived_from``: the curve whose whole days give this dataset's without a call.
     """
 
     name: str
@@ -43,7 +45,9 @@ class Dataset:
     history_months: int = 0
     history_days: int = 0
     freshness_seconds: int = 3 * 3600
+    fetched_unasked: bool = True
     available: bool = True
+    derived_from: str | None = None
 
     @property
     def is_series(self) -> bool:
@@ -59,7 +63,15 @@ _DAILY_SPAN_DAYS = 365
 _MONTH_SECONDS = 30 * 24 * 3600
 
 
-def _daily(name: str, title: str, unit: str, direction: Direction) -> Dataset:
+def _daily(
+    name: str,
+    title: str,
+    unit: str,
+    direction: Direction,
+    *,
+    fetched_unasked: bool = True,
+    derived_from: str | None = None,
+) -> Dataset:
     return Dataset(
         name=name,
         title=title,
@@ -71,7 +83,15 @@ def _daily(name: str, title: str, unit: str, direction: Direction) -> Dataset:
         span_days=_DAILY_SPAN_DAYS,
         history_months=36,
         history_days=_HISTORY_DAYS,
+        fetched_unasked=fetched_unasked,
+        derived_from=derived_from,
     )
+
+
+def _index(name: str, title: str, direction: Direction) -> Dataset:
+    # Enedis publishes no limit for registers, neither of the period nor of the history: those of daily values are what
+    # is tried. Few people need them, so nobody's quota is spent on them unasked.
+    return _daily(name, title, "Wh", direction, fetched_unasked=False)
 
 
 def _curve(name: str, title: str, direction: Direction) -> Dataset:
@@ -89,27 +109,38 @@ def _curve(name: str, title: str, direction: Direction) -> Dataset:
     )
 
 
-def _record(name: str, title: str) -> Dataset:
+def _record(name: str, title: str, *, fetched_unasked: bool) -> Dataset:
     return Dataset(
         name=name,
         title=title,
         provider="enedis",
         window=WindowKind.CURRENT,
         freshness_seconds=_MONTH_SECONDS,
-        available=False,
+        fetched_unasked=fetched_unasked,
     )
 
 
 _ALL = (
-    _daily("daily_consumption", "Energy consumed each day", "Wh", Direction.CONSUMPTION),
+    _daily(
+        "daily_consumption",
+        "Energy consumed each day",
+        "Wh",
+        Direction.CONSUMPTION,
+        derived_from="consumption_load_curve",
+    ),
     _curve("consumption_load_curve", "Mean power consumed over each step", Direction.CONSUMPTION),
     _daily("daily_consumption_max_power", "Highest power of each day, and when", "VA", Direction.CONSUMPTION),
-    _daily("daily_production", "Energy produced each day", "Wh", Direction.PRODUCTION),
+    _daily(
+        "daily_production", "Energy produced each day", "Wh", Direction.PRODUCTION, derived_from="production_load_curve"
+    ),
     _curve("production_load_curve", "Mean power produced over each step", Direction.PRODUCTION),
-    _record("contract", "The supply contract: power, tariff, segment"),
-    _record("address", "The address of the usage point"),
-    _record("identity", "The holder of the contract"),
-    _record("contact", "How the holder can be reached"),
+    _index("consumption_index", "The meter's consumption registers each day", Direction.CONSUMPTION),
+    _index("production_index", "The meter's production registers each day", Direction.PRODUCTION),
+    _record("contract", "The supply contract: power, tariff, segment", fetched_unasked=True),
+    # Who somebody is and where they live: nobody fetches that before somebody with a right to it wants it.
+    _record("address", "The address of the usage point", fetched_unasked=False),
+    _record("identity", "The holder of the contract", fetched_unasked=False),
+    _record("contact", "How the holder can be reached", fetched_unasked=False),
 )
 
 DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _ALL}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -105,6 +106,11 @@ class Settings(BaseModel):
     calls_in_flight: int = Field(
         default=4, ge=1, le=50, alias="RELEVE_CALLS_IN_FLIGHT", description="How many calls a job keeps in the queue."
     )
+    enedis_api: Literal["2026", "v5", "auto"] = Field(
+        default="2026",
+        alias="ENEDIS_API",
+        description="Which of Enedis's APIs are asked; auto: those of 2026, and v5 where those are not there.",
+    )
     enedis_base_url: _Url = Field(
         default="https://gw.ext.prod.api.enedis.fr", alias="ENEDIS_BASE_URL", description="Enedis's API gateway."
     )
@@ -129,6 +135,12 @@ class Settings(BaseModel):
     enedis_per_hour: int = Field(
         default=1000, ge=1, alias="ENEDIS_PER_HOUR", description="Calls an hour that Enedis allows per API."
     )
+    enedis_per_hour_v5: int = Field(
+        default=10_000,
+        ge=1,
+        alias="ENEDIS_PER_HOUR_V5",
+        description="Calls an hour that Enedis allows to all APIs of v5 together.",
+    )
     enedis_timeout_seconds: float = Field(
         default=30.0, gt=0, le=120, alias="ENEDIS_TIMEOUT_SECONDS", description="The longest wait for one answer."
     )
@@ -148,6 +160,11 @@ class Settings(BaseModel):
         alias="OTEL_EXPORTER_OTLP_ENDPOINT",
         description="Where traces go (OTLP over HTTP); nothing is traced without. Other OTEL_* variables apply too.",
     )
+
+    @property
+    def consent_page(self) -> Literal["v1", "v2"]:
+        """The generation of the consent page, by the path that it has at Enedis; v1 sends usage points back."""
+        return "v1" if "/dataconnect/v1/" in urlsplit(self.enedis_authorize_url).path else "v2"
 
     @property
     def callback_url(self) -> str:

@@ -4,11 +4,13 @@ It holds what must never be lost. A PRM is there encrypted and as a keyed hash, 
 """
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -17,9 +19,13 @@ from sqlalchemy import (
     Date,
     DateTime,
     Dialect,
+    Engine,
     ForeignKey,
+    Integer,
     LargeBinary,
     MetaData,
+    Row,
+    Select,
     String,
     Table,
     TypeDecorator,
@@ -27,7 +33,8 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 
 class Instant(TypeDecorator[datetime]):
@@ -90,6 +97,13 @@ consents = Table(
     Column("granted_at", Instant),
     Column("expires_on", Date),
     Column("error_code", String(64)),
+    # What was asked for, in ISO 8601, and whether the page that it was asked on sends usage points back (v1).
+    Column("duration", String(16)),
+    Column("returns_points", Boolean),
+    # Of a return of v1: by which it is known again, and its usage points, encrypted, until they are bound.
+    Column("return_hash", String(64)),
+    Column("prms_sealed", LargeBinary),
+    Column("put_off_until", Instant),
 )
 
 usage_points = Table(
@@ -103,16 +117,38 @@ usage_points = Table(
     Column("consumption", Boolean, nullable=False),
     Column("production", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
+    # Refusals since the last success: `shared.refusals`; all empty when there were none.
+    Column("first_refused_at", Instant),
+    Column("last_refused_at", Instant),
+    Column("refused_days", Integer),
+    Column("lost_at", Instant),
     UniqueConstraint("account_id", "prm_hash"),
 )
 
 
 class Database:
-    """One engine, and transactions on it."""
+    """One database: reads, and transactions."""
 
     def __init__(self, url: str) -> None:
         """Prepare an engine for ``url``; nothing is connected before it is needed."""
         self.engine = open_engine(url)
+        self._sqlite_reader = _open_sqlite_reader(url) if _is_sqlite(url) else None
+
+    async def read(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """The rows of one query, as they are committed now.
+
+        From SQLite on the loop's own thread: a look-up by index takes less time than handing it to the thread of the
+        asynchronous driver and back, several times a query, which under load was most of a request's time. Readers
+        wait for nobody there, so the loop does not stand still.
+        """
+        rows: Sequence[Row[Any]]
+        if self._sqlite_reader is not None:
+            with self._sqlite_reader.connect() as connection:
+                rows = connection.execute(query).all()
+        else:
+            async with self.engine.connect() as away:
+                rows = (await away.execute(query)).all()
+        return rows
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -122,15 +158,32 @@ class Database:
 
     async def close(self) -> None:
         """Give every connection back."""
+        if self._sqlite_reader is not None:
+            self._sqlite_reader.dispose()
         await self.engine.dispose()
 
 
 def open_engine(url: str) -> AsyncEngine:
     """An engine for ``url``; a SQLite one waits for other writers and keeps its foreign keys."""
-    engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if make_url(url).get_backend_name() == "sqlite":
+    # What a query was about must not stand in the text of its error.
+    # Taken from the module at this moment: tracing may have put its own in that place since this file was read.
+    engine = sqlalchemy_asyncio.create_async_engine(url, pool_pre_ping=not _is_sqlite(url), hide_parameters=True)
+    if _is_sqlite(url):
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _open_sqlite_reader(url: str) -> Engine:
+    # Autocommit: each query sees what is committed at its moment, and no transaction is begun and ended around it.
+    engine = sqlalchemy.create_engine(
+        make_url(url).set(drivername="sqlite"), hide_parameters=True, isolation_level="AUTOCOMMIT"
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _is_sqlite(url: str) -> bool:
+    return make_url(url).get_backend_name() == "sqlite"
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -144,7 +197,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 async def migrate(url: str, revision: str = "head") -> None:
     """Bring the database at ``url`` to ``revision``, the newest by default; its directory is made when missing."""
     location = make_url(url)
-    if location.get_backend_name() == "sqlite" and location.database:
+    if _is_sqlite(url) and location.database:
         Path(location.database).parent.mkdir(parents=True, exist_ok=True)
     engine = open_engine(url)
     try:

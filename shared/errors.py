@@ -11,13 +11,16 @@
     │   ├── RegistrationClosed       403
     │   ├── NotFound                 404
     │   ├── ConsentMissing           409
+    │   ├── ConsentAlreadyActive     409
+    │   ├── ConsentEmpty             409
     │   ├── UsagePointTaken          409
     │   ├── StateRefused             400
     │   └── ConsentRefused           400
     ├── ProviderError                the provider answered, or failed to
     │   ├── ProviderUnavailable      retryable
     │   │   ├── ProviderTimeout
-    │   │   └── ProviderGarbage
+    │   │   ├── ProviderGarbage
+    │   │   └── ProviderApiMissing   this API is not at its address
     │   ├── ProviderThrottled        retryable, knows when
     │   ├── ProviderTokenRejected    retryable once, after a new token
     │   ├── ProviderRefusedRequest   our request was wrong
@@ -141,6 +144,18 @@ class ConsentMissing(RequestError):
     code, status = "consent_missing", 409
 
 
+class ConsentAlreadyActive(RequestError):
+    """This account already holds an active consent for this usage point."""
+
+    code, status = "consent_already_active", 409
+
+
+class ConsentEmpty(RequestError):
+    """The provider knows of no usage point under this consent; give it again, or try again later."""
+
+    code, status = "consent_empty", 409
+
+
 class UsagePointTaken(RequestError):
     """This usage point is already linked to another account of this gateway."""
 
@@ -184,6 +199,12 @@ class ProviderGarbage(ProviderUnavailable):
     """The provider's answer can't be understood."""
 
     code, status, retryable = "provider_garbage", 502, True
+
+
+class ProviderApiMissing(ProviderUnavailable):
+    """The provider has no such API at this address: it has ended, or has not begun."""
+
+    code, status, retryable = "provider_api_missing", 503, True
 
 
 class ProviderThrottled(ProviderError):

@@ -65,7 +65,9 @@ return {redis.call('HGET', KEYS[2], ARGV[2]), redis.call('HINCRBY', KEYS[2], ARG
 # KEYS calls leases; ARGV id n until → 1 while the call is still to be done
 _RENEW = """
 if redis.call('HEXISTS', KEYS[1], ARGV[2] .. ':outcome') == 1 then return 0 end
-if redis.call('ZADD', KEYS[2], 'XX', 'CH', ARGV[3], ARGV[1] .. '/' .. ARGV[2]) == 0 then return 0 end
+local member = ARGV[1] .. '/' .. ARGV[2]
+if not redis.call('ZSCORE', KEYS[2], member) then return 0 end
+redis.call('ZADD', KEYS[2], ARGV[3], member)
 redis.call('HSET', KEYS[1], ARGV[2] .. ':until', ARGV[3])
 return 1
 """

@@ -1,6 +1,7 @@
 """The values that cross a boundary of Relève: between stores, queue, workers and API. Pure data, all frozen.
 
-A *window* is what one sealed blob holds; its name is the day (``2026-03-29``) or the month (``2026-03``).
+A *window* is what one sealed blob holds; its name is the day (``2026-03-29``), the month (``2026-03``), or ``current``
+for a record, which has no days of its own.
 A range of days is half open: ``start`` belongs to it, ``end`` does not.
 """
 
@@ -44,6 +45,7 @@ class ConsentStatus(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     REVOKED = "revoked"
+    LOST = "lost"
 
 
 class Reason(StrEnum):
@@ -86,12 +88,14 @@ class DayRange:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One value over one interval. ``start`` is an instant (UTC), ``step`` its ISO 8601 length, ``value`` in the
-    dataset's unit. ``at``: the instant of a peak within the interval, where the dataset has one."""
+    dataset's unit. ``at``: the instant of a peak within the interval, where the dataset has one. ``registers``: for an
+    index, what each time-class register of the meter shows (Wh), by its name; never an empty mapping."""
 
     start: datetime
     step: str
     value: int
     at: datetime | None = None
+    registers: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Gap:
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """What is known of one window: the days ``since`` … ``through`` (not included) were asked for at ``fetched_at``;
-    all are stored and whole but for ``gaps``."""
+    all are stored and whole but for ``gaps``. Of a record they are the day on which it was asked for."""
 
     window: str
     fetched_at: datetime
@@ -136,7 +140,8 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What somebody asked for, and how far it is. ``usage_point_id`` is the internal id."""
+    """What somebody asked for, and how far it is. ``usage_point_id`` is the internal id. For a record ``start`` is the
+    day on which it was asked for."""
 
     id: str
     account_id: str

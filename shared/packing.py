@@ -1,12 +1,15 @@
-"""The compact text of one window's readings, as it is sealed and as it is opened. Pure.
+"""The compact text of one window, as it is sealed and as it is opened: its readings, or a record. Pure.
 
 JSON, a list of runs. A run of equal steps is ``[step, first, values]``: ``first`` is epoch seconds of the first
 interval's start, or the first day for daily values; ``values`` holds ``null`` where an interval has none. A run with
-peaks has a fourth item, the peaks' epoch seconds. A half-hourly day takes about 200 bytes, a daily month about 180.
+peaks has a fourth item, the peaks' epoch seconds. A run with registers has a fifth, ``{name: values}``, and ``null``
+for the peaks that it has not. A half-hourly day takes about 200 bytes, a daily month about 180.
+
+A record is a JSON object.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -36,26 +39,65 @@ def pack_readings(readings: Iterable[Reading]) -> bytes:
     for reading in ordered:
         position = _position(runs[-1], reading) if runs and runs[-1][0] == reading.step else None
         if position is None:
-            runs.append([reading.step, _first(reading), [], []])
+            runs.append([reading.step, _first(reading), [], [], []])
             position = 0
-        _, _, values, peaks = runs[-1]
+        _, _, values, peaks, registers = runs[-1]
         padding = [None] * (position - len(values))
         values += [*padding, reading.value]
         peaks += [*padding, int(reading.at.timestamp()) if reading.at else None]
-    slim = [run if any(peak is not None for peak in run[3]) else run[:3] for run in runs]
-    return json.dumps(slim, separators=(",", ":")).encode()
+        registers += [*padding, reading.registers]
+    return _json([_slim(*run) for run in runs])
 
 
 def unpack_readings(text: bytes) -> Iterator[Reading]:
     """The readings of one window, oldest first; gaps stay gaps."""
     for step, first, values, *rest in json.loads(text):
-        peaks = rest[0] if rest else None
+        peaks, registers = (*rest, None, None)[:2]
         start_of = _starts(step, first)
         for index, value in enumerate(values):
             if value is None:
                 continue
             peak = peaks[index] if peaks else None
-            yield Reading(start_of(index), step, value, None if peak is None else datetime.fromtimestamp(peak, UTC))
+            at = None if peak is None else datetime.fromtimestamp(peak, UTC)
+            yield Reading(start_of(index), step, value, at, _row(registers, index) if registers else None)
+
+
+def pack_record(record: Mapping[str, Any]) -> bytes:
+    """The sealed text of a record, made of what JSON knows. Raises `TypeError` for anything else."""
+    return _json(dict(record))
+
+
+def unpack_record(text: bytes) -> dict[str, Any]:
+    """The record that `pack_record` was given."""
+    record: dict[str, Any] = json.loads(text)
+    return record
+
+
+def _json(value: object) -> bytes:
+    # Half a surrogate, which a provider's escapes can spell, is no character: it can't be written, nor shown.
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _slim(
+    step: str,
+    first: int | str,
+    values: list[int | None],
+    peaks: list[int | None],
+    registers: Sequence[Mapping[str, int] | None],
+) -> list[Any]:
+    """A run without what none of its readings has; registers by name, each name once."""
+    run: list[Any] = [step, first, values]
+    has_peaks = any(peak is not None for peak in peaks)
+    names = sorted({name for row in registers for name in row or ()})
+    if has_peaks or names:
+        run.append(peaks if has_peaks else None)
+    if names:
+        run.append({name: [(row or {}).get(name) for row in registers] for name in names})
+    return run
+
+
+def _row(registers: Mapping[str, Sequence[int | None]], index: int) -> dict[str, int] | None:
+    return {name: shown for name, column in registers.items() if (shown := column[index]) is not None} or None
 
 
 def _first(reading: Reading) -> int | str:
@@ -68,7 +110,7 @@ def _first(reading: Reading) -> int | str:
 
 def _position(run: list[Any], reading: Reading) -> int | None:
     """Where a reading stands in a run, ``None`` when it is off its beat (then a new run begins)."""
-    step, first, values, _ = run
+    step, first, values, *_ = run
     if step == DAY_STEP:
         position = (day_of(reading.start) - date.fromisoformat(first)).days
     else:

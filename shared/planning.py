@@ -1,11 +1,12 @@
 """What has to be fetched: wanted days and what is stored give the fewest provider calls. Pure.
 
 Windows are the atoms: a worker can't open what it sealed before, so it always writes a window whole. A call may run
-over windows that are stored already when that saves a call: Enedis counts calls, not days.
+over windows that are stored already when that saves a call: Enedis counts calls, not days. A record is one window
+whatever the day: what is asked for is today's state, and it ages.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from shared.calendar import ONE_DAY, PARIS, day_of, day_seconds, days_between, month_start, months_before, next_month
@@ -15,6 +16,8 @@ from shared.packing import DAY_STEP, step_seconds
 
 # Enedis publishes the day before from about 08:00 in Paris, sometimes a day later.
 PUBLICATION_TIME = time(8)
+# A gateway that stood still for so long still closes the hole by itself when it runs again.
+_CONTINUED = timedelta(days=62)
 _SETTLING = ((timedelta(days=2), timedelta(hours=3)), (timedelta(days=7), timedelta(hours=24)))
 
 
@@ -36,6 +39,11 @@ def next_publication(now: datetime) -> datetime:
     return datetime.combine(day, PUBLICATION_TIME, PARIS)
 
 
+def current_days(now: datetime) -> DayRange:
+    """The days that a record is asked for: today."""
+    return DayRange(day_of(now), day_of(now) + ONE_DAY)
+
+
 def window_name(dataset: Dataset, day: date) -> str:
     """The window that holds a day."""
     match dataset.window:
@@ -48,7 +56,9 @@ def window_name(dataset: Dataset, day: date) -> str:
 
 
 def windows_of(dataset: Dataset, days: DayRange) -> list[DayRange]:
-    """The whole windows that hold these days, oldest first."""
+    """The whole windows that hold these days, oldest first; of a record the one there is."""
+    if not dataset.is_series:
+        return [days]
     if dataset.window is WindowKind.DAY:
         return [DayRange(day, day + ONE_DAY) for day in days_between(days.start, days.end)]
     windows = []
@@ -80,15 +90,42 @@ def is_due(wanted: DayRange, coverage: Coverage | None, now: datetime) -> bool:
     )
 
 
+def is_record_due(dataset: Dataset, known: Coverage | None, now: datetime) -> bool:
+    """Whether a record needs a call: never asked for, too old, or missing and worth asking again."""
+    if known is None or now - known.fetched_at >= timedelta(seconds=dataset.freshness_seconds):
+        return True
+    return any(gap.ask_again_at is not None and gap.ask_again_at <= now for gap in known.gaps)
+
+
+def due_windows(dataset: Dataset, days: DayRange, coverage: Mapping[str, Coverage], now: datetime) -> list[DayRange]:
+    """The windows of a planned call, cut to its days, that nobody has stored meanwhile."""
+    if not dataset.is_series:
+        return [days] if is_record_due(dataset, coverage.get(window_name(dataset, days.start)), now) else []
+    windows = [part for each in windows_of(dataset, days) if (part := each.clipped(days.start, days.end))]
+    return [each for each in windows if is_due(each, coverage.get(window_name(dataset, each.start)), now)]
+
+
 def missing_windows(
-    dataset: Dataset, wanted: DayRange, coverage: Mapping[str, Coverage], now: datetime
+    dataset: Dataset,
+    wanted: DayRange,
+    coverage: Mapping[str, Coverage],
+    now: datetime,
+    derived: Collection[date] = (),
 ) -> list[DayRange]:
-    """The windows to fetch so that every published day of ``wanted`` is known, cut to what the provider has."""
+    """The windows to fetch so that every published day of ``wanted`` is known, cut to what the provider has.
+
+    ``derived``: days that are had without a call; a window needed for nothing else is not missing.
+    """
+    if not dataset.is_series:
+        return due_windows(dataset, current_days(now), coverage, now)
     oldest, newest = history_start(dataset, now), published_until(now)
     missing = []
     for window in windows_of(dataset, wanted):
         needed = window.clipped(max(oldest, wanted.start), min(newest, wanted.end))
-        if needed is None or not is_due(needed, coverage.get(window_name(dataset, window.start)), now):
+        known = coverage.get(window_name(dataset, window.start))
+        if needed is None or not is_due(needed, known, now):
+            continue
+        if derived and not any(_day_is_due(day, known, now) for day in _days(needed) if day not in derived):
             continue
         fetched = window.clipped(oldest, newest)
         if fetched is not None:
@@ -111,8 +148,17 @@ def plan_calls(dataset: Dataset, missing: Sequence[DayRange]) -> list[DayRange]:
     return calls
 
 
-def missing_days(dataset: Dataset, wanted: DayRange, coverage: Mapping[str, Coverage], now: datetime) -> list[Gap]:
-    """Each run of days of ``wanted`` that is not stored whole, and why."""
+def missing_days(
+    dataset: Dataset,
+    wanted: DayRange,
+    coverage: Mapping[str, Coverage],
+    now: datetime,
+    derived: Collection[date] = (),
+) -> list[Gap]:
+    """Each run of days of ``wanted`` that is neither stored whole nor ``derived``, and why; a record is one or none."""
+    if not dataset.is_series:
+        record = coverage.get(window_name(dataset, wanted.start))
+        return [Gap(wanted.start, wanted.end, Reason.NOT_FETCHED)] if record is None else list(record.gaps)
     oldest, newest = history_start(dataset, now), published_until(now)
     found: list[Gap] = []
     for window in windows_of(dataset, wanted):
@@ -122,7 +168,7 @@ def missing_days(dataset: Dataset, wanted: DayRange, coverage: Mapping[str, Cove
         known = coverage.get(window_name(dataset, window.start))
         for day in days_between(days.start, days.end):
             gap = _gap_of(day, known)
-            if gap is None:
+            if gap is None or day in derived:
                 continue
             if gap.reason is Reason.NOT_FETCHED and day < oldest:
                 gap = Gap(day, day + ONE_DAY, Reason.BEYOND_HISTORY)
@@ -130,6 +176,14 @@ def missing_days(dataset: Dataset, wanted: DayRange, coverage: Mapping[str, Cove
                 gap = Gap(day, day + ONE_DAY, Reason.NOT_PUBLISHED_YET, ask_again_at=next_publication(now))
             found.append(gap)
     return merge_gaps(found)
+
+
+def _days(days: DayRange) -> Iterator[date]:
+    return days_between(days.start, days.end)
+
+
+def _day_is_due(day: date, known: Coverage | None, now: datetime) -> bool:
+    return is_due(DayRange(day, day + ONE_DAY), known, now)
 
 
 def _gap_of(day: date, known: Coverage | None) -> Gap | None:
@@ -178,16 +232,27 @@ def absence_of(
     return Coverage(window_name(dataset, window.start), now, window.start, window.end, (gap,))
 
 
-def refresh_windows(dataset: Dataset, coverage: Mapping[str, Coverage], now: datetime) -> list[DayRange]:
-    """What keeps a series current: the days after the newest known one, and every gap worth asking again.
+def refresh_windows(
+    dataset: Dataset, coverage: Mapping[str, Coverage], now: datetime, derived: Collection[date] = ()
+) -> list[DayRange]:
+    """What keeps a dataset current: of a series the days after the newest known one, and every gap worth asking again;
+    a record once it is due. Nothing of a dataset that nobody has asked for, if it is not fetched unasked.
 
-    A series of which nothing is known yet begins a week back: how far it goes is for its owner to ask.
+    A series of which nothing is known yet begins a week back, and one that ends long ago is not continued over what
+    nobody asked for: how far a series goes is for its owner to say, and what is not fetched is seen in its coverage.
     """
+    if not coverage and not dataset.fetched_unasked:
+        return []
+    if not dataset.is_series:
+        return missing_windows(dataset, current_days(now), coverage, now)
     newest = max((known.through for known in coverage.values()), default=published_until(now) - timedelta(days=7))
     wanted = [DayRange(known.since, known.through) for known in coverage.values() if _has_due_gap(known, now)]
-    if newest < published_until(now):
-        wanted.append(DayRange(newest, published_until(now)))
-    found = {window.start: window for days in wanted for window in missing_windows(dataset, days, coverage, now)}
+    begin = max(newest, published_until(now) - _CONTINUED)
+    if begin < published_until(now):
+        wanted.append(DayRange(begin, published_until(now)))
+    found = {
+        window.start: window for days in wanted for window in missing_windows(dataset, days, coverage, now, derived)
+    }
     return [found[start] for start in sorted(found)]
 
 

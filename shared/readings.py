@@ -1,18 +1,23 @@
 """The sealed store: one blob a window, and what is known of each window (Redis).
 
 Whoever writes here needs the account's public key only; whoever reads needs the private one, for a moment.
-Coverage is in clear and says which days are there, never what they hold.
+Coverage is in clear and says which days are there, never what they hold. A record is a blob as any other, in a window
+of its own.
 """
 
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, cast
 
 import orjson
 from redis.asyncio import Redis
 
-from shared.models import Coverage, Gap, Reading, Reason, Series
-from shared.packing import pack_readings, unpack_readings
+from shared.calendar import days_between
+from shared.catalog import Dataset, WindowKind
+from shared.derivation import whole_days
+from shared.models import Coverage, DayRange, Gap, Reading, Reason, Series
+from shared.packing import pack_readings, pack_record, unpack_readings, unpack_record
 from shared.vault import Opener, SealContext, ServerSecret, seal
 
 
@@ -29,14 +34,19 @@ class ReadingStore:
     ) -> None:
         """Seal the readings of one window and say what is known of it, both or neither. Without readings what was
         sealed before stays."""
+        await self._save(series, coverage, pack_readings(readings) if readings else None, public_key)
+
+    async def save_record(
+        self, series: Series, coverage: Coverage, record: Mapping[str, Any], public_key: bytes
+    ) -> None:
+        """Seal a record, made of what JSON knows, and say when it was asked for, both or neither."""
+        await self._save(series, coverage, pack_record(record), public_key)
+
+    async def _save(self, series: Series, coverage: Coverage, plaintext: bytes | None, public_key: bytes) -> None:
         async with self._redis.pipeline(transaction=True) as pipeline:
-            if readings:
-                blob = seal(
-                    pack_readings(readings),
-                    public_key=public_key,
-                    context=_context(series, coverage.window),
-                    server=self._server,
-                )
+            if plaintext is not None:
+                context = _context(series, coverage.window)
+                blob = seal(plaintext, public_key=public_key, context=context, server=self._server)
                 pipeline.hset(_readings_key(series), coverage.window, cast(Any, blob))
             pipeline.hset(_coverage_key(series), coverage.window, cast(Any, _coverage_text(coverage)))
             await pipeline.execute()
@@ -54,6 +64,13 @@ class ReadingStore:
         texts = await cast(Awaitable[Mapping[bytes, bytes]], self._redis.hgetall(_coverage_key(series)))
         return {name.decode(): _coverage(name.decode(), text) for name, text in texts.items()}
 
+    async def load_derived_days(self, series: Series, dataset: Dataset, days: DayRange) -> frozenset[date]:
+        """The days of a daily dataset that need no call: its curve is stored for them from midnight to midnight."""
+        if dataset.derived_from is None:
+            return frozenset()
+        names = [str(day) for day in days_between(days.start, days.end)]
+        return whole_days(await self.load_coverage(replace(series, dataset=dataset.derived_from), names))
+
     async def open_windows(self, series: Series, windows: Iterable[str], private_key: bytes) -> Iterator[Reading]:
         """The readings of these windows, oldest first; each window is opened when its turn comes.
 
@@ -70,6 +87,17 @@ class ReadingStore:
             if blob is not None
             for reading in unpack_readings(opener.open(blob, _context(series, name)))
         )
+
+    async def open_record(self, series: Series, private_key: bytes) -> Mapping[str, Any] | None:
+        """A record as it was last fetched, ``None`` when it never was.
+
+        Raises `CannotOpen` for a blob that was not written by this gateway for this place.
+        """
+        window = str(WindowKind.CURRENT)
+        blob = await cast(Awaitable[bytes | None], self._redis.hget(_readings_key(series), window))
+        if blob is None:
+            return None
+        return unpack_record(Opener(private_key, self._server).open(blob, _context(series, window)))
 
     async def erase_series(self, series: Series) -> None:
         """Forget a series, blobs and coverage."""

@@ -21,10 +21,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Link, Status
 
 _MASK = "***"
+# Fourteen digits among hexadecimal ones may be part of an id of ours; those of a percent-encoded separator are not.
+# A query stands after a question mark, or alone: so spans keep it.
 _TELLING = re.compile(
-    r"rlv_[0-9A-Za-z]+"
-    r"|(?<![0-9A-Za-z_-])\d{14}(?![0-9A-Za-z_-])"
-    r"|(?<=[?&])((?:state|code|autorisation_id|usage_point_id|pointId|prm|token|client_secret)=)[^&\s\"']*",
+    r"rlv_\w+"
+    r"|(?:(?<![0-9A-F])|(?<=%[0-9A-F]{2}))\d{14}(?![0-9A-F])"
+    r"|(?<![^?&])((?:state|code|autorisation_id|usage_point_id|pointId|prm|token|client_secret)=)[^&\s\"']*",
     re.IGNORECASE,
 )
 
@@ -73,12 +75,25 @@ def _masked(span: ReadableSpan) -> ReadableSpan:
 
 
 def _masked_values(values: Mapping[str, Any] | None) -> dict[str, Any]:
-    def masked(value: Any) -> Any:
-        if isinstance(value, str):
-            return mask(value)
-        return [masked(each) for each in value] if isinstance(value, (list, tuple)) else value
+    return {mask(str(name)): _masked_value(value) for name, value in (values or {}).items()}
 
-    return {name: masked(value) for name, value in (values or {}).items()}
+
+def _masked_value(value: Any) -> Any:
+    match value:
+        case None | bool() | float():
+            return value
+        case str():
+            return mask(value)
+        case int():
+            text = mask(str(value))
+            return value if text == str(value) else text
+        case Mapping():
+            return _masked_values(value)
+        case list() | tuple() | set() | frozenset():
+            return [_masked_value(each) for each in value]
+        case _:
+            # An exception, an address, a path: what would be written of it is its repr.
+            return mask(repr(value))
 
 
 def start_tracing(service: str, endpoint: str) -> None:
