@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery, signals
 from celery.schedules import crontab
@@ -12,8 +12,9 @@ from shared.broker import SYSTEM_QUEUE, TaskName, create_celery
 from shared.config import Settings
 from shared.models import Lane
 from shared.telemetry import start_logging, start_tracing, stop_tracing
-from workers.runtime import Runtime
-from workers.tasks import register_tasks
+
+if TYPE_CHECKING:
+    from workers.runtime import Runtime
 
 # Calls wait for slots and answers, not for the processor. Five a second with half a second each need three at a time.
 _DEFAULT_CONCURRENCY = 8
@@ -21,8 +22,12 @@ _DEFAULT_CONCURRENCY = 8
 Ready = Callable[[], None]
 
 
-def create_worker(settings: Settings) -> tuple[Celery, Runtime]:
+def create_worker(settings: Settings) -> "tuple[Celery, Runtime]":
     """The Celery application with its tasks, and the runtime that they work on (not started)."""
+    # Beat and Flower, which this module also starts, need none of what a worker works with.
+    from workers.runtime import Runtime
+    from workers.tasks import register_tasks
+
     celery = create_celery(settings)
     runtime = Runtime(settings)
     register_tasks(celery, runtime)

@@ -1,5 +1,6 @@
 """HTTP to providers: slots, token, time-outs, sizes. One request at a time; what an answer means is the adapter's."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -97,22 +98,24 @@ async def send(http: httpx.AsyncClient, request: httpx.Request) -> Answer:
     Raises `ProviderTimeout`, `ProviderUnavailable`, `ProviderGarbage`.
     """
     try:
-        response = await http.send(request, stream=True)
-        try:
-            content = bytearray()
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > _MAX_ANSWER_BYTES:
-                    raise ProviderGarbage("The provider's answer is too large.")
-        finally:
-            await response.aclose()
-    except httpx.TimeoutException:
+        # The client's own limit is for each piece; an answer that comes in drops would never end.
+        async with asyncio.timeout(http.timeout.read):
+            response = await http.send(request, stream=True)
+            try:
+                content = bytearray()
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > _MAX_ANSWER_BYTES:
+                        raise ProviderGarbage("The provider's answer is too large.")
+            finally:
+                await response.aclose()
+    except (httpx.TimeoutException, TimeoutError):
         raise ProviderTimeout from None
     except (httpx.TransportError, httpx.DecodingError):
         # Its text may hold the URL, and the URL a usage point.
         raise ProviderUnavailable from None
     try:
         body = json.loads(bytes(content))
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     return Answer(response.status_code, body, datetime.now(UTC))

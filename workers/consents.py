@@ -1,48 +1,60 @@
-"""The use case: exchange a consent that came back for the usage points that it opens."""
+"""The use case: turn a consent that came back into the usage points that it opens.
+
+A return of v2 brings a number: the provider says what it opens, perhaps not at once. A return of v1 brings the points.
+"""
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from shared.errors import AppError, NoSlotYet, NotFound, ProviderThrottled
+from shared.errors import AppError, ConsentEmpty, NoSlotYet, NotFound, ProviderThrottled, StateRefused
 from shared.models import ConsentStatus, GrantedPoint
 from shared.resources import Resources
 from shared.telemetry import get_logger
+from shared.usage_points import Consent
+from shared.vault import CannotOpen
 from workers.provider import Provider
 
 logger = get_logger(__name__)
 
-# Enedis may not know of a consent in the very second in which it was given.
+# Enedis may not know of a consent in the very second in which it was given: the first try takes its time, because a
+# person waits; later ones come from the sweeper.
 _EMPTY_PAUSES_SECONDS = (1.0, 2.0)
+_FIRST_TRY = timedelta(seconds=15)
+# How long a consent that the provider does not know of, or a provider that does not work, is waited for.
+EMPTY_PATIENCE = timedelta(minutes=10)
+OUTAGE_PATIENCE = timedelta(days=1)
 
 
 class ConsentExchange:
-    """Turns the provider's authorisation into usage points of an account."""
+    """Turns what came back with a state into usage points of an account."""
 
     def __init__(self, resources: Resources, provider: Provider) -> None:
         """Ask ``provider``, write to ``resources``."""
         self._resources = resources
         self._provider = provider
 
-    async def exchange(self, consent_id: str) -> None:
-        """Exchange one consent and tell its account; done twice it changes nothing.
+    async def exchange(self, consent_id: str, now: datetime | None = None) -> None:
+        """Exchange one consent and tell its account; done twice it changes nothing. ``now``: the clock's, by default.
 
-        When the provider has no room or does not work at the moment the consent stays as it is, and the sweeper has
-        it exchanged again.
+        When the provider does not know of the consent yet, has no room or does not work, the consent stays as it is
+        and the sweeper has it exchanged again, ever more rarely, until patience ends.
         """
+        now = now or datetime.now(UTC)
         store = self._resources.consents
         try:
             consent = await store.load_consent(consent_id)
         except NotFound:
             return
-        if consent.status is not ConsentStatus.EXCHANGING or consent.autorisation_id is None:
+        if consent.status is not ConsentStatus.EXCHANGING or consent.taken_at is None:
             return
+        waited = now - consent.taken_at
         try:
-            points = await self._granted_points(consent.autorisation_id)
-            await store.grant(consent_id, points, datetime.now(UTC))
+            await store.grant(consent_id, await self._opened_points(consent, waited), now)
         except AppError as error:
-            if error.retryable or isinstance(error, (NoSlotYet, ProviderThrottled)):
+            if waited < _patience(error):
                 logger.warning("consent exchange put off", consent_id=consent_id, code=error.code)
+                await store.put_off_exchange(consent_id, now + waited / 2)
                 return
             logger.error("consent not granted", consent_id=consent_id, code=error.code)
             await store.fail_consent(consent_id, error.code)
@@ -50,13 +62,28 @@ class ConsentExchange:
             return
         await self._tell(consent.account_id, "consent.granted", consent_id)
 
-    async def _granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
-        for pause in _EMPTY_PAUSES_SECONDS:
-            points = await self._provider.fetch_granted_points(autorisation_id)
+    async def _opened_points(self, consent: Consent, waited: timedelta) -> Sequence[GrantedPoint]:
+        if consent.autorisation_id is None:
+            try:
+                return await self._resources.consents.load_returned_points(consent.id)
+            except CannotOpen:
+                # Closed with a secret key that is no longer listed: nobody can say any more what was shared.
+                raise StateRefused from None
+        for pause_seconds in _EMPTY_PAUSES_SECONDS if waited < _FIRST_TRY else ():
+            points = await self._provider.fetch_granted_points(consent.autorisation_id)
             if points:
                 return points
-            await asyncio.sleep(pause)
-        return await self._provider.fetch_granted_points(autorisation_id)
+            await asyncio.sleep(pause_seconds)
+        return await self._provider.fetch_granted_points(consent.autorisation_id)
 
     async def _tell(self, account_id: str, event_type: str, consent_id: str) -> None:
         await self._resources.jobs.publish(account_id, event_type, {"consent_id": consent_id})
+
+
+def _patience(error: AppError) -> timedelta:
+    """How long after the return an exchange that failed so is still tried again."""
+    if isinstance(error, ConsentEmpty):
+        return EMPTY_PATIENCE
+    if error.retryable or isinstance(error, (NoSlotYet, ProviderThrottled)):
+        return OUTAGE_PATIENCE
+    return timedelta(0)

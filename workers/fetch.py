@@ -1,4 +1,4 @@
-"""The use case: take a call, fetch its days, seal them, store them, settle the call, send the next ones.
+"""The use case: take a call, fetch its days or its record, seal them, store them, settle the call, send the next ones.
 
 It holds the account's public key and nothing that opens what it writes. Whatever happens to it, the call is either
 settled or still leased, and then somebody else does it.
@@ -6,7 +6,7 @@ settled or still leased, and then somebody else does it.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,32 +18,25 @@ from shared.errors import (
     BeforeActivation,
     BeyondHistory,
     CallAbandoned,
-    ConsentLost,
-    ConsentMissing,
-    CurveNotCollected,
     NoSlotYet,
-    NotFound,
-    ProviderWrongDirection,
 )
 from shared.jobs import JobStore
 from shared.ledger import OK, StartedCall
 from shared.models import CallTicket, Coverage, DayRange, Gap, Job, Reading, Reason
-from shared.planning import absence_of, coverage_of, is_due, window_name, windows_of
+from shared.planning import absence_of, coverage_of, due_windows, window_name, windows_of
 from shared.resources import Resources
 from shared.telemetry import get_logger
-from workers.provider import FetchRequest, Provider
+from workers.absences import failure_of, gaps_of_record, knowledge_of, save_absence
+from workers.consent_loss import watch_consent
+from workers.provider import FetchRequest, Provider, RecordRequest
 
 logger = get_logger(__name__)
 
-# Errors that are knowledge about the days asked for: the call did its work, and asking again would change nothing.
-_PERMANENT: dict[type[AppError], Reason] = {
+# Refusals of a period because of the days that it begins with.
+_REFUSED_STARTS: Mapping[type[AppError], Reason] = {
+    BeforeActivation: Reason.BEFORE_ACTIVATION,
     BeyondHistory: Reason.BEYOND_HISTORY,
-    CurveNotCollected: Reason.CURVE_NOT_COLLECTED,
-    ProviderWrongDirection: Reason.WRONG_DIRECTION,
 }
-# Enedis has refused valid consents by the wave: one refusal is no end, and a day is soon enough to look again.
-_CONSENT_PAUSE = timedelta(days=1)
-_ERROR_PAUSE = timedelta(hours=1)
 _BACKOFF_SECONDS = (2.0, 10.0, 60.0, 300.0)
 
 
@@ -91,37 +84,60 @@ class Fetcher:
 
     async def _fetch(self, job: Job, started: StartedCall) -> None:
         resources, now = self._resources, _now()
-        dataset = DATASETS[job.dataset]
-        due = await self._due_windows(job, dataset, started.days, now)
+        due = await self._due_windows(job, started.days, now)
         if not due:
             return
         usage_point = await resources.consents.load_active_usage_point(job.usage_point_id, now)
         public_key = await resources.accounts.load_public_key(job.account_id)
+        fetch = self._fetch_series if DATASETS[job.dataset].is_series else self._fetch_record
+        try:
+            async with watch_consent(resources, usage_point):
+                await fetch(job, usage_point.prm, due, public_key)
+        except AppError as error:
+            absence = knowledge_of(error)
+            if absence is None:
+                raise
+            await save_absence(resources, job, due, absence, _now())
+
+    async def _fetch_series(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> None:
+        dataset = DATASETS[job.dataset]
         # Another job may have stored the ends of this call meanwhile: what is left is often shorter.
         days = DayRange(due[0].start, due[-1].end)
         provider = self._providers[dataset.provider]
-        request = FetchRequest(usage_point.prm, dataset, days, job.lane)
-        first_day = days.start
+        first_day, reason = await self._remembered_start(job, due[0])
+        request = FetchRequest(prm, dataset, DayRange(first_day, days.end), job.lane)
         try:
-            try:
-                readings = await provider.fetch_readings(request)
-            except BeforeActivation:
-                first_day, readings = await _fetch_from_activation(provider, request)
-        except (BeyondHistory, CurveNotCollected, ProviderWrongDirection) as error:
-            await self._save_absence(job, due, _PERMANENT[type(error)], None)
-            return
+            readings = await provider.fetch_readings(request)
+        except (BeforeActivation, BeyondHistory) as refusal:
+            reason = _REFUSED_STARTS[type(refusal)]
+            first_day, readings = await _fetch_from_first_day(provider, request)
         for window in due:
             inside = [reading for reading in readings if window.start <= day_of(reading.start) < window.end]
-            known = _known_from(dataset, window, first_day, inside)
-            await resources.readings.save_window(job.series, known, inside, public_key)
+            known = _known_from(dataset, window, first_day, reason, inside)
+            await self._resources.readings.save_window(job.series, known, inside, public_key)
 
-    async def _due_windows(self, job: Job, dataset: Dataset, days: DayRange, now: datetime) -> list[DayRange]:
+    async def _remembered_start(self, job: Job, window: DayRange) -> tuple[date, Reason]:
+        """The first day of a window that is worth asking for: earlier ones were refused before, for that reason."""
+        name = window_name(DATASETS[job.dataset], window.start)
+        known = (await self._resources.readings.load_coverage(job.series, [name])).get(name)
+        for gap in known.gaps if known else ():
+            if gap.start <= window.start < gap.end < window.end and gap.reason in _REFUSED_STARTS.values():
+                return gap.end, gap.reason
+        return window.start, Reason.BEFORE_ACTIVATION
+
+    async def _fetch_record(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> None:
+        dataset = DATASETS[job.dataset]
+        record = await self._providers[dataset.provider].fetch_record(RecordRequest(prm, dataset, job.lane))
+        (window,), now = due, _now()
+        gaps = gaps_of_record(record, window, now)
+        known = Coverage(window_name(dataset, window.start), now, window.start, window.end, gaps)
+        await self._resources.readings.save_record(job.series, known, record, public_key)
+
+    async def _due_windows(self, job: Job, days: DayRange, now: datetime) -> list[DayRange]:
         """The windows of a call that nobody has stored since it was planned."""
-        windows = [part for each in windows_of(dataset, days) if (part := each.clipped(days.start, days.end))]
-        names = [window_name(dataset, window.start) for window in windows]
-        coverage = await self._resources.readings.load_coverage(job.series, names)
-        pairs = zip(windows, names, strict=True)
-        return [window for window, name in pairs if is_due(window, coverage.get(name), now)]
+        dataset = DATASETS[job.dataset]
+        names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
+        return due_windows(dataset, days, await self._resources.readings.load_coverage(job.series, names), now)
 
     async def _give_up(self, job: Job, started: StartedCall, error: AppError) -> str:
         """Write down why the days of a call are not there; what is stored of them stays."""
@@ -134,23 +150,9 @@ class Fetcher:
             upstream_code=error.upstream_code,
             attempts=started.attempt,
         )
-        lost = isinstance(error, (ConsentLost, ConsentMissing, NotFound))
-        reason = Reason.CONSENT_LOST if lost else Reason.PROVIDER_ERROR
-        due = await self._due_windows(job, DATASETS[job.dataset], started.days, now)
-        await self._save_absence(job, due, reason, now + (_CONSENT_PAUSE if lost else _ERROR_PAUSE))
+        due = await self._due_windows(job, started.days, now)
+        await save_absence(self._resources, job, due, failure_of(error), now)
         return error.code
-
-    async def _save_absence(
-        self, job: Job, windows: Sequence[DayRange], reason: Reason, again: datetime | None
-    ) -> None:
-        dataset = DATASETS[job.dataset]
-        names = [window_name(dataset, window.start) for window in windows]
-        coverage = await self._resources.readings.load_coverage(job.series, names)
-        for window, name in zip(windows, names, strict=True):
-            known = coverage.get(name)
-            if known is None or known.state == "absent":
-                absent = absence_of(dataset, window, reason, _now(), again)
-                await self._resources.readings.save_window(job.series, absent, [], b"")
 
     @asynccontextmanager
     async def _kept_alive(self, ticket: CallTicket) -> AsyncIterator[None]:
@@ -166,6 +168,8 @@ class Fetcher:
             yield
         finally:
             renewing.cancel()
+            # A sign of life that is on its way must not arrive after the call was settled or laid aside.
+            await asyncio.gather(renewing, return_exceptions=True)
 
 
 async def publish_progress(jobs: JobStore, job: Job, ended_as: str | bool) -> None:
@@ -173,7 +177,7 @@ async def publish_progress(jobs: JobStore, job: Job, ended_as: str | bool) -> No
     await jobs.publish(job.account_id, f"job.{ended_as or 'progress'}", {"job_id": job.id})
 
 
-async def _fetch_from_activation(provider: Provider, request: FetchRequest) -> tuple[date, Sequence[Reading]]:
+async def _fetch_from_first_day(provider: Provider, request: FetchRequest) -> tuple[date, Sequence[Reading]]:
     """Enedis refuses a whole period of which one day lies before the point's activation, and doesn't name that day:
     halve the period until it is found. Returns the first day answered for (the period's end if none) and the readings.
     """
@@ -184,20 +188,22 @@ async def _fetch_from_activation(provider: Provider, request: FetchRequest) -> t
         try:
             readings = await provider.fetch_readings(replace(request, days=DayRange(middle, request.days.end)))
             answered = middle
-        except BeforeActivation:
+        except (BeforeActivation, BeyondHistory):
             refused = middle
     return answered, readings
 
 
-def _known_from(dataset: Dataset, window: DayRange, first_day: date, readings: Sequence[Reading]) -> Coverage:
-    """What an answer that begins at ``first_day`` says of a window; the days before it lie before the activation."""
+def _known_from(
+    dataset: Dataset, window: DayRange, first_day: date, reason: Reason, readings: Sequence[Reading]
+) -> Coverage:
+    """What an answer that begins at ``first_day`` says of a window; the days before it are not there for ``reason``."""
     answered = window.clipped(first_day, window.end)
     if answered is None:
-        return absence_of(dataset, window, Reason.BEFORE_ACTIVATION, _now())
+        return absence_of(dataset, window, reason, _now())
     known = coverage_of(dataset, answered, readings, _now())
     if answered.start == window.start:
         return known
-    before = Gap(window.start, answered.start, Reason.BEFORE_ACTIVATION)
+    before = Gap(window.start, answered.start, reason)
     return replace(known, since=window.start, gaps=(before, *known.gaps))
 
 

@@ -1,9 +1,9 @@
 """The port: what a provider's adapter promises, and what it may rely on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared.catalog import Dataset
 from shared.models import DayRange, GrantedPoint, Lane, Reading
@@ -16,6 +16,15 @@ class FetchRequest:
     prm: str = field(repr=False)
     dataset: Dataset
     days: DayRange
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRequest:
+    """One record: a usage point's 14 digits, a dataset that is no series, and who waits."""
+
+    prm: str = field(repr=False)
+    dataset: Dataset
     lane: Lane
 
 
@@ -36,6 +45,12 @@ class Provider(Protocol):
 
     async def fetch_readings(self, request: FetchRequest) -> Sequence[Reading]:
         """What the provider has of those days, in any order; what is missing is missing."""
+
+    async def fetch_record(self, request: RecordRequest) -> Mapping[str, Any]:
+        """What the provider knows of a record now, in values of JSON. Raises `NoMeasure` when there is nothing.
+
+        It may say itself what it lacks: ``absent``, field → reason. ``provider_error`` there means: ask again soon.
+        """
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
         """What a consent opened; empty when the provider knows of nothing (yet)."""

@@ -1,30 +1,51 @@
 """The adapters, one line each; the only place that imports them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import httpx
 
+from shared.config import Settings
 from shared.resources import Resources
 from workers.client import ProviderClient
+from workers.generations import GenerationMemory, Generations
 from workers.pacer import Pacer, Quota
 from workers.provider import Provider
 from workers.providers.enedis import Enedis, token_fetcher
-from workers.tokens import TokenStore
+from workers.providers.enedis_v5 import EnedisV5
+from workers.tokens import Token, TokenStore
 
 
 def _build_enedis(resources: Resources, http: httpx.AsyncClient) -> Provider:
     settings = resources.settings
-    quota = Quota.shared_out(settings.enedis_per_second, settings.enedis_per_hour, settings.interactive_share)
-    client = ProviderClient(
-        http,
-        settings.enedis_base_url,
-        Pacer(resources.redis, Enedis.name, quota),
-        TokenStore(resources.redis, resources.server, Enedis.name),
-        token_fetcher(
-            settings.enedis_base_url, settings.enedis_client_id, settings.enedis_client_secret.get_secret_value()
-        ),
-    )
-    return Enedis(client)
+    share = settings.interactive_share
+
+    def client(per_hour: int) -> ProviderClient:
+        return ProviderClient(
+            http,
+            settings.enedis_base_url,
+            Pacer(resources.redis, Enedis.name, Quota.shared_out(settings.enedis_per_second, per_hour, share)),
+            # One token for both generations.
+            TokenStore(resources.redis, resources.server, Enedis.name),
+            enedis_token_fetcher(settings),
+        )
+
+    match settings.enedis_api:
+        case "2026":
+            return Enedis(client(settings.enedis_per_hour))
+        case "v5":
+            return EnedisV5(client(settings.enedis_per_hour_v5))
+        case "auto":
+            return Generations(
+                Enedis(client(settings.enedis_per_hour)),
+                EnedisV5(client(settings.enedis_per_hour_v5)),
+                GenerationMemory(resources.redis, Enedis.name),
+            )
+
+
+def enedis_token_fetcher(settings: Settings) -> Callable[[httpx.AsyncClient], Awaitable[Token]]:
+    """What gets the application's token at Enedis."""
+    secret = settings.enedis_client_secret.get_secret_value()
+    return token_fetcher(settings.enedis_base_url, settings.enedis_client_id, secret)
 
 
 ADAPTERS: Mapping[str, Callable[[Resources, httpx.AsyncClient], Provider]] = {

@@ -23,6 +23,8 @@ async def sweep(resources: Resources) -> int:
             await resources.broker.enqueue_call(ticket, job.lane, job.trace_context)
     consents = await resources.consents.stale_exchanges(now - _EXCHANGE_PAUSE)
     for consent_id in consents:
+        # Not again with every sweep: the exchange that is enqueued now has the whole pause to begin and to end.
+        await resources.consents.put_off_exchange(consent_id, now)
         await resources.broker.enqueue_consent(consent_id)
     if tickets or consents:
         logger.info("enqueued again", calls=len(tickets), consents=len(consents))

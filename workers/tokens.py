@@ -1,11 +1,14 @@
 """A provider's application token: fetched once for all processes, kept encrypted, renewed early."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
 from redis.asyncio import Redis
+from redis.exceptions import LockError
 
+from shared.errors import ProviderUnavailable
 from shared.vault import CannotOpen, ServerSecret
 
 # A token that lives 3.5 hours is renewed 5 minutes before its end; a short-lived one after nine tenths of its life.
@@ -32,11 +35,17 @@ class TokenStore:
         self._purpose = f"provider-token:{provider}"
 
     async def token(self, fetch_token: Callable[[], Awaitable[Token]]) -> str:
-        """The token that is good now; one process fetches a new one while the others wait for it."""
+        """The token that is good now; one process fetches a new one while the others wait for it.
+
+        Raises what ``fetch_token`` does, and `ProviderUnavailable` when the others have waited long enough.
+        """
         known = await self._load()
         if known is not None:
             return known
-        async with self._redis.lock(f"{self._key}:lock", timeout=_FETCH_SECONDS, blocking_timeout=_FETCH_SECONDS):
+        lock = self._redis.lock(f"{self._key}:lock", timeout=_FETCH_SECONDS)
+        if not await lock.acquire(blocking_timeout=_FETCH_SECONDS):
+            raise ProviderUnavailable("The provider gives no token at the moment.")
+        try:
             known = await self._load()
             if known is not None:
                 return known
@@ -45,6 +54,10 @@ class TokenStore:
             sealed = self._server.encrypt(token.value.encode(), purpose=self._purpose)
             await self._redis.set(self._key, sealed, ex=kept_seconds)
             return token.value
+        finally:
+            # It may have taken longer than the lock lasts; then the lock is somebody else's and not ours to give back.
+            with suppress(LockError):
+                await lock.release()
 
     async def discard(self, token: str) -> None:
         """Forget this token, which the provider refused; a newer one stays."""

@@ -1,48 +1,84 @@
 """Enedis Data Connect, the APIs of 2026: what they are asked, and what their answers mean.
 
-Facts it relies on: a period's end is not part of it; a curve's label is the END of its interval, in Paris wall time
-without offset; values are strings; a missing point is simply not there; the wanted quantity is found by its codes and
-not by its place; the content type may lie.
+Facts it relies on (``docs/enedis-api/``): a period's end is not part of it; the wanted quantity is found by its codes
+and not by its place; the usage point of a contract resource stands in the path; each API has a quota of its own.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import httpx
 
-from shared.calendar import PARIS, day_of, day_start, resolve_wall_times
 from shared.catalog import Direction
 from shared.errors import (
     NoMeasure,
+    ProviderError,
     ProviderGarbage,
     ProviderMisconfigured,
+    ProviderNotSubscribed,
     ProviderThrottled,
+    ProviderTokenRejected,
     ProviderUnavailable,
 )
 from shared.models import GrantedPoint, Lane, Reading
-from shared.packing import DAY_STEP, step_seconds
-from workers.client import Answer, ProviderClient, send
-from workers.enedis_errors import error_of
-from workers.provider import FetchRequest
+from workers import enedis_records as records
+from workers.client import ProviderClient, send
+from workers.enedis_calls import ask, fetch_in_parts
+from workers.enedis_points import (
+    MALFORMED,
+    RawPoint,
+    curve_readings,
+    daily_readings,
+    factor_of,
+    peak_readings,
+    within,
+)
+from workers.enedis_registers import register_readings
+from workers.provider import FetchRequest, RecordRequest
 from workers.tokens import Token
 
 MEASURES_API = "measures"
 SERVICES_API = "subscribed_services"
+SITUATION_API = "situation_contrat_auto"
+SYNTHESIS_API = "synth_contrat_auto"
+METERING_API = "comptage_auto"
+GENERAL_API = "donnees_generales_auto"
 _MEASURES_PATH = "/mesure_synchrone_auto/v2"
 
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """One of the measure resources: its path, which quantity of the answer is meant, and how to read its points."""
+    """One of the measure resources: its path, which quantity of the answer is meant, and how to read its points.
+
+    ``parse_points``: ``None`` for registers, which stand elsewhere in an answer.
+    """
 
     resource: str
     business: str
     physical: str
-    parse_points: Callable[[Sequence[Mapping[str, Any]]], Iterable[Reading]]
-    extra: Mapping[str, str]
+    unit: str
+    parse_points: Callable[[Iterable[RawPoint]], list[Reading]] | None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+_MEASURES: Mapping[str, _Measure] = {
+    "daily_consumption": _Measure("consommation_quotidienne", "CONS", "EA", "Wh", daily_readings),
+    "consumption_load_curve": _Measure("courbe_de_charge_consommation", "CONS", "PA", "W", curve_readings),
+    "daily_consumption_max_power": _Measure(
+        "puissance_conso_max_quotidienne",
+        "CONS",
+        "PMA",
+        "VA",
+        peak_readings,
+        {"mesuresPas": "P1D", "grandeurPhysique": "PMA"},
+    ),
+    "daily_production": _Measure("production_quotidienne", "PROD", "EA", "Wh", daily_readings),
+    "production_load_curve": _Measure("courbe_de_charge_production", "PROD", "PA", "W", curve_readings),
+    "consumption_index": _Measure("index_consommation", "CONS", "EA", "Wh", None),
+    "production_index": _Measure("index_production", "PROD", "EA", "Wh", None),
+}
 
 
 class Enedis:
@@ -56,44 +92,82 @@ class Enedis:
 
     async def fetch_readings(self, request: FetchRequest) -> Sequence[Reading]:
         """The readings that Enedis has of these days."""
-        measure = _MEASURES[request.dataset.name]
-        answer = await self._client.request(
-            MEASURES_API,
-            "GET",
-            f"{_MEASURES_PATH}/{measure.resource}",
-            request.lane,
-            params={
-                "pointId": request.prm,
-                "dateDebut": request.days.start.isoformat(),
-                "dateFin": request.days.end.isoformat(),
-                **measure.extra,
-            },
-        )
-        try:
-            await self._raise_for(answer, MEASURES_API)
-        except NoMeasure:
-            return []
-        return parse_measure(answer.body, request)
+        return await fetch_in_parts(request, self._fetch_period)
+
+    async def fetch_record(self, request: RecordRequest) -> Mapping[str, Any]:
+        """Contract, address, identity or contact as `workers.enedis_records` describes them.
+
+        A contract is the situation; what else belongs to it may be missing for a reason that the record names.
+        """
+        if request.dataset.name == "address":
+            return records.address_2026(await self._of_point(GENERAL_API, request))
+        situation = await self._of_point(SITUATION_API, request)
+        match request.dataset.name:
+            case "identity":
+                return records.identity_2026(request.prm, situation)
+            case "contact":
+                return records.contact_2026(request.prm, situation)
+        missing: dict[str, str] = {}
+        synthesis = await self._if_possible(SYNTHESIS_API, request, "synthesis", missing)
+        metering = await self._if_possible(METERING_API, request, "metering", missing)
+        return records.contract_2026(request.prm, situation, synthesis, metering, missing)
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
         """The usage points under an authorisation that are active and really under that authorisation."""
-        answer = await self._client.request(
+        body = await ask(
+            self._client,
             SERVICES_API,
-            "POST",
             "/subscribed_services/v1/",
             Lane.INTERACTIVE,
+            method="POST",
             body={"autorisationId": autorisation_id, "comptage": False},
         )
-        await self._raise_for(answer, SERVICES_API)
-        return parse_services(answer.body, autorisation_id)
+        return parse_services(body, autorisation_id)
 
-    async def _raise_for(self, answer: Answer, api: str) -> None:
-        if answer.status < 400:
-            return
-        error = error_of(answer)
-        if isinstance(error, ProviderThrottled) and error.retry_at is not None:
-            await self._client.close_until(api, error.retry_at)
-        raise error
+    async def _fetch_period(self, request: FetchRequest) -> Sequence[Reading]:
+        measure = _MEASURES[request.dataset.name]
+        period = {"dateDebut": request.days.start.isoformat(), "dateFin": request.days.end.isoformat()}
+        body = await ask(
+            self._client,
+            MEASURES_API,
+            f"{_MEASURES_PATH}/{measure.resource}",
+            request.lane,
+            params={"pointId": request.prm, **period, **measure.extra},
+        )
+        return parse_measure(body, request)
+
+    async def _of_point(self, api: str, request: RecordRequest) -> Any:
+        return await ask(self._client, api, f"/{api}/v1/{request.prm}", request.lane)
+
+    async def _if_possible(self, api: str, request: RecordRequest, part: str, missing: dict[str, str]) -> Any:
+        """A part without which a record is still worth having; why it is missing is noted in ``missing``.
+
+        One that does not work is asked a second time and then done without, because nobody has seen ``comptage_auto``
+        work: a record that waited for it might wait for ever.
+        """
+        for attempt in (1, 2):
+            try:
+                body = await self._of_point(api, request)
+            except (ProviderThrottled, ProviderTokenRejected, ProviderMisconfigured):
+                raise
+            except ProviderNotSubscribed:
+                missing[part] = records.API_NOT_SUBSCRIBED
+            except NoMeasure:
+                missing[part] = records.NO_DATA
+            except ProviderUnavailable:
+                missing[part] = records.PROVIDER_ERROR
+                if attempt == 1:
+                    continue
+            except ProviderError:
+                missing[part] = records.REFUSED
+            else:
+                if isinstance(body, dict):
+                    missing.pop(part, None)
+                    return body
+                missing[part] = records.PROVIDER_ERROR
+                continue
+            return None
+        return None
 
 
 def token_fetcher(base_url: str, client_id: str, client_secret: str) -> Callable[[httpx.AsyncClient], Any]:
@@ -107,83 +181,52 @@ def token_fetcher(base_url: str, client_id: str, client_secret: str) -> Callable
         if answer.status != 200 or not isinstance(answer.body, dict):
             raise ProviderUnavailable("The provider gives no token at the moment.")
         try:
-            return Token(str(answer.body["access_token"]), int(answer.body["expires_in"]))
-        except (KeyError, TypeError, ValueError):
+            return Token(_header_text(answer.body["access_token"]), int(answer.body["expires_in"]))
+        except MALFORMED:
             raise ProviderGarbage("The provider's token can't be understood.") from None
 
     return fetch_token
 
 
+def _header_text(token: Any) -> str:
+    """A token as it can stand in a header. Raises `ValueError` or `TypeError` for anything else."""
+    if not isinstance(token, str):
+        raise TypeError("a token is a text")
+    if not token or not token.isascii() or not token.isprintable():
+        raise ValueError("a token is printable ASCII")
+    return token
+
+
 def parse_measure(body: Any, request: FetchRequest) -> list[Reading]:
     """The readings of an answer that belong to the request, one an interval, oldest first.
 
-    Raises `ProviderGarbage` for an answer of another shape or about another usage point: nothing of it is trusted.
+    Raises `ProviderGarbage` for an answer of another form or about another usage point, quantity, unit or step:
+    nothing of it is trusted, and none of it passes for "there is nothing".
     """
     measure = _MEASURES[request.dataset.name]
-    if not isinstance(body, dict) or str(body.get("idPrm", request.prm)) != request.prm:
-        raise ProviderGarbage
-    quantities = body.get("grandeur") or []
     try:
-        points = [
-            point
-            for quantity in quantities
-            if quantity["grandeurMetier"] == measure.business and quantity["grandeurPhysique"] == measure.physical
-            for point in quantity.get("points") or []
-        ]
-        readings = {reading.start: reading for reading in measure.parse_points(points)}
-    except (KeyError, TypeError, ValueError, AttributeError):
+        if str(body.get("idPrm", request.prm)) != request.prm or body.get("pas", "P1D") != "P1D":
+            raise ProviderGarbage
+        if measure.parse_points is None:
+            readings = register_readings(body, measure.business)
+        else:
+            readings = measure.parse_points(_points(body, measure))
+    except MALFORMED:
         raise ProviderGarbage from None
-    first, last = day_start(request.days.start), day_start(request.days.end)
-    return [readings[start] for start in sorted(readings) if first <= start < last]
+    return within(readings, request.days)
 
 
-def _parse_curve(points: Sequence[Mapping[str, Any]]) -> Iterable[Reading]:
-    ends = resolve_wall_times([datetime.fromisoformat(point["d"]).replace(tzinfo=None) for point in points])
-    for end, point in zip(ends, points, strict=True):
-        value = _number(point.get("v"))
-        if value is not None:
-            step = str(point.get("p") or "PT30M")
-            yield Reading(end - timedelta(seconds=step_seconds(step)), step, value)
-
-
-def _parse_daily(points: Sequence[Mapping[str, Any]]) -> Iterable[Reading]:
-    for point in points:
-        value = _number(point.get("v"))
-        if value is not None:
-            yield Reading(day_start(date.fromisoformat(point["d"][:10])), DAY_STEP, value)
-
-
-def _parse_peaks(points: Sequence[Mapping[str, Any]]) -> Iterable[Reading]:
-    for point in points:
-        value = _number(point.get("v"))
-        if value is not None:
-            at = datetime.fromisoformat(point["d"]).replace(tzinfo=PARIS).astimezone(UTC)
-            yield Reading(day_start(day_of(at)), DAY_STEP, value, at)
-
-
-def _number(text: Any) -> int | None:
-    """A value; the sandbox has been seen to write ``"null"`` for a day without one. Raises `ValueError`."""
-    if text is None or text == "null" or text == "":
-        return None
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("a value is a finite number")
-    return round(number)
-
-
-_MEASURES = {
-    "daily_consumption": _Measure("consommation_quotidienne", "CONS", "EA", _parse_daily, {}),
-    "consumption_load_curve": _Measure("courbe_de_charge_consommation", "CONS", "PA", _parse_curve, {}),
-    "daily_consumption_max_power": _Measure(
-        "puissance_conso_max_quotidienne",
-        "CONS",
-        "PMA",
-        _parse_peaks,
-        {"mesuresPas": "P1D", "grandeurPhysique": "PMA"},
-    ),
-    "daily_production": _Measure("production_quotidienne", "PROD", "EA", _parse_daily, {}),
-    "production_load_curve": _Measure("courbe_de_charge_production", "PROD", "PA", _parse_curve, {}),
-}
+def _points(body: Mapping[str, Any], measure: _Measure) -> list[RawPoint]:
+    quantities = body["grandeur"] or []
+    wanted = (measure.business, measure.physical)
+    meant = [each for each in quantities if (each["grandeurMetier"], each["grandeurPhysique"]) == wanted]
+    if not meant and any(each.get("points") for each in quantities):
+        raise ValueError("other quantities than the one asked for")
+    return [
+        RawPoint(point["d"], point.get("v"), point.get("p"), factor_of(quantity.get("unite"), measure.unit))
+        for quantity in meant
+        for point in quantity.get("points") or []
+    ]
 
 
 def parse_services(body: Any, autorisation_id: int) -> list[GrantedPoint]:
@@ -210,7 +253,7 @@ def parse_services(body: Any, autorisation_id: int) -> list[GrantedPoint]:
                 opened.add(Direction.PRODUCTION)
             if service.get("dateFin"):
                 expiries.setdefault(prm, []).append(date.fromisoformat(service["dateFin"][:10]))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except MALFORMED:
         raise ProviderGarbage from None
     return [
         GrantedPoint(prm, frozenset(opened), max(expiries.get(prm, []), default=None))

@@ -1,0 +1,78 @@
+"""Why days are not there: what an error tells about them, and writing that down. What is stored of them stays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.catalog import DATASETS
+from shared.errors import (
+    AppError,
+    BeforeActivation,
+    BeyondHistory,
+    ConsentLost,
+    ConsentMissing,
+    CurveNotCollected,
+    NoMeasure,
+    NotFound,
+    ProviderWrongDirection,
+)
+from shared.models import DayRange, Gap, Job, Reason
+from shared.planning import absence_of, window_name
+from shared.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Why something is not there, and after how long it is worth asking again (never: ``None``)."""
+
+    reason: Reason
+    pause: timedelta | None = None
+
+
+# Errors that are knowledge about what was asked for: the call did its work.
+_KNOWLEDGE: Mapping[type[AppError], Absence] = {
+    BeforeActivation: Absence(Reason.BEFORE_ACTIVATION),
+    BeyondHistory: Absence(Reason.BEYOND_HISTORY),
+    CurveNotCollected: Absence(Reason.CURVE_NOT_COLLECTED),
+    ProviderWrongDirection: Absence(Reason.WRONG_DIRECTION),
+    NoMeasure: Absence(Reason.NO_MEASURE, timedelta(days=1)),
+}
+# Enedis has refused valid consents by the wave: one refusal is no end, and the next morning is soon enough to look
+# again. A little less than a day, or the next refresh would find it a moment too early.
+_NO_RIGHT = Absence(Reason.CONSENT_LOST, timedelta(hours=20))
+_FAILURE = Absence(Reason.PROVIDER_ERROR, timedelta(hours=1))
+
+
+def knowledge_of(error: AppError) -> Absence | None:
+    """What an error says about what was asked for, ``None`` when it only says that the call failed."""
+    return _KNOWLEDGE.get(type(error))
+
+
+def failure_of(error: AppError) -> Absence:
+    """What is known of the days of a call that failed for good."""
+    return _NO_RIGHT if isinstance(error, (ConsentLost, ConsentMissing, NotFound)) else _FAILURE
+
+
+def gaps_of_record(record: Mapping[str, Any], days: DayRange, now: datetime) -> tuple[Gap, ...]:
+    """What a record lacks that asking again may bring: it is kept, and due again before it is old."""
+    absent = record.get("absent")
+    if not isinstance(absent, Mapping) or Reason.PROVIDER_ERROR not in absent.values():
+        return ()
+    again = now + _FAILURE.pause if _FAILURE.pause else None
+    return (Gap(days.start, days.end, Reason.PROVIDER_ERROR, partial=True, ask_again_at=again),)
+
+
+async def save_absence(
+    resources: Resources, job: Job, windows: Sequence[DayRange], absence: Absence, now: datetime
+) -> None:
+    """Write down why these windows of a job's series are not there; one of which something is stored keeps it."""
+    dataset = DATASETS[job.dataset]
+    names = [window_name(dataset, window.start) for window in windows]
+    coverage = await resources.readings.load_coverage(job.series, names)
+    again = None if absence.pause is None else now + absence.pause
+    for window, name in zip(windows, names, strict=True):
+        known = coverage.get(name)
+        if known is None or known.state == "absent":
+            absent = absence_of(dataset, window, absence.reason, now, again)
+            await resources.readings.save_window(job.series, absent, [], b"")
