@@ -88,9 +88,27 @@ _FAILURES = {
     ),
     "usage_point_taken": Message(
         "Ce compteur est déjà relié à un autre compte",
-        "Un compteur ne peut être relié qu'à un seul compte de ce service à la fois.",
+        "Un compteur ne peut être relié qu'à un seul compte de ce service à la fois : rien n'a été enregistré. "
+        "S'il s'agit d'un ancien compte à vous, effacez-le d'abord. Si vous avez partagé plusieurs compteurs, "
+        "recommencez sans celui-là.",
         "This meter is already linked to another account",
-        "A meter can be linked to one account of this service at a time.",
+        "A meter can be linked to one account of this service at a time: nothing was recorded. If it is an old account "
+        "of yours, erase it first. If you shared several meters, start again without this one.",
+    ),
+    "consent_empty": Message(
+        "Enedis n'a transmis aucun compteur",
+        "Votre accord n'est pas visible chez Enedis. Recommencez depuis votre application ; si Enedis affiche « Une "
+        "erreur est survenue lors du partage de vos données », supprimez d'abord l'ancien partage dans votre compte "
+        "Enedis.",
+        "Enedis passed no meter on",
+        "Your consent can't be seen at Enedis. Start again from your application; if Enedis shows an error about "
+        "sharing your data, delete the old share in your Enedis account first.",
+    ),
+    "consent_missing": Message(
+        "Cet accord n'est plus valable",
+        "Il a pris fin chez Enedis. Recommencez depuis votre application pour en donner un nouveau.",
+        "This consent is no longer valid",
+        "It has ended at Enedis. Start again from your application to give a new one.",
     ),
 }
 

@@ -17,20 +17,29 @@ from shared.errors import (
     WrongDirection,
 )
 from shared.models import CallTicket, DayRange, Job, Lane, Series
-from shared.planning import history_start, missing_windows, plan_calls, window_name, windows_of
+from shared.planning import current_days, history_start, missing_windows, plan_calls, window_name, windows_of
 from shared.resources import Resources
 from shared.telemetry import current_trace_context, get_logger
 
 logger = get_logger(__name__)
 
 
-def check_period(dataset: Dataset, start: date, end: date, now: datetime) -> DayRange:
-    """The days asked for, if the provider can have them.
+def check_period(dataset: Dataset, start: date | None, end: date | None, now: datetime) -> DayRange:
+    """The days asked for, if the provider can have them; of a record, which is asked for without, today.
 
     Raises `DatasetNotAvailable`, `ValidationFailed` or `OutOfHistory`.
     """
     if not dataset.available:
         raise DatasetNotAvailable(errors=[FieldError("/dataset", DatasetNotAvailable.title())])
+    given = {"/start": start, "/end": end}
+    if not dataset.is_series:
+        surplus = [pointer for pointer, day in given.items() if day is not None]
+        if surplus:
+            raise ValidationFailed(errors=[FieldError(each, "A record is asked for without days.") for each in surplus])
+        return current_days(now)
+    if start is None or end is None:
+        lacking = [pointer for pointer, day in given.items() if day is None]
+        raise ValidationFailed(errors=[FieldError(each, "A series is asked for with its days.") for each in lacking])
     if end <= start:
         raise ValidationFailed(errors=[FieldError("/end", "The end has to be after the start; it is not included.")])
     if end > day_of(now):
@@ -57,7 +66,8 @@ async def submit_job(parts: Resources, usage_point: UsagePoint, dataset: Dataset
     series = Series(usage_point.account_id, usage_point.id, dataset.name)
     names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
     coverage = await parts.readings.load_coverage(series, names)
-    calls = plan_calls(dataset, missing_windows(dataset, days, coverage, now))
+    derived = await parts.readings.load_derived_days(series, dataset, days)
+    calls = plan_calls(dataset, missing_windows(dataset, days, coverage, now, derived))
     job = await parts.jobs.create_job(series, days, Lane.INTERACTIVE, calls, current_trace_context(), now)
     if calls:
         await _enqueue(parts, job, await parts.ledger.send_next(job.id, now))

@@ -1,10 +1,12 @@
 """The provider's return. Nobody shows an API key here, so nothing is believed but a state that is still alive.
 
-Owns the use of the state and the answer to whoever comes back, a person or a program. The exchange itself is a
-worker's affair. The same return loaded again shows how things stand.
+Owns the use of the state and the answer to whoever comes back, a person or a program. Both generations of the
+consent page send people here: v2 with a number, v1 with usage points. What follows is a worker's affair. The same
+return loaded again shows how things stand.
 """
 
 import re
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -15,9 +17,10 @@ from api.pages import RELOAD_SECONDS, ShownPoint, exchanging_page, failure_page,
 from api.schemas.consents import CallbackDocument, CallbackUsagePoint
 from api.schemas.problems import documented
 from api.waiting import wait_until
-from shared.consents import Consent, UsagePoint
+from shared.consents import Consent, ReturnedPoints, UsagePoint
 from shared.errors import (
     AppError,
+    ConsentEmpty,
     ConsentMissing,
     ConsentRefused,
     FieldError,
@@ -40,6 +43,20 @@ WAIT_SECONDS = 10.0
 _STATE = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _AUTORISATION_ID = re.compile(r"[0-9]{1,19}")
 _LARGEST_ID = 2**63 - 1  # what the database can keep
+_CODE = re.compile(r"[\x21-\x7e]{1,2048}")
+_PRM = re.compile(r"[0-9]{14}")
+_SEPARATOR = re.compile(r"[;,]")  # both have been seen
+_MOST_POINTS = 20
+# Fourteen digits and a separator each, and some blanks: nothing longer is looked at.
+_LONGEST_POINTS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class _Return:
+    """What the provider sent back with a state: its number (v2), usage points (v1), or nothing when it was refused."""
+
+    autorisation_id: int | None = None
+    points: ReturnedPoints | None = field(default=None, repr=False)
 
 
 @router.get(
@@ -50,7 +67,14 @@ _LARGEST_ID = 2**63 - 1  # what the database can keep
     responses={
         202: {"model": CallbackDocument, "description": "Given; still being exchanged. Load it again."},
         **documented(
-            ValidationFailed, StateRefused, ConsentRefused, UsagePointTaken, ProviderUnavailable, ServiceUnavailable
+            ValidationFailed,
+            StateRefused,
+            ConsentRefused,
+            ConsentEmpty,
+            ConsentMissing,
+            UsagePointTaken,
+            ProviderUnavailable,
+            ServiceUnavailable,
         ),
     },
 )
@@ -59,7 +83,11 @@ async def return_from_provider(
     parts: Parts,
     now: Now,
     state: Annotated[str, Query(description="As given by `POST /v1/consents`.")] = "",
-    autorisation_id: Annotated[str, Query(description="The consent's number at the provider, when it was given.")] = "",
+    autorisation_id: Annotated[str, Query(description="From page v2: the consent's number at the provider.")] = "",
+    code: Annotated[str, Query(description="From page v1: a code; it is neither exchanged nor kept.")] = "",
+    usage_point_id: Annotated[
+        str, Query(description="From page v1: the usage points, separated by `;` or `,`; 20 at most.")
+    ] = "",
     error: Annotated[str, Query(description="The provider's code, when it was not given.")] = "",
     error_description: Annotated[str, Query(description="The provider's own words; not shown to anybody.")] = "",
     accept: Annotated[str, Header(include_in_schema=False)] = "",
@@ -67,8 +95,8 @@ async def return_from_provider(
     """A browser gets a page, a program JSON. Waits up to ten seconds for the exchange."""
     html = prefers_html(accept)
     try:
-        number = _parse_return(state, autorisation_id, refused=bool(error))
-        consent = await _take(parts, state, number, now)
+        given = _parse_return(state, autorisation_id, code, usage_point_id, refused=bool(error))
+        consent = await _take(parts, state, given, now)
         if consent.status not in (ConsentStatus.GRANTED, ConsentStatus.EXCHANGING):
             raise _failure_of(consent)
     except AppError as failure:
@@ -79,25 +107,44 @@ async def return_from_provider(
     return _page(consent, points) if html else _document(consent, points)
 
 
-def _parse_return(state: str, autorisation_id: str, *, refused: bool) -> int | None:
-    """The provider's number, ``None`` for a refusal. Raises `ValidationFailed`."""
-    errors = []
-    if not _STATE.fullmatch(state):
-        errors.append(FieldError("state", "The state is missing, or not one of ours."))
-    number = None
-    if not refused:
-        number = int(autorisation_id) if _AUTORISATION_ID.fullmatch(autorisation_id) else None
-        if number is None or number > _LARGEST_ID:
+def _parse_return(state: str, autorisation_id: str, code: str, usage_point_id: str, *, refused: bool) -> _Return:
+    """What was given, of either generation; a number, which can be verified, wins over points.
+
+    Raises `ValidationFailed`.
+    """
+    errors = [] if _STATE.fullmatch(state) else [FieldError("state", "The state is missing, or not one of ours.")]
+    given = _Return()
+    if refused:
+        pass
+    elif autorisation_id or not (code or usage_point_id):
+        given = _Return(int(autorisation_id)) if _AUTORISATION_ID.fullmatch(autorisation_id) else given
+        if given.autorisation_id is None or given.autorisation_id > _LARGEST_ID:
             errors.append(FieldError("autorisation_id", "It is missing, or not a number of the provider's."))
+    else:
+        given = _Return(points=ReturnedPoints(_parse_points(usage_point_id), code))
+        if not _CODE.fullmatch(code):
+            errors.append(FieldError("code", "It is missing, or not a code of the provider's."))
+        if not (given.points and given.points.prms):
+            errors.append(FieldError("usage_point_id", f"1 to {_MOST_POINTS} usage points of 14 digits are needed."))
     if errors:
         raise ValidationFailed(errors=errors)
-    return number
+    return given
 
 
-async def _take(parts: Resources, state: str, number: int | None, now: Now) -> Consent:
+def _parse_points(text: str) -> tuple[str, ...]:
+    """Each usage point once, in order; none when something else is among them, or too many."""
+    if len(text) > _LONGEST_POINTS:
+        return ()
+    # An empty part is what a separator at the end leaves.
+    named = [part.strip() for part in _SEPARATOR.split(text) if part.strip()]
+    prms = tuple(dict.fromkeys(named))
+    return prms if len(prms) <= _MOST_POINTS and all(_PRM.fullmatch(each) for each in prms) else ()
+
+
+async def _take(parts: Resources, state: str, given: _Return, now: Now) -> Consent:
     """Use the state, have the consent exchanged, and wait for what becomes of it. Raises `StateRefused`."""
-    consent, newly_taken = await parts.consents.take_state(state, now, number)
-    if newly_taken and number is not None:
+    consent, newly_taken = await parts.consents.take_state(state, now, given.autorisation_id, given.points)
+    if newly_taken and consent.status is ConsentStatus.EXCHANGING:
         try:
             await parts.broker.enqueue_consent(consent.id)
         except Exception:
@@ -116,7 +163,7 @@ async def _take(parts: Resources, state: str, number: int | None, now: Now) -> C
 def _failure_of(consent: Consent) -> AppError:
     if consent.status is ConsentStatus.REFUSED:
         return ConsentRefused()
-    if consent.status is ConsentStatus.REVOKED:
+    if consent.status in (ConsentStatus.REVOKED, ConsentStatus.LOST):
         return ConsentMissing()
     by_code = {each.code: each for each in leaves()}
     return by_code.get(consent.error_code or "", ProviderUnavailable)()

@@ -14,9 +14,22 @@ from api.schemas.consents import (
 )
 from api.schemas.problems import documented, problem_kinds
 from shared.config import Settings
-from shared.errors import NotFound, ProviderMisconfigured, ServiceUnavailable, Unauthenticated, ValidationFailed
+from shared.errors import (
+    ConsentAlreadyActive,
+    NotFound,
+    ProviderMisconfigured,
+    ServiceUnavailable,
+    Unauthenticated,
+    ValidationFailed,
+)
 
 router = APIRouter(tags=["consents"])
+
+HINT = (
+    "If the provider's page ends with « Une erreur est survenue lors du partage de vos données » "
+    "and never comes back here: this usage point is already shared with this gateway. Delete that share in the "
+    "provider's customer account, then start again. If another account of this gateway holds it, use that one."
+)
 
 
 @router.post(
@@ -24,24 +37,36 @@ router = APIRouter(tags=["consents"])
     status_code=201,
     operation_id="create_consent",
     summary="Ask a person for a consent",
-    responses=documented(Unauthenticated, ValidationFailed, ProviderMisconfigured, ServiceUnavailable, body=True),
+    responses=documented(
+        Unauthenticated, ConsentAlreadyActive, ValidationFailed, ProviderMisconfigured, ServiceUnavailable, body=True
+    ),
 )
 async def create_consent(
     parts: Parts, caller: CurrentCaller, now: Now, request: ConsentRequest | None = None
 ) -> StartedConsent:
     """Send the person to `authorize_url`. The provider sends them back here with the same `state`, which works once.
 
-    Name the usage point when you know it: whatever else comes back is refused then.
+    Name the usage point when you know it: whatever else comes back is refused then. If you hold an active consent for
+    it already, that is said at once (409, with its expiry), unless you want a new one: `renew`.
     """
     if not parts.settings.enedis_client_id:
         raise ProviderMisconfigured
     expected = request.usage_point_id if request else None
-    consent, state = await parts.consents.create_consent(caller.account.id, now, expected)
+    if expected and request and not request.renew:
+        await parts.consents.refuse_if_active(caller.account.id, expected, now)
+    consent, state = await parts.consents.create_consent(
+        caller.account.id,
+        now,
+        expected,
+        duration=parts.settings.enedis_consent_duration,
+        returns_points=parts.settings.consent_page == "v1",
+    )
     return StartedConsent(
         id=consent.id,
         authorize_url=authorize_url(parts.settings, state),
         state=state,
         expires_at=consent.state_expires_at,
+        hint=HINT,
     )
 
 

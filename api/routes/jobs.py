@@ -65,7 +65,8 @@ _LOCATION = {"Location": {"description": "Where the job is.", "schema": {"type":
 async def create_job(
     parts: Parts, caller: CurrentCaller, now: Now, wait: WaitSeconds, request: JobRequest, response: Response
 ) -> JobDocument:
-    """What can be checked is checked first. Only the days that are not stored yet are fetched."""
+    """What can be checked is checked first. Only the days that are not stored yet are fetched, a record only when the
+    stored one is old."""
     dataset = DATASETS[request.dataset]
     days = check_period(dataset, request.start, request.end, now)
     usage_point = await parts.consents.find_usage_point(caller.account.id, request.usage_point_id)
@@ -124,22 +125,24 @@ async def _answer(parts: Resources, job: Job, prm: str, now: datetime, response:
     dataset, days = DATASETS[job.dataset], DayRange(job.start, job.end)
     names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
     coverage = await parts.readings.load_coverage(job.series, names)
+    derived = await parts.readings.load_derived_days(job.series, dataset, days)
     return JobDocument(
         id=job.id,
         status=job.status,
         usage_point_id=prm,
         dataset=job.dataset,
-        start=job.start,
-        end=job.end,
+        start=job.start if dataset.is_series else None,
+        end=job.end if dataset.is_series else None,
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
         progress=JobProgress(calls_done=job.calls_done, calls_total=job.calls_total, calls_failed=job.calls_failed),
-        missing=[MissingDays.of(gap) for gap in missing_days(dataset, days, coverage, now)],
+        missing=[MissingDays.of(gap) for gap in missing_days(dataset, days, coverage, now, derived)],
         error=_main_error(job),
         links=JobLinks(
             self=_path(job),
-            readings=f"/v1/usage-points/{prm}/readings/{job.dataset}?start={job.start}&end={job.end}",
+            readings=f"/v1/usage-points/{prm}/readings/{job.dataset}"
+            + (f"?start={job.start}&end={job.end}" if dataset.is_series else ""),
         ),
     )
 

@@ -1,9 +1,10 @@
-"""Stored readings, opened with the key that asks for them. Nothing is fetched here.
+"""Stored readings and records, opened with the key that asks for them. Nothing is fetched here.
 
 The way that has to be fast: no model is built for a reading, and the answer is written in one go.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -11,22 +12,16 @@ import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from api.dependencies import CurrentCaller, Now, OwnUsagePoint, Parts
-from api.schemas.fields import DatasetName, Day
+from api.schemas.fields import AbsentDay, DatasetName
 from api.schemas.gaps import MissingDays
 from api.schemas.problems import documented
-from api.schemas.readings import ReadingsDocument
+from api.schemas.readings import StoredDocument
 from shared.calendar import PARIS, day_start
 from shared.catalog import DATASETS, Dataset
-from shared.errors import (
-    DatasetNotAvailable,
-    FieldError,
-    NotFound,
-    ServiceUnavailable,
-    Unauthenticated,
-    ValidationFailed,
-)
+from shared.derivation import derive_daily
+from shared.errors import FieldError, NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
 from shared.models import Coverage, DayRange, Gap, Reading, Series
-from shared.planning import missing_days, missing_windows, window_name, windows_of
+from shared.planning import current_days, missing_days, missing_windows, window_name, windows_of
 from shared.resources import Resources
 
 router = APIRouter(tags=["readings"])
@@ -40,7 +35,7 @@ _WINDOWS_AT_ONCE = 31
     "/v1/usage-points/{usage_point_id}/readings/{dataset}",
     operation_id="get_readings",
     summary="Stored readings",
-    response_model=ReadingsDocument,
+    response_model=StoredDocument,
     responses={
         200: {
             "headers": {
@@ -51,7 +46,7 @@ _WINDOWS_AT_ONCE = 31
                 }
             }
         },
-        **documented(Unauthenticated, NotFound, ValidationFailed, DatasetNotAvailable, ServiceUnavailable),
+        **documented(Unauthenticated, NotFound, ValidationFailed, ServiceUnavailable),
     },
 )
 async def get_readings(
@@ -60,32 +55,69 @@ async def get_readings(
     usage_point: OwnUsagePoint,
     now: Now,
     dataset: Annotated[DatasetName, Path()],
-    start: Annotated[Day, Query(description="First day, Europe/Paris.")],
-    end: Annotated[Day, Query(description="Day after the last one.")],
+    start: Annotated[
+        AbsentDay, Query(description="First day, Europe/Paris; of a series only, and needed there.")
+    ] = None,
+    end: Annotated[AbsentDay, Query(description="Day after the last one; of a series only, and needed there.")] = None,
 ) -> Response:
-    """What is stored of these days, and why the rest is missing. Ask for the rest with `POST /v1/jobs`."""
+    """What is stored of these days, or of this record, and why the rest is missing. Ask for the rest with
+    `POST /v1/jobs`."""
     described = DATASETS[dataset]
-    if not described.is_series:
-        raise DatasetNotAvailable
-    days = _check_days(start, end)
     series = Series(usage_point.account_id, usage_point.id, dataset)
+    if not described.is_series:
+        _check_no_days(start, end)
+        return await _answer_record(parts, series, described, usage_point.prm, caller.private_key, now)
+    days = _check_days(start, end)
     names = [window_name(described, window.start) for window in windows_of(described, days)]
     coverage = await parts.readings.load_coverage(series, names)
     stored = [name for name in names if name in coverage]
     readings = await _open(parts, series, stored, days, caller.private_key)
+    derived = await parts.readings.load_derived_days(series, described, days)
+    if derived:
+        readings = await _with_derived(parts, series, described, derived, readings, caller.private_key)
     document = {
         "usage_point_id": usage_point.prm,
         "dataset": dataset,
         "unit": described.unit,
         "timezone": "Europe/Paris",
         "readings": readings,
-        "missing": [_missing(gap) for gap in missing_days(described, days, coverage, now)],
+        "missing": [_missing(gap) for gap in missing_days(described, days, coverage, now, derived)],
     }
-    headers = {"X-Cache-Status": _cache_status(described, days, coverage, now)}
+    headers = {"X-Cache-Status": _cache_status(described, days, coverage, now, derived)}
+    return _json(document, headers)
+
+
+async def _answer_record(
+    parts: Resources, series: Series, dataset: Dataset, prm: str, private_key: bytes, now: datetime
+) -> Response:
+    today = current_days(now)
+    name = window_name(dataset, today.start)
+    coverage = await parts.readings.load_coverage(series, [name])
+    document = {
+        "usage_point_id": prm,
+        "dataset": dataset.name,
+        "record": await parts.readings.open_record(series, private_key),
+        "fetched_at": coverage[name].fetched_at if name in coverage else None,
+        "missing": [_missing(gap) for gap in missing_days(dataset, today, coverage, now)],
+    }
+    is_due = bool(missing_windows(dataset, today, coverage, now))
+    return _json(document, {"X-Cache-Status": ("partial" if coverage else "miss") if is_due else "hit"})
+
+
+def _json(document: dict[str, Any], headers: dict[str, str]) -> Response:
     return Response(orjson.dumps(document, option=orjson.OPT_UTC_Z), 200, headers, "application/json")
 
 
-def _check_days(start: date, end: date) -> DayRange:
+def _check_no_days(start: date | None, end: date | None) -> None:
+    given = [name for name, day in (("start", start), ("end", end)) if day is not None]
+    if given:
+        raise ValidationFailed(errors=[FieldError(name, "A record is read without days.") for name in given])
+
+
+def _check_days(start: date | None, end: date | None) -> DayRange:
+    if start is None or end is None:
+        lacking = [name for name, day in (("start", start), ("end", end)) if day is None]
+        raise ValidationFailed(errors=[FieldError(name, "A series is read by its days.") for name in lacking])
     if end <= start:
         raise ValidationFailed(errors=[FieldError("end", "The end has to be after the start; it is not included.")])
     if (end - start).days > MAX_DAYS:
@@ -105,25 +137,52 @@ async def _open(
     return found
 
 
+async def _with_derived(
+    parts: Resources,
+    series: Series,
+    dataset: Dataset,
+    derived: frozenset[date],
+    measured: list[dict[str, Any]],
+    private_key: bytes,
+) -> list[dict[str, Any]]:
+    """The measured days, and between them those that the stored curve gives; what was measured stays."""
+    lacking = sorted(derived - {reading["start"].date() for reading in measured})
+    curve = replace(series, dataset=dataset.derived_from or "")
+    found = list(measured)
+    for index in range(0, len(lacking), _WINDOWS_AT_ONCE):
+        names = [str(day) for day in lacking[index : index + _WINDOWS_AT_ONCE]]
+        opened = derive_daily(await parts.readings.open_windows(curve, names, private_key))
+        found += [{**_shown_reading(reading), "origin": "derived"} for reading in opened]
+    return sorted(found, key=lambda each: each["start"])
+
+
 def _shown(readings: Iterator[Reading], first: datetime, last: datetime) -> Iterator[dict[str, Any]]:
     # orjson writes an aware datetime with its offset by itself, and faster than anything here could.
     for reading in readings:
         if first <= reading.start < last:
-            shown = {
-                "start": reading.start.astimezone(PARIS),
-                "step": reading.step,
-                "value": reading.value,
-                "quality": "raw",
-            }
-            if reading.at is not None:
-                shown["at"] = reading.at.astimezone(PARIS)
-            yield shown
+            yield _shown_reading(reading)
 
 
-def _cache_status(dataset: Dataset, days: DayRange, coverage: Mapping[str, Coverage], now: datetime) -> str:
-    if not missing_windows(dataset, days, coverage, now):
+def _shown_reading(reading: Reading) -> dict[str, Any]:
+    shown = {
+        "start": reading.start.astimezone(PARIS),
+        "step": reading.step,
+        "value": reading.value,
+        "quality": "raw",
+    }
+    if reading.at is not None:
+        shown["at"] = reading.at.astimezone(PARIS)
+    if reading.registers is not None:
+        shown["registers"] = reading.registers
+    return shown
+
+
+def _cache_status(
+    dataset: Dataset, days: DayRange, coverage: Mapping[str, Coverage], now: datetime, derived: frozenset[date]
+) -> str:
+    if not missing_windows(dataset, days, coverage, now, derived):
         return "hit"
-    asked_for = any(each.since < days.end and days.start < each.through for each in coverage.values())
+    asked_for = bool(derived) or any(each.since < days.end and days.start < each.through for each in coverage.values())
     return "partial" if asked_for else "miss"
 
 

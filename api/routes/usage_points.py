@@ -15,7 +15,7 @@ from api.schemas.usage_points import (
     UsagePointList,
     WindowCounts,
 )
-from shared.catalog import DATASETS
+from shared.catalog import DATASETS, Dataset
 from shared.consents import UsagePoint
 from shared.errors import NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
 from shared.models import Coverage, Series
@@ -45,12 +45,10 @@ async def get_usage_point(parts: Parts, usage_point: OwnUsagePoint, now: Now) ->
     """The consent it rests on, and for each dataset how many windows are stored."""
     coverage = []
     for dataset in DATASETS.values():
-        if not dataset.is_series:
-            continue
         series = Series(usage_point.account_id, usage_point.id, dataset.name)
         known = await parts.readings.load_all_coverage(series)
         if known:
-            coverage.append(_summary(dataset.name, known.values()))
+            coverage.append(_summary(dataset, known.values()))
     return UsagePointDetails(**dict(_document(usage_point, now)), coverage=coverage)
 
 
@@ -66,12 +64,12 @@ def _document(usage_point: UsagePoint, now: Now) -> UsagePointDocument:
     )
 
 
-def _summary(dataset: str, known: Collection[Coverage]) -> DatasetCoverage:
+def _summary(dataset: Dataset, known: Collection[Coverage]) -> DatasetCoverage:
     states = Counter(each.state for each in known)
     return DatasetCoverage(
-        dataset=dataset,
-        start=min(each.since for each in known),
-        end=max(each.through for each in known),
+        dataset=dataset.name,
+        start=min(each.since for each in known) if dataset.is_series else None,
+        end=max(each.through for each in known) if dataset.is_series else None,
         last_fetched_at=max(each.fetched_at for each in known),
         windows=WindowCounts(complete=states["complete"], partial=states["partial"], absent=states["absent"]),
     )

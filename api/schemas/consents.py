@@ -20,6 +20,10 @@ class ConsentRequest(Body):
             examples=["12345678901234"],
         ),
     ] = None
+    renew: Annotated[
+        bool,
+        Field(strict=True, description="Ask for a new consent though you hold an active one for this usage point."),
+    ] = False
 
 
 class StartedConsent(Document):
@@ -29,6 +33,7 @@ class StartedConsent(Document):
     authorize_url: str = Field(description="Send the person there: the provider's own page.")
     state: str = Field(description="Comes back with the person, once; already part of `authorize_url`.")
     expires_at: datetime = Field(description="The person has to be back by then.")
+    hint: str = Field(description="What to tell the person about the one case in which the provider never comes back.")
 
 
 class ConsentError(Document):

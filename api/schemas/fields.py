@@ -32,11 +32,12 @@ def _known_dataset(name: str) -> str:
     return name
 
 
-Day = Annotated[
-    date,
-    BeforeValidator(parse_day),
-    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-09-01"]}),
-]
+_DAY_SCHEMA = WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-09-01"]})
+
+Day = Annotated[date, BeforeValidator(parse_day), _DAY_SCHEMA]
+
+# A day that is not given, which is not the same as `null`: that is no day.
+AbsentDay = Annotated[date | None, BeforeValidator(parse_day), _DAY_SCHEMA]
 
 DatasetName = Annotated[
     str,

@@ -9,7 +9,7 @@ from shared.models import Gap, Reason
 
 
 class MissingDays(Document):
-    """Days that are not there, or not whole, and why."""
+    """Days that are not there, or not whole, and why; of a record, the day on which it was asked for."""
 
     start: date
     end: date = Field(description="Not included.")

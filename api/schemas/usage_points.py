@@ -34,7 +34,7 @@ class UsagePointList(Document):
 
 
 class WindowCounts(Document):
-    """How many windows (days of a load curve, months of daily values) are in which state."""
+    """How many windows (days of a load curve, months of daily values, the one of a record) are in which state."""
 
     complete: int
     partial: int = Field(description="Something of it is missing.")
@@ -45,8 +45,8 @@ class DatasetCoverage(Document):
     """What is stored of one dataset, in short."""
 
     dataset: str
-    start: date = Field(description="The first day that was ever asked for.")
-    end: date = Field(description="The day after the last one that was ever asked for.")
+    start: date | None = Field(description="The first day that was ever asked for; `null` for a record.")
+    end: date | None = Field(description="The day after the last one that was ever asked for; `null` for a record.")
     last_fetched_at: datetime
     windows: WindowCounts
 
