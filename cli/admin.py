@@ -21,6 +21,16 @@ def refresh(now: Annotated[bool, typer.Option("--now", help="Plan the nightly re
     typer.echo(f"{asyncio.run(_refresh())} jobs planned; the bulk workers do them")
 
 
+@app.command("check-enedis")
+def check_enedis(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
+) -> None:
+    """Try whether this gateway can speak to Enedis: credentials, token, APIs, addresses. Prints no secret."""
+    from cli.enedis_check import run_check
+
+    raise typer.Exit(run_check(as_json=as_json))
+
+
 async def _refresh() -> int:
     from cli.services import settings_or_end
     from shared.resources import open_resources

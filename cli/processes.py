@@ -106,7 +106,7 @@ def plan_processes(
         first.append(valkey_child(directory.valkey, socket.path, REMEMBERING_STAGE))
     if listening.simulator_port is not None:
         simulator = _simulator_child(settings, directory, listening, listening.simulator_port)
-        settings |= _settings_for_simulator(simulator, listening.url(listening.simulator_port))
+        settings |= _settings_for_simulator(simulator, listening.url(listening.simulator_port), environ)
         settings.pop("ENEDIS_CLIENT_SECRET_FILE", None)  # It would win over the simulator's.
         first.append(simulator)
     flower, password_file = _flower_child(settings, directory, listening)
@@ -197,10 +197,12 @@ def _simulator_child(settings: Mapping[str, str], directory: DataDirectory, list
     )
 
 
-def _settings_for_simulator(simulator: Child, url: str) -> dict[str, str]:
+def _settings_for_simulator(simulator: Child, url: str, environ: Mapping[str, str]) -> dict[str, str]:
+    # Whose consent page is set to v1 gets the simulator's v1.
+    page = "v1" if "/dataconnect/v1/" in environ.get("ENEDIS_AUTHORIZE_URL", "") else "v2"
     return {
         "ENEDIS_BASE_URL": url,
-        "ENEDIS_AUTHORIZE_URL": f"{url}/dataconnect/v2/oauth2/authorize",
+        "ENEDIS_AUTHORIZE_URL": f"{url}/dataconnect/{page}/oauth2/authorize",
         "ENEDIS_CLIENT_ID": simulator.env["SIMULATOR_CLIENT_ID"],
         "ENEDIS_CLIENT_SECRET": simulator.env["SIMULATOR_CLIENT_SECRET"],
     }

@@ -59,6 +59,9 @@ def running_gateway(data_dir: Path, extra: Mapping[str, str]) -> Iterator[Gatewa
         except subprocess.TimeoutExpired:
             process.kill()
             raise GatewayFailed(f"the gateway did not stop within {STOP_SECONDS:.0f} s") from None
+        finally:
+            if process.stdout:
+                process.stdout.close()
     if status != 0:
         raise GatewayFailed(f"the gateway ended with status {status}")
 
