@@ -1,7 +1,7 @@
 """Starting a consent, and what its owner can see of it."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -107,3 +107,47 @@ async def test_without_credentials_of_the_provider_there_is_no_consent(
     answer = await stage.client.post("/v1/consents", headers=person.headers)
 
     assert (503, "provider_misconfigured") == (answer.status_code, answer.json()["code"])
+
+
+async def test_the_person_is_told_beforehand_what_a_page_without_a_way_back_means(stage: Stage, person: Person) -> None:
+    started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
+
+    assert "Une erreur est survenue lors du partage de vos données" in started["hint"]
+    assert "Delete that share" in started["hint"]
+
+
+async def test_an_active_consent_for_the_expected_point_is_said_at_once_with_its_expiry(
+    stage: Stage, person: Person
+) -> None:
+    await stage.grant(person)
+
+    answer = await stage.client.post("/v1/consents", json={"usage_point_id": PRM}, headers=person.headers)
+
+    assert (409, "consent_already_active") == (answer.status_code, answer.json()["code"])
+    assert "2029-10-19" in answer.json()["detail"]
+    assert PRM not in answer.text
+
+
+async def test_a_consent_can_be_renewed_and_asked_for_another_point_or_after_it_ended(
+    stage: Stage, person: Person
+) -> None:
+    await stage.grant(person, expires_on=date(2026, 10, 25))
+    bodies: list[dict[str, object]] = [
+        {"usage_point_id": PRM, "renew": True},
+        {"usage_point_id": OTHER_PRM},
+        {},
+    ]
+    before = [await stage.client.post("/v1/consents", json=each, headers=person.headers) for each in bodies]
+    stage.clock.now += timedelta(days=5)
+    after = await stage.client.post("/v1/consents", json={"usage_point_id": PRM}, headers=person.headers)
+
+    assert [201] * 4 == [each.status_code for each in (*before, after)]
+
+
+async def test_nobody_learns_whether_somebody_else_holds_a_point(stage: Stage, person: Person) -> None:
+    await stage.grant(person)
+    stranger = await stage.create_person()
+
+    answer = await stage.client.post("/v1/consents", json={"usage_point_id": PRM}, headers=stranger.headers)
+
+    assert 201 == answer.status_code

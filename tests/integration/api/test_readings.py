@@ -153,6 +153,8 @@ async def test_a_blob_that_was_changed_is_our_failure_and_says_nothing(
     ("path", "status", "code", "pointers"),
     [
         pytest.param(f"{CURVE}", 422, "validation_failed", ["start", "end"], id="no days"),
+        pytest.param(f"{CURVE}?start=2026-10-01", 422, "validation_failed", ["end"], id="no end"),
+        pytest.param(f"{CURVE}?start=&end=2026-10-01", 422, "validation_failed", ["start"], id="blank start"),
         pytest.param(f"{CURVE}?start=2026-10-01&end=x", 422, "validation_failed", ["end"], id="no date"),
         pytest.param(f"{CURVE}?start=2026-10-01&end=2026-10-01", 422, "validation_failed", ["end"], id="empty"),
         pytest.param(f"{CURVE}?start=2026-10-02&end=2026-10-01", 422, "validation_failed", ["end"], id="backwards"),
@@ -170,9 +172,9 @@ async def test_a_blob_that_was_changed_is_our_failure_and_says_nothing(
         pytest.param(
             f"/v1/usage-points/{PRM}/readings/contract?start=2026-10-01&end=2026-10-02",
             422,
-            "dataset_not_available",
-            [],
-            id="not a series",
+            "validation_failed",
+            ["start", "end"],
+            id="a record with days",
         ),
         pytest.param(
             f"/v1/usage-points/{PRM}7/readings/daily_consumption?start=2026-10-01&end=2026-10-02",

@@ -67,11 +67,11 @@ async def test_the_catalogue_needs_no_key(stage: Stage) -> None:
     answer = await stage.client.get("/v1/datasets")
 
     by_name = {each["name"]: each for each in answer.json()["datasets"]}
-    assert 9 == len(by_name)
+    assert 11 == len(by_name)
     assert ("W", "PT30M", "2024-10-06", True) == tuple(
         by_name["consumption_load_curve"][name] for name in ("unit", "step", "oldest_day", "available")
     )
-    assert (None, False) == (by_name["contract"]["oldest_day"], by_name["contract"]["available"])
+    assert (None, True) == (by_name["contract"]["oldest_day"], by_name["contract"]["available"])
 
 
 @pytest.mark.parametrize("code", sorted({each.code for each in leaves()} | {"body_too_large", "internal_error"}))

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from api.app import openapi_document
+from api.schemas.jobs import JobRequest
+from api.schemas.readings import ReadingsDocument, RecordDocument, StoredDocument
+from shared.catalog import DATASETS
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
@@ -77,3 +80,28 @@ def test_it_can_be_described_without_settings_and_without_opening_anything(state
     ended = subprocess.run([sys.executable, "-c", program], env={"PATH": os.environ["PATH"]}, check=False)
 
     assert 0 == ended.returncode
+
+
+def test_both_forms_of_asking_for_data_and_of_reading_it_are_described() -> None:
+    schemas = openapi_document()["components"]["schemas"]
+
+    series, record = schemas["JobRequest"]["oneOf"]
+    assert {"usage_point_id", "dataset", "start", "end"} == set(series["required"]) == set(series["properties"])
+    assert {"usage_point_id", "dataset"} == set(record["required"]) == set(record["properties"])
+    assert not set(series["properties"]["dataset"]["enum"]) & set(record["properties"]["dataset"]["enum"])
+    assert set(DATASETS) == {*series["properties"]["dataset"]["enum"], *record["properties"]["dataset"]["enum"]}
+    assert [False, False] == [series["additionalProperties"], record["additionalProperties"]]
+    assert ["ReadingsDocument", "RecordDocument"] == [
+        each["$ref"].rsplit("/", 1)[1] for each in schemas["StoredDocument"]["oneOf"]
+    ]
+
+
+def test_the_examples_of_both_forms_are_of_the_form_they_are_for() -> None:
+    schemas = openapi_document()["components"]["schemas"]
+
+    asked = [JobRequest.model_validate(each) for each in schemas["JobRequest"]["examples"]]
+    stored = [StoredDocument.model_validate(each).root for each in schemas["StoredDocument"]["examples"]]
+
+    assert [True, False] == [DATASETS[each.dataset].is_series for each in asked]
+    assert [True, False] == [each.start is not None for each in asked]
+    assert [ReadingsDocument, RecordDocument] == [type(each) for each in stored]

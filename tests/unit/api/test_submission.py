@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from api.submission import check_period
 from shared.catalog import DATASETS
-from shared.errors import AppError
+from shared.errors import AppError, ValidationFailed
 from shared.models import DayRange
 from shared.planning import history_start
 
@@ -38,3 +38,28 @@ def test_each_dataset_has_its_own_depth(name: str, months: int, days: int) -> No
     accepted = check_period(DATASETS[name], oldest, TODAY, NOW)
 
     assert oldest == accepted.start
+
+
+@pytest.mark.parametrize("name", ["contract", "address", "identity", "contact"])
+def test_a_record_is_asked_for_without_days_and_that_means_today(name: str) -> None:
+    assert DayRange(TODAY, date(2026, 10, 21)) == check_period(DATASETS[name], None, None, NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end", "pointers"),
+    [
+        ("contract", TODAY, None, ["/start"]),
+        ("contract", None, TODAY, ["/end"]),
+        ("contract", TODAY, TODAY, ["/start", "/end"]),
+        ("daily_consumption", None, TODAY, ["/start"]),
+        ("daily_consumption", TODAY, None, ["/end"]),
+        ("daily_consumption", None, None, ["/start", "/end"]),
+    ],
+)
+def test_days_that_are_lacking_or_too_many_are_each_pointed_at(
+    name: str, start: date | None, end: date | None, pointers: list[str]
+) -> None:
+    with pytest.raises(ValidationFailed) as refusal:
+        check_period(DATASETS[name], start, end, NOW)
+
+    assert pointers == [each.pointer for each in refusal.value.errors]

@@ -150,3 +150,20 @@ def test_addresses_are_ones_that_can_be_opened(host: str, url: str, probed: str)
     listening = Listening(host, 8000, 5555, None)
 
     assert (listening.url(8000), listening.probe_host) == (url, probed)
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("", "v2"),
+        ("https://mon-compte-particulier.enedis.fr/dataconnect/v2/oauth2/authorize", "v2"),
+        ("https://mon-compte-particulier.enedis.fr/dataconnect/v1/oauth2/authorize", "v1"),
+    ],
+)
+def test_simulator_stands_in_for_the_consent_page_of_the_same_generation(
+    directory: DataDirectory, address: str, page: str
+) -> None:
+    planned = plan({"ENEDIS_AUTHORIZE_URL": address}, directory)
+
+    expected = f"http://127.0.0.1:8001/dataconnect/{page}/oauth2/authorize"
+    assert expected == child_of(planned, "api").env["ENEDIS_AUTHORIZE_URL"]

@@ -1,4 +1,4 @@
-"""The catalogue: the nine datasets, and that each declaration makes sense by itself."""
+"""The catalogue: the eleven datasets, and that each declaration makes sense by itself."""
 
 from dataclasses import FrozenInstanceError
 
@@ -12,13 +12,15 @@ each_series = pytest.mark.parametrize("dataset", SERIES, ids=lambda dataset: dat
 each_dataset = pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 
 
-def test_the_catalogue_holds_the_nine_datasets_under_their_own_names() -> None:
+def test_the_catalogue_holds_the_eleven_datasets_under_their_own_names() -> None:
     expected = [
         "daily_consumption",
         "consumption_load_curve",
         "daily_consumption_max_power",
         "daily_production",
         "production_load_curve",
+        "consumption_index",
+        "production_index",
         "contract",
         "address",
         "identity",
@@ -29,11 +31,15 @@ def test_the_catalogue_holds_the_nine_datasets_under_their_own_names() -> None:
     assert expected == [dataset.name for dataset in DATASETS.values()]
 
 
-def test_the_five_series_can_be_asked_for_and_the_four_records_not_yet() -> None:
-    available = {name for name, dataset in DATASETS.items() if dataset.available}
+@each_dataset
+def test_each_dataset_can_be_asked_for(dataset: Dataset) -> None:
+    assert dataset.available
 
-    assert available == {dataset.name for dataset in SERIES}
-    assert 5 == len(available)
+
+def test_nobody_is_asked_about_unasked_who_they_are_or_where_they_live() -> None:
+    assert {"consumption_index", "production_index", "address", "identity", "contact"} == {
+        name for name, dataset in DATASETS.items() if not dataset.fetched_unasked
+    }
 
 
 @pytest.mark.parametrize(
@@ -44,6 +50,8 @@ def test_the_five_series_can_be_asked_for_and_the_four_records_not_yet() -> None
         ("daily_consumption_max_power", "VA", "P1D", WindowKind.MONTH, 365, (36, 14), Direction.CONSUMPTION),
         ("daily_production", "Wh", "P1D", WindowKind.MONTH, 365, (36, 14), Direction.PRODUCTION),
         ("production_load_curve", "W", "PT30M", WindowKind.DAY, 7, (24, 14), Direction.PRODUCTION),
+        ("consumption_index", "Wh", "P1D", WindowKind.MONTH, 365, (36, 14), Direction.CONSUMPTION),
+        ("production_index", "Wh", "P1D", WindowKind.MONTH, 365, (36, 14), Direction.PRODUCTION),
     ],
 )
 def test_a_series_is_declared_as_enedis_documents_it(

@@ -35,6 +35,7 @@ GIVEN: dict[str, tuple[str, str, Any]] = {
     "RELEVE_SWEEP_SECONDS": ("0.5", "sweep_seconds", 0.5),
     "RELEVE_CALL_ATTEMPTS": ("3", "call_attempts", 3),
     "RELEVE_CALLS_IN_FLIGHT": ("8", "calls_in_flight", 8),
+    "ENEDIS_API": ("auto", "enedis_api", "auto"),
     "ENEDIS_BASE_URL": ("https://enedis.example/", "enedis_base_url", "https://enedis.example"),
     "ENEDIS_AUTHORIZE_URL": ("https://enedis.example/go", "enedis_authorize_url", "https://enedis.example/go"),
     "ENEDIS_CLIENT_ID": ("synthetic-client", "enedis_client_id", "synthetic-client"),
@@ -42,6 +43,7 @@ GIVEN: dict[str, tuple[str, str, Any]] = {
     "ENEDIS_CONSENT_DURATION": ("P12M", "enedis_consent_duration", "P12M"),
     "ENEDIS_PER_SECOND": ("4", "enedis_per_second", 4),
     "ENEDIS_PER_HOUR": ("10000", "enedis_per_hour", 10_000),
+    "ENEDIS_PER_HOUR_V5": ("5000", "enedis_per_hour_v5", 5000),
     "ENEDIS_TIMEOUT_SECONDS": ("12.5", "enedis_timeout_seconds", 12.5),
     "RELEVE_INTERACTIVE_SHARE": ("0.25", "interactive_share", 0.25),
     "FLOWER_USER": ("operator", "flower_user", "operator"),
@@ -54,6 +56,8 @@ UNUSABLE = {
     "RELEVE_REGISTRATION": ["synthetic-sometimes"],
     "RELEVE_MAX_BODY_BYTES": ["synthetic-many", "100"],
     "RELEVE_LOG_LEVEL": ["synthetic-level"],
+    "ENEDIS_API": ["synthetic-generation"],
+    "ENEDIS_PER_HOUR_V5": ["0"],
     "RELEVE_REFRESH_AT": ["synthetic-morning", "25:61"],
     "RELEVE_JOB_RETENTION_DAYS": ["0", "91"],
     "RELEVE_CALL_LEASE_SECONDS": ["0.1", "601", "nan"],
@@ -157,6 +161,13 @@ def test_an_unusable_value_is_named_and_not_shown(name: str, value: str) -> None
     everything = "".join(traceback.format_exception(refusal.value))
     assert "synthetic" not in everything
     assert KEY not in everything
+
+
+def test_not_even_the_validation_that_lies_beneath_shows_a_value() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        Settings.model_validate({**NEEDED, "ENEDIS_PER_HOUR": "synthetic-many"})
+
+    assert "synthetic" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("duration", ["P3Y", "P1Y", "P36M", "P1095D", "P1096D", "P90D"])

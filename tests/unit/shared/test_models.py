@@ -96,11 +96,11 @@ def test_the_repr_of_a_granted_point_hides_its_digits() -> None:
 
 
 def test_the_words_that_are_stored_stay_as_they_are() -> None:
-    """Changing one of these makes what is stored unreadable."""
-    assert ["interactive", "bulk"] == list(Lane)
-    assert ["queued", "running", "succeeded", "partial", "failed", "cancelled"] == list(JobStatus)
-    assert ["pending", "exchanging", "granted", "refused", "failed", "revoked"] == list(ConsentStatus)
-    assert [
+    """New ones may come; changing one of these, or losing it, makes what is stored unreadable."""
+    assert {"interactive", "bulk"} <= set(Lane)
+    assert {"queued", "running", "succeeded", "partial", "failed", "cancelled"} <= set(JobStatus)
+    assert {"pending", "exchanging", "granted", "refused", "failed", "revoked"} <= set(ConsentStatus)
+    assert {
         "not_fetched",
         "not_published_yet",
         "no_measure",
@@ -111,4 +111,4 @@ def test_the_words_that_are_stored_stay_as_they_are() -> None:
         "wrong_direction",
         "consent_lost",
         "provider_error",
-    ] == list(Reason)
+    } <= set(Reason)

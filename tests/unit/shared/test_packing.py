@@ -1,6 +1,7 @@
 """The compact text of a window: whatever readings a meter can give come back as they were."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -9,14 +10,14 @@ from hypothesis import strategies as st
 
 from shared.calendar import ONE_DAY, day_seconds, day_start, days_between, month_start, next_month
 from shared.models import Reading
-from shared.packing import DAY_STEP, pack_readings, step_seconds, unpack_readings
+from shared.packing import DAY_STEP, pack_readings, pack_record, step_seconds, unpack_readings, unpack_record
 
 SPRING, AUTUMN, ORDINARY = date(2026, 3, 29), date(2026, 10, 25), date(2026, 1, 15)
 STEPS = {"PT5M": 300, "PT10M": 600, "PT15M": 900, "PT30M": 1800, "PT60M": 3600, "PT1H": 3600}
 
 days = st.dates(date(2015, 1, 1), date(2035, 12, 31)) | st.sampled_from([SPRING, AUTUMN, ORDINARY])
 values = st.integers(-(2**40), 2**40)
-unhurried = settings(deadline=None)
+unhurried = settings(deadline=None, max_examples=50)
 
 
 def curve(day: date, step: str = "PT30M") -> list[Reading]:
@@ -65,6 +66,24 @@ def measured_months(draw: st.DrawFn) -> list[Reading]:
     return draw(st.permutations(readings))
 
 
+@st.composite
+def read_months(draw: st.DrawFn) -> list[Reading]:
+    """Some days of a meter's registers; a change of tariff brings others, some days show only the total."""
+    names = st.text(max_size=8)
+    readings = []
+    for reading in draw(measured_months()):
+        registers = draw(st.none() | st.dictionaries(names, values, min_size=1, max_size=6))
+        readings.append(replace(reading, registers=registers))
+    return readings
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
 @given(measured_days())
 @unhurried
 def test_any_day_comes_back_in_order_and_as_it_was(readings: list[Reading]) -> None:
@@ -75,6 +94,42 @@ def test_any_day_comes_back_in_order_and_as_it_was(readings: list[Reading]) -> N
 @unhurried
 def test_any_month_of_daily_values_comes_back_in_order_and_as_it_was(readings: list[Reading]) -> None:
     assert sorted(readings, key=lambda each: each.start) == round_trip(readings)
+
+
+@given(read_months())
+@unhurried
+def test_any_month_of_registers_comes_back_in_order_and_as_it_was(readings: list[Reading]) -> None:
+    assert sorted(readings, key=lambda each: each.start) == round_trip(readings)
+
+
+def test_registers_are_named_once_a_run_and_cost_nothing_where_there_are_none() -> None:
+    first = Reading(day_start(ORDINARY), DAY_STEP, 300, registers={"HPH": 100, "HCH": 200})
+    other = Reading(day_start(ORDINARY + ONE_DAY), DAY_STEP, 330, registers={"HCH": 210, "HPE": 0})
+    plain = Reading(day_start(ORDINARY + 3 * ONE_DAY), DAY_STEP, 360)
+
+    packed = json.loads(pack_readings([first, other, plain]))
+
+    registers = {"HCH": [200, 210, None, None], "HPE": [None, 0, None, None], "HPH": [100, None, None, None]}
+    assert [["P1D", "2026-01-15", [300, 330, None, 360], None, registers]] == packed
+    assert [first, other, plain] == round_trip([plain, other, first])
+    assert [["P1D", "2026-01-18", [360]]] == json.loads(pack_readings([plain]))
+
+
+def test_no_registers_at_all_are_the_same_as_an_empty_set_of_them() -> None:
+    empty = Reading(day_start(ORDINARY), DAY_STEP, 300, registers={})
+
+    assert [replace(empty, registers=None)] == round_trip([empty])
+
+
+@given(st.dictionaries(st.text(), json_values, max_size=6))
+@unhurried
+def test_any_record_comes_back_as_it_was(record: dict[str, object]) -> None:
+    assert record == unpack_record(pack_record(record))
+
+
+def test_half_a_character_in_a_record_is_replaced_and_the_rest_comes_back() -> None:
+    """JSON can spell it and nothing can show it: an answer with one must not make the record unreadable."""
+    assert {"name": "x?y"} == unpack_record(pack_record({"name": json.loads('"x\\ud800y"')}))
 
 
 @pytest.mark.parametrize(("day", "count"), [(SPRING, 46), (ORDINARY, 48), (AUTUMN, 50)])

@@ -9,14 +9,19 @@ from shared.catalog import DATASETS
 from shared.models import DayRange, Lane
 from workers.provider import FetchRequest
 
-PAYLOADS = Path(__file__).parents[2] / "fixtures" / "enedis" / "2026"
+PAYLOADS = Path(__file__).parents[2] / "fixtures" / "enedis"
 CONSUMER = "99000000009101"
 SELF_CONSUMER = "99000000009202"
 
 
 def recorded(name: str) -> Any:
-    """The body of a recorded answer."""
-    return json.loads((PAYLOADS / f"{name}.json").read_text())
+    """The body of a recorded answer of 2026."""
+    return json.loads((PAYLOADS / "2026" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def recorded_v5(name: str) -> Any:
+    """The body of a recorded answer of v5."""
+    return json.loads((PAYLOADS / "v5" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def request(dataset: str, start: date, end: date, prm: str = CONSUMER) -> FetchRequest:

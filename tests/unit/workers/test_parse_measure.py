@@ -104,9 +104,7 @@ def test_the_energy_of_a_day_is_the_sum_of_its_curve(word: str, prm: str, suffix
     first, last = (date.fromisoformat(body["periode"][name]) for name in ("dateDebut", "dateFin"))
 
     curves = parse_measure(body, request(f"{english}_load_curve", first, last, prm))
-    energies = parse_measure(
-        recorded(f"{word}_quotidienne{suffix}"), request(f"daily_{english}", first, last, prm)
-    )
+    energies = parse_measure(recorded(f"{word}_quotidienne{suffix}"), request(f"daily_{english}", first, last, prm))
 
     watt_seconds: dict[date, int] = {}
     for reading in curves:

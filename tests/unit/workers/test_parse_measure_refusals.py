@@ -43,13 +43,12 @@ def test_an_answer_that_is_no_measure_is_garbage(body: object) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {},
         {"grandeur": None},
         {"grandeur": []},
         {"grandeur": [{"grandeurMetier": "CONS", "grandeurPhysique": "PA", "points": []}]},
         {"grandeur": [{"grandeurMetier": "CONS", "grandeurPhysique": "PA", "points": None}]},
         {"grandeur": [{"grandeurMetier": "CONS", "grandeurPhysique": "PA"}]},
-        {"grandeur": [{"grandeurMetier": "PROD", "grandeurPhysique": "PA", "points": [{"v": "1"}]}]},
+        {"grandeur": [{"grandeurMetier": "PROD", "grandeurPhysique": "PA", "points": []}]},
     ],
 )
 def test_an_answer_without_points_holds_no_reading(body: dict[str, Any]) -> None:
@@ -59,6 +58,9 @@ def test_an_answer_without_points_holds_no_reading(body: dict[str, Any]) -> None
 @pytest.mark.parametrize(
     "body",
     [
+        # Data of another form must not pass for "there are none".
+        {},
+        {"grandeur": [{"grandeurMetier": "PROD", "grandeurPhysique": "PA", "points": [{"v": "1"}]}]},
         {"grandeur": ["PA"]},
         {"grandeur": [{"grandeurPhysique": "PA", "points": []}]},
         {"grandeur": [{"grandeurMetier": "CONS", "points": []}]},

@@ -1,22 +1,8 @@
 """What a worker's Celery application can be asked to do: its own tasks, whatever else lives in the process."""
 
-import pytest
-
 from shared.broker import Broker, TaskName, create_celery
-from shared.config import Settings, load_settings
+from shared.config import Settings
 from workers.app import create_worker
-
-
-@pytest.fixture
-def offline_settings() -> Settings:
-    """Settings of which nothing is ever connected to."""
-    return load_settings(
-        {
-            "RELEVE_SECRET_KEY": "a-secret-key-for-tests-only-0123456789",
-            "REDIS_URL": "redis://127.0.0.1:9/0",
-            "DATABASE_URL": "sqlite+aiosqlite:///nowhere.db",
-        }
-    )
 
 
 def test_a_worker_does_every_task_itself_although_its_process_also_sends_them(offline_settings: Settings) -> None:

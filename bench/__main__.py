@@ -1,0 +1,89 @@
+"""`python -m bench`: run every benchmark, print one table; with `--record` also add a line to the history."""
+
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+from argparse import ArgumentParser
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from bench.cached_reads import measure_cached_reads
+from bench.household import Household
+from bench.provider_calls import measure_provider_calls
+from bench.sealing import measure_sealing
+from cli.demo.gateway import running_gateway
+from shared.calendar import day_of
+
+HISTORY = Path(__file__).parent / "history" / "bench.jsonl"
+# So wide that what is measured is our own work and not the waiting for slots.
+WIDE = {
+    "ENEDIS_PER_SECOND": "100",
+    "ENEDIS_PER_HOUR": "100000",
+    "SIMULATOR_PER_SECOND": "1000",
+    "SIMULATOR_PER_HOUR": "1000000",
+}
+# Long published, whatever the time of day.
+SETTLED = timedelta(days=10)
+
+
+def measure() -> dict[str, Any]:
+    """Every figure, by name; a load well above 0 before the start says that the machine had other work."""
+    load_before, _, _ = os.getloadavg()
+    end = day_of(datetime.now(UTC)) - SETTLED
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="releve-bench-") as directory:
+        figures = measure_sealing()
+        with running_gateway(Path(directory) / "data", WIDE) as gateway, httpx.Client(base_url=gateway.api) as client:
+            client.timeout = httpx.Timeout(40)
+            household = Household(gateway, client)
+            figures |= measure_provider_calls(household, end)
+            figures |= measure_cached_reads(gateway, household, end)
+    return figures | {"load_before": round(load_before, 2), "seconds": round(time.perf_counter() - begun, 1)}
+
+
+def record(figures: dict[str, Any], path: Path) -> None:
+    """Add one line: the figures, and where and when they were measured."""
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607  # whichever git there is
+    line = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": git.stdout.strip() or None,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        **figures,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as history:
+        history.write(json.dumps(line) + "\n")
+
+
+def table_of(figures: dict[str, Any]) -> Table:
+    """The figures for people."""
+    table = Table("figure", "value", title="Relève, measured")
+    table.columns[1].justify = "right"
+    for name, value in figures.items():
+        table.add_row(name, f"{value:,}")
+    return table
+
+
+def main() -> None:
+    """Measure, print, and record when asked to."""
+    parser = ArgumentParser(prog="bench", description="Measure how fast Relève is on this machine.")
+    parser.add_argument("--record", action="store_true", help=f"add a line to {HISTORY.name} in bench/history")
+    options = parser.parse_args()
+    figures = measure()
+    Console().print(table_of(figures))
+    if options.record:
+        record(figures, HISTORY)
+
+
+if __name__ == "__main__":
+    main()

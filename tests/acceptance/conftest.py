@@ -1,0 +1,82 @@
+"""Running gateways for acceptance tests, each started once in a test process and shared by tests that leave it whole.
+
+Tests keep apart by using accounts and households of their own. What changes the simulated Enedis gives it back.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cli.demo.gateway import running_gateway
+from cli.otlp import OtlpReceiver
+from tests.acceptance.stage import SIMULATOR_SECRET, Enedis, Person, Stage, Told
+
+SECRET_KEY = "a-secret-key-for-tests-only-0123456789"
+COMMON = {"RELEVE_SECRET_KEY": SECRET_KEY, "SIMULATOR_CLIENT_SECRET": SIMULATOR_SECRET}
+# So wide on both sides that no test waits for a slot, and so few attempts that a call that always fails ends soon.
+FAST = {
+    "ENEDIS_PER_SECOND": "100",
+    "ENEDIS_PER_HOUR": "100000",
+    "SIMULATOR_PER_SECOND": "1000",
+    "SIMULATOR_PER_HOUR": "1000000",
+    "ENEDIS_TIMEOUT_SECONDS": "4",
+    "RELEVE_CALL_ATTEMPTS": "2",
+    "RELEVE_SWEEP_SECONDS": "0.5",
+}
+
+
+@contextmanager
+def running_stage(data_dir: Path, extra: Mapping[str, str], *, is_traced: bool = False) -> Iterator[Stage]:
+    """A gateway in that directory; everything has ended, and every span arrived, when the block is left."""
+    with ExitStack() as stack:
+        receiver = stack.enter_context(OtlpReceiver())
+        tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint} if is_traced else {}
+        gateway = stack.enter_context(running_gateway(data_dir, {**COMMON, **tracing, **extra}))
+        client = stack.enter_context(httpx.Client(base_url=gateway.api, timeout=40))
+        enedis = Enedis(stack.enter_context(httpx.Client(base_url=gateway.simulator, timeout=40)))
+        yield Stage(gateway, receiver, enedis, client, Told(gateway))
+
+
+@pytest.fixture(scope="session")
+def session_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The shared gateway; take `stage`."""
+    with running_stage(tmp_path_factory.mktemp("gateway"), FAST, is_traced=True) as stage:
+        yield stage
+    # Also what the processes sent while they ended.
+    assert 0 == stage.secrets_in_spans()
+
+
+@pytest.fixture
+def stage(session_stage: Stage) -> Iterator[Stage]:
+    """A gateway with wide limits, shared; the Enedis behind it is as it was when the test ends."""
+    conditions = session_stage.enedis.conditions()
+    yield session_stage
+    enedis = session_stage.enedis
+    enedis.client.delete("/control/faults").raise_for_status()
+    enedis.client.delete("/control/limits").raise_for_status()
+    enedis.set_clock(None)
+    enedis.set(**conditions)
+
+
+@pytest.fixture(scope="session")
+def everyday_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A gateway with the default settings and Enedis's real quota, for tests of whole jobs and of killed processes."""
+    with running_stage(tmp_path_factory.mktemp("everyday"), {}) as stage:
+        yield stage
+
+
+@pytest.fixture
+def person(stage: Stage) -> Person:
+    """Somebody new."""
+    return stage.new_person()
+
+
+@pytest.fixture
+def household(stage: Stage, person: Person) -> str:
+    """The usage point, consumption only, that this person has shared."""
+    usage_point_id = stage.new_household()
+    person.give_consent(usage_point_id)
+    return usage_point_id

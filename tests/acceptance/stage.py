@@ -1,0 +1,270 @@
+"""A running gateway, the people who use it and the Enedis behind it, as an acceptance test sees them: over HTTP.
+
+Owns the conversation. Keeps every secret that came past, so that a test can look for it where it must not be.
+Must never import a part of the gateway that runs: what a test believes comes out of an answer, a file or a span.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from itertools import count
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from cli.demo.gateway import Gateway
+from cli.demo.plaintext import Secrets, count_hits
+from cli.otlp import OtlpReceiver
+from simulator.households import household_of
+from simulator.known_points import Profile
+
+Document = dict[str, Any]
+
+PARIS = ZoneInfo("Europe/Paris")
+ONE_DAY = timedelta(days=1)
+MEASURES_API = "mesure_synchrone_auto"
+RESOURCES = {
+    "daily_consumption": "consommation_quotidienne",
+    "consumption_load_curve": "courbe_de_charge_consommation",
+    "daily_consumption_max_power": "puissance_conso_max_quotidienne",
+    "daily_production": "production_quotidienne",
+    "production_load_curve": "courbe_de_charge_production",
+}
+SIMULATOR_SECRET = "not-a-secret-of-anybody"
+ENDED = frozenset({"succeeded", "partial", "failed", "cancelled"})
+JOB_SECONDS = 60.0
+EVENT_SECONDS = 30.0
+# From so many days back on nothing is published late any more.
+_SETTLED_DAYS = 12
+
+
+def settled_days(days: int) -> tuple[date, date]:
+    """The last so many days of which everything is known for good; the end is not included."""
+    end = datetime.now(PARIS).date() - _SETTLED_DAYS * ONE_DAY
+    return end - days * ONE_DAY, end
+
+
+def hours_of(day: date) -> int:
+    """How long a day in Paris is: 23, 24 or 25 hours."""
+    bounds = [datetime(each.year, each.month, each.day, tzinfo=PARIS).astimezone(UTC) for each in (day, day + ONE_DAY)]
+    return (bounds[1] - bounds[0]) // timedelta(hours=1)
+
+
+@dataclass
+class Seen:
+    """What came past that nobody else may read."""
+
+    texts: list[str] = field(default_factory=list)
+    series: list[list[int]] = field(default_factory=list)
+
+    @property
+    def secrets(self) -> Secrets:
+        """For a search."""
+        return Secrets(self.texts, self.series)
+
+
+@dataclass
+class Enedis:
+    """The simulated one: what it was asked, what it answers when asked directly, and how to make it fail."""
+
+    client: httpx.Client
+
+    def calls(self, usage_point_id: str | None = None, api: str = MEASURES_API) -> list[Document]:
+        """The calls that arrived, oldest first."""
+        chosen = {"api": api, "usage_point_id": usage_point_id}
+        answer = self.client.get("/control/calls", params={name: value for name, value in chosen.items() if value})
+        calls: list[Document] = _json(answer, 200)
+        return calls
+
+    def count(self) -> int:
+        """How many measures it was ever asked for, by anybody."""
+        answer = self.client.get("/control/calls/count", params={"api": MEASURES_API})
+        return int(_json(answer, 200)["count"])
+
+    def fail(self, **fault: Any) -> None:
+        """Arm a fault."""
+        _json(self.client.post("/control/faults", json=fault), 201)
+
+    def set(self, **conditions: Any) -> None:
+        """Change the conditions: quotas, latency and so on."""
+        _json(self.client.post("/control/settings", json=conditions), 200)
+
+    def conditions(self) -> Document:
+        """The present conditions."""
+        found: Document = _json(self.client.get("/control/settings"), 200)
+        return found
+
+    def set_clock(self, now: datetime | None) -> None:
+        """Make it believe that it is another time; ``None``: the machine's."""
+        _json(self.client.post("/control/clock", json={"now": now and now.isoformat()}), 200)
+
+    def measure(self, dataset: str, usage_point_id: str, start: date, end: date) -> list[Mapping[str, str]]:
+        """The points that it answers when it is asked without the gateway."""
+        params = {"pointId": usage_point_id, "dateDebut": str(start), "dateFin": str(end)}
+        if dataset == "daily_consumption_max_power":
+            params |= {"mesuresPas": "P1D", "grandeurPhysique": "PMA"}
+        path = f"/mesure_synchrone_auto/v2/{RESOURCES[dataset]}"
+        answer = self.client.get(path, params=params, headers={"Authorization": f"Bearer {self._token}"})
+        points: list[Mapping[str, str]] = _json(answer, 200)["grandeur"][0]["points"]
+        return points
+
+    @cached_property
+    def _token(self) -> str:
+        form = {"grant_type": "client_credentials", "client_id": "releve-simulator", "client_secret": SIMULATOR_SECRET}
+        return str(_json(self.client.post("/oauth2/v3/token", data=form), 200)["access_token"])
+
+
+@dataclass
+class Person:
+    """Somebody with an account. ``seen``: what they alone may know."""
+
+    client: httpx.Client
+    account_id: str
+    api_key: str = field(repr=False)
+    seen: Seen = field(default_factory=Seen, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What they send with every request."""
+        return {"Authorization": f"Bearer {self.api_key}"}
+
+    def get(self, path: str, status: int = 200, **options: Any) -> Document:
+        """What is there."""
+        headers = self.headers | options.pop("headers", {})
+        document: Document = _json(self.client.get(path, headers=headers, **options), status)
+        return document
+
+    def ask_consent(self, usage_point_id: str | None = None) -> Document:
+        """Begin a consent."""
+        body = {"usage_point_id": usage_point_id} if usage_point_id else None
+        started: Document = _json(self.client.post("/v1/consents", json=body, headers=self.headers), 201)
+        self.seen.texts.append(started["state"])
+        return started
+
+    def give_consent(self, usage_point_id: str) -> Document:
+        """Go all the way through a consent as a program does; returns what the callback answers."""
+        url = self.ask_consent()["authorize_url"]
+        self.seen.texts.append(usage_point_id)
+        answer = self.client.get(f"{url}&auto=approve&usage_point_id={usage_point_id}", follow_redirects=True)
+        granted: Document = _json(answer, 200)
+        return granted
+
+    def submit(self, usage_point_id: str, dataset: str, start: date, end: date, **headers: str) -> Document:
+        """Ask for data; does not wait."""
+        body = {"usage_point_id": usage_point_id, "dataset": dataset, "start": str(start), "end": str(end)}
+        job: Document = _json(self.client.post("/v1/jobs", json=body, headers=self.headers | headers), 202)
+        return job
+
+    def wait_for(self, job: Document, seconds: float = JOB_SECONDS) -> Document:
+        """The job as it ended."""
+        deadline = time.monotonic() + seconds
+        while job["status"] not in ENDED:
+            assert time.monotonic() < deadline, f"{job['id']} has not ended: {job['progress']}"
+            job = self.get(job["links"]["self"], headers={"Prefer": "wait=5"})
+        return job
+
+    def fetch(self, usage_point_id: str, dataset: str, start: date, end: date) -> Document:
+        """Ask for data and wait until they are there."""
+        return self.wait_for(self.submit(usage_point_id, dataset, start, end))
+
+    def read(self, usage_point_id: str, dataset: str, start: date, end: date) -> httpx.Response:
+        """What is stored."""
+        path = f"/v1/usage-points/{usage_point_id}/readings/{dataset}"
+        answer = self.client.get(path, params={"start": str(start), "end": str(end)}, headers=self.headers)
+        self.seen.series.append([reading["value"] for reading in _json(answer, 200)["readings"]])
+        return answer
+
+
+class Told:
+    """What `releve up` tells after it became ready."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Listen from now on."""
+        self._events: list[Document] = []
+        self._arrived = threading.Condition()
+        threading.Thread(target=self._listen, args=(gateway.process.stdout,), daemon=True).start()
+
+    def wait_for(self, event: str, name: str) -> Document:
+        """The first event of that kind about that process."""
+        with self._arrived:
+
+            def found() -> Document | None:
+                return next((each for each in self._events if (each["event"], each.get("name")) == (event, name)), None)
+
+            told = self._arrived.wait_for(found, EVENT_SECONDS)
+            assert told, f"no {event} of {name} within {EVENT_SECONDS:g} s, but {self._events}"
+            return told
+
+    def _listen(self, lines: Iterator[str]) -> None:
+        # Whoever stops the gateway closes what is read here.
+        with suppress(ValueError):
+            for line in lines:
+                with self._arrived:
+                    self._events.append(json.loads(line))
+                    self._arrived.notify_all()
+
+
+@dataclass
+class Stage:
+    """A running gateway with everything around it."""
+
+    gateway: Gateway
+    receiver: OtlpReceiver
+    enedis: Enedis
+    client: httpx.Client
+    told: Told
+    people: list[Person] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(99_000_010_000_000))
+
+    def new_person(self) -> Person:
+        """Somebody new, with an account."""
+        created = _json(self.client.post("/v1/accounts"), 201)
+        person = Person(self.client, created["account"]["id"], created["api_key"])
+        person.seen.texts += [person.api_key, person.api_key.removeprefix("rlv_")]
+        self.people.append(person)
+        return person
+
+    def new_household(self, profile: Profile = Profile.STANDARD) -> str:
+        """The usage point of a household of that character, which nobody has shared yet."""
+        numbers = (str(number) for number in self._numbers)
+        return next(number for number in numbers if household_of(number).profile is profile)
+
+    def spans_text(self) -> bytes:
+        """Everything readable in the spans that arrived so far, each different text once."""
+        texts = {
+            json.dumps(
+                [
+                    span.name,
+                    span.attributes,
+                    span.status_message,
+                    [(each.name, each.attributes) for each in span.events],
+                ],
+                default=str,
+                sort_keys=True,
+            )
+            for span in self.receiver.spans()
+        }
+        return "\n".join(sorted(texts)).encode()
+
+    def secrets_in_spans(self) -> int:
+        """How often something that only one person may know can be read in the spans that arrived so far."""
+        text = self.spans_text()
+        return sum(count_hits(person.seen.secrets, text) for person in self.people)
+
+
+def trace_header() -> tuple[str, dict[str, str]]:
+    """A trace of the caller's own: its id, and the header that has the gateway go on in it."""
+    trace_id = os.urandom(16).hex()
+    return trace_id, {"traceparent": f"00-{trace_id}-{os.urandom(8).hex()}-01"}
+
+
+def _json(answer: httpx.Response, status: int) -> Any:
+    assert status == answer.status_code, f"{answer.request.method} {answer.request.url.path}: {answer.text}"
+    return answer.json()

@@ -1,0 +1,60 @@
+"""The commands that a stranger tries first."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.demo.gateway import FOREIGN_PREFIXES
+from cli.processes import COMMAND
+
+pytestmark = pytest.mark.timeout(110)
+
+
+def processes_with(setting: str) -> list[str]:
+    """The processes that were started with this in their environment, and still run."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and setting.encode() in (entry / "environ").read_bytes():
+                found.append((entry / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue  # It has just ended, or is somebody else's.
+    return found
+
+
+def test_the_demo_holds_writes_its_figures_and_leaves_nothing_running(tmp_path: Path) -> None:
+    figures_path = tmp_path / "figures.json"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_PREFIXES)}
+    environ |= {"DEMO_JSON": str(figures_path), "TMPDIR": str(tmp_path)}
+
+    ended = subprocess.run(
+        [*COMMAND, "demo"], env=environ, capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path
+    )
+
+    assert 0 == ended.returncode, ended.stdout + ended.stderr
+    figures = json.loads(figures_path.read_text())
+    assert {"ok", "calls_first", "calls_again", "readings", "trace_spans", "plaintext_hits", "seconds"} == set(figures)
+    assert (True, 0, 0) == (figures["ok"], figures["calls_again"], figures["plaintext_hits"])
+    # Three years of days and sixty days of half-hours.
+    assert figures["calls_first"] >= 4 + 9
+    assert figures["readings"] > 1094 + 59 * 48
+    assert figures["trace_spans"] > 10
+    assert [] == processes_with(f"DEMO_JSON={figures_path}")
+    assert [figures_path] == list(tmp_path.iterdir())
+
+
+def test_the_openapi_document_is_printed_without_any_setting(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [*COMMAND, "openapi"], env={}, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+    )
+
+    assert (0, "") == (ended.returncode, ended.stderr)
+    document = json.loads(ended.stdout)
+    assert document["openapi"].startswith("3.")
+    assert {"/v1/accounts", "/v1/consents", "/v1/jobs", "/v1/jobs/{job_id}", "/oauth/callback"} <= set(
+        document["paths"]
+    )
+    assert [] == list(tmp_path.iterdir())

@@ -1,0 +1,107 @@
+"""The nightly refresh, run by hand beside the running gateway: what is missing comes, for those who agreed."""
+
+import os
+import sqlite3
+import subprocess
+import time
+from datetime import date, datetime
+
+import pytest
+from redis import Redis
+
+from cli.demo.gateway import FOREIGN_PREFIXES
+from cli.processes import COMMAND
+from cli.valkey import place_socket
+from tests.acceptance.conftest import SECRET_KEY
+from tests.acceptance.stage import ONE_DAY, PARIS, Person, Stage, settled_days
+
+pytestmark = pytest.mark.timeout(100)
+
+IDLE_SECONDS = 60.0
+
+
+@pytest.fixture
+def stage(everyday_stage: Stage) -> Stage:
+    """A gateway that few people use: a refresh is for all of them."""
+    return everyday_stage
+
+
+def published_until() -> date:
+    """The first day that is not published yet: a day comes out on the next one, at eight."""
+    now = datetime.now(PARIS)
+    return now.date() if now.hour >= 8 else now.date() - ONE_DAY
+
+
+def redis_url(stage: Stage) -> str:
+    """Where the gateway's embedded server listens."""
+    return place_socket(stage.gateway.data_dir / "valkey").redis_url
+
+
+def refresh_now(stage: Stage) -> str:
+    """Run `releve admin refresh --now` with the gateway's settings, and wait until its jobs have ended."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_PREFIXES)}
+    environ |= {
+        "RELEVE_SECRET_KEY": SECRET_KEY,
+        "REDIS_URL": redis_url(stage),
+        "DATABASE_URL": f"sqlite+aiosqlite:///{stage.gateway.data_dir / 'releve.db'}",
+    }
+    argv = [*COMMAND, "admin", "refresh", "--now"]
+    ended = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert (0, "") == (ended.returncode, ended.stderr)
+    deadline = time.monotonic() + IDLE_SECONDS
+    with Redis.from_url(redis_url(stage)) as redis:
+        # The jobs are everybody's; that none of their calls is left is told by no answer.
+        while redis.zcard("leases"):
+            assert time.monotonic() < deadline, "the refresh does not end"
+            time.sleep(0.05)
+    return ended.stdout
+
+
+def let_consent_expire(stage: Stage, person: Person) -> None:
+    """As if the consent of this person's usage point had been given for until today."""
+    (point,) = person.get("/v1/usage-points")["usage_points"]
+    connection = sqlite3.connect(stage.gateway.data_dir / "releve.db")
+    with connection:
+        today = datetime.now(PARIS).date().isoformat()
+        connection.execute("UPDATE consents SET expires_on = ? WHERE id = ?", (today, point["consent"]["id"]))
+    connection.close()
+    (point,) = person.get("/v1/usage-points")["usage_points"]
+    assert not point["consent"]["active"]
+
+
+def test_the_refresh_brings_what_is_missing_up_to_the_last_published_day_and_a_second_one_costs_nothing(
+    stage: Stage, person: Person, household: str
+) -> None:
+    start, known_until = settled_days(30)
+    person.fetch(household, "daily_consumption", start, known_until)
+    published = published_until()
+
+    told = refresh_now(stage)
+    calls = stage.enedis.count()
+    told_again = refresh_now(stage)
+
+    assert "jobs planned" in told
+    for dataset, first in {
+        "daily_consumption": start,
+        # Of what nobody ever asked for, the last week.
+        "daily_consumption_max_power": published - 7 * ONE_DAY,
+        "consumption_load_curve": published - 7 * ONE_DAY,
+    }.items():
+        answer = person.read(household, dataset, first, published)
+        days = {reading["start"][:10] for reading in answer.json()["readings"]}
+        assert [] == answer.json()["missing"]
+        assert {str(first + number * ONE_DAY) for number in range((published - first).days)} == days
+    assert told_again.splitlines()[-1].startswith("0 jobs planned")
+    assert calls == stage.enedis.count()
+
+
+def test_the_refresh_asks_nothing_for_a_consent_that_has_expired(stage: Stage, person: Person, household: str) -> None:
+    start, end = settled_days(7)
+    person.fetch(household, "daily_consumption", start, end)
+    calls = len(stage.enedis.calls(household))
+    let_consent_expire(stage, person)
+
+    refresh_now(stage)
+
+    assert (1, calls) == (calls, len(stage.enedis.calls(household)))
+    assert {"hit"} == {person.read(household, "daily_consumption", start, end).headers["X-Cache-Status"]}

@@ -1,0 +1,137 @@
+"""When Enedis fails: a job always ends, in a state that is stated, with a reason for each day that is missing."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from simulator.known_points import Profile
+from tests.acceptance.stage import Person, Stage, settled_days
+
+pytestmark = pytest.mark.timeout(100)
+
+CURVE = "consumption_load_curve"
+
+UNAVAILABLE = ("failed", "provider_unavailable", "provider_error", True, 2)
+GARBAGE = ("failed", "provider_garbage", "provider_error", True, 2)
+FOREVER: dict[str, tuple[dict[str, Any], tuple[str, str, str, bool, int]]] = {
+    "an error of its own": ({"kind": "technical_error"}, UNAVAILABLE),
+    "a page of HTML": ({"kind": "html"}, UNAVAILABLE),
+    "a page of HTML as if it were fine": ({"kind": "html", "status": 200}, GARBAGE),
+    "plain text": ({"kind": "plain_text"}, UNAVAILABLE),
+    "nothing at all": ({"kind": "empty"}, GARBAGE),
+    "half of the answer": ({"kind": "truncated"}, GARBAGE),
+    "a connection that ends in the middle": ({"kind": "cut"}, UNAVAILABLE),
+    "somebody else's readings": ({"kind": "wrong_point"}, GARBAGE),
+    "an answer that comes too late": (
+        {"kind": "delay", "delay_seconds": 6},
+        ("failed", "provider_timeout", "provider_error", True, 2),
+    ),
+    "no right any more": ({"code": "ADAM-DC-0008"}, ("failed", "consent_lost", "consent_lost", True, 1)),
+    "no subscription": (
+        {"code": "900908"},
+        ("failed", "provider_not_subscribed", "provider_error", True, 1),
+    ),
+}
+
+
+def test_whatever_enedis_answers_for_ever_the_job_ends_with_a_reason(stage: Stage, person: Person) -> None:
+    start, end = settled_days(7)
+    jobs, households = {}, {}
+    for name, (fault, _) in FOREVER.items():
+        households[name] = stage.new_household()
+        person.give_consent(households[name])
+        stage.enedis.fail(**fault, count=None, usage_point_id=households[name])
+        jobs[name] = person.submit(households[name], CURVE, start, end)
+
+    ended = {name: person.wait_for(job) for name, job in jobs.items()}
+
+    found = {}
+    for name, job in ended.items():
+        (gap,) = job["missing"]
+        assert (str(start), str(end)) == (gap["start"], gap["end"])
+        calls = len(stage.enedis.calls(households[name]))
+        found[name] = (job["status"], job["error"]["code"], gap["reason"], gap["retryable"], calls)
+    assert {name: outcome for name, (_, outcome) in FOREVER.items()} == found
+
+
+@pytest.mark.parametrize("kind", ["html", "truncated", "empty", "cut", "technical_error"])
+def test_a_failure_that_passes_leaves_no_trace_in_the_data(
+    stage: Stage, person: Person, household: str, kind: str
+) -> None:
+    start, end = settled_days(14)
+    stage.enedis.fail(kind=kind, usage_point_id=household)
+
+    job = person.fetch(household, CURVE, start, end)
+
+    assert ("succeeded", [], None) == (job["status"], job["missing"], job["error"])
+    assert [kind] == [call["fault"] for call in stage.enedis.calls(household) if call["fault"]]
+    assert 3 == len(stage.enedis.calls(household))
+
+
+def test_when_one_of_two_calls_fails_for_good_the_job_is_partial_and_says_which_days(
+    stage: Stage, person: Person, household: str
+) -> None:
+    start, end = settled_days(14)
+    # Both calls are tried twice at most: three failures are one call's two, and one of the other's.
+    stage.enedis.fail(kind="technical_error", count=3, usage_point_id=household)
+
+    job = person.fetch(household, CURVE, start, end)
+
+    assert ("partial", 2, 1) == (job["status"], job["progress"]["calls_done"], job["progress"]["calls_failed"])
+    (gap,) = job["missing"]
+    assert ("provider_error", True) == (gap["reason"], gap["retryable"])
+    answer = person.read(household, CURVE, start, end)
+    assert 7 == len({reading["start"][:10] for reading in answer.json()["readings"]})
+    assert not any(gap["start"] <= each["start"][:10] < gap["end"] for each in answer.json()["readings"])
+
+
+def test_a_curve_that_is_not_collected_ends_well_with_the_reason(stage: Stage, person: Person) -> None:
+    usage_point_id = stage.new_household(Profile.NO_CURVE)
+    person.give_consent(usage_point_id)
+    start, end = settled_days(14)
+
+    curve = person.fetch(usage_point_id, CURVE, start, end)
+    daily = person.fetch(usage_point_id, "daily_consumption", start, end)
+
+    assert ("succeeded", ["no_measure"]) == (curve["status"], [gap["reason"] for gap in curve["missing"]])
+    assert ("succeeded", []) == (daily["status"], daily["missing"])
+
+
+def test_calls_refused_because_they_came_too_fast_are_made_again(stage: Stage, person: Person, household: str) -> None:
+    start, end = settled_days(42)
+    stage.enedis.fail(code="900807", count=2, usage_point_id=household)
+
+    job = person.fetch(household, CURVE, start, end)
+
+    statuses = [call["status"] for call in stage.enedis.calls(household)]
+    assert ("succeeded", [], 6) == (job["status"], job["missing"], job["progress"]["calls_done"])
+    assert [200] * 6 + [429] * 2 == sorted(statuses)
+
+
+def test_when_the_hour_is_used_up_in_the_middle_of_a_job_nobody_calls_until_enedis_says_so_and_the_job_ends_complete(
+    stage: Stage, person: Person, household: str
+) -> None:
+    start, end = settled_days(70)
+    conditions = stage.enedis.conditions()
+    stage.enedis.client.delete("/control/limits").raise_for_status()
+    stage.enedis.set(per_hour=5, hour_window="sliding")
+    # An hour is too long for a test: for an Enedis that is 3,595 seconds late it ends in five.
+    stage.enedis.set_clock(datetime.now(UTC) - timedelta(seconds=3_595))
+
+    job = person.submit(household, CURVE, start, end)
+    while 429 not in {call["status"] for call in stage.enedis.calls(household)}:
+        assert "running" == person.get(job["links"]["self"], headers={"Prefer": "wait=1"})["status"]
+    stage.enedis.set(**conditions)
+    ended = person.wait_for(job)
+
+    calls = stage.enedis.calls(household)
+    refused = [call for call in calls if call["status"] == 429]
+    assert ("succeeded", [], 10) == (ended["status"], ended["missing"], ended["progress"]["calls_done"])
+    assert {"900804"} == {call["error"] for call in refused}
+    assert [200] * 10 == [call["status"] for call in calls if call not in refused]
+    # Enedis named the moment at which the first call is an hour old, in whole seconds.
+    reopened = calls[0]["epoch_seconds"] + 5
+    assert [] == [call for call in calls[5 + len(refused) :] if call["epoch_seconds"] < reopened]
+    # All that was refused had been on its way when the first refusal came.
+    assert len(refused) <= 4

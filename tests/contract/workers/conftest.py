@@ -1,0 +1,84 @@
+"""Each adapter of the registry, in each generation, built as in a worker, in front of a provider that obeys."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from shared.catalog import DATASETS
+from shared.config import Settings
+from shared.models import Lane
+from shared.resources import Resources, open_resources
+from tests.contract.workers.cases import CASES, Case, Recorded
+from tests.integration.workers.loopback import Reply, ScriptedProvider, served
+from workers.client import open_http
+from workers.provider import FetchRequest, Provider, RecordRequest
+from workers.registry import ADAPTERS
+
+
+@dataclass
+class Bench:
+    """An adapter, its provider, and how to open more of the same."""
+
+    name: str
+    case: Case
+    provider: ScriptedProvider
+    adapter: Provider
+    resources: Resources
+    _stack: AsyncExitStack
+    _base_url: str
+
+    async def another(self, **changes: object) -> Provider:
+        """The same adapter under other settings."""
+        settings = self.case.settings(self.resources.settings, self._base_url, **changes)
+        resources = await self._stack.enter_async_context(open_resources(settings))
+        http = await self._stack.enter_async_context(open_http(settings.enedis_timeout_seconds))
+        return ADAPTERS[self.name](resources, http)
+
+    def request(self, dataset: str | None = None) -> FetchRequest:
+        """The request of a recorded answer, of any dataset unless one is named."""
+        name = dataset or next(iter(self.case.answers))
+        answer = self.case.answers[name]
+        return FetchRequest(answer.prm, DATASETS[name], answer.days, Lane.INTERACTIVE)
+
+    def record_request(self, dataset: str) -> RecordRequest:
+        """The request of a recorded record."""
+        return RecordRequest(self.case.records[dataset][0], DATASETS[dataset], Lane.INTERACTIVE)
+
+    def recorded(self, dataset: str | None = None) -> Recorded:
+        """The recorded answer to that request."""
+        return self.case.answers[dataset or next(iter(self.case.answers))]
+
+    def will_answer(self, *replies: Reply) -> None:
+        """Say what the provider answers to everything but a request for a token."""
+        self.provider.will_answer(*replies)
+
+
+@pytest.fixture(scope="session", params=sorted(CASES))
+def case(request: pytest.FixtureRequest) -> tuple[str, Case]:
+    """Each adapter's name, and what is known of its provider."""
+    known = CASES[request.param]
+    return known.adapter, known
+
+
+@pytest.fixture(scope="session")
+def scripted(case: tuple[str, Case]) -> Iterator[tuple[ScriptedProvider, str]]:
+    """The provider behind the adapter, and its address."""
+    provider = ScriptedProvider(case[1].token_path)
+    with served(provider) as base_url:
+        yield provider, base_url
+
+
+@pytest.fixture
+async def bench(
+    case: tuple[str, Case], scripted: tuple[ScriptedProvider, str], settings: Settings
+) -> AsyncIterator[Bench]:
+    """Everything together."""
+    name, known = case
+    provider, base_url = scripted
+    provider.start_again(known.token)
+    async with AsyncExitStack() as stack:
+        resources = await stack.enter_async_context(open_resources(known.settings(settings, base_url)))
+        http = await stack.enter_async_context(open_http(resources.settings.enedis_timeout_seconds))
+        yield Bench(name, known, provider, ADAPTERS[name](resources, http), resources, stack, base_url)

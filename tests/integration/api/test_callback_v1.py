@@ -1,0 +1,249 @@
+"""The way back from consent page v1: usage points in the address, which are believed once and shown by four digits."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from api.routes import callback
+from shared.catalog import Direction
+from shared.config import Settings
+from shared.models import ConsentStatus, GrantedPoint
+from tests.integration.api.stage import OTHER_PRM, PRM, Person, Stage
+
+pytestmark = pytest.mark.anyio
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+CODE = "a-code-that-nobody-exchanges"
+PAGE_V1 = "https://consent.test/dataconnect/v1/oauth2/authorize"
+
+
+@pytest.fixture(autouse=True)
+def page_v1(stage: Stage, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People are sent to page v1; where nobody ends the exchange the answer comes soon."""
+    monkeypatch.setattr(callback, "WAIT_SECONDS", 0.05)
+    stage.app.state.resources = replace(
+        stage.parts, settings=settings.model_copy(update={"enedis_authorize_url": PAGE_V1})
+    )
+
+
+async def start(stage: Stage, person: Person, **body: object) -> dict[str, Any]:
+    """A consent that can be given now."""
+    answer = await stage.client.post("/v1/consents", headers=person.headers, json=body)
+    started: dict[str, Any] = answer.json()
+    return started
+
+
+async def come_back(
+    stage: Stage, state: str, points: str = PRM, *, code: str = CODE, browser: bool = False
+) -> httpx.Response:
+    """Load the callback, as the provider's redirect makes a browser do."""
+    query = {"code": code, "state": state, "usage_point_id": points}
+    return await stage.client.get("/oauth/callback", params=query, headers=BROWSER if browser else {})
+
+
+async def work(stage: Stage, consent_id: str) -> None:
+    """What a worker does with the points that came back."""
+    points = await stage.parts.consents.load_returned_points(consent_id)
+    await stage.parts.consents.grant(consent_id, points, stage.clock.now)
+
+
+async def test_a_return_is_handed_to_a_worker_by_the_consents_id_alone(stage: Stage, person: Person) -> None:
+    started = await start(stage, person)
+
+    answer = await come_back(stage, started["state"])
+
+    assert started["authorize_url"].startswith(f"{PAGE_V1}?")
+    assert (202, "exchanging") == (answer.status_code, answer.json()["status"])
+    (message,) = await stage.queued("interactive")
+    assert started["id"].encode() in message
+    for secret in (started["state"], CODE, PRM):
+        assert secret.encode() not in message
+
+
+@pytest.mark.parametrize(
+    "text", [f"{PRM};{OTHER_PRM}", f"{PRM},{OTHER_PRM}", f"{PRM}; {OTHER_PRM};", f"{PRM};{PRM},{OTHER_PRM}"]
+)
+async def test_points_come_separated_by_semicolons_or_commas(stage: Stage, person: Person, text: str) -> None:
+    started = await start(stage, person)
+    await come_back(stage, started["state"], text)
+    await work(stage, started["id"])
+
+    answer = await come_back(stage, started["state"], text)
+
+    assert 200 == answer.status_code
+    # The default duration is three years, counted from the day of the return.
+    assert {
+        "status": "granted",
+        "expires_on": "2029-10-20",
+        "usage_points": [
+            {"ends_with": each[-4:], "directions": ["consumption", "production"]} for each in (PRM, OTHER_PRM)
+        ],
+    } == answer.json() | {"usage_points": sorted(answer.json()["usage_points"], key=lambda each: each["ends_with"])}
+
+
+async def test_a_page_shows_four_digits_of_each_point(stage: Stage, person: Person) -> None:
+    started = await start(stage, person)
+    await come_back(stage, started["state"], f"{PRM};{OTHER_PRM}")
+    await work(stage, started["id"])
+
+    page = await come_back(stage, started["state"], f"{PRM};{OTHER_PRM}", browser=True)
+
+    assert 200 == page.status_code
+    for text in (f"se terminant par {PRM[-4:]}", f"ending in {OTHER_PRM[-4:]}"):
+        assert text in page.text
+    for secret in (PRM, OTHER_PRM, CODE, started["state"], started["id"]):
+        assert secret not in page.text
+
+
+async def test_loading_it_again_exchanges_nothing_twice_and_other_parameters_are_refused(
+    stage: Stage, person: Person
+) -> None:
+    started = await start(stage, person)
+    first, second = [await come_back(stage, started["state"]) for _ in range(2)]
+
+    others = [
+        await come_back(stage, started["state"], OTHER_PRM),
+        await come_back(stage, started["state"], f"{PRM};{OTHER_PRM}"),
+        await come_back(stage, started["state"], code="another-code"),
+        await stage.client.get("/oauth/callback", params={"state": started["state"], "autorisation_id": 1}),
+        await stage.client.get("/oauth/callback", params={"state": started["state"], "error": "access_denied"}),
+    ]
+
+    assert [202, 202] == [first.status_code, second.status_code]
+    assert [(400, "state_refused")] * 5 == [(each.status_code, each.json()["code"]) for each in others]
+    assert 1 == len(await stage.queued("interactive"))
+
+
+async def test_a_state_lives_a_quarter_of_an_hour(stage: Stage, person: Person) -> None:
+    started = await start(stage, person)
+    stage.clock.now += timedelta(minutes=15)
+
+    answer = await come_back(stage, started["state"])
+
+    assert (400, "state_refused") == (answer.status_code, answer.json()["code"])
+
+
+async def test_points_are_not_taken_from_somebody_who_was_sent_to_page_v2(
+    stage: Stage, person: Person, settings: Settings
+) -> None:
+    """They come unverified: from page v2, which sends none, they can only have been typed into the address."""
+    stage.app.state.resources = replace(stage.parts, settings=settings)
+    started = await start(stage, person)
+
+    answer = await come_back(stage, started["state"])
+
+    assert (400, "state_refused") == (answer.status_code, answer.json()["code"])
+    assert ConsentStatus.PENDING is (await stage.parts.consents.load_consent(started["id"])).status
+    assert [] == await stage.queued("interactive")
+
+
+async def test_a_number_wins_over_points(stage: Stage, person: Person) -> None:
+    started = await start(stage, person)
+    query = {"code": CODE, "state": started["state"], "usage_point_id": PRM, "autorisation_id": "4711"}
+
+    await stage.client.get("/oauth/callback", params=query)
+
+    assert 4711 == (await stage.parts.consents.load_consent(started["id"])).autorisation_id
+    assert [] == await stage.parts.consents.load_returned_points(started["id"])
+
+
+async def test_a_refusal_on_page_v1_is_final_too(stage: Stage, person: Person) -> None:
+    started = await start(stage, person)
+
+    refused = await stage.client.get("/oauth/callback", params={"state": started["state"], "error": "access_denied"})
+    approved_after_all = await come_back(stage, started["state"])
+
+    assert (400, "consent_refused") == (refused.status_code, refused.json()["code"])
+    assert (400, "state_refused") == (approved_after_all.status_code, approved_after_all.json()["code"])
+
+
+async def test_a_point_other_than_the_announced_one_is_not_bound(stage: Stage, person: Person) -> None:
+    started = await start(stage, person, usage_point_id=PRM)
+    await come_back(stage, started["state"], OTHER_PRM)
+    await stage.parts.consents.fail_consent(started["id"], "consent_refused")
+
+    answer = await come_back(stage, started["state"], OTHER_PRM)
+
+    assert (400, "consent_refused") == (answer.status_code, answer.json()["code"])
+
+
+TWENTY = [f"99{number:012d}" for number in range(20)]
+
+
+async def test_twenty_points_are_taken(stage: Stage, person: Person) -> None:
+    started = await start(stage, person)
+
+    answer = await come_back(stage, started["state"], ";".join(TWENTY))
+    await work(stage, started["id"])
+
+    assert 202 == answer.status_code
+    assert 20 == len(await stage.parts.consents.list_usage_points(person.account.id))
+
+
+Break = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointers"),
+    [
+        pytest.param(lambda ok: {**ok, "usage_point_id": ";".join([*TWENTY, PRM])}, ["usage_point_id"], id="21 points"),
+        pytest.param(lambda ok: {**ok, "usage_point_id": PRM[:-1]}, ["usage_point_id"], id="13 digits"),
+        pytest.param(lambda ok: {**ok, "usage_point_id": PRM + "0"}, ["usage_point_id"], id="15 digits"),
+        pytest.param(lambda ok: {**ok, "usage_point_id": f"{PRM};x"}, ["usage_point_id"], id="one that is none"),
+        pytest.param(lambda ok: {**ok, "usage_point_id": f"{PRM} {PRM}"}, ["usage_point_id"], id="a blank between"),
+        pytest.param(lambda ok: {**ok, "usage_point_id": "٤" * 14}, ["usage_point_id"], id="other digits"),
+        pytest.param(lambda ok: {**ok, "usage_point_id": ";,;"}, ["usage_point_id"], id="separators"),
+        pytest.param(lambda ok: {**ok, "usage_point_id": ""}, ["usage_point_id"], id="empty"),
+        pytest.param(lambda ok: {**ok, "usage_point_id": ";" * 10_000}, ["usage_point_id"], id="absurd"),
+        pytest.param(lambda ok: {**ok, "usage_point_id": PRM + "\n"}, [], id="a line end is a blank"),
+        pytest.param(lambda ok: {**ok, "code": ""}, ["code"], id="no code"),
+        pytest.param(lambda ok: {**ok, "code": "x" * 2049}, ["code"], id="code too long"),
+        pytest.param(lambda ok: {**ok, "code": "x\x00"}, ["code"], id="NUL in the code"),
+        pytest.param(lambda ok: {**ok, "code": "é"}, ["code"], id="letters of another kind"),
+        pytest.param(lambda ok: {**ok, "state": "<script>"}, ["state"], id="markup"),
+        pytest.param(
+            lambda ok: {"state": "", "code": " ", "usage_point_id": "1"}, ["state", "code", "usage_point_id"], id="all"
+        ),
+    ],
+)
+async def test_a_malformed_return_is_refused_and_uses_no_state(
+    stage: Stage, person: Person, change: Break, pointers: list[str]
+) -> None:
+    started = await start(stage, person)
+    query = change({"state": started["state"], "code": CODE, "usage_point_id": PRM})
+
+    answer = await stage.client.get("/oauth/callback", params=query)
+
+    if pointers:
+        assert (422, "validation_failed") == (answer.status_code, answer.json()["code"])
+        assert pointers == [each["pointer"] for each in answer.json()["errors"]]
+        assert ConsentStatus.PENDING is (await stage.parts.consents.load_consent(started["id"])).status
+    else:
+        assert 202 == answer.status_code
+    for secret in (PRM, CODE, "<script"):
+        assert secret not in answer.text
+
+
+async def test_a_consent_that_was_lost_since_is_told_when_the_page_is_loaded_again(
+    stage: Stage, person: Person
+) -> None:
+    started = await start(stage, person)
+    await come_back(stage, started["state"])
+    await stage.parts.consents.grant(
+        started["id"], [GrantedPoint(PRM, frozenset(Direction), date(2029, 10, 20))], stage.clock.now
+    )
+    point = await stage.parts.consents.find_usage_point(person.account.id, PRM)
+    for days in (0, 1, 3):
+        await stage.parts.consents.note_refusal(point.id, stage.clock.now + timedelta(days=days))
+
+    answer = await come_back(stage, started["state"])
+    page = await come_back(stage, started["state"], browser=True)
+    document = (await stage.client.get(f"/v1/consents/{started['id']}", headers=person.headers)).json()
+
+    assert (409, "consent_missing") == (answer.status_code, answer.json()["code"])
+    assert "plus valable" in page.text
+    assert ("lost", False) == (document["status"], document["active"])

@@ -1,0 +1,155 @@
+"""The queue on a real server: a message reaches its lane and carries ids, its trace, and nothing else."""
+
+import asyncio
+import json
+from base64 import b64decode
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from kombu.exceptions import OperationalError
+from opentelemetry import trace
+from opentelemetry.instrumentation.celery import CeleryInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from redis.asyncio import Redis
+
+from shared.broker import SYSTEM_QUEUE, Broker, TaskName, broker_url, create_celery
+from shared.config import Settings
+from shared.models import CallTicket, Lane
+from shared.telemetry import current_trace_context
+
+pytestmark = pytest.mark.anyio
+
+TRACE = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of the broker's server."""
+    client = Redis.from_url(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def celery(settings: Settings) -> Celery:
+    """The application of a process that sends."""
+    return create_celery(settings)
+
+
+@pytest.fixture
+def broker(celery: Celery) -> Iterator[Broker]:
+    """What puts work into its queue."""
+    broker = Broker(celery)
+    yield broker
+    broker.close()
+
+
+async def messages(redis: Redis, queue: str) -> list[dict[str, Any]]:
+    """What waits in a queue, oldest first, with its body decoded."""
+    waiting = [json.loads(text) for text in await redis.lrange(queue, 0, -1)]
+    return [{**message, "body": json.loads(b64decode(message["body"]))} for message in reversed(waiting)]
+
+
+@pytest.mark.parametrize("lane", Lane)
+async def test_a_call_waits_in_its_lane_and_is_two_ids(lane: Lane, broker: Broker, redis: Redis) -> None:
+    await broker.enqueue_call(CallTicket("job_1", 7), lane, TRACE)
+
+    (message,) = await messages(redis, lane)
+    arguments, keywords, embedded = message["body"]
+    assert (["job_1", 7], {}) == (arguments, keywords)
+    assert set() == {value for value in embedded.values() if value is not None}
+    assert "releve.fetch" == message["headers"]["task"]
+    assert "['job_1', 7]" == message["headers"]["argsrepr"]
+    assert None is message["headers"]["eta"]
+
+
+async def test_a_consent_is_exchanged_while_somebody_waits(broker: Broker, redis: Redis) -> None:
+    await broker.enqueue_consent("cons_1")
+
+    (message,) = await messages(redis, Lane.INTERACTIVE)
+    assert ("releve.exchange_consent", ["cons_1"]) == (message["headers"]["task"], message["body"][0])
+
+
+async def test_the_refresh_is_a_system_matter(broker: Broker, redis: Redis) -> None:
+    await broker.enqueue_refresh()
+
+    (message,) = await messages(redis, SYSTEM_QUEUE)
+    assert ("releve.refresh", []) == (message["headers"]["task"], message["body"][0])
+
+
+async def test_calls_are_delivered_in_the_order_in_which_they_were_enqueued(broker: Broker, redis: Redis) -> None:
+    for number in range(20):
+        await broker.enqueue_call(CallTicket("job_1", number), Lane.BULK, {})
+
+    assert list(range(20)) == [message["body"][0][1] for message in await messages(redis, Lane.BULK)]
+
+
+async def test_many_at_once_all_arrive(broker: Broker, redis: Redis) -> None:
+    await asyncio.gather(*(broker.enqueue_call(CallTicket("job_1", n), Lane.BULK, TRACE) for n in range(50)))
+
+    assert set(range(50)) == {message["body"][0][1] for message in await messages(redis, Lane.BULK)}
+
+
+async def test_a_worker_that_knows_the_task_is_given_the_ids(settings: Settings, broker: Broker, redis: Redis) -> None:
+    await broker.enqueue_call(CallTicket("job_1", 7), Lane.BULK, TRACE)
+    worker = create_celery(settings)
+
+    with worker.connection_for_read() as connection, connection.SimpleQueue(Lane.BULK.value) as queue:
+        message = await asyncio.to_thread(queue.get, timeout=20)
+        message.ack()
+
+    worker.close()
+    assert ["job_1", 7] == message.payload[0]
+    assert 0 == await redis.llen(Lane.BULK)
+
+
+async def test_a_message_goes_on_in_the_trace_of_its_job(broker: Broker, redis: Redis) -> None:
+    provider = TracerProvider()
+    instrumentor = CeleryInstrumentor()  # type: ignore[no-untyped-call]  # the package does not type its constructor
+    instrumentor.instrument(tracer_provider=provider)
+    try:
+        with provider.get_tracer("synthetic").start_as_current_span("request") as request:
+            carrier = current_trace_context()
+        await broker.enqueue_call(CallTicket("job_1", 7), Lane.BULK, carrier)
+    finally:
+        instrumentor.uninstrument()
+        provider.shutdown()
+
+    (message,) = await messages(redis, Lane.BULK)
+    assert trace.format_trace_id(request.get_span_context().trace_id) in message["headers"]["traceparent"]
+
+
+async def test_a_queue_that_is_down_is_an_error_and_not_a_wait_for_ever(settings: Settings, tmp_path: Path) -> None:
+    nowhere = Settings.model_validate(
+        {**settings.model_dump(by_alias=True), "REDIS_URL": f"unix://{tmp_path}/none?db=0"}
+    )
+    broker = Broker(create_celery(nowhere))
+
+    with pytest.raises(OperationalError):
+        await broker.enqueue_call(CallTicket("job_1", 7), Lane.INTERACTIVE, {})
+
+    broker.close()
+
+
+def test_a_task_of_a_process_that_only_sends_does_nothing_there(celery: Celery, broker: Broker) -> None:
+    assert set(TaskName) <= set(celery.tasks)
+    with pytest.raises(RuntimeError, match="only sends"):
+        celery.tasks[TaskName.FETCH]("job_1", 7)
+
+
+@pytest.mark.parametrize(
+    ("redis_url", "expected"),
+    [
+        ("redis://127.0.0.1:6379/3", "redis://127.0.0.1:6379/3"),
+        ("redis://:p%40ss@h/0", "redis://:p%40ss@h/0"),
+        ("rediss://h:6380/1?ssl_cert_reqs=required", "rediss://h:6380/1?ssl_cert_reqs=required"),
+        ("unix:///run/valkey.sock", "redis+socket:///run/valkey.sock?virtual_host=0"),
+        ("unix:///run/valkey.sock?db=5", "redis+socket:///run/valkey.sock?virtual_host=5"),
+        ("unix:///run/a%20b.sock?socket_timeout=3&db=5", "redis+socket:///run/a%20b.sock?virtual_host=5"),
+    ],
+)
+def test_the_address_of_redis_is_spelt_for_celery(redis_url: str, expected: str) -> None:
+    assert expected == broker_url(redis_url)

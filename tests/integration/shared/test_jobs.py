@@ -1,0 +1,245 @@
+"""Jobs and events on a real server: what was asked is kept as long as promised, and whoever listens hears of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+
+import pytest
+from redis.asyncio import Redis
+
+from shared.jobs import Event, JobStore
+from shared.ledger import OK, Ledger, calls_key, job_key
+from shared.models import CallTicket, DayRange, Job, JobStatus, Lane, Series
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 11, 22, 9, 30, 15, 123457, tzinfo=UTC)
+RETENTION = timedelta(days=7)
+SERIES = Series("acct_1", "up_1", "consumption_load_curve")
+DAYS = DayRange(date(2026, 11, 1), date(2026, 11, 15))
+CALLS = [DayRange(date(2026, 11, 1), date(2026, 11, 8)), DayRange(date(2026, 11, 8), date(2026, 11, 15))]
+TRACE = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01", "tracestate": "synthetic=é"}
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of an empty server, as a process opens it."""
+    client = Redis.from_url(redis_url, socket_timeout=60)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def store(redis: Redis) -> JobStore:
+    """The jobs in it."""
+    return JobStore(redis, retention=RETENTION)
+
+
+@pytest.fixture
+def ledger(redis: Redis) -> Ledger:
+    """The ledger beside it."""
+    return Ledger(redis, calls_in_flight=4, queued_lease_seconds=20, keep_seconds=int(RETENTION.total_seconds()))
+
+
+async def create(store: JobStore, calls: list[DayRange], now: datetime = NOW) -> Job:
+    return await store.create_job(SERIES, DAYS, Lane.BULK, calls, TRACE, now)
+
+
+async def test_a_job_comes_back_as_it_was_created(store: JobStore) -> None:
+    job = await create(store, CALLS)
+
+    assert Job(
+        id=job.id,
+        account_id="acct_1",
+        usage_point_id="up_1",
+        dataset="consumption_load_curve",
+        start=DAYS.start,
+        end=DAYS.end,
+        lane=Lane.BULK,
+        status=JobStatus.QUEUED,
+        created_at=NOW,
+        calls_total=2,
+        trace_context=TRACE,
+    ) == await store.load_job(job.id)
+    assert job == await store.load_job(job.id)
+
+
+async def test_a_job_without_calls_has_succeeded_at_once(store: JobStore, redis: Redis) -> None:
+    job = await create(store, [])
+
+    loaded = await store.load_job(job.id)
+
+    assert (JobStatus.SUCCEEDED, NOW, 0) == (job.status, job.finished_at, job.calls_total)
+    assert job == loaded
+    assert int(RETENTION.total_seconds()) == await redis.ttl(job_key(job.id))
+    assert not await redis.exists(calls_key(job.id))
+
+
+async def test_a_job_tells_how_its_calls_went(store: JobStore, ledger: Ledger) -> None:
+    job = await create(store, CALLS)
+    started, ended = NOW + timedelta(seconds=1), NOW + timedelta(seconds=2)
+    await ledger.start_call(CallTicket(job.id, 0), started, 10)
+    await ledger.settle(CallTicket(job.id, 0), OK, ended)
+    running = await store.load_job(job.id)
+
+    await ledger.settle(CallTicket(job.id, 1), "consent_lost", ended)
+    over = await store.load_job(job.id)
+
+    assert running is not None
+    assert over is not None
+    assert (JobStatus.RUNNING, started, None, 1, 0) == (
+        running.status,
+        running.started_at,
+        running.finished_at,
+        running.calls_done,
+        running.calls_failed,
+    )
+    assert (JobStatus.PARTIAL, started, ended, 2, 1, {"consent_lost": 1}) == (
+        over.status,
+        over.started_at,
+        over.finished_at,
+        over.calls_done,
+        over.calls_failed,
+        over.errors,
+    )
+
+
+async def test_an_ended_job_is_forgotten_after_its_retention(store: JobStore, ledger: Ledger, redis: Redis) -> None:
+    job = await create(store, CALLS[:1])
+    assert -1 == await redis.ttl(job_key(job.id))
+
+    await ledger.settle(CallTicket(job.id, 0), OK, NOW)
+
+    kept_seconds = int(RETENTION.total_seconds())
+    assert [kept_seconds] * 2 == [await redis.ttl(key) for key in (job_key(job.id), calls_key(job.id))]
+    # The server's own clock can't be moved on: what it does at the end is brought forward.
+    for key in (job_key(job.id), calls_key(job.id)):
+        await redis.pexpire(key, 0)
+    assert await store.load_job(job.id) is None
+    assert [b"jobs:acct_1"] == await redis.keys()
+
+
+async def test_an_unknown_job_is_none(store: JobStore) -> None:
+    assert await store.load_job("job_unknown") is None
+
+
+async def test_the_list_of_an_accounts_jobs_forgets_those_that_are_long_over(store: JobStore, redis: Redis) -> None:
+    await create(store, [], NOW - RETENTION - timedelta(days=7, seconds=1))
+    recent = await create(store, [], NOW - RETENTION - timedelta(days=6))
+
+    newest = await create(store, [], NOW)
+
+    assert [recent.id.encode(), newest.id.encode()] == await redis.zrange("jobs:acct_1", 0, -1)
+
+
+async def test_waiting_calls_are_those_that_are_enqueued_running_or_laid_aside(store: JobStore, ledger: Ledger) -> None:
+    job = await create(store, [*CALLS, DayRange(date(2026, 11, 15), date(2026, 11, 20))])
+    before = await store.waiting_calls()
+    await ledger.send_next(job.id, NOW)
+    await ledger.start_call(CallTicket(job.id, 0), NOW, 10)
+    await ledger.park(CallTicket(job.id, 1), NOW + timedelta(hours=1), counts_as_attempt=True)
+    during = await store.waiting_calls()
+
+    await ledger.settle(CallTicket(job.id, 0), OK, NOW)
+
+    assert (0, 3, 2) == (before, during, await store.waiting_calls())
+
+
+# Alone
+
+
+async def test_of_two_who_want_to_be_alone_one_is_until_it_is_done(store: JobStore) -> None:
+    refresh, another = (partial(store.alone, name, 60) for name in ("refresh", "another"))
+
+    async with refresh() as first, refresh() as second, another() as other:
+        assert (True, False, True) == (first, second, other)
+
+    async with store.alone("refresh", 60) as again:
+        assert again
+
+
+async def test_who_came_second_does_not_end_the_firsts_turn(store: JobStore) -> None:
+    async with store.alone("refresh", 60):
+        async with store.alone("refresh", 60) as second:
+            assert not second
+        async with store.alone("refresh", 60) as third:
+            assert not third
+
+
+async def test_a_turn_that_took_too_long_is_not_given_back_for_another(store: JobStore, redis: Redis) -> None:
+    async with store.alone("refresh", 60):
+        await redis.pexpire("alone:refresh", 0)
+        async with store.alone("refresh", 60) as successor:
+            assert successor
+            async with store.alone("refresh", 60) as third:
+                assert not third
+
+
+async def test_a_turn_ends_with_an_exception_too(store: JobStore) -> None:
+    async def fail() -> None:
+        async with store.alone("refresh", 60):
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+    async with store.alone("refresh", 60) as again:
+        assert again
+
+
+# Events
+
+
+async def test_events_are_heard_in_order_and_only_by_their_account(store: JobStore) -> None:
+    start = await store.last_event_id("acct_1")
+    await store.publish("acct_1", "job.progress", {"job_id": "job_1"})
+    await store.publish("acct_2", "job.failed", {"job_id": "job_9"})
+    await store.publish("acct_1", "job.succeeded", {"job_id": "job_1", "note": "é"})
+
+    events = await store.next_events("acct_1", start, 1)
+
+    assert [
+        Event(events[0].id, "job.progress", {"job_id": "job_1"}),
+        Event(events[1].id, "job.succeeded", {"job_id": "job_1", "note": "é"}),
+    ] == events
+    assert "0-0" == start
+    assert events[1].id == await store.last_event_id("acct_1")
+    assert [events[1]] == await store.next_events("acct_1", events[0].id, 1)
+
+
+async def test_who_waits_is_woken_by_the_next_event(store: JobStore, redis: Redis) -> None:
+    await store.publish("acct_1", "job.progress", {"job_id": "job_1"})
+    waiting = asyncio.create_task(store.next_events("acct_1", await store.last_event_id("acct_1"), 60))
+    while not [each for each in await redis.client_list() if "b" in each["flags"]]:  # noqa: ASYNC110  # no event here
+        await asyncio.sleep(0)
+
+    await store.publish("acct_1", "job.succeeded", {"job_id": "job_1"})
+
+    assert ["job.succeeded"] == [event.type for event in await waiting]
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+async def test_events_are_heard_in_both_dialects_of_the_server(protocol: int, redis_url: str) -> None:
+    async with Redis.from_url(redis_url, protocol=protocol) as redis:
+        store = JobStore(redis, retention=RETENTION)
+        await store.publish("acct_1", "job.succeeded", {"job_id": "job_1"})
+
+        heard = await store.next_events("acct_1", "0-0", 1)
+        nothing = await store.next_events("acct_1", heard[-1].id, 0)
+
+    assert ([{"job_id": "job_1"}], []) == ([event.data for event in heard], nothing)
+
+
+async def test_a_wait_without_event_ends_empty(store: JobStore) -> None:
+    assert [] == await store.next_events("acct_1", "0-0", 0)
+    assert [] == await store.next_events("acct_1", "0-0", 0.01)
+
+
+async def test_an_account_keeps_its_newest_events_and_about_a_thousand_of_them(store: JobStore, redis: Redis) -> None:
+    for n in range(1500):
+        await store.publish("acct_1", "job.progress", {"n": str(n)})
+
+    kept = await store.next_events("acct_1", "0-0", 1)
+
+    assert 1000 <= len(kept) < 1200
+    assert "1499" == kept[-1].data["n"]

@@ -1,0 +1,69 @@
+"""A worker's parts over real stores, in front of a served Enedis."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis import Redis
+
+from shared.config import Settings
+from shared.consents import UsagePoint
+from shared.resources import Resources, open_resources
+from tests.integration.workers.simulated_enedis import HEATED_HOUSE, SimulatedEnedis, simulated_enedis
+from tests.integration.workers.stage import Person, Stage
+from workers.client import open_http
+from workers.registry import build_providers
+
+
+@pytest.fixture(scope="session")
+def served_enedis() -> Iterator[SimulatedEnedis]:
+    """The simulator of this test process; take `enedis`, which starts again for each test."""
+    with simulated_enedis("application-under-test", "not-a-secret") as enedis:
+        yield enedis
+
+
+@pytest.fixture
+def enedis(served_enedis: SimulatedEnedis) -> SimulatedEnedis:
+    """A simulator that has seen nothing."""
+    served_enedis.start_again()
+    return served_enedis
+
+
+@pytest.fixture
+def worker_settings(settings: Settings, enedis: SimulatedEnedis) -> Settings:
+    """Settings of a worker that asks the simulator, as often as it likes."""
+    return settings.model_copy(
+        update={"enedis_base_url": enedis.base_url, "enedis_per_second": 1000, "enedis_per_hour": 100_000}
+    )
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A client to look into the store with."""
+    with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def resources(worker_settings: Settings) -> AsyncIterator[Resources]:
+    """A worker's stores."""
+    async with open_resources(worker_settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def stage(resources: Resources, enedis: SimulatedEnedis, redis: Redis) -> AsyncIterator[Stage]:
+    """A worker's parts."""
+    async with open_http(resources.settings.enedis_timeout_seconds) as http:
+        yield Stage(resources, build_providers(resources, http), enedis, http, redis)
+
+
+@pytest.fixture
+async def person(stage: Stage) -> Person:
+    """Somebody with an account and nothing in it."""
+    return await stage.create_person()
+
+
+@pytest.fixture
+async def house(stage: Stage, person: Person) -> UsagePoint:
+    """The person's house, which consumes and is shared."""
+    return await stage.grant(person, HEATED_HOUSE)

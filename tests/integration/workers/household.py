@@ -1,0 +1,130 @@
+"""Somebody with a meter, over real stores; a worker's use cases; and a provider whose records a test decides."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
+
+from shared.accounts import Account, Caller
+from shared.catalog import DATASETS, Direction
+from shared.config import Settings
+from shared.consents import UsagePoint
+from shared.errors import AppError
+from shared.models import CallTicket, Coverage, DayRange, GrantedPoint, Job, Lane, Reading, Series
+from shared.planning import current_days, missing_windows, plan_calls
+from shared.resources import Resources, open_resources
+from workers.fetch import Fetcher
+from workers.provider import FetchRequest, RecordRequest
+
+PRM = "99000000009307"
+
+
+@dataclass
+class TellingProvider:
+    """A provider that tells what it was told to: records, or errors in their place. It has no readings."""
+
+    name: str = "enedis"
+    answers: dict[str, Mapping[str, Any] | AppError] = field(default_factory=dict)
+    asked: list[RecordRequest] = field(default_factory=list)
+
+    async def fetch_record(self, request: RecordRequest) -> Mapping[str, Any]:
+        """The record, or the error."""
+        self.asked.append(request)
+        answer = self.answers[request.dataset.name]
+        if isinstance(answer, AppError):
+            raise answer
+        return answer
+
+    async def fetch_readings(self, request: FetchRequest) -> Sequence[Reading]:
+        """Nothing."""
+        return []
+
+    async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
+        """Nothing."""
+        return []
+
+
+@dataclass
+class Household:
+    """An account, its usage point, and what works for them."""
+
+    parts: Resources
+    account: Account
+    api_key: str = field(repr=False)
+    usage_point: UsagePoint
+    provider: TellingProvider
+    fetcher: Fetcher
+
+    def series(self, dataset: str) -> Series:
+        """The series of a dataset of this usage point."""
+        return Series(self.account.id, self.usage_point.id, dataset)
+
+    async def caller(self) -> Caller:
+        """Who shows the API key."""
+        return await self.parts.accounts.authenticate(self.api_key)
+
+    async def coverage(self, dataset: str) -> dict[str, Coverage]:
+        """What is known of a dataset."""
+        return await self.parts.readings.load_all_coverage(self.series(dataset))
+
+    async def create_job(self, dataset: str, lane: Lane = Lane.INTERACTIVE) -> Job:
+        """A job for a record, as the API makes it; its call is leased and not enqueued."""
+        now, series = datetime.now(UTC), self.series(dataset)
+        described, days = DATASETS[dataset], current_days(now)
+        calls = plan_calls(described, missing_windows(described, days, await self.coverage(dataset), now))
+        job = await self.parts.jobs.create_job(series, days, lane, calls, {}, now)
+        await self.parts.ledger.send_next(job.id, now)
+        return job
+
+    async def fetch(self, dataset: str) -> Job:
+        """The same, and a worker does its call."""
+        job = await self.create_job(dataset)
+        await self.fetcher.do_call(CallTicket(job.id, 0))
+        return await self.load_job(job.id)
+
+    async def jobs(self) -> list[Job]:
+        """All the jobs there are for this account, oldest first."""
+        ids = cast(list[bytes], await self.parts.redis.zrange(f"jobs:{self.account.id}", 0, -1))
+        return [await self.load_job(job_id.decode()) for job_id in ids]
+
+    async def load_job(self, job_id: str) -> Job:
+        """A job that is there."""
+        job = await self.parts.jobs.load_job(job_id)
+        assert job is not None
+        return job
+
+    async def age(self, dataset: str, by: timedelta) -> None:
+        """Have a record been fetched earlier than it was, with whatever it holds."""
+        (known,) = (await self.coverage(dataset)).values()
+        days = DayRange(known.since, known.through)
+        older = Coverage(known.window, known.fetched_at - by, days.start, days.end, known.gaps)
+        await self.parts.readings.save_window(self.series(dataset), older, [], b"")
+
+    async def queued(self, lane: Lane) -> list[bytes]:
+        """The messages that wait for a worker, each with its body decoded behind it."""
+        messages = cast(list[bytes], await self.parts.redis.lrange(lane, 0, -1))
+        return [message + base64.b64decode(json.loads(message)["body"]) for message in messages]
+
+
+@asynccontextmanager
+async def household(
+    settings: Settings, directions: Iterable[Direction] = (Direction.CONSUMPTION,)
+) -> AsyncIterator[Household]:
+    """An account with one usage point and an active consent."""
+    async with open_resources(settings) as parts:
+        now = datetime.now(UTC)
+        account, api_key = await parts.accounts.create_account(now)
+        usage_point = await _grant(parts, account, frozenset(directions), now)
+        provider = TellingProvider()
+        yield Household(parts, account, api_key, usage_point, provider, Fetcher(parts, {"enedis": provider}))
+
+
+async def _grant(parts: Resources, account: Account, directions: frozenset[Direction], now: datetime) -> UsagePoint:
+    consent, state = await parts.consents.create_consent(account.id, now)
+    await parts.consents.take_state(state, now, 1)
+    point = GrantedPoint(PRM, directions, date(now.year + 2, 1, 1))
+    await parts.consents.grant(consent.id, [point], now)
+    return await parts.consents.find_usage_point(account.id, PRM)

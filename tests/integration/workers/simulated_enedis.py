@@ -1,0 +1,82 @@
+"""The simulated Enedis, served over real HTTP: its control calls as methods."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from simulator.app import create_app
+from simulator.config import SimulatorSettings
+from tests.integration.workers.loopback import served
+
+MEASURES = "mesure_synchrone_auto"
+SERVICES = "subscribed_services"
+
+HEATED_HOUSE = "99000000000011"
+SOLAR_HOUSE = "99000000000033"
+WITH_GAPS = "99000000000055"
+WITHOUT_CURVE = "99000000000066"
+PRODUCER = "99000000000077"
+
+_UNLIMITED = {"per_second": 100_000, "per_hour": 1_000_000, "latency_seconds": 0, "services_delay_seconds": 0}
+
+
+@dataclass(frozen=True)
+class SimulatedEnedis:
+    """A running simulator."""
+
+    base_url: str
+    _control: httpx.Client
+
+    def start_again(self) -> None:
+        """As if it had just been started; nobody shares anything, nothing is limited or broken."""
+        for state in ("faults", "calls", "limits", "tokens", "consents"):
+            self._control.delete(f"/control/{state}").raise_for_status()
+        self.set(**_UNLIMITED)
+
+    def share(self, prm: str, duration: str = "P3Y") -> int:
+        """Share a point with the application; gives the authorisation's id."""
+        order = {"usage_point_id": prm, "duration": duration}
+        return int(self._post("consents", order)["authorisation_id"])
+
+    def break_calls(self, **fault: Any) -> None:
+        """Arm a fault, as documented in `docs/simulator.md`."""
+        self._post("faults", fault)
+
+    def mend(self) -> None:
+        """Disarm every fault."""
+        self._control.delete("/control/faults").raise_for_status()
+
+    def set(self, **conditions: Any) -> None:
+        """Change quotas, latency, delays."""
+        self._post("settings", conditions)
+
+    def forget_tokens(self) -> None:
+        """Make every token invalid."""
+        self._control.delete("/control/tokens").raise_for_status()
+
+    def calls(self, api: str = MEASURES) -> list[dict[str, Any]]:
+        """What arrived for one API, oldest first."""
+        answer = self._control.get("/control/calls", params={"api": api})
+        found: list[dict[str, Any]] = answer.raise_for_status().json()
+        return found
+
+    def days_asked(self) -> list[tuple[str, str]]:
+        """The period of each measure call, oldest first."""
+        return [(call["start"], call["end"]) for call in self.calls()]
+
+    def _post(self, path: str, order: dict[str, Any]) -> Any:
+        return self._control.post(f"/control/{path}", json=order).raise_for_status().json()
+
+
+@contextmanager
+def simulated_enedis(client_id: str, client_secret: str) -> Iterator[SimulatedEnedis]:
+    """Serve a simulator that knows one application."""
+    settings = SimulatorSettings(
+        client_id=client_id, client_secret=SecretStr(client_secret), redirect_uri="http://gateway.test/oauth/callback"
+    )
+    with served(create_app(settings)) as base_url, httpx.Client(base_url=base_url) as control:
+        yield SimulatedEnedis(base_url, control)

@@ -1,0 +1,161 @@
+"""A worker without its queue's consumer: everything open over real stores and a served Enedis, and people with meters.
+
+What the queue holds is taken out by hand, so that a test decides when a call is delivered, and how often.
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import httpx
+from redis import Redis
+from sqlalchemy import update
+
+from shared.calendar import day_of
+from shared.catalog import DATASETS
+from shared.consents import UsagePoint
+from shared.database import consents
+from shared.models import CallTicket, Coverage, DayRange, Job, Lane, Reading, Series
+from shared.planning import plan_calls, window_name, windows_of
+from shared.resources import Resources
+from tests.integration.workers.simulated_enedis import SimulatedEnedis
+from workers.consents import ConsentExchange
+from workers.fetch import Fetcher
+from workers.provider import Provider
+
+
+def days_ago(number: int) -> date:
+    """A day that lies so far back."""
+    return day_of(datetime.now(UTC)) - timedelta(days=number)
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for something that another process, or the served simulator, does."""
+    while not happened():  # noqa: ASYNC110  # it happens in another thread: there is no event of this loop to await
+        await asyncio.sleep(0.005)
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account and its key."""
+
+    account_id: str
+    api_key: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One worker's parts."""
+
+    resources: Resources
+    providers: dict[str, Provider]
+    enedis: SimulatedEnedis
+    http: httpx.AsyncClient
+    # A client of its own: what a test looks at must not go through the parts that it tests.
+    redis: Redis
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """A fetcher, as each worker process has one."""
+        return Fetcher(self.resources, self.providers)
+
+    @property
+    def exchange(self) -> ConsentExchange:
+        """The exchange of consents."""
+        return ConsentExchange(self.resources, self.providers["enedis"])
+
+    async def create_person(self) -> Person:
+        """Somebody with an account and nothing in it."""
+        account, api_key = await self.resources.accounts.create_account(datetime.now(UTC))
+        return Person(account.id, api_key)
+
+    async def begin_consent(self, person: Person, authorisation_id: int, expected_prm: str | None = None) -> str:
+        """A consent that has come back from Enedis's page and is to be exchanged; its id."""
+        now = datetime.now(UTC)
+        _, state = await self.resources.consents.create_consent(person.account_id, now, expected_prm)
+        consent, _ = await self.resources.consents.take_state(state, now, authorisation_id)
+        return consent.id
+
+    async def grant(self, person: Person, prm: str, duration: str = "P3Y") -> UsagePoint:
+        """A usage point that the person has shared, by the real way."""
+        await self.exchange.exchange(await self.begin_consent(person, self.enedis.share(prm, duration)))
+        return await self.resources.consents.find_usage_point(person.account_id, prm)
+
+    async def submit(self, usage_point: UsagePoint, dataset: str, days: DayRange, lane: Lane = Lane.INTERACTIVE) -> Job:
+        """A job for these days, whatever is stored of them; its first calls are leased and enqueued."""
+        now = datetime.now(UTC)
+        kind = DATASETS[dataset]
+        windows = [part for each in windows_of(kind, days) if (part := each.clipped(days.start, days.end))]
+        series = Series(usage_point.account_id, usage_point.id, dataset)
+        job = await self.resources.jobs.create_job(series, days, lane, plan_calls(kind, windows), {}, now)
+        for ticket in await self.resources.ledger.send_next(job.id, now):
+            await self.resources.broker.enqueue_call(ticket, lane, {})
+        return job
+
+    async def age_exchange(self, consent_id: str, by: timedelta) -> None:
+        """As if the exchange of a consent had been begun so much earlier."""
+        async with self.resources.database.transaction() as connection:
+            query = update(consents).where(consents.c.id == consent_id)
+            await connection.execute(query.values(taken_at=datetime.now(UTC) - by))
+
+    def queued(self, name: str) -> list[Sequence[Any]]:
+        """The arguments of the messages that a queue holds, oldest first."""
+        messages: Any = self.redis.lrange(name, 0, -1)
+        return [arguments_of(message) for message in reversed(messages)]
+
+    def next_ticket(self, lane: Lane = Lane.INTERACTIVE) -> CallTicket | None:
+        """Take the oldest call out of a lane's queue."""
+        message: Any = self.redis.rpop(str(lane))
+        return None if message is None else CallTicket(*arguments_of(message))
+
+    async def work_off(self, lane: Lane = Lane.INTERACTIVE) -> int:
+        """Do every call that a lane's queue holds, and what they enqueue; how many."""
+        done = 0
+        while (ticket := self.next_ticket(lane)) is not None:
+            await self.fetcher.do_call(ticket)
+            done += 1
+        return done
+
+    async def job(self, job: Job) -> Job:
+        """The job as it stands."""
+        found = await self.resources.jobs.load_job(job.id)
+        assert found is not None
+        return found
+
+    async def run(self, usage_point: UsagePoint, dataset: str, days: DayRange) -> Job:
+        """A job from its submission to its end."""
+        job = await self.submit(usage_point, dataset, days)
+        await self.work_off()
+        return await self.job(job)
+
+    async def coverage(self, job: Job) -> dict[str, Coverage]:
+        """What is known of every window of the job's series."""
+        return await self.resources.readings.load_all_coverage(job.series)
+
+    async def read(self, person: Person, job: Job) -> Sequence[Reading]:
+        """What the person's key opens of the job's days."""
+        caller = await self.resources.accounts.authenticate(person.api_key)
+        kind = DATASETS[job.dataset]
+        names = [window_name(kind, window.start) for window in windows_of(kind, DayRange(job.start, job.end))]
+        return list(await self.resources.readings.open_windows(job.series, names, caller.private_key))
+
+    def events(self, person: Person) -> list[tuple[str, dict[str, str]]]:
+        """What the person's listeners were told."""
+        entries: Any = self.redis.xrange(f"events:{person.account_id}")
+        return [(fields[b"type"].decode(), json.loads(fields[b"data"])) for _, fields in entries]
+
+    def lease_of(self, ticket: CallTicket) -> float | None:
+        """When the call's lease ends, in epoch seconds; ``None`` without one."""
+        score: float | None = self.redis.zscore("leases", f"{ticket.job_id}/{ticket.number}")
+        return score
+
+
+def arguments_of(message: bytes) -> Sequence[Any]:
+    """The arguments that a message of the queue carries."""
+    envelope = json.loads(message)
+    arguments: list[Any] = json.loads(base64.b64decode(envelope["body"]))[0]
+    return arguments

@@ -1,0 +1,81 @@
+"""Where a usage point or a reading must never be: log lines, messages, events, and the stores."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from structlog.testing import capture_logs
+
+from shared.consents import UsagePoint
+from shared.models import DayRange, Lane, Reading
+from tests.integration.workers.stage import Person, Stage, days_ago
+
+pytestmark = pytest.mark.anyio
+
+THREE_WEEKS = DayRange(days_ago(60), days_ago(39))
+
+
+def texts_of(readings: list[Reading]) -> set[str]:
+    """Readings of so many digits that they can't be found by chance."""
+    return {str(reading.value) for reading in readings if reading.value >= 10_000}
+
+
+def dump_of(redis: Redis) -> str:
+    """Everything that the store holds, as text."""
+    kinds: dict[Any, Any] = {
+        b"string": redis.get,
+        b"hash": redis.hgetall,
+        b"list": lambda key: redis.lrange(key, 0, -1),
+        b"set": redis.smembers,
+        b"zset": lambda key: redis.zrange(key, 0, -1, withscores=True),
+        b"stream": redis.xrange,
+    }
+    found: Any = redis.keys()
+    return " ".join(f"{key!r} {kinds[redis.type(key)](key)!r}" for key in found)
+
+
+async def test_log_lines_name_no_usage_point_and_no_reading(stage: Stage, person: Person, house: UsagePoint) -> None:
+    with capture_logs() as lines:
+        done = await stage.run(house, "daily_consumption", THREE_WEEKS)
+        # One for each of the three calls, then one for the first of the next job, then one for the exchange.
+        for fault in ({"kind": "technical_error"}, {"kind": "truncated"}, {"kind": "wrong_point"}, {"code": "900908"}):
+            stage.enedis.break_calls(**fault)
+        for _ in range(2):
+            await stage.run(house, "consumption_load_curve", THREE_WEEKS)
+        stage.enedis.break_calls(code="900908")
+        await stage.exchange.exchange(await stage.begin_consent(person, 1))
+
+    text = json.dumps(lines, default=repr)
+    assert {"call put off", "call given up", "consent not granted"} <= {line["event"] for line in lines}
+    assert house.prm not in text
+    assert [] == [value for value in texts_of(list(await stage.read(person, done))) if value in text]
+
+
+async def test_messages_carry_a_jobs_id_and_a_calls_number(stage: Stage, house: UsagePoint) -> None:
+    job = await stage.submit(house, "consumption_load_curve", THREE_WEEKS, Lane.BULK)
+    consent = await stage.begin_consent(await stage.create_person(), 1)
+    await stage.resources.broker.enqueue_consent(consent)
+    await stage.resources.broker.enqueue_refresh()
+
+    assert [[job.id, number] for number in range(3)] == stage.queued("bulk")
+    assert [[consent]] == stage.queued("interactive")
+    assert [[]] == stage.queued("system")
+    assert house.prm not in dump_of(stage.redis)
+
+
+async def test_neither_store_shows_a_usage_point_or_a_reading(
+    stage: Stage, person: Person, house: UsagePoint, tmp_path: Path
+) -> None:
+    job = await stage.run(house, "daily_consumption", THREE_WEEKS)
+    await stage.submit(house, "consumption_load_curve", THREE_WEEKS)
+    values = texts_of(list(await stage.read(person, job)))
+    assert len(values) > 5
+
+    files = await asyncio.to_thread(lambda: [path.read_bytes() for path in tmp_path.glob("releve.db*")])
+    stored = dump_of(stage.redis) + repr(files)
+
+    assert [] == [secret for secret in (house.prm, person.api_key, *values) if secret in stored]
+    assert job.id in stored

@@ -1,0 +1,198 @@
+"""Worker and beat as processes of their own: started, given messages, ended by a signal."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from redis import Redis
+
+from shared.broker import TaskName
+from shared.config import Settings
+from shared.consents import UsagePoint
+from shared.jobs import Event
+from shared.models import DayRange, JobStatus, Lane
+from tests.integration.workers.simulated_enedis import SOLAR_HOUSE
+from tests.integration.workers.stage import Person, Stage, days_ago, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+
+WEEK = DayRange(days_ago(40), days_ago(33))
+CURVE = "consumption_load_curve"
+ROOT = Path(__file__).parents[3]
+
+# Writes a line as soon as it is ready, past Celery, which takes what is printed for its log: what a test waits for.
+WORKER = "run_worker(settings, sys.argv[1], 2, on_ready=ready)"
+BEAT = "run_beat(settings, on_ready=ready)"
+PROGRAM = """
+import os, sys
+from shared.config import load_settings
+from workers.app import run_beat, run_worker
+settings = load_settings()
+ready = lambda: os.write(1, b"ready\\n")
+"""
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as the environment of a process; what this process runs under, coverage for one, goes with it."""
+    changed = {
+        "RELEVE_SECRET_KEY": settings.secret_key.get_secret_value(),
+        "RELEVE_DATA_DIR": str(settings.data_dir),
+        "RELEVE_SWEEP_SECONDS": "0.2",
+        "RELEVE_CALL_LEASE_SECONDS": str(settings.call_lease_seconds),
+        "RELEVE_LOG_LEVEL": "info",
+        "REDIS_URL": settings.redis_url.get_secret_value(),
+        "DATABASE_URL": settings.database_url.get_secret_value(),
+        "ENEDIS_BASE_URL": settings.enedis_base_url,
+        "ENEDIS_CLIENT_ID": settings.enedis_client_id,
+        "ENEDIS_CLIENT_SECRET": settings.enedis_client_secret.get_secret_value(),
+        "ENEDIS_PER_SECOND": "1000",
+        "ENEDIS_PER_HOUR": "100000",
+    }
+    return {**os.environ, **changed, "OTEL_EXPORTER_OTLP_ENDPOINT": ""}
+
+
+@contextmanager
+def spawned(program: str, settings: Settings, log: IO[bytes], *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that may be ready one day."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM + program, *arguments],
+        cwd=ROOT,
+        env=environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=log,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def started(program: str, settings: Settings, log: IO[bytes], *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that has said that it is ready."""
+    with spawned(program, settings, log, *arguments) as process:
+        assert process.stdout is not None
+        assert b"ready\n" in iter(process.stdout.readline, b""), log_text(log)
+        yield process
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[IO[bytes]]:
+    """Where the processes of a test write their logs."""
+    with (tmp_path / "log").open("wb") as opened:
+        yield opened
+
+
+def log_text(log: IO[bytes]) -> str:
+    """What the processes have logged."""
+    return Path(log.name).read_text()
+
+
+async def events(stage: Stage, person: Person, after: str) -> AsyncIterator[Event]:
+    """What the person's listeners are told from now on."""
+    while True:
+        for event in await stage.resources.jobs.next_events(person.account_id, after, 30):
+            after = event.id
+            yield event
+
+
+async def event_of(stage: Stage, person: Person, after: str, kind: str, **data: str) -> Event:
+    """The next event of a kind, about that."""
+    async for event in events(stage, person, after):
+        if event.type == kind and data.items() <= event.data.items():
+            return event
+    raise AssertionError
+
+
+async def test_a_worker_does_the_tasks_of_its_lane_and_of_the_system_until_it_is_told_to_stop(
+    stage: Stage, person: Person, house: UsagePoint, log: IO[bytes]
+) -> None:
+    start = await stage.resources.jobs.last_event_id(person.account_id)
+    consent_id = await stage.begin_consent(person, stage.enedis.share(SOLAR_HOUSE))
+    with started(WORKER, stage.resources.settings, log, "interactive") as worker:
+        # A call and a consent, which wait for a worker of this lane already or come now.
+        job = await stage.submit(house, CURVE, WEEK)
+        await stage.resources.broker.enqueue_consent(consent_id)
+        await event_of(stage, person, start, "consent.granted", consent_id=consent_id)
+        await event_of(stage, person, start, "job.succeeded", job_id=job.id)
+
+        # The plan is for the whole system, its calls are not for this worker.
+        await stage.resources.broker.enqueue_refresh()
+        assert stage.redis.blmove("bulk", "bulk", 30) is not None
+
+        worker.send_signal(signal.SIGTERM)
+        assert 0 == worker.wait()
+
+    assert JobStatus.SUCCEEDED is (await stage.job(job)).status
+    assert 7 * 48 == len(await stage.read(person, job))
+    assert {TaskName.FETCH.value} == {task_of(message) for message in messages(stage.redis, "bulk")}
+
+
+async def test_a_worker_leaves_the_other_lane_alone_and_its_log_names_no_usage_point(
+    stage: Stage, person: Person, house: UsagePoint, log: IO[bytes]
+) -> None:
+    stage.enedis.break_calls(code="900908")
+    start = await stage.resources.jobs.last_event_id(person.account_id)
+    waiting = await stage.submit(house, CURVE, WEEK)
+    with started(WORKER, stage.resources.settings, log, "bulk") as worker:
+        job = await stage.submit(house, "daily_consumption", WEEK, Lane.BULK)
+        await event_of(stage, person, start, "job.failed", job_id=job.id)
+        worker.send_signal(signal.SIGTERM)
+        assert 0 == worker.wait()
+
+    assert JobStatus.QUEUED is (await stage.job(waiting)).status
+    text = log_text(log)
+    given_up = [json.loads(line) for line in text.splitlines() if "call given up" in line]
+    assert [job.id] == [line["job_id"] for line in given_up]
+    assert house.prm not in text
+
+
+async def test_beat_sends_the_sweep_until_it_is_told_to_stop(stage: Stage, log: IO[bytes]) -> None:
+    with started(BEAT, stage.resources.settings, log) as beat:
+        received: Any = stage.redis.brpop(["system"], timeout=30)
+        beat.send_signal(signal.SIGTERM)
+        assert beat.wait() in (0, -signal.SIGTERM)
+
+    _, message = received
+    assert TaskName.SWEEP.value == task_of(message)
+
+
+async def test_what_a_killed_worker_left_is_done_by_another(
+    stage: Stage, person: Person, house: UsagePoint, log: IO[bytes]
+) -> None:
+    settings = stage.resources.settings.model_copy(update={"call_lease_seconds": 1.0})
+    start = await stage.resources.jobs.last_event_id(person.account_id)
+    stage.enedis.set(latency_seconds=30)
+    with ExitStack() as processes:
+        killed = processes.enter_context(started(WORKER, settings, log, "interactive"))
+        job = await stage.submit(house, CURVE, WEEK)
+        await until(lambda: bool(stage.enedis.calls()))
+        killed.kill()
+        stage.enedis.set(latency_seconds=0)
+        processes.enter_context(spawned(BEAT, settings, log))
+        processes.enter_context(spawned(WORKER, settings, log, "interactive"))
+
+        await event_of(stage, person, start, "job.succeeded", job_id=job.id)
+
+    ended = await stage.job(job)
+    assert (JobStatus.SUCCEEDED, 1) == (ended.status, ended.calls_done)
+
+
+def messages(redis: Redis, queue: str) -> list[bytes]:
+    """What a queue holds."""
+    found: Any = redis.lrange(queue, 0, -1)
+    return list(found)
+
+
+def task_of(message: bytes) -> str:
+    """Which task a message asks for."""
+    task: str = json.loads(message)["headers"]["task"]
+    return task

@@ -1,0 +1,61 @@
+"""What beat sends, and when."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from shared.broker import SYSTEM_QUEUE, TaskName, create_celery
+from shared.calendar import PARIS
+from shared.config import Settings
+from workers.app import schedule
+
+
+def is_due(settings: Settings, name: str, last_run: datetime, now: datetime) -> bool:
+    """Whether an entry is due at ``now`` when it last ran at ``last_run``, by beat's own reckoning."""
+    entry = schedule(settings)[name]["schedule"]
+    entry.app, entry.nowfun = create_celery(settings), lambda: now.astimezone(PARIS)
+    due: bool = entry.is_due(last_run).is_due
+    return due
+
+
+@pytest.fixture
+def at_half_past_eight(offline_settings: Settings) -> Settings:
+    return offline_settings.model_copy(update={"refresh_at": time(8, 30)})
+
+
+# Summer, winter, and the two mornings after the clock was changed: each time 08:30 in Paris is another hour in UTC.
+@pytest.mark.parametrize(
+    ("day", "utc_hour"),
+    [(date(2026, 7, 14), 6), (date(2026, 12, 24), 7), (date(2026, 3, 29), 6), (date(2026, 10, 25), 7)],
+)
+def test_the_refresh_is_due_at_its_hour_in_paris(at_half_past_eight: Settings, day: date, utc_hour: int) -> None:
+    moment = datetime.combine(day, time(utc_hour, 30), UTC)
+    last_run = datetime.combine(day - timedelta(days=1), time(8, 30), PARIS)
+
+    assert not is_due(at_half_past_eight, "refresh", last_run, moment - timedelta(seconds=1))
+    assert is_due(at_half_past_eight, "refresh", last_run, moment)
+
+
+def test_the_hour_of_the_refresh_is_a_setting(offline_settings: Settings) -> None:
+    entry = schedule(offline_settings.model_copy(update={"refresh_at": time(21, 5)}))["refresh"]
+
+    assert ({21}, {5}) == (entry["schedule"].hour, entry["schedule"].minute)
+
+
+def test_the_queue_keeps_the_time_of_paris(offline_settings: Settings) -> None:
+    assert "Europe/Paris" == create_celery(offline_settings).conf.timezone
+
+
+def test_every_entry_sends_a_known_task_to_the_queue_that_every_worker_reads(offline_settings: Settings) -> None:
+    entries = schedule(offline_settings)
+
+    assert {TaskName.SWEEP.value, TaskName.REFRESH.value} == {entry["task"] for entry in entries.values()}
+    assert {SYSTEM_QUEUE} == {entry["options"]["queue"] for entry in entries.values()}
+
+
+def test_sweeps_come_as_often_as_set_and_do_not_pile_up_while_no_worker_runs(offline_settings: Settings) -> None:
+    entry = schedule(offline_settings.model_copy(update={"sweep_seconds": 7.0}))["sweep"]
+
+    assert timedelta(seconds=7) == entry["schedule"]
+    assert 21.0 == entry["options"]["expires"]
+    assert 10.0 == schedule(offline_settings)["sweep"]["options"]["expires"]
