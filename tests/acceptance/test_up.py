@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from cli.demo.gateway import FOREIGN_PREFIXES, GatewayFailed
-from cli.guard import is_alive
+from cli.guard import is_alive, kill_group
 from cli.processes import COMMAND
 from tests.acceptance.conftest import running_stage
 from tests.acceptance.stage import Person, Stage, settled_days
@@ -48,10 +48,13 @@ def family_of(pid: int) -> set[int]:
 
 
 def wait_until_gone(groups: set[int]) -> None:
-    """Wait for the end of every process of these groups; nothing announces it."""
+    """Wait for the end of every process of these groups; nothing announces it. Those that stay are killed."""
     deadline = time.monotonic() + STOP_SECONDS
     while left := [pid for pid, _, group in process_table() if group in groups]:
-        assert time.monotonic() < deadline, f"still run: {left}"
+        if time.monotonic() > deadline:
+            for group in groups:
+                kill_group(group)
+            pytest.fail(f"still run: {left}")
         time.sleep(0.02)
 
 

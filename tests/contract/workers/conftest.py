@@ -11,7 +11,7 @@ from shared.config import Settings
 from shared.models import Lane
 from shared.resources import Resources, open_resources
 from tests.contract.workers.cases import CASES, Case, Recorded
-from tests.integration.workers.loopback import Reply, ScriptedProvider, served
+from tests.integration.workers.loopback import Reply, ScriptedProvider, one_authority, served
 from workers.client import open_http
 from workers.provider import FetchRequest, Provider, RecordRequest
 from workers.registry import ADAPTERS
@@ -53,6 +53,13 @@ class Bench:
     def will_answer(self, *replies: Reply) -> None:
         """Say what the provider answers to everything but a request for a token."""
         self.provider.will_answer(*replies)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """HTTP clients that are made in no time."""
+    with one_authority(tmp_path_factory.mktemp("tls")):
+        yield
 
 
 @pytest.fixture(scope="session", params=sorted(CASES))

@@ -8,10 +8,18 @@ from redis import Redis
 from shared.config import Settings
 from shared.consents import UsagePoint
 from shared.resources import Resources, open_resources
+from tests.integration.workers.loopback import one_authority
 from tests.integration.workers.simulated_enedis import HEATED_HOUSE, SimulatedEnedis, simulated_enedis
 from tests.integration.workers.stage import Person, Stage
 from workers.client import open_http
 from workers.registry import build_providers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """HTTP clients that are made in no time."""
+    with one_authority(tmp_path_factory.mktemp("tls")):
+        yield
 
 
 @pytest.fixture(scope="session")

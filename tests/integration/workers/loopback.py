@@ -7,10 +7,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import certifi
 import orjson
+import pytest
 import uvicorn
 
 Scope = Mapping[str, Any]
@@ -32,6 +35,19 @@ def served(app: Any) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         listening.close()
+
+
+@contextmanager
+def one_authority(directory: Path) -> Iterator[None]:
+    """Have HTTP clients trust one certificate authority in place of all.
+
+    Nothing here speaks TLS, and reading all of them takes each new client longer than most tests do.
+    """
+    first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----\n")
+    (directory / "authority.pem").write_text(first + end, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SSL_CERT_FILE", str(directory / "authority.pem"))
+        yield
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 
 from shared.calendar import day_start, days_between
 from shared.catalog import DATASETS
-from shared.errors import BeforeActivation, NoSlotYet
+from shared.errors import AppError, BeforeActivation, BeyondHistory, NoSlotYet
 from shared.models import DayRange, Gap, GrantedPoint, Lane, Reading, Reason
-from workers.fetch import _backoff, _fetch_from_activation, _known_from
+from workers.fetch import _backoff, _fetch_from_first_day, _known_from
 from workers.provider import FetchRequest, RecordRequest
 
 PRM = "99000000009101"
 DAILY = DATASETS["daily_consumption"]
 CURVE = DATASETS["consumption_load_curve"]
 START = date(2025, 9, 1)
+BEFORE = Reason.BEFORE_ACTIVATION
 
 
 class Meter:
@@ -28,6 +29,7 @@ class Meter:
     and does not say which day it was."""
 
     name = "enedis"
+    refusal: type[AppError] = BeforeActivation
 
     def __init__(self, in_service_since: date) -> None:
         self.in_service_since = in_service_since
@@ -36,7 +38,7 @@ class Meter:
     async def fetch_readings(self, request: FetchRequest) -> Sequence[Reading]:
         self.asked.append(request.days)
         if request.days.start < self.in_service_since:
-            raise BeforeActivation
+            raise self.refusal
         return [Reading(day_start(day), "P1D", 1) for day in days_between(request.days.start, request.days.end)]
 
     async def fetch_record(self, request: RecordRequest) -> Mapping[str, Any]:
@@ -52,7 +54,7 @@ def test_the_first_day_in_service_is_found_exactly_and_with_few_calls(days: int,
     # The fetcher looks for it once the whole period was refused: the first day at least lies before.
     meter = Meter(START + timedelta(days=min(offset, days)))
 
-    first_day, readings = asyncio.run(_fetch_from_activation(meter, FetchRequest(PRM, DAILY, whole, Lane.BULK)))
+    first_day, readings = asyncio.run(_fetch_from_first_day(meter, FetchRequest(PRM, DAILY, whole, Lane.BULK)))
 
     assert meter.in_service_since == first_day
     assert [day_start(day) for day in days_between(first_day, whole.end)] == [each.start for each in readings]
@@ -65,10 +67,22 @@ def test_a_year_costs_at_most_nine_calls() -> None:
     costs = []
     for offset in range(1, 366, 7):
         meter = Meter(START + timedelta(days=offset))
-        asyncio.run(_fetch_from_activation(meter, FetchRequest(PRM, DAILY, year, Lane.BULK)))
+        asyncio.run(_fetch_from_first_day(meter, FetchRequest(PRM, DAILY, year, Lane.BULK)))
         costs.append(len(meter.asked))
 
     assert 9 == max(costs)
+
+
+def test_the_first_day_that_a_provider_keeps_is_found_in_the_same_way() -> None:
+    class Forgetful(Meter):
+        refusal = BeyondHistory
+
+    meter = Forgetful(START + timedelta(days=5))
+    days = DayRange(START, START + timedelta(days=7))
+
+    first_day, readings = asyncio.run(_fetch_from_first_day(meter, FetchRequest(PRM, DAILY, days, Lane.BULK)))
+
+    assert (START + timedelta(days=5), 2) == (first_day, len(readings))
 
 
 def test_another_error_ends_the_search() -> None:
@@ -79,7 +93,7 @@ def test_another_error_ends_the_search() -> None:
 
     days = DayRange(START, START + timedelta(days=8))
     with pytest.raises(NoSlotYet):
-        asyncio.run(_fetch_from_activation(Busy(START), FetchRequest(PRM, DAILY, days, Lane.BULK)))
+        asyncio.run(_fetch_from_first_day(Busy(START), FetchRequest(PRM, DAILY, days, Lane.BULK)))
 
 
 def _readings(*days: date) -> list[Reading]:
@@ -89,7 +103,7 @@ def _readings(*days: date) -> list[Reading]:
 def test_a_window_that_the_answer_holds_is_known_whole() -> None:
     window = DayRange(date(2025, 9, 1), date(2025, 9, 4))
 
-    known = _known_from(DAILY, window, window.start, _readings(*days_between(window.start, window.end)))
+    known = _known_from(DAILY, window, window.start, BEFORE, _readings(*days_between(window.start, window.end)))
 
     assert ("2025-09", window.start, window.end, ()) == (known.window, known.since, known.through, known.gaps)
 
@@ -98,7 +112,7 @@ def test_the_days_before_the_point_was_in_service_are_told_apart_from_days_witho
     window = DayRange(date(2025, 9, 1), date(2025, 9, 11))
     first_day = date(2025, 9, 6)
 
-    known = _known_from(DAILY, window, first_day, _readings(date(2025, 9, 6), date(2025, 9, 8)))
+    known = _known_from(DAILY, window, first_day, BEFORE, _readings(date(2025, 9, 6), date(2025, 9, 8)))
 
     assert (window.start, window.end) == (known.since, known.through)
     assert (
@@ -112,7 +126,7 @@ def test_the_days_before_the_point_was_in_service_are_told_apart_from_days_witho
 def test_a_window_that_ends_before_the_point_was_in_service_is_absent_for_good(first_day: date) -> None:
     window = DayRange(date(2025, 9, 1), date(2025, 9, 2))
 
-    known = _known_from(CURVE, window, first_day, [])
+    known = _known_from(CURVE, window, first_day, BEFORE, [])
 
     assert "absent" == known.state
     assert (Gap(window.start, window.end, Reason.BEFORE_ACTIVATION),) == known.gaps
@@ -129,6 +143,6 @@ def test_a_retry_waits_longer_each_time_and_never_at_the_same_moment_as_others(a
 def test_what_is_known_is_dated_by_the_moment_of_the_answer() -> None:
     before = datetime.now(UTC)
 
-    known = _known_from(CURVE, DayRange(date(2025, 9, 1), date(2025, 9, 2)), date(2025, 9, 1), [])
+    known = _known_from(CURVE, DayRange(date(2025, 9, 1), date(2025, 9, 2)), date(2025, 9, 1), BEFORE, [])
 
     assert before <= known.fetched_at <= datetime.now(UTC)
