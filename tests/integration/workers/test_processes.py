@@ -1,12 +1,14 @@
 """Worker and beat as processes of their own: started, given messages, ended by a signal."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +21,7 @@ from shared.consents import UsagePoint
 from shared.jobs import Event
 from shared.models import DayRange, JobStatus, Lane
 from tests.integration.workers.simulated_enedis import SOLAR_HOUSE
-from tests.integration.workers.stage import Person, Stage, days_ago, until
+from tests.integration.workers.stage import Person, Stage, days_ago
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
 
@@ -60,7 +62,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def spawned(program: str, settings: Settings, log: IO[bytes], *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that may be ready one day."""
+    """A process; it is killed in the end if it still runs."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM + program, *arguments],
         cwd=ROOT,
@@ -75,13 +77,10 @@ def spawned(program: str, settings: Settings, log: IO[bytes], *arguments: str) -
         process.communicate()
 
 
-@contextmanager
-def started(program: str, settings: Settings, log: IO[bytes], *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that has said that it is ready."""
-    with spawned(program, settings, log, *arguments) as process:
-        assert process.stdout is not None
-        assert b"ready\n" in iter(process.stdout.readline, b""), log_text(log)
-        yield process
+def until_ready(process: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
+    """Return when a process has said that it is ready."""
+    assert process.stdout is not None
+    assert b"ready\n" in iter(process.stdout.readline, b""), log_text(log)
 
 
 @pytest.fixture
@@ -112,26 +111,36 @@ async def event_of(stage: Stage, person: Person, after: str, kind: str, **data: 
     raise AssertionError
 
 
-async def test_a_worker_does_the_tasks_of_its_lane_and_of_the_system_until_it_is_told_to_stop(
+async def test_worker_and_beat_do_everything_between_them_until_they_are_told_to_stop(
     stage: Stage, person: Person, house: UsagePoint, log: IO[bytes]
 ) -> None:
+    settings = stage.resources.settings
     start = await stage.resources.jobs.last_event_id(person.account_id)
+    # A call that a worker had taken when it was killed: only the sweep brings it back.
+    orphan = await stage.submit(house, "daily_consumption", WEEK)
+    taken = stage.next_ticket()
+    assert taken is not None
+    await stage.resources.ledger.start_call(taken, datetime.now(UTC), 0.0)
+    job = await stage.submit(house, CURVE, WEEK)
     consent_id = await stage.begin_consent(person, stage.enedis.share(SOLAR_HOUSE))
-    with started(WORKER, stage.resources.settings, log, "interactive") as worker:
-        # A call and a consent, which wait for a worker of this lane already or come now.
-        job = await stage.submit(house, CURVE, WEEK)
-        await stage.resources.broker.enqueue_consent(consent_id)
-        await event_of(stage, person, start, "consent.granted", consent_id=consent_id)
-        await event_of(stage, person, start, "job.succeeded", job_id=job.id)
+    await stage.resources.broker.enqueue_consent(consent_id)
 
+    with spawned(BEAT, settings, log) as beat, spawned(WORKER, settings, log, "interactive") as worker:
+        for process in (beat, worker):
+            await asyncio.to_thread(until_ready, process, log)
+        await event_of(stage, person, start, "consent.granted", consent_id=consent_id)
+        for each in (orphan, job):
+            await event_of(stage, person, start, "job.succeeded", job_id=each.id)
         # The plan is for the whole system, its calls are not for this worker.
         await stage.resources.broker.enqueue_refresh()
         assert stage.redis.blmove("bulk", "bulk", 30) is not None
 
-        worker.send_signal(signal.SIGTERM)
+        for process in (beat, worker):
+            process.send_signal(signal.SIGTERM)
         assert 0 == worker.wait()
+        assert beat.wait() in (0, -signal.SIGTERM)
 
-    assert JobStatus.SUCCEEDED is (await stage.job(job)).status
+    assert [JobStatus.SUCCEEDED] * 2 == [(await stage.job(each)).status for each in (orphan, job)]
     assert 7 * 48 == len(await stage.read(person, job))
     assert {TaskName.FETCH.value} == {task_of(message) for message in messages(stage.redis, "bulk")}
 
@@ -142,7 +151,8 @@ async def test_a_worker_leaves_the_other_lane_alone_and_its_log_names_no_usage_p
     stage.enedis.break_calls(code="900908")
     start = await stage.resources.jobs.last_event_id(person.account_id)
     waiting = await stage.submit(house, CURVE, WEEK)
-    with started(WORKER, stage.resources.settings, log, "bulk") as worker:
+    with spawned(WORKER, stage.resources.settings, log, "bulk") as worker:
+        await asyncio.to_thread(until_ready, worker, log)
         job = await stage.submit(house, "daily_consumption", WEEK, Lane.BULK)
         await event_of(stage, person, start, "job.failed", job_id=job.id)
         worker.send_signal(signal.SIGTERM)
@@ -153,37 +163,6 @@ async def test_a_worker_leaves_the_other_lane_alone_and_its_log_names_no_usage_p
     given_up = [json.loads(line) for line in text.splitlines() if "call given up" in line]
     assert [job.id] == [line["job_id"] for line in given_up]
     assert house.prm not in text
-
-
-async def test_beat_sends_the_sweep_until_it_is_told_to_stop(stage: Stage, log: IO[bytes]) -> None:
-    with started(BEAT, stage.resources.settings, log) as beat:
-        received: Any = stage.redis.brpop(["system"], timeout=30)
-        beat.send_signal(signal.SIGTERM)
-        assert beat.wait() in (0, -signal.SIGTERM)
-
-    _, message = received
-    assert TaskName.SWEEP.value == task_of(message)
-
-
-async def test_what_a_killed_worker_left_is_done_by_another(
-    stage: Stage, person: Person, house: UsagePoint, log: IO[bytes]
-) -> None:
-    settings = stage.resources.settings.model_copy(update={"call_lease_seconds": 1.0})
-    start = await stage.resources.jobs.last_event_id(person.account_id)
-    stage.enedis.set(latency_seconds=30)
-    with ExitStack() as processes:
-        killed = processes.enter_context(started(WORKER, settings, log, "interactive"))
-        job = await stage.submit(house, CURVE, WEEK)
-        await until(lambda: bool(stage.enedis.calls()))
-        killed.kill()
-        stage.enedis.set(latency_seconds=0)
-        processes.enter_context(spawned(BEAT, settings, log))
-        processes.enter_context(spawned(WORKER, settings, log, "interactive"))
-
-        await event_of(stage, person, start, "job.succeeded", job_id=job.id)
-
-    ended = await stage.job(job)
-    assert (JobStatus.SUCCEEDED, 1) == (ended.status, ended.calls_done)
 
 
 def messages(redis: Redis, queue: str) -> list[bytes]:
