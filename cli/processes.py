@@ -28,6 +28,7 @@ SECRET_VARIABLES = frozenset(
         "ENEDIS_CLIENT_SECRET",
         "FLOWER_PASSWORD",
         "REDIS_URL",
+        "RELEVE_PREVIOUS_SECRET_KEYS",
         "RELEVE_SECRET_KEY",
         "RTE_CLIENT_SECRET",
     }
