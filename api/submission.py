@@ -10,13 +10,14 @@ from shared.catalog import Dataset
 from shared.consents import UsagePoint
 from shared.errors import (
     ConsentMissing,
+    CurveNotCollected,
     DatasetNotAvailable,
     FieldError,
     OutOfHistory,
     ValidationFailed,
     WrongDirection,
 )
-from shared.models import CallTicket, DayRange, Job, Lane, Series
+from shared.models import CallTicket, DayRange, Job, Lane, Reason, Series
 from shared.planning import current_days, history_start, missing_windows, plan_calls, window_name, windows_of
 from shared.resources import Resources
 from shared.telemetry import current_trace_context, get_logger
@@ -54,11 +55,20 @@ def check_period(dataset: Dataset, start: date | None, end: date | None, now: da
 
 
 def check_right(usage_point: UsagePoint, dataset: Dataset, now: datetime) -> None:
-    """Whether the provider may be asked for this dataset of this point. Raises `ConsentMissing`, `WrongDirection`."""
+    """Whether the provider may be asked for this dataset of this point, and would have it.
+
+    Raises `ConsentMissing`, `WrongDirection` or `DatasetNotAvailable`.
+    """
     if not usage_point.consent.is_active(now):
         raise ConsentMissing
-    if dataset.direction is not None and dataset.direction not in usage_point.directions:
-        raise WrongDirection(errors=[FieldError("/dataset", WrongDirection.title())])
+    match usage_point.reason_against(dataset, now):
+        case None:
+            return
+        case Reason.WRONG_DIRECTION:
+            raise WrongDirection(errors=[FieldError("/dataset", WrongDirection.title())])
+        case _:
+            detail = f"The provider does not collect this dataset of this usage point: {CurveNotCollected.title()}"
+            raise DatasetNotAvailable(detail, errors=[FieldError("/dataset", detail)])
 
 
 async def submit_job(parts: Resources, usage_point: UsagePoint, dataset: Dataset, days: DayRange, now: datetime) -> Job:

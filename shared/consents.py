@@ -203,10 +203,11 @@ class ConsentStore(UsagePointStore):
         )
         if held_elsewhere is not None:
             raise UsagePointTaken
-        values = {
+        values: dict[str, object] = {
             "consent_id": consent_id,
             "consumption": Direction.CONSUMPTION in point.directions,
             "production": Direction.PRODUCTION in point.directions,
+            "unavailable": {},
             **UNREFUSED,
         }
         updated = await connection.execute(

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -122,6 +123,8 @@ usage_points = Table(
     Column("last_refused_at", Instant),
     Column("refused_days", Integer),
     Column("lost_at", Instant),
+    # Datasets that the provider does not have of this point, each with the reason and the moment it said so.
+    Column("unavailable", JSON),
     UniqueConstraint("account_id", "prm_hash"),
 )
 

@@ -63,6 +63,10 @@ class Reason(StrEnum):
     PROVIDER_ERROR = "provider_error"
 
 
+UNDER_CONSENT = frozenset({Reason.CONSENT_LOST, Reason.WRONG_DIRECTION, Reason.CURVE_NOT_COLLECTED})
+"""The reasons that a new consent may end."""
+
+
 @dataclass(frozen=True, slots=True)
 class DayRange:
     """The days from ``start`` to ``end``, the end not included. Never empty."""

@@ -91,10 +91,16 @@ def is_due(wanted: DayRange, coverage: Coverage | None, now: datetime) -> bool:
 
 
 def is_record_due(dataset: Dataset, known: Coverage | None, now: datetime) -> bool:
-    """Whether a record needs a call: never asked for, too old, or missing and worth asking again."""
-    if known is None or now - known.fetched_at >= timedelta(seconds=dataset.freshness_seconds):
+    """Whether a record needs a call: never asked for, too old, or missing and worth asking again.
+
+    What was said about asking again counts before the age: an old record that can't be renewed is kept, not hammered.
+    """
+    if known is None:
         return True
-    return any(gap.ask_again_at is not None and gap.ask_again_at <= now for gap in known.gaps)
+    moments = [gap.ask_again_at for gap in known.gaps if gap.ask_again_at is not None]
+    if moments:
+        return min(moments) <= now
+    return now - known.fetched_at >= timedelta(seconds=dataset.freshness_seconds)
 
 
 def due_windows(dataset: Dataset, days: DayRange, coverage: Mapping[str, Coverage], now: datetime) -> list[DayRange]:
@@ -154,11 +160,16 @@ def missing_days(
     coverage: Mapping[str, Coverage],
     now: datetime,
     derived: Collection[date] = (),
+    against: Reason | None = None,
 ) -> list[Gap]:
-    """Each run of days of ``wanted`` that is neither stored whole nor ``derived``, and why; a record is one or none."""
+    """Each run of days of ``wanted`` that is neither stored whole nor ``derived``, and why; a record is one or none.
+
+    ``against``: why nobody would ask for the dataset at all; it is then the reason of what was never asked for.
+    """
     if not dataset.is_series:
         record = coverage.get(window_name(dataset, wanted.start))
-        return [Gap(wanted.start, wanted.end, Reason.NOT_FETCHED)] if record is None else list(record.gaps)
+        unasked = Gap(wanted.start, wanted.end, against or Reason.NOT_FETCHED)
+        return [unasked] if record is None else list(record.gaps)
     oldest, newest = history_start(dataset, now), published_until(now)
     found: list[Gap] = []
     for window in windows_of(dataset, wanted):
@@ -170,7 +181,9 @@ def missing_days(
             gap = _gap_of(day, known)
             if gap is None or day in derived:
                 continue
-            if gap.reason is Reason.NOT_FETCHED and day < oldest:
+            if gap.reason is Reason.NOT_FETCHED and against is not None:
+                gap = Gap(day, day + ONE_DAY, against)
+            elif gap.reason is Reason.NOT_FETCHED and day < oldest:
                 gap = Gap(day, day + ONE_DAY, Reason.BEYOND_HISTORY)
             elif gap.reason is Reason.NOT_FETCHED and day >= newest:
                 gap = Gap(day, day + ONE_DAY, Reason.NOT_PUBLISHED_YET, ask_again_at=next_publication(now))

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from shared.calendar import days_between
 from shared.catalog import Dataset, WindowKind
 from shared.derivation import whole_days
-from shared.models import Coverage, DayRange, Gap, Reading, Reason, Series
+from shared.models import UNDER_CONSENT, Coverage, DayRange, Gap, Reading, Reason, Series
 from shared.packing import pack_readings, pack_record, unpack_readings, unpack_record
 from shared.vault import Opener, SealContext, ServerSecret, seal
 
@@ -98,6 +98,20 @@ class ReadingStore:
         if blob is None:
             return None
         return unpack_record(Opener(private_key, self._server).open(blob, _context(series, window)))
+
+    async def forget_refusals(self, series: Series, now: datetime) -> None:
+        """A new consent was given: what is not there for want of a right is worth asking for at once."""
+        for name, known in (await self.load_all_coverage(series)).items():
+            if not any(gap.reason in UNDER_CONSENT for gap in known.gaps):
+                continue
+            if known.state == "absent":
+                await self._redis.hdel(_coverage_key(series), name)
+            else:
+                gaps = tuple(
+                    replace(gap, ask_again_at=now) if gap.reason in UNDER_CONSENT else gap for gap in known.gaps
+                )
+                text = _coverage_text(replace(known, gaps=gaps))
+                await self._redis.hset(_coverage_key(series), name, cast(Any, text))
 
     async def erase_series(self, series: Series) -> None:
         """Forget a series, blobs and coverage."""

@@ -8,11 +8,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.calendar import day_of
+from shared.models import Reason
 
 DAYS_REFUSED = 3
 """On so many different days of Europe/Paris, at least, has the provider refused…"""
 DAYS_BETWEEN = timedelta(days=3)
 """… and so many lie between the first of them and the last, at least."""
+
+
+NOT_COLLECTED_PAUSE = timedelta(days=30)
+"""Who objected to the load curve may change their mind: so often is it looked whether they did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The provider does not have a dataset of a usage point: why, and when it said so."""
+
+    reason: Reason
+    noted_at: datetime
+
+    def holds(self, now: datetime) -> bool:
+        """Whether asking again would be a waste. What a point can't measure holds until another consent."""
+        return self.reason is not Reason.CURVE_NOT_COLLECTED or now - self.noted_at < NOT_COLLECTED_PAUSE
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 A PRM is stored encrypted and as a keyed hash; it leaves this module only as a `UsagePoint`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -10,11 +11,11 @@ from sqlalchemy import ColumnElement, Row, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.calendar import day_of
-from shared.catalog import Direction
+from shared.catalog import Dataset, Direction
 from shared.database import Database, consents, usage_points
 from shared.errors import ConsentMissing, NotFound
-from shared.models import ConsentStatus
-from shared.refusals import Refusals, refused_again
+from shared.models import ConsentStatus, Reason
+from shared.refusals import Refusals, Unavailable, refused_again
 from shared.vault import ServerSecret
 
 
@@ -53,6 +54,14 @@ class UsagePoint:
     created_at: datetime
     consent: Consent
     refusals: Refusals | None = None
+    unavailable: Mapping[str, Unavailable] = field(default_factory=dict)
+
+    def reason_against(self, dataset: Dataset, now: datetime) -> Reason | None:
+        """Why a call for this dataset would be wasted, whatever its days: ``None`` when nothing is known against it."""
+        if dataset.direction is not None and dataset.direction not in self.directions:
+            return Reason.WRONG_DIRECTION
+        noted = self.unavailable.get(dataset.name)
+        return noted.reason if noted is not None and noted.holds(now) else None
 
 
 class UsagePointStore:
@@ -132,6 +141,18 @@ class UsagePointStore:
                 await _lose_consent(connection, row.consent_id)
         return refusals.mean_loss
 
+    async def note_unavailable(self, usage_point_id: str, dataset: str, reason: Reason, now: datetime) -> None:
+        """The provider said that it has no such dataset of this point; a new consent makes it be asked again."""
+        this_point = usage_points.c.id == usage_point_id
+        async with self._database.transaction() as connection:
+            # A write that changes nothing: another dataset of the point that is noted at the same time waits.
+            await connection.execute(
+                update(usage_points).where(this_point).values(consumption=usage_points.c.consumption)
+            )
+            before = await connection.scalar(select(usage_points.c.unavailable).where(this_point))
+            noted = {**(before or {}), dataset: {"reason": reason, "noted_at": now.isoformat()}}
+            await connection.execute(update(usage_points).where(this_point).values(unavailable=noted))
+
     async def note_success(self, usage_point: UsagePoint) -> None:
         """The provider answered for this point: earlier refusals count no more. Writes only if there were any."""
         if usage_point.refusals is None:
@@ -163,6 +184,7 @@ class UsagePointStore:
             created_at=row.created_at,
             consent=consent if row.lost_at is None else replace(consent, status=ConsentStatus.LOST),
             refusals=_refusals(row),
+            unavailable={name: _unavailable(noted) for name, noted in (row.unavailable or {}).items()},
         )
 
     def _hash(self, prm: str) -> str:
@@ -203,6 +225,10 @@ async def _lose_consent(connection: AsyncConnection, consent_id: str) -> None:
         .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.GRANTED, ~another_point.exists())
         .values(status=ConsentStatus.LOST)
     )
+
+
+def _unavailable(noted: Mapping[str, str]) -> Unavailable:
+    return Unavailable(Reason(noted["reason"]), datetime.fromisoformat(noted["noted_at"]))
 
 
 def _refusals(row: Row[tuple[object, ...]]) -> Refusals | None:

@@ -1,7 +1,7 @@
 """Why days are not there: what an error tells about them, and writing that down. What is stored of them stays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from shared.errors import (
     ProviderWrongDirection,
 )
 from shared.models import DayRange, Gap, Job, Reason
-from shared.planning import absence_of, window_name
+from shared.planning import absence_of, current_days, window_name
 from shared.resources import Resources
 
 
@@ -28,6 +28,11 @@ class Absence:
 
     reason: Reason
     pause: timedelta | None = None
+
+    @property
+    def is_of_dataset(self) -> bool:
+        """Whether it holds for every day of the dataset, not only for those that were asked for."""
+        return self.reason in (Reason.WRONG_DIRECTION, Reason.CURVE_NOT_COLLECTED)
 
 
 # Errors that are knowledge about what was asked for: the call did its work.
@@ -41,7 +46,12 @@ _KNOWLEDGE: Mapping[type[AppError], Absence] = {
 # Enedis has refused valid consents by the wave: one refusal is no end, and the next morning is soon enough to look
 # again. A little less than a day, or the next refresh would find it a moment too early.
 _NO_RIGHT = Absence(Reason.CONSENT_LOST, timedelta(hours=20))
-_FAILURE = Absence(Reason.PROVIDER_ERROR, timedelta(hours=1))
+_FAILURE_PAUSE = timedelta(hours=1)
+_FAILURE = Absence(Reason.PROVIDER_ERROR, _FAILURE_PAUSE)
+# Of a record whose one part could not be had: an operator who subscribes to an API does not wait for the next month.
+_LACKS_OF_RECORDS = {"provider_error": _FAILURE_PAUSE, "api_not_subscribed": timedelta(days=7)}
+# A record that is stored, and of which the provider now says that there is none.
+_RENEWAL_PAUSE = timedelta(days=30)
 
 
 def knowledge_of(error: AppError) -> Absence | None:
@@ -57,16 +67,18 @@ def failure_of(error: AppError) -> Absence:
 def gaps_of_record(record: Mapping[str, Any], days: DayRange, now: datetime) -> tuple[Gap, ...]:
     """What a record lacks that asking again may bring: it is kept, and due again before it is old."""
     absent = record.get("absent")
-    if not isinstance(absent, Mapping) or Reason.PROVIDER_ERROR not in absent.values():
+    lacks = set(absent.values()) if isinstance(absent, Mapping) else set()
+    pauses = [pause for lack, pause in _LACKS_OF_RECORDS.items() if lack in lacks]
+    if not pauses:
         return ()
-    again = now + _FAILURE.pause if _FAILURE.pause else None
-    return (Gap(days.start, days.end, Reason.PROVIDER_ERROR, partial=True, ask_again_at=again),)
+    return (Gap(days.start, days.end, Reason.PROVIDER_ERROR, partial=True, ask_again_at=now + min(pauses)),)
 
 
 async def save_absence(
     resources: Resources, job: Job, windows: Sequence[DayRange], absence: Absence, now: datetime
 ) -> None:
-    """Write down why these windows of a job's series are not there; one of which something is stored keeps it."""
+    """Write down why these windows of a job's series are not there; one of which something is stored keeps it, and a
+    stored record is not asked for again before it is worth it."""
     dataset = DATASETS[job.dataset]
     names = [window_name(dataset, window.start) for window in windows]
     coverage = await resources.readings.load_coverage(job.series, names)
@@ -76,3 +88,7 @@ async def save_absence(
         if known is None or known.state == "absent":
             absent = absence_of(dataset, window, absence.reason, now, again)
             await resources.readings.save_window(job.series, absent, [], b"")
+        elif not dataset.is_series:
+            days = current_days(now)
+            gap = Gap(days.start, days.end, absence.reason, partial=True, ask_again_at=again or now + _RENEWAL_PAUSE)
+            await resources.readings.save_window(job.series, replace(known, gaps=(gap,)), [], b"")

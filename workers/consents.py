@@ -5,10 +5,12 @@ A return of v2 brings a number: the provider says what it opens, perhaps not at 
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from shared.catalog import DATASETS
 from shared.errors import AppError, ConsentEmpty, NoSlotYet, NotFound, ProviderThrottled, StateRefused
-from shared.models import ConsentStatus, GrantedPoint
+from shared.models import ConsentStatus, GrantedPoint, Series
 from shared.resources import Resources
 from shared.telemetry import get_logger
 from shared.usage_points import Consent
@@ -50,7 +52,9 @@ class ConsentExchange:
             return
         waited = now - consent.taken_at
         try:
-            await store.grant(consent_id, await self._opened_points(consent, waited), now)
+            points = await self._opened_points(consent, waited)
+            await self._forget_refusals(consent.account_id, points, now)
+            await store.grant(consent_id, points, now)
         except AppError as error:
             if waited < _patience(error):
                 logger.warning("consent exchange put off", consent_id=consent_id, code=error.code)
@@ -75,6 +79,15 @@ class ConsentExchange:
                 return points
             await asyncio.sleep(pause_seconds)
         return await self._provider.fetch_granted_points(consent.autorisation_id)
+
+    async def _forget_refusals(self, account_id: str, points: Sequence[GrantedPoint], now: datetime) -> None:
+        """What the points lacked under an earlier consent is asked for again. Before the grant: whoever is killed in
+        between begins both anew."""
+        for point in points:
+            with suppress(NotFound):
+                known = await self._resources.consents.find_usage_point(account_id, point.prm)
+                for dataset in DATASETS:
+                    await self._resources.readings.forget_refusals(Series(account_id, known.id, dataset), now)
 
     async def _tell(self, account_id: str, event_type: str, consent_id: str) -> None:
         await self._resources.jobs.publish(account_id, event_type, {"consent_id": consent_id})

@@ -26,7 +26,7 @@ from shared.models import CallTicket, Coverage, DayRange, Gap, Job, Reading, Rea
 from shared.planning import absence_of, coverage_of, due_windows, window_name, windows_of
 from shared.resources import Resources
 from shared.telemetry import get_logger
-from workers.absences import failure_of, gaps_of_record, knowledge_of, save_absence
+from workers.absences import Absence, failure_of, gaps_of_record, knowledge_of, save_absence
 from workers.consent_loss import watch_consent
 from workers.provider import FetchRequest, Provider, RecordRequest
 
@@ -88,8 +88,13 @@ class Fetcher:
         if not due:
             return
         usage_point = await resources.consents.load_active_usage_point(job.usage_point_id, now)
+        dataset = DATASETS[job.dataset]
+        against = usage_point.reason_against(dataset, now)
+        if against is not None:
+            await save_absence(resources, job, due, Absence(against), now)
+            return
         public_key = await resources.accounts.load_public_key(job.account_id)
-        fetch = self._fetch_series if DATASETS[job.dataset].is_series else self._fetch_record
+        fetch = self._fetch_series if dataset.is_series else self._fetch_record
         try:
             async with watch_consent(resources, usage_point):
                 await fetch(job, usage_point.prm, due, public_key)
@@ -97,6 +102,8 @@ class Fetcher:
             absence = knowledge_of(error)
             if absence is None:
                 raise
+            if absence.is_of_dataset:
+                await resources.consents.note_unavailable(usage_point.id, dataset.name, absence.reason, _now())
             await save_absence(resources, job, due, absence, _now())
 
     async def _fetch_series(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> None:

@@ -35,7 +35,7 @@ async def refresh(resources: Resources) -> int:
         made = 0
         async for usage_point in _active_usage_points(resources):
             for dataset in DATASETS.values():
-                if dataset.available and dataset.direction in (None, *usage_point.directions):
+                if dataset.available and usage_point.reason_against(dataset, datetime.now(UTC)) is None:
                     made += await _refresh_dataset(resources, usage_point, dataset) is not None
         logger.info("refresh planned", jobs=made)
         return made

@@ -18,6 +18,7 @@ from api.schemas.problems import documented
 from api.schemas.readings import StoredDocument
 from shared.calendar import PARIS, day_start
 from shared.catalog import DATASETS, Dataset
+from shared.consents import UsagePoint
 from shared.derivation import derive_daily
 from shared.errors import FieldError, NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
 from shared.models import Coverage, DayRange, Gap, Reading, Series
@@ -63,11 +64,11 @@ async def get_readings(
     """What is stored of these days, or of this record, and why the rest is missing. Ask for the rest with
     `POST /v1/jobs`."""
     described = DATASETS[dataset]
-    series = Series(usage_point.account_id, usage_point.id, dataset)
     if not described.is_series:
         _check_no_days(start, end)
-        return await _answer_record(parts, series, described, usage_point.prm, caller.private_key, now)
+        return await _answer_record(parts, usage_point, described, caller.private_key, now)
     days = _check_days(start, end)
+    series = Series(usage_point.account_id, usage_point.id, dataset)
     names = [window_name(described, window.start) for window in windows_of(described, days)]
     coverage = await parts.readings.load_coverage(series, names)
     stored = [name for name in names if name in coverage]
@@ -75,26 +76,29 @@ async def get_readings(
     derived = await parts.readings.load_derived_days(series, described, days)
     if derived:
         readings = await _with_derived(parts, series, described, derived, readings, caller.private_key)
+    against = usage_point.reason_against(described, now)
     document = {
         "usage_point_id": usage_point.prm,
         "dataset": dataset,
         "unit": described.unit,
         "timezone": "Europe/Paris",
         "readings": readings,
-        "missing": [_missing(gap) for gap in missing_days(described, days, coverage, now, derived)],
+        "missing": [_missing(gap) for gap in missing_days(described, days, coverage, now, derived, against)],
     }
-    headers = {"X-Cache-Status": _cache_status(described, days, coverage, now, derived)}
+    status = "hit" if against else _cache_status(described, days, coverage, now, derived)
+    headers = {"X-Cache-Status": status}
     return _json(document, headers)
 
 
 async def _answer_record(
-    parts: Resources, series: Series, dataset: Dataset, prm: str, private_key: bytes, now: datetime
+    parts: Resources, usage_point: UsagePoint, dataset: Dataset, private_key: bytes, now: datetime
 ) -> Response:
+    series = Series(usage_point.account_id, usage_point.id, dataset.name)
     today = current_days(now)
     name = window_name(dataset, today.start)
     coverage = await parts.readings.load_coverage(series, [name])
     document = {
-        "usage_point_id": prm,
+        "usage_point_id": usage_point.prm,
         "dataset": dataset.name,
         "record": await parts.readings.open_record(series, private_key),
         "fetched_at": coverage[name].fetched_at if name in coverage else None,

@@ -46,7 +46,7 @@ async def test_what_was_there_is_there_and_back_again(tmp_path: Path) -> None:
         before = connection.execute("SELECT * FROM usage_points").fetchall()
     connection.close()
 
-    await migrate(url)
+    await migrate(url, "0002")
 
     connection = sqlite3.connect(path)
     assert all(names <= columns(connection, table) for table, names in NEW.items())

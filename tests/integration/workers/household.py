@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from shared.catalog import DATASETS, Direction
 from shared.config import Settings
 from shared.consents import UsagePoint
 from shared.errors import AppError
-from shared.models import CallTicket, Coverage, DayRange, GrantedPoint, Job, Lane, Reading, Series
+from shared.models import CallTicket, Coverage, GrantedPoint, Job, Lane, Reading, Series
 from shared.planning import current_days, missing_windows, plan_calls
 from shared.resources import Resources, open_resources
 from workers.fetch import Fetcher
@@ -99,8 +99,8 @@ class Household:
     async def age(self, dataset: str, by: timedelta) -> None:
         """Have a record been fetched earlier than it was, with whatever it holds."""
         (known,) = (await self.coverage(dataset)).values()
-        days = DayRange(known.since, known.through)
-        older = Coverage(known.window, known.fetched_at - by, days.start, days.end, known.gaps)
+        gaps = tuple(replace(gap, ask_again_at=gap.ask_again_at and gap.ask_again_at - by) for gap in known.gaps)
+        older = replace(known, fetched_at=known.fetched_at - by, gaps=gaps)
         await self.parts.readings.save_window(self.series(dataset), older, [], b"")
 
     async def queued(self, lane: Lane) -> list[bytes]:

@@ -42,6 +42,11 @@ class SimulatedEnedis:
         order = {"usage_point_id": prm, "duration": duration}
         return int(self._post("consents", order)["authorisation_id"])
 
+    def share_anew(self, prm: str) -> int:
+        """The person withdraws the share of a point and gives it again."""
+        self._post("revoke", {"usage_point_id": prm})
+        return self.share(prm)
+
     def break_calls(self, **fault: Any) -> None:
         """Arm a fault, as documented in `docs/simulator.md`."""
         self._post("faults", fault)

@@ -85,6 +85,11 @@ class Stage:
         await self.exchange.exchange(await self.begin_consent(person, self.enedis.share(prm, duration)))
         return await self.resources.consents.find_usage_point(person.account_id, prm)
 
+    async def renew(self, person: Person, usage_point: UsagePoint) -> UsagePoint:
+        """The same usage point under a new consent."""
+        await self.exchange.exchange(await self.begin_consent(person, self.enedis.share_anew(usage_point.prm)))
+        return await self.resources.consents.load_usage_point(usage_point.id)
+
     async def submit(self, usage_point: UsagePoint, dataset: str, days: DayRange, lane: Lane = Lane.INTERACTIVE) -> Job:
         """A job for these days, whatever is stored of them; its first calls are leased and enqueued."""
         now = datetime.now(UTC)

@@ -114,7 +114,12 @@ async def test_a_record_that_was_there_stays_when_it_can_not_be_renewed(home: Ho
 
     caller = await home.caller()
     assert CONTRACT == await home.parts.readings.open_record(home.series("contract"), caller.private_key)
-    assert ["complete"] == [known.state for known in (await home.coverage("contract")).values()]
+    ((gap,),) = [known.gaps for known in (await home.coverage("contract")).values()]
+    assert gap.partial
+    assert gap.ask_again_at is not None
+    asked = len(home.provider.asked)
+    await home.fetch("contract")
+    assert asked == len(home.provider.asked)
 
 
 async def test_a_record_of_which_a_part_could_not_be_had_is_kept_and_asked_for_again_soon(home: Household) -> None:

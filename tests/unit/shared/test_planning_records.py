@@ -122,3 +122,30 @@ def test_the_refresh_goes_on_with_an_index_that_was_asked_for(dataset: Dataset) 
     known = {"2026-11": Coverage("2026-11", NOW, date(2026, 11, 1), date(2026, 11, 20))}
 
     assert [DayRange(date(2026, 11, 1), date(2026, 11, 22))] == refresh_windows(dataset, known, NOW)
+
+
+@each_record
+def test_a_record_that_can_not_be_renewed_is_asked_for_at_its_moment_whatever_its_age(dataset: Dataset) -> None:
+    again = NOW + timedelta(days=1)
+    gap = Gap(TODAY.start, TODAY.end, Reason.CONSENT_LOST, partial=True, ask_again_at=again)
+    known = Coverage("current", NOW - 2 * MONTH, TODAY.start, TODAY.end, (gap,))
+
+    assert not is_record_due(dataset, known, again - MOMENT)
+    assert is_record_due(dataset, known, again)
+
+
+def test_what_nobody_would_ask_for_is_missing_for_that_reason() -> None:
+    days = DayRange(date(2026, 11, 1), date(2026, 11, 30))
+    known = {
+        "2026-11-01": absence_of(
+            DATASETS["production_load_curve"], DayRange(days.start, date(2026, 11, 2)), Reason.NO_MEASURE, NOW
+        )
+    }
+
+    series = missing_days(DATASETS["production_load_curve"], days, known, NOW, against=Reason.WRONG_DIRECTION)
+    record = missing_days(DATASETS["contract"], TODAY, {}, NOW, against=Reason.CURVE_NOT_COLLECTED)
+
+    assert [(days.start, Reason.NO_MEASURE), (date(2026, 11, 2), Reason.WRONG_DIRECTION)] == [
+        (gap.start, gap.reason) for gap in series
+    ]
+    assert [Gap(TODAY.start, TODAY.end, Reason.CURVE_NOT_COLLECTED)] == record

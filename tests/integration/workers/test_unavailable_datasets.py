@@ -1,0 +1,145 @@
+"""What a usage point can't measure is found out with one call, and costs no other before a new consent."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from shared.catalog import DATASETS
+from shared.consents import UsagePoint
+from shared.database import usage_points
+from shared.models import DayRange, JobStatus, Reason
+from shared.refusals import NOT_COLLECTED_PAUSE
+from tests.integration.workers.stage import Person, Stage, days_ago
+from workers.refresh import refresh
+
+pytestmark = pytest.mark.anyio
+
+CURVE = "consumption_load_curve"
+SOME_DAYS = DayRange(days_ago(40), days_ago(35))
+OTHER_DAYS = DayRange(days_ago(30), days_ago(2))
+FINAL = pytest.mark.parametrize(
+    ("code", "reason"), [("ADAM-ERR0069", Reason.WRONG_DIRECTION), ("ADAM-ERR0075", Reason.CURVE_NOT_COLLECTED)]
+)
+
+
+async def reasons_of(stage: Stage, usage_point: UsagePoint, days: DayRange) -> set[tuple[Reason, datetime | None]]:
+    """Why the days of a curve are not there; asked for as a client does."""
+    job = await stage.run(usage_point, CURVE, days)
+    assert JobStatus.SUCCEEDED is job.status
+    known = (await stage.coverage(job)).values()
+    return {(gap.reason, gap.ask_again_at) for each in known for gap in each.gaps if each.since >= days.start}
+
+
+def reason_against(usage_point: UsagePoint, now: datetime) -> Reason | None:
+    return usage_point.reason_against(DATASETS[CURVE], now)
+
+
+@FINAL
+async def test_other_days_of_it_cost_no_call(stage: Stage, house: UsagePoint, code: str, reason: Reason) -> None:
+    stage.enedis.break_calls(code=code, count=None)
+    await stage.run(house, CURVE, SOME_DAYS)
+    calls = len(stage.enedis.calls())
+
+    reasons = await reasons_of(stage, house, OTHER_DAYS)
+
+    assert {(reason, None)} == reasons
+    assert calls == len(stage.enedis.calls())
+
+
+@FINAL
+async def test_the_refresh_leaves_it_out(stage: Stage, house: UsagePoint, code: str, reason: Reason) -> None:
+    stage.enedis.break_calls(code=code, count=None)
+    await stage.run(house, CURVE, SOME_DAYS)
+
+    await refresh(stage.resources)
+
+    planned = [await stage.resources.jobs.load_job(arguments[0]) for arguments in stage.queued("bulk")]
+    assert CURVE not in {job.dataset for job in planned if job}
+    assert "daily_consumption" in {job.dataset for job in planned if job}
+
+
+async def test_what_one_dataset_lacks_says_nothing_about_another(stage: Stage, house: UsagePoint) -> None:
+    stage.enedis.break_calls(code="ADAM-ERR0075", path="courbe_de_charge", count=None)
+    await stage.run(house, CURVE, SOME_DAYS)
+
+    daily = await stage.run(house, "daily_consumption", SOME_DAYS)
+
+    assert {"complete"} == {known.state for known in (await stage.coverage(daily)).values()}
+
+
+async def test_a_curve_that_was_not_collected_is_looked_for_again_after_a_month(
+    stage: Stage, house: UsagePoint
+) -> None:
+    noted_at = datetime.now(UTC)
+    await stage.resources.consents.note_unavailable(house.id, CURVE, Reason.CURVE_NOT_COLLECTED, noted_at)
+    await stage.resources.consents.note_unavailable(
+        house.id, "daily_consumption_max_power", Reason.WRONG_DIRECTION, noted_at
+    )
+
+    point = await stage.resources.consents.load_usage_point(house.id)
+
+    before, after = noted_at + NOT_COLLECTED_PAUSE - timedelta(seconds=1), noted_at + NOT_COLLECTED_PAUSE
+    assert (Reason.CURVE_NOT_COLLECTED, None) == (reason_against(point, before), reason_against(point, after))
+    assert Reason.WRONG_DIRECTION is point.reason_against(
+        DATASETS["daily_consumption_max_power"], noted_at + timedelta(days=3650)
+    )
+
+
+@pytest.mark.parametrize("code", ["ADAM-ERR0069", "ADAM-ERR0075", "ADAM-DC-0008"])
+async def test_a_new_consent_makes_the_same_days_worth_a_call_at_once(
+    stage: Stage, person: Person, house: UsagePoint, code: str
+) -> None:
+    stage.enedis.break_calls(code=code, count=None)
+    await stage.run(house, CURVE, SOME_DAYS)
+    stage.enedis.mend()
+
+    renewed = await stage.renew(person, house)
+    job = await stage.run(renewed, CURVE, SOME_DAYS)
+
+    assert (house.id, JobStatus.SUCCEEDED) == (renewed.id, job.status)
+    assert {"complete"} == {known.state for known in (await stage.coverage(job)).values()}
+
+
+async def test_a_new_consent_keeps_what_is_absent_for_other_reasons(
+    stage: Stage, person: Person, house: UsagePoint
+) -> None:
+    stage.enedis.break_calls(code="ADAM-ERR0125", count=None)
+    job = await stage.run(house, CURVE, SOME_DAYS)
+    before = await stage.coverage(job)
+
+    await stage.renew(person, house)
+
+    assert {Reason.BEYOND_HISTORY} == {gap.reason for known in before.values() for gap in known.gaps}
+    assert before == await stage.coverage(job)
+
+
+async def test_a_stored_record_that_was_refused_is_renewed_under_a_new_consent(
+    stage: Stage, person: Person, house: UsagePoint
+) -> None:
+    today = DayRange(days_ago(0), days_ago(-1))
+    job = await stage.run(house, "contract", today)
+    known = (await stage.coverage(job))["current"]
+    # As if it had been fetched so long ago that it is due, with a right that has gone meanwhile.
+    long_ago = datetime.now(UTC) - timedelta(days=60)
+    await stage.resources.readings.save_window(job.series, replace(known, fetched_at=long_ago), [], b"")
+    stage.enedis.break_calls(code="ADAM-DC-0008", count=None)
+    await stage.run(house, "contract", today)
+    refused = (await stage.coverage(job))["current"]
+    stage.enedis.mend()
+
+    await stage.run(await stage.renew(person, house), "contract", today)
+
+    renewed = (await stage.coverage(job))["current"]
+    assert [Reason.CONSENT_LOST] == [gap.reason for gap in refused.gaps]
+    assert ("complete", True) == (renewed.state, renewed.fetched_at > long_ago)
+
+
+async def test_points_that_were_known_before_this_was_remembered_lack_nothing(stage: Stage, house: UsagePoint) -> None:
+    async with stage.resources.database.transaction() as connection:
+        await connection.execute(update(usage_points).values(unavailable=None))
+
+    point = await stage.resources.consents.load_usage_point(house.id)
+
+    assert {} == point.unavailable
