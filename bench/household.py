@@ -11,6 +11,8 @@ from cli.demo.gateway import Gateway
 ENDED = frozenset({"succeeded", "partial", "failed", "cancelled"})
 JOB_SECONDS = 60.0
 
+Document = dict[str, Any]
+
 
 class BenchFailed(Exception):
     """What was to be measured did not work."""
@@ -19,27 +21,46 @@ class BenchFailed(Exception):
 class Household:
     """An account with one usage point on a gateway of its own."""
 
-    def __init__(self, gateway: Gateway, client: httpx.Client) -> None:
-        """Make the account and go through the consent; ``client`` speaks to ``gateway``."""
+    def __init__(self, gateway: Gateway, client: httpx.Client, usage_point_id: str | None = None) -> None:
+        """Make the account and go through the consent; ``client`` speaks to ``gateway``. Without a usage point the
+        simulator shares its default one."""
         self._gateway = gateway
         self._client = client
         created = self._json(client.post("/v1/accounts"), 201)
         self.headers = {"Authorization": f"Bearer {created['api_key']}"}
         consent = self._json(client.post("/v1/consents", headers=self.headers), 201)
-        self._json(client.get(consent["authorize_url"] + "&auto=approve", follow_redirects=True), 200)
+        answer = "&auto=approve" + (f"&usage_point_id={usage_point_id}" if usage_point_id else "")
+        page = self._json(client.post(consent["authorize_url"]), 200)["provider_url"]
+        self._json(client.get(page + answer, follow_redirects=True), 200)
         points = self._json(client.get("/v1/usage-points", headers=self.headers), 200)["usage_points"]
         self.usage_point_id = str(points[0]["usage_point_id"])
 
     def fetch(self, dataset: str, start: date, end: date) -> None:
         """Have these days fetched, and wait until they are."""
+        job = self.wait_for(self.submit(dataset, start, end), JOB_SECONDS)
+        if job["status"] != "succeeded" or job["missing"]:
+            raise BenchFailed(f"the job ended {job['status']}: {job['error']}")
+
+    def submit(self, dataset: str, start: date, end: date) -> Document:
+        """Ask for these days; the job as it begins."""
         body = {"usage_point_id": self.usage_point_id, "dataset": dataset, "start": str(start), "end": str(end)}
-        job = self._json(self._client.post("/v1/jobs", json=body, headers=self.headers), 202)
-        deadline = time.monotonic() + JOB_SECONDS
+        job: Document = self._json(self._client.post("/v1/jobs", json=body, headers=self.headers), 202)
+        return job
+
+    def wait_for(self, job: Document, seconds: float) -> Document:
+        """The job as it ended, or as it is after so many seconds."""
+        deadline = time.monotonic() + seconds
         while job["status"] not in ENDED and time.monotonic() < deadline:
             headers = self.headers | {"Prefer": "wait=5"}
             job = self._json(self._client.get(job["links"]["self"], headers=headers), 200)
-        if job["status"] != "succeeded" or job["missing"]:
-            raise BenchFailed(f"the job ended {job['status']}: {job['error']}")
+        return job
+
+    def read(self, dataset: str, start: date, end: date) -> Document:
+        """What is stored of these days, and what is missing."""
+        path = f"/v1/usage-points/{self.usage_point_id}/readings/{dataset}"
+        params = {"start": str(start), "end": str(end)}
+        document: Document = self._json(self._client.get(path, params=params, headers=self.headers), 200)
+        return document
 
     def provider_calls(self) -> int:
         """How many measures Enedis was asked for so far."""

@@ -1,7 +1,7 @@
 """Ways to spoil a good answer: what clients of Enedis have met, or must survive.
 
 Each distortion takes the body that would have been sent and gives the one that is sent. They work on both
-generations' measures; on any other answer the ones about points leave the body as it is. Pure.
+generations' measures; any other answer they leave as it is, but for the usage point that it names. Pure.
 """
 
 import json
@@ -74,13 +74,22 @@ def _longer(points: Points) -> Points:
 
 
 def _wrong_point(body: bytes) -> bytes:
-    answer = _parsed(body)
-    if answer is None:
+    """Another usage point wherever the answer names one: a measure, v5's customer, the contracts of 2026."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
         return body
-    if "idPrm" in answer:
-        answer["idPrm"] = _OTHER_POINT
-    if "meter_reading" in answer:
-        answer["meter_reading"]["usage_point_id"] = _OTHER_POINT
+    match answer:
+        case {"idPrm": _}:
+            answer["idPrm"] = _OTHER_POINT
+        case {"meter_reading": dict() as reading}:
+            reading["usage_point_id"] = _OTHER_POINT
+        case {"customer": {"usage_points": [*entries]}}:
+            for entry in entries:
+                entry["usage_point"]["usage_point_id"] = _OTHER_POINT
+        case [{"usage_point_id": _}, *_] as contracts:
+            for contract in contracts:
+                contract["usage_point_id"] = _OTHER_POINT
     return _written(answer)
 
 
@@ -118,5 +127,5 @@ def _parsed(body: bytes) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-def _written(answer: dict[str, Any]) -> bytes:
+def _written(answer: Any) -> bytes:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,7 +1,7 @@
 """Readings and records on the wire.
 
-Only described here: the route writes them without these models, because a model for each reading would cost more
-than everything else together.
+The models only describe: readings are written without them, because a model for each would cost more than everything
+else together.
 """
 
 from datetime import datetime
@@ -11,6 +11,8 @@ from pydantic import ConfigDict, Field, RootModel
 
 from api.schemas.fields import Document
 from api.schemas.gaps import MissingDays
+from shared.calendar import PARIS
+from shared.models import Reading
 
 
 class ReadingDocument(Document):
@@ -31,6 +33,21 @@ class ReadingDocument(Document):
         description="For an index, what each time-class register of the meter shows (Wh); absent otherwise.",
         examples=[{"HCB": 5_211_043, "HPB": 9_874_120}],
     )
+
+
+def shown_reading(reading: Reading) -> dict[str, Any]:
+    """What `ReadingDocument` describes."""
+    shown: dict[str, Any] = {
+        "start": reading.start.astimezone(PARIS),
+        "step": reading.step,
+        "value": reading.value,
+        "quality": "raw",
+    }
+    if reading.at is not None:
+        shown["at"] = reading.at.astimezone(PARIS)
+    if reading.registers is not None:
+        shown["registers"] = reading.registers
+    return shown
 
 
 class ReadingsDocument(Document):

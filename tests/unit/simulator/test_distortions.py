@@ -31,10 +31,8 @@ def _values(body: dict[str, Any]) -> list[Any]:
     return [point.get("v", point.get("value")) for point in _points(body)]
 
 
-def _spoil(kind: str, body: dict[str, Any]) -> dict[str, Any]:
-    spoiled = json.loads(DISTORTIONS[kind](json.dumps(body).encode()))
-    assert isinstance(spoiled, dict)
-    return spoiled
+def _spoil(kind: str, body: Any) -> Any:
+    return json.loads(DISTORTIONS[kind](json.dumps(body).encode()))
 
 
 @pytest.mark.parametrize("body", BODIES)
@@ -69,6 +67,20 @@ def test_an_answer_can_be_longer_than_asked(body: dict[str, Any]) -> None:
 def test_the_wrong_point_can_be_named() -> None:
     assert _spoil("wrong_point", _body_2026())["idPrm"] == "99999999999999"
     assert _spoil("wrong_point", _body_v5())["meter_reading"]["usage_point_id"] == "99999999999999"
+
+
+def test_the_wrong_point_can_be_named_in_contracts_too() -> None:
+    (contract,) = _spoil("wrong_point", [{"usage_point_id": "99000000000011", "segment": "C5"}])
+    customer = {"usage_points": [{"usage_point": {"usage_point_id": "99000000000011"}, "contracts": {"segment": "C5"}}]}
+    (entry,) = _spoil("wrong_point", {"customer": customer})["customer"]["usage_points"]
+
+    assert contract == {"usage_point_id": "99999999999999", "segment": "C5"}
+    assert entry == {"usage_point": {"usage_point_id": "99999999999999"}, "contracts": {"segment": "C5"}}
+
+
+@pytest.mark.parametrize("body", [[], {}, [1], {"address": {"insee_code": "75056"}}, {"customer": {}}, "text", None])
+def test_an_answer_that_names_no_point_is_left_as_it_is(body: object) -> None:
+    assert _spoil("wrong_point", body) == body
 
 
 def test_the_list_itself_can_be_missing() -> None:

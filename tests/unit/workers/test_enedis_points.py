@@ -53,15 +53,6 @@ def test_both_generations_give_the_same_readings(dataset: str) -> None:
     assert parse_measure(recorded(PAIRS[dataset]), asked)
 
 
-@pytest.mark.parametrize("suffix", ["_jour_de_23_heures", "_jour_de_25_heures", "_pas_variable"])
-def test_both_generations_give_the_same_odd_day(suffix: str) -> None:
-    body = recorded(f"courbe_de_charge_consommation{suffix}")
-    start, end = (date.fromisoformat(body["periode"][name]) for name in ("dateDebut", "dateFin"))
-    asked = request("consumption_load_curve", start, end)
-
-    assert parse_measure(body, asked) == parse_meter_reading(recorded_v5(f"consumption_load_curve{suffix}"), asked)
-
-
 def test_two_points_that_say_the_same_are_one_and_two_that_do_not_are_none() -> None:
     same = {"d": "2026-09-08", "v": "5"}
     contradiction = [{"d": "2026-09-09", "v": "6"}, {"d": "2026-09-09", "v": "7"}]

@@ -8,7 +8,7 @@ import pytest
 from shared.calendar import PARIS, day_of, day_start
 from shared.models import Reading
 from shared.packing import step_seconds
-from tests.unit.workers.recorded import SELF_CONSUMER, recorded, request
+from tests.unit.workers.recorded import recorded, request
 from workers.providers.enedis import parse_measure
 
 FIRST, LAST = date(2026, 9, 8), date(2026, 9, 10)
@@ -86,33 +86,6 @@ def test_the_step_may_change_within_an_answer() -> None:
     assert [*["PT60M"] * 12, *["PT10M"] * 72] == [reading.step for reading in readings]
     ends = [reading.start + timedelta(seconds=step_seconds(reading.step)) for reading in readings]
     assert [*[reading.start for reading in readings[1:]], day_start(day + timedelta(days=1))] == ends
-
-
-@pytest.mark.parametrize(
-    ("word", "prm", "suffix"),
-    [
-        ("consommation", "99000000009101", ""),
-        ("consommation", "99000000009101", "_jour_de_23_heures"),
-        ("consommation", "99000000009101", "_jour_de_25_heures"),
-        ("consommation", "99000000009101", "_pas_variable"),
-        ("production", SELF_CONSUMER, ""),
-    ],
-)
-def test_the_energy_of_a_day_is_the_sum_of_its_curve(word: str, prm: str, suffix: str) -> None:
-    english = {"consommation": "consumption", "production": "production"}[word]
-    body = recorded(f"courbe_de_charge_{word}{suffix}")
-    first, last = (date.fromisoformat(body["periode"][name]) for name in ("dateDebut", "dateFin"))
-
-    curves = parse_measure(body, request(f"{english}_load_curve", first, last, prm))
-    energies = parse_measure(recorded(f"{word}_quotidienne{suffix}"), request(f"daily_{english}", first, last, prm))
-
-    watt_seconds: dict[date, int] = {}
-    for reading in curves:
-        day = day_of(reading.start)
-        watt_seconds[day] = watt_seconds.get(day, 0) + reading.value * step_seconds(reading.step)
-    assert {day_of(each.start): each.value for each in energies} == {
-        day: total / 3600 for day, total in watt_seconds.items()
-    }
 
 
 def test_a_daily_value_begins_with_its_day() -> None:
