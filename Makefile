@@ -4,7 +4,7 @@
 # changed outside of this directory.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev up test lint format bench openapi logs backend-logs worker-logs down clean
+.PHONY: help demo dev up test test-postgresql lint format bench openapi logs backend-logs worker-logs down clean
 
 UV_VERSION := 0.13.9
 # The oldest uv on PATH that is used instead of our own.
@@ -53,6 +53,9 @@ up: $(SYNCED)  ## Run everything here until Ctrl-C
 
 test: $(SYNCED)  ## Run all tests, two at a time; fails under 90 % branch coverage of api, workers and shared
 	@$(BIN)/pytest --numprocesses 2 --cov --cov-report term:skip-covered --cov-report html
+
+test-postgresql: $(SYNCED)  ## Run every test that uses an SQL database on PostgreSQL, two at a time
+	@$(BIN)/pytest --numprocesses 2 --database postgresql tests/contract tests/integration
 
 lint: $(SYNCED)  ## Check formatting, style, types and who imports whom
 	@$(BIN)/ruff format --check .

@@ -1,27 +1,62 @@
 """What tests of every level share: a real Valkey, a migrated database, settings that point to both.
 
-The server is started once in each test process and emptied after each test that used it; a database is a copy of one
-that was migrated once. No test sees what another one left.
+Each server is started once in a test process that needs it; Valkey is emptied after each test that used it, a database
+is a copy of one that was migrated once. No test sees what another one left.
 """
 
 import asyncio
+import secrets
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis, RedisError
 
-from cli import guard
 from cli.valkey import place_socket, valkey_child
 from shared.config import Settings, load_settings
 from shared.database import migrate
+from shared.tables import metadata
+from tests.guarded import guarding
+from tests.postgresql import PostgresqlServer, running_postgresql
+from tests.scheduling import ByGateway
 
 START_SECONDS = 20.0
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+# Whose subject is what is kept in SQL, or what is answered from it.
+ON_BOTH = ("tests/integration/shared/", "tests/integration/api/")
+# The database of PostgreSQL that tests share, one after the other, and the one that some have for themselves.
+MIGRATED, OWN = "migrated", "own"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--database`: on which databases tests run."""
+    parser.addoption(
+        "--database",
+        choices=(SQLITE, POSTGRESQL, "both"),
+        help="run every test that uses an SQL database on this one, or once on each (default: once on each in "
+        f"{' and '.join(ON_BOTH)}, the others on {SQLITE})",
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGateway:
+    """How tests are parted among processes."""
+    return ByGateway(config, log)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that uses a database, itself or by its settings, runs once on each that `--database` names."""
+    is_on_both = metafunc.definition.nodeid.startswith(ON_BOTH)
+    chosen = metafunc.config.getoption("database") or ("both" if is_on_both else SQLITE)
+    for fixture in ("database_url", "schema_url"):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, [SQLITE, POSTGRESQL] if chosen == "both" else [chosen], indirect=True)
 
 
 @pytest.fixture
@@ -35,28 +70,15 @@ def embedded_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Valkey of this test process; take `redis_url`, which is emptied after each test."""
     directory = tmp_path_factory.mktemp("valkey")
     place = place_socket(directory)
-    # The same guard as under `releve up`: the server goes away however this process ends.
-    guarding = subprocess.Popen(
-        [sys.executable, "-I", "-S", guard.__file__, "watch"],
-        stdin=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert guarding.stdin is not None
     child = valkey_child(directory, place.path, stop_stage=0)
-    # Nothing that a test writes has to survive.
-    server = subprocess.Popen([*child.argv, "--appendonly", "no"], start_new_session=True)
-    guarding.stdin.write(f"group {server.pid} 0\n")
-    if place.private_directory is not None:
-        guarding.stdin.write(f"directory {place.private_directory}\n")
-    guarding.stdin.flush()
-    try:
+    with guarding() as guard:
+        if place.private_directory is not None:
+            guard.remove(place.private_directory)
+        # Nothing that a test writes has to survive.
+        server = guard.start([*child.argv, "--appendonly", "no"])
         _await_answer(place.redis_url, server)
         yield place.redis_url
-    finally:
-        guarding.stdin.close()
-        guarding.wait()
-        server.wait()
+    server.wait()
 
 
 @pytest.fixture
@@ -79,12 +101,59 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL of this test process, with a database at the newest schema; take `database_url`."""
+    with running_postgresql() as server:
+        server.create_database(MIGRATED)
+        asyncio.run(migrate(server.url(MIGRATED)))
+        yield server
+
+
 @pytest.fixture
-def database_url(migrated_database: Path, tmp_path: Path) -> str:
-    """The address of a migrated SQLite database of this test alone."""
-    path = tmp_path / "releve.db"
-    shutil.copyfile(migrated_database, path)
-    return f"sqlite+aiosqlite:///{path}"
+def empty_postgresql_url(postgresql: PostgresqlServer) -> Iterator[str]:
+    """The address of a PostgreSQL database of this test alone, without a table."""
+    postgresql.create_database(OWN)
+    yield postgresql.url(OWN)
+    postgresql.drop_database(OWN)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a migrated database that is this test's alone, on the database that `--database` names.
+
+    An SQLite file; or the one of a real PostgreSQL that is emptied after each test, which takes a tenth of the time of
+    making one. A test that changes the schema takes `schema_url`.
+    """
+    if request.param == POSTGRESQL:
+        server: PostgresqlServer = request.getfixturevalue("postgresql")
+        yield server.url(MIGRATED)
+        # Tests have few rows: to delete them is quicker than to truncate, which makes new files.
+        server.clear_database(MIGRATED, [str(table.delete()) for table in reversed(metadata.sorted_tables)])
+    else:
+        yield _sqlite_copy(request.getfixturevalue("migrated_database"), tmp_path)
+
+
+@pytest.fixture
+def schema_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The same, for a test that changes the schema: a database of its own on both."""
+    if request.param == POSTGRESQL:
+        server: PostgresqlServer = request.getfixturevalue("postgresql")
+        server.create_database(OWN, template=MIGRATED)
+        yield server.url(OWN)
+        server.drop_database(OWN)
+    else:
+        yield _sqlite_copy(request.getfixturevalue("migrated_database"), tmp_path)
+
+
+@pytest.fixture
+def stored_bytes(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], bytes]:
+    """Everything that the database of this test has on disk at the moment of the call."""
+    url: str = request.getfixturevalue("database_url")
+    if url.startswith(POSTGRESQL):
+        server: PostgresqlServer = request.getfixturevalue("postgresql")
+        return partial(server.stored_bytes, MIGRATED)
+    return lambda: b"".join(path.read_bytes() for path in tmp_path.glob("releve.db*"))
 
 
 @pytest.fixture
@@ -92,8 +161,15 @@ def settings(redis_url: str, database_url: str, tmp_path: Path) -> Settings:
     """Settings over the real stores of this test; registration is open, Enedis is nowhere."""
     return load_settings(
         {
-            "RELEVE_SECRET_KEY": "a-secret-key-for-tests-only-0123456789",
+            # Not one that stands here: processes that tests start refuse what others may know.
+            "RELEVE_SECRET_KEY": secrets.token_hex(32),
+            "ADMIN_API_KEY": secrets.token_hex(32),
             "RELEVE_REGISTRATION": "open",
+            # All tests come from one address.
+            "RELEVE_REGISTRATIONS_PER_HOUR": "100000",
+            "RELEVE_FAILED_LOGINS_PER_MINUTE": "100000",
+            "RELEVE_CONSENTS_PER_HOUR": "100000",
+            "RELEVE_CONSENT_RETURNS_PER_HOUR": "100000",
             "RELEVE_DATA_DIR": str(tmp_path),
             "REDIS_URL": redis_url,
             "DATABASE_URL": database_url,
@@ -104,6 +180,12 @@ def settings(redis_url: str, database_url: str, tmp_path: Path) -> Settings:
             "ENEDIS_CLIENT_SECRET": "not-a-secret",
         }
     )
+
+
+def _sqlite_copy(migrated: Path, directory: Path) -> str:
+    path = directory / "releve.db"
+    shutil.copyfile(migrated, path)
+    return f"sqlite+aiosqlite:///{path}"
 
 
 def _await_answer(url: str, server: "subprocess.Popen[bytes]") -> None:

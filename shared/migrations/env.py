@@ -6,7 +6,8 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from shared.database import metadata, open_engine
+from shared.database import open_engine
+from shared.tables import metadata
 
 
 def run(connection: Connection) -> None:

@@ -1,7 +1,7 @@
 """The database: its migrations lead to what the code declares, its moments are unmistakable, its rules are kept."""
 
+import asyncio
 import os
-import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,27 +10,28 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, event, insert, select
+from sqlalchemy import Connection, event, insert, inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from shared.database import Database, accounts, api_keys, metadata, migrate
+from shared.database import Database, migrate
+from shared.tables import accounts, api_keys, metadata
 
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 22, 9, 30, 15, 123456, tzinfo=UTC)
-TABLES = {"accounts", "api_keys", "consents", "usage_points"}
 
 
 def account(number: int = 1, created_at: datetime = NOW) -> dict[str, object]:
     return {"id": f"acct_{number}", "created_at": created_at, "public_key": b"synthetic"}
 
 
-def tables_of(path: Path) -> set[str]:
-    connection = sqlite3.connect(path)
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    connection.close()
-    return names
+async def tables_of(url: str) -> set[str]:
+    database = Database(url)
+    async with database.engine.connect() as connection:
+        names = await connection.run_sync(lambda there: inspect(there).get_table_names())
+    await database.close()
+    return set(names)
 
 
 def differences(connection: Connection) -> list[object]:
@@ -39,11 +40,18 @@ def differences(connection: Connection) -> list[object]:
 
 
 async def test_a_database_that_does_not_exist_is_made_with_its_directory_and_every_table(tmp_path: Path) -> None:
-    path = tmp_path / "not" / "there" / "releve.db"
+    url = f"sqlite+aiosqlite:///{tmp_path}/not/there/releve.db"
 
-    await migrate(f"sqlite+aiosqlite:///{path}")
+    await migrate(url)
 
-    assert TABLES | {"alembic_version"} == tables_of(path)
+    assert {*metadata.tables, "alembic_version"} == await tables_of(url)
+
+
+async def test_several_that_migrate_an_empty_postgresql_at_once_all_find_it_done(empty_postgresql_url: str) -> None:
+    outcomes = await asyncio.gather(*(migrate(empty_postgresql_url) for _ in range(4)), return_exceptions=True)
+
+    assert [None] * 4 == outcomes
+    assert {*metadata.tables, "alembic_version"} == await tables_of(empty_postgresql_url)
 
 
 async def test_the_migrated_schema_is_the_declared_one(database_url: str) -> None:
@@ -56,8 +64,8 @@ async def test_the_migrated_schema_is_the_declared_one(database_url: str) -> Non
     assert [] == found
 
 
-async def test_the_comparison_would_find_a_difference(database_url: str) -> None:
-    database = Database(database_url)
+async def test_the_comparison_would_find_a_difference(schema_url: str) -> None:
+    database = Database(schema_url)
     async with database.transaction() as connection:
         await connection.exec_driver_sql("ALTER TABLE accounts ADD COLUMN forgotten INTEGER")
 
@@ -101,16 +109,15 @@ def test_the_developers_command_finds_nothing_to_migrate(database_url: str) -> N
     assert (0, "No new upgrade operations detected.") == (result.returncode, result.stdout.strip()), result.stderr
 
 
-def test_each_migration_can_be_undone_and_done_again(database_url: str, tmp_path: Path) -> None:
-    path = tmp_path / "releve.db"
+async def test_each_migration_can_be_undone_and_done_again(schema_url: str) -> None:
+    undone = await asyncio.to_thread(alembic, schema_url, "downgrade", "base")
+    without = await tables_of(schema_url)
+    done = await asyncio.to_thread(alembic, schema_url, "upgrade", "head")
+    same = await asyncio.to_thread(alembic, schema_url, "check")
 
-    undone = alembic(database_url, "downgrade", "base")
-    without = tables_of(path)
-    done = alembic(database_url, "upgrade", "head")
-
-    assert (0, 0) == (undone.returncode, done.returncode), undone.stderr + done.stderr
-    assert not TABLES & without
-    assert TABLES < tables_of(path)
+    assert (0, 0, 0) == (undone.returncode, done.returncode, same.returncode), undone.stderr + done.stderr + same.stdout
+    assert {"alembic_version"} == without
+    assert {*metadata.tables, "alembic_version"} == await tables_of(schema_url)
 
 
 # Moments

@@ -1,14 +1,17 @@
 """The second migration, over a database in use: nothing is lost on the way forward, and the way back is safe."""
 
+import asyncio
 import os
-import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import inspect
 
-from shared.database import migrate
+from shared.database import Database, migrate
 
 pytestmark = pytest.mark.anyio
 
@@ -17,63 +20,73 @@ NEW = {
     "consents": {"duration", "returns_points", "return_hash", "prms_sealed", "put_off_until"},
     "usage_points": {"first_refused_at", "last_refused_at", "refused_days", "lost_at"},
 }
-ACCOUNT = "INSERT INTO accounts VALUES ('acct_1', '2026-11-22 09:30:00', x'00')"
+# In words that both databases understand; of bytes they have none in common, but one that is written as text.
+ACCOUNT = "INSERT INTO accounts (id, created_at, public_key) VALUES ('acct_1', '2026-11-22 09:30:00', 'key')"
 CONSENT = (
     "INSERT INTO consents (id, account_id, state_hash, status, created_at, state_expires_at) "
-    "VALUES (?, 'acct_1', ?, ?, '2026-11-22 09:30:00', '2026-11-22 09:45:00')"
+    "VALUES ('cons_{0}', 'acct_1', 'state_{0}', '{1}', '2026-11-22 09:30:00', '2026-11-22 09:45:00')"
 )
-POINT = "INSERT INTO usage_points VALUES ('up_1', 'acct_1', 'cons_1', 'hash', x'01', 1, 0, '2026-11-22 09:30:00')"
+POINT = (
+    "INSERT INTO usage_points (id, account_id, consent_id, prm_hash, prm_sealed, consumption, production, created_at) "
+    "VALUES ('up_1', 'acct_1', 'cons_1', 'hash', 'sealed', true, false, '2026-11-22 09:30:00')"
+)
+OLD_COLUMNS = (
+    "SELECT id, account_id, consent_id, prm_hash, prm_sealed, consumption, production, created_at FROM usage_points"
+)
+NEW_COLUMNS = "SELECT first_refused_at, last_refused_at, refused_days, lost_at FROM usage_points"
 
 
-def columns(connection: sqlite3.Connection, table: str) -> set[str]:
-    return {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+async def run(url: str, *statements: str) -> Sequence[Any]:
+    """The rows of the last statement, if it gives any."""
+    database = Database(url)
+    rows: Sequence[Any] = []
+    async with database.transaction() as connection:
+        for statement in statements:
+            result = await connection.exec_driver_sql(statement)
+            rows = result.all() if result.returns_rows else []
+    await database.close()
+    return rows
 
 
-def downgrade(path: Path) -> None:
-    """What an operator types who goes back to the version before."""
-    environment = {**os.environ, "DATABASE_URL": f"sqlite+aiosqlite:///{path}"}
-    subprocess.run([sys.executable, "-m", "alembic", "downgrade", "0001"], cwd=ROOT, env=environment, check=True)
+async def columns(url: str, table: str) -> set[str]:
+    database = Database(url)
+    async with database.engine.connect() as connection:
+        found = await connection.run_sync(lambda there: inspect(there).get_columns(table))
+    await database.close()
+    return {column["name"] for column in found}
 
 
-async def test_what_was_there_is_there_and_back_again(tmp_path: Path) -> None:
-    path = tmp_path / "used.db"
-    url = f"sqlite+aiosqlite:///{path}"
-    await migrate(url, "0001")
-    with sqlite3.connect(path) as connection:
-        connection.execute(ACCOUNT)
-        connection.execute(CONSENT, ("cons_1", "state_1", "granted"))
-        connection.execute(POINT)
-        before = connection.execute("SELECT * FROM usage_points").fetchall()
-    connection.close()
-
-    await migrate(url, "0002")
-
-    connection = sqlite3.connect(path)
-    assert all(names <= columns(connection, table) for table, names in NEW.items())
-    assert [(*before[0], None, None, None, None)] == connection.execute("SELECT * FROM usage_points").fetchall()
-    connection.close()
-
-    downgrade(path)
-
-    connection = sqlite3.connect(path)
-    assert not [name for table, names in NEW.items() for name in names & columns(connection, table)]
-    assert before == connection.execute("SELECT * FROM usage_points").fetchall()
-    connection.close()
+async def downgrade(url: str, revision: str) -> None:
+    """What an operator types who goes back to an earlier version."""
+    environment = {**os.environ, "DATABASE_URL": url}
+    argv = [sys.executable, "-m", "alembic", "downgrade", revision]
+    await asyncio.to_thread(subprocess.run, argv, cwd=ROOT, env=environment, check=True)
 
 
-async def test_the_version_before_finds_no_status_that_it_does_not_know(tmp_path: Path) -> None:
-    path = tmp_path / "used.db"
-    await migrate(f"sqlite+aiosqlite:///{path}", "0002")
-    with sqlite3.connect(path) as connection:
-        connection.execute(ACCOUNT)
-        for number, status in enumerate(("lost", "exchanging", "exchanging", "granted")):
-            connection.execute(CONSENT, (f"cons_{number}", f"state_{number}", status))
-        connection.execute("UPDATE consents SET prms_sealed = x'00' WHERE id = 'cons_1'")
-    connection.close()
+async def test_what_was_there_is_there_and_back_again(schema_url: str) -> None:
+    await downgrade(schema_url, "0001")
+    before = await run(schema_url, ACCOUNT, CONSENT.format(1, "granted"), POINT, OLD_COLUMNS)
 
-    downgrade(path)
+    await migrate(schema_url)
 
-    connection = sqlite3.connect(path)
-    found = connection.execute("SELECT status, error_code FROM consents ORDER BY id").fetchall()
-    connection.close()
+    assert all([names <= await columns(schema_url, table) for table, names in NEW.items()])
+    assert before == await run(schema_url, OLD_COLUMNS)
+    assert [(None, None, None, None)] == await run(schema_url, NEW_COLUMNS)
+
+    await downgrade(schema_url, "0001")
+
+    assert [] == [name for table, names in NEW.items() for name in names & await columns(schema_url, table)]
+    assert before == await run(schema_url, OLD_COLUMNS)
+    assert 1 == len(before)
+
+
+async def test_the_version_before_finds_no_status_that_it_does_not_know(schema_url: str) -> None:
+    await downgrade(schema_url, "0002")
+    statuses = ("lost", "exchanging", "exchanging", "granted")
+    consents = [CONSENT.format(number, status) for number, status in enumerate(statuses)]
+    await run(schema_url, ACCOUNT, *consents, "UPDATE consents SET prms_sealed = 'points' WHERE id = 'cons_1'")
+
+    await downgrade(schema_url, "0001")
+
+    found = await run(schema_url, "SELECT status, error_code FROM consents ORDER BY id")
     assert [("revoked", None), ("failed", "state_refused"), ("exchanging", None), ("granted", None)] == found
