@@ -10,13 +10,53 @@ from fastapi.middleware import Middleware
 
 from api.errors import install_error_handlers
 from api.middleware import AccessLog, BodyLimit, LastResort, SecurityHeaders
-from api.routes import accounts, callback, consents, datasets, health, jobs, readings, service, usage_points
+from api.routes import (
+    accounts,
+    admin_accounts,
+    admin_consents,
+    admin_invitations,
+    admin_service,
+    audit,
+    callback,
+    consent_start,
+    consents,
+    datasets,
+    erasures,
+    exports,
+    health,
+    jobs,
+    keys,
+    purges,
+    readings,
+    service,
+    usage_points,
+)
 from api.schemas.problems import Problem, ProblemField
 from shared.config import Settings
 from shared.resources import open_resources
 from shared.telemetry import start_logging, start_tracing, stop_tracing, trace_web_app
 
-_ROUTERS = (accounts, consents, callback, usage_points, datasets, jobs, readings, health, service)
+_ROUTERS = (
+    accounts,
+    erasures,
+    exports,
+    keys,
+    audit,
+    consents,
+    consent_start,
+    callback,
+    usage_points,
+    datasets,
+    jobs,
+    readings,
+    purges,
+    health,
+    service,
+    admin_accounts,
+    admin_consents,
+    admin_invitations,
+    admin_service,
+)
 
 _DESCRIPTION = """
 The gateway through which people in France reach their own electricity data.
@@ -34,6 +74,7 @@ _TAGS = [
     {"name": "datasets", "description": "What there is to ask for."},
     {"name": "jobs", "description": "Having data fetched."},
     {"name": "readings", "description": "Reading what is stored."},
+    {"name": "administration", "description": "For operators, with `ADMIN_API_KEY`. Opens no reading."},
     {"name": "service", "description": "The gateway itself."},
 ]
 

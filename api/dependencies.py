@@ -1,16 +1,21 @@
 """What a route can ask for by type. The sole reader of the application's state."""
 
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Request
 
 from api.schemas.fields import ObjectId, Prm
-from api.security import shown_api_key
+from api.security import is_admin_key, shown_admin_key, shown_api_key
 from api.waiting import parse_wait
 from shared.accounts import Caller
+from shared.api_keys import Scope
 from shared.consents import UsagePoint
+from shared.errors import NotFound, TooManyRequests, Unauthenticated
 from shared.resources import Resources
+from shared.throttle import Rate
 
 
 async def open_parts(request: Request) -> Resources:
@@ -27,12 +32,78 @@ Parts = Annotated[Resources, Depends(open_parts)]
 Now = Annotated[datetime, Depends(current_time)]
 
 
-async def current_caller(parts: Parts, api_key: Annotated[str, Depends(shown_api_key)]) -> Caller:
-    """Who asks. Raises `Unauthenticated`."""
-    return await parts.accounts.authenticate(api_key)
+async def current_address(request: Request) -> str:
+    """Where a request comes from, as far as one household or server has it: of IPv6 the network."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+    return host
+
+
+Address = Annotated[str, Depends(current_address)]
+
+
+async def refuse_too_many(parts: Resources, what: str, address: str, rate: Rate, now: datetime) -> None:
+    """Count one try from an address. Raises `TooManyRequests`."""
+    retry_at = await parts.throttle.try_once(what, address, rate, now)
+    if retry_at is not None:
+        raise TooManyRequests(retry_at=retry_at)
+
+
+async def current_caller(
+    parts: Parts, now: Now, address: Address, api_key: Annotated[str, Depends(shown_api_key)]
+) -> Caller:
+    """Who asks. Raises `Unauthenticated`, `AccountSuspended`, and `TooManyRequests` for who shows many wrong keys.
+
+    A right key always lets in: behind one address may be many homes, and one of them must not lock the others out.
+    """
+    try:
+        return await parts.accounts.authenticate(api_key, now)
+    except Unauthenticated:
+        rate = Rate(parts.settings.failed_logins_per_minute, timedelta(minutes=1))
+        await refuse_too_many(parts, "login", address, rate, now)
+        raise
 
 
 CurrentCaller = Annotated[Caller, Depends(current_caller)]
+
+
+def _caller_with(*scopes: Scope) -> Callable[[Caller], Awaitable[Caller]]:
+    async def caller_with_scope(caller: CurrentCaller) -> Caller:
+        caller.require(*scopes)
+        return caller
+
+    return caller_with_scope
+
+
+Reader = Annotated[Caller, Depends(_caller_with(Scope.READ))]
+"""Who may read what is stored."""
+Asker = Annotated[Caller, Depends(_caller_with(Scope.FETCH))]
+"""Who may have data fetched."""
+Manager = Annotated[Caller, Depends(_caller_with(Scope.MANAGE))]
+"""Who may manage the account."""
+
+
+async def require_admin(
+    parts: Parts, now: Now, address: Address, shown: Annotated[str, Depends(shown_admin_key)]
+) -> None:
+    """Let administrators in. Raises `NotFound` where there is no such key, `Unauthenticated` for every other one, an
+    account's too, and `TooManyRequests` for who shows many."""
+    expected = parts.settings.admin_api_key.get_secret_value()
+    if not expected:
+        raise NotFound("This gateway has no API for administrators: ADMIN_API_KEY is not set.")
+    if not is_admin_key(shown, expected):
+        rate = Rate(parts.settings.failed_logins_per_minute, timedelta(minutes=1))
+        await refuse_too_many(parts, "admin-login", address, rate, now)
+        raise Unauthenticated
+
+
+ADMIN_ONLY = [Depends(require_admin)]
+"""What a router of routes for administrators depends on."""
 
 
 async def own_usage_point(
@@ -47,6 +118,9 @@ async def own_usage_point(
 OwnUsagePoint = Annotated[UsagePoint, Depends(own_usage_point)]
 
 JobId = Annotated[ObjectId, Path(examples=["job_0123456789abcdef01234567"])]
+KeyId = Annotated[ObjectId, Path(examples=["key_0123456789abcdef"])]
+AccountId = Annotated[ObjectId, Path(examples=["acct_0123456789abcdef01234567"])]
+InvitationId = Annotated[ObjectId, Path(examples=["inv_0123456789abcdef"])]
 ConsentId = Annotated[ObjectId, Path(examples=["cons_0123456789abcdef01234567"])]
 
 

@@ -12,13 +12,22 @@ from fastapi.exceptions import RequestValidationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api.schemas.problems import FRAMEWORK_KINDS, PROBLEM_MEDIA_TYPE, ProblemKind, kind_of
-from shared.errors import AppError, FieldError, NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
+from shared.catalog import DATASETS
+from shared.database import DATABASE_AWAY
+from shared.errors import (
+    AppError,
+    FieldError,
+    NotFound,
+    ServiceUnavailable,
+    Unauthenticated,
+    Unreadable,
+    ValidationFailed,
+)
 from shared.telemetry import current_trace_id, get_logger
+from shared.vault import CannotOpen
 
 logger = get_logger(__name__)
 
@@ -27,17 +36,13 @@ _STORE_FAILURES: tuple[type[Exception], ...] = (
     RedisTimeoutError,
     OutOfMemoryError,
     ReadOnlyError,
-    OperationalError,
-    InterfaceError,
-    PoolTimeoutError,
-    # A driver that can't reach its server may say so in the system's own words.
-    OSError,
+    *DATABASE_AWAY,
 )
 _RETRY_SECONDS = 5
 
-# The words of our own paths, and ids. Anything else, a usage point or a key for one, is not shown.
-_SHOWABLE = re.compile(r"v1|[a-z][a-z._-]{0,39}|[a-z]{1,8}_[0-9a-f]{1,40}")
-_LONGEST_PATH = 200
+_MASK = "***"
+_ID = re.compile(r"[a-z]{1,8}_[0-9a-f]{1,40}")
+_PART = re.compile(r"\{(\w+)[^}]*\}")
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -45,6 +50,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.exception_handler(AppError)(_app_error)
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_error)
+    app.exception_handler(CannotOpen)(_unreadable)
     for failure in _STORE_FAILURES:
         app.exception_handler(failure)(_store_failure)
 
@@ -81,6 +87,11 @@ async def _store_failure(request: Request, error: Exception) -> Response:
     # Its text may name hosts and parameters: it stays here.
     logger.error("store_unavailable", error=type(error).__name__, exc_info=error)
     return error_response(request, ServiceUnavailable())
+
+
+async def _unreadable(request: Request, error: CannotOpen) -> Response:
+    logger.error("unreadable", exc_info=error)
+    return error_response(request, Unreadable())
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
@@ -127,7 +138,7 @@ def _problem(
         "title": kind.title,
         "status": kind.status,
         "detail": detail or kind.title,
-        "instance": showable_path(request.url.path),
+        "instance": showable_path(getattr(request.scope.get("route"), "path", None), request.path_params),
         "code": kind.code,
         "upstream_code": upstream_code,
         "retryable": kind.retryable,
@@ -137,7 +148,16 @@ def _problem(
     return Response(orjson.dumps(document), kind.status, headers, PROBLEM_MEDIA_TYPE)
 
 
-def showable_path(path: str) -> str:
-    """The path with every part masked that is neither one of our words nor an id."""
-    parts = (part if _SHOWABLE.fullmatch(part) or not part else "***" for part in path[:_LONGEST_PATH].split("/"))
-    return "/".join(parts)
+def showable_path(template: str | None, values: Mapping[str, Any]) -> str:
+    """The path by the route that it matched, its values masked that are not ids of ours or words of the catalogue.
+
+    Of a path that leads nowhere, nothing: it is the caller's text.
+    """
+    if template is None:
+        return f"/{_MASK}"
+    shown = {name: str(value) if _is_showable(str(value)) else _MASK for name, value in values.items()}
+    return _PART.sub(lambda found: shown.get(found[1], _MASK), template)
+
+
+def _is_showable(value: str) -> bool:
+    return value in DATASETS or _ID.fullmatch(value) is not None

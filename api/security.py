@@ -1,5 +1,7 @@
 """Where a request shows its API key. Whose it is, and with what its vault opens, `shared.accounts` knows."""
 
+import hashlib
+import hmac
 from typing import Annotated
 
 from fastapi import Security
@@ -9,6 +11,11 @@ from shared.errors import Unauthenticated
 
 _bearer = HTTPBearer(
     scheme_name="apiKeyBearer", bearerFormat="rlv_…", description="`Authorization: Bearer rlv_…`", auto_error=False
+)
+_admin = HTTPBearer(
+    scheme_name="adminKey",
+    description="`Authorization: Bearer …` with what the operator has set as `ADMIN_API_KEY`. Opens no reading.",
+    auto_error=False,
 )
 _header = APIKeyHeader(
     name="X-API-Key",
@@ -27,3 +34,14 @@ async def shown_api_key(
     if not api_key:
         raise Unauthenticated
     return api_key
+
+
+async def shown_admin_key(bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_admin)]) -> str:
+    """The administrators' key that a request shows, empty when there is none."""
+    return bearer.credentials if bearer else ""
+
+
+def is_admin_key(shown: str, expected: str) -> bool:
+    """Whether this is the administrators' key, compared in constant time, whatever its length; never without one."""
+    digests = (hashlib.sha256(each.encode("utf-8", "surrogatepass")).digest() for each in (shown, expected))
+    return hmac.compare_digest(*digests) and bool(expected)

@@ -5,6 +5,8 @@ Independent of HTTP, so that every contract that submits jobs does it in the sam
 
 from datetime import date, datetime
 
+from api.limits import count_request
+from shared.accounts import Account
 from shared.calendar import day_of
 from shared.catalog import Dataset
 from shared.consents import UsagePoint
@@ -19,6 +21,7 @@ from shared.errors import (
 )
 from shared.models import CallTicket, DayRange, Job, Lane, Reason, Series
 from shared.planning import current_days, history_start, missing_windows, plan_calls, window_name, windows_of
+from shared.quotas import Quota, Usage
 from shared.resources import Resources
 from shared.telemetry import current_trace_context, get_logger
 
@@ -71,17 +74,23 @@ def check_right(usage_point: UsagePoint, dataset: Dataset, now: datetime) -> Non
             raise DatasetNotAvailable(detail, errors=[FieldError("/dataset", detail)])
 
 
-async def submit_job(parts: Resources, usage_point: UsagePoint, dataset: Dataset, days: DayRange, now: datetime) -> Job:
-    """A job for the days that are not stored yet, its first calls enqueued."""
+async def submit_job(
+    parts: Resources, account: Account, usage_point: UsagePoint, dataset: Dataset, days: DayRange, now: datetime
+) -> tuple[Job, Usage]:
+    """A job for the days that are not stored yet, its first calls enqueued; and what the account has left of the quota
+    that it counts for: that of fetching, or that of reading when nothing has to be fetched. Raises `QuotaExceeded`.
+    """
     series = Series(usage_point.account_id, usage_point.id, dataset.name)
     names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
     coverage = await parts.readings.load_coverage(series, names)
     derived = await parts.readings.load_derived_days(series, dataset, days)
     calls = plan_calls(dataset, missing_windows(dataset, days, coverage, now, derived))
+    usage = await count_request(parts, account, Quota.FETCH if calls else Quota.READ, now)
+    await parts.consents.note_read(usage_point, day_of(now))
     job = await parts.jobs.create_job(series, days, Lane.INTERACTIVE, calls, current_trace_context(), now)
     if calls:
         await _enqueue(parts, job, await parts.ledger.send_next(job.id, now))
-    return job
+    return job, usage
 
 
 async def _enqueue(parts: Resources, job: Job, tickets: tuple[CallTicket, ...]) -> None:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from shared.guessable import is_guessable
+
 SECRETS = (
     "RELEVE_SECRET_KEY",
     "RELEVE_PREVIOUS_SECRET_KEYS",
@@ -22,8 +24,15 @@ SECRETS = (
     "FLOWER_PASSWORD",
 )
 
-_ServerKey = Annotated[SecretStr, Field(min_length=32)]
+_LEAST_CHARACTERS = 32
+_ServerKey = Annotated[SecretStr, Field(min_length=_LEAST_CHARACTERS)]
 _Url = Annotated[str, AfterValidator(lambda value: value.rstrip("/"))]
+
+
+def _long_or_empty(secret: SecretStr) -> SecretStr:
+    if 0 < len(secret) < _LEAST_CHARACTERS:
+        raise ValueError(f"it has at least {_LEAST_CHARACTERS} characters, or is left out")
+    return secret
 
 
 class SettingsError(Exception):
@@ -45,11 +54,17 @@ class Settings(BaseModel):
         alias="RELEVE_PREVIOUS_SECRET_KEYS",
         description="Earlier secret keys, separated by commas: still open what they closed.",
     )
+    admin_api_key: Annotated[SecretStr, AfterValidator(_long_or_empty)] = Field(
+        default=SecretStr(""),
+        alias="ADMIN_API_KEY",
+        description="Opens /v1/admin, no reading; at least 32 characters. Without it there is no /v1/admin.",
+    )
     redis_url: SecretStr = Field(
         alias="REDIS_URL", description="Redis or Valkey: redis://, rediss:// or unix:///path?db=0."
     )
     database_url: SecretStr = Field(
-        alias="DATABASE_URL", description="SQLite (sqlite+aiosqlite:///path) or PostgreSQL (postgresql+asyncpg://…)."
+        alias="DATABASE_URL",
+        description="SQLite (sqlite:///path) or PostgreSQL (postgresql://user:password@host/name).",
     )
     public_url: _Url = Field(
         default="http://127.0.0.1:8000",
@@ -59,8 +74,56 @@ class Settings(BaseModel):
     data_dir: Path = Field(
         default=Path("var"), alias="RELEVE_DATA_DIR", description="Where a process may keep small files of its own."
     )
-    registration: Literal["open", "closed"] = Field(
-        default="open", alias="RELEVE_REGISTRATION", description="Whether strangers may create accounts."
+    registration: Literal["open", "invite", "closed"] = Field(
+        default="open",
+        alias="RELEVE_REGISTRATION",
+        description="Who may create accounts: anybody (open), who has an invitation (invite), nobody (closed).",
+    )
+    registrations_per_hour: int = Field(
+        default=20,
+        ge=1,
+        alias="RELEVE_REGISTRATIONS_PER_HOUR",
+        description="Accounts that one address of the internet may create in an hour.",
+    )
+    failed_logins_per_minute: int = Field(
+        default=20,
+        ge=1,
+        alias="RELEVE_FAILED_LOGINS_PER_MINUTE",
+        description="Wrong API keys that one address may show in a minute; a right one always lets in.",
+    )
+    fetch_quota: int = Field(
+        default=50,
+        ge=0,
+        alias="RELEVE_FETCH_QUOTA",
+        description="Requests a day with which an account may have something fetched; one may be for two years.",
+    )
+    read_quota: int = Field(
+        default=1000,
+        ge=0,
+        alias="RELEVE_READ_QUOTA",
+        description="Requests a day that an account may have served from what is stored.",
+    )
+    consent_needs_usage_point: bool = Field(
+        default=False,
+        alias="RELEVE_CONSENT_NEEDS_USAGE_POINT",
+        description="Whether the usage point has to be named when a consent is asked for (true or false).",
+    )
+    consents_per_hour: int = Field(
+        default=10,
+        ge=1,
+        alias="RELEVE_CONSENTS_PER_HOUR",
+        description="Consents that one account may ask for in an hour without getting them.",
+    )
+    consent_returns_per_hour: int = Field(
+        default=60,
+        ge=1,
+        alias="RELEVE_CONSENT_RETURNS_PER_HOUR",
+        description="Returns from the consent page, and links that are refused, that one address may bring in an hour.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        alias="RELEVE_TRUSTED_PROXIES",
+        description="Addresses or networks, separated by commas, whose X-Forwarded-For is believed.",
     )
     max_body_bytes: int = Field(
         default=65_536,
@@ -76,8 +139,28 @@ class Settings(BaseModel):
         alias="RELEVE_REFRESH_AT",
         description="When the nightly refresh starts, Europe/Paris; Enedis publishes from about 08:00.",
     )
+    dormant_after_days: int = Field(
+        default=30,
+        ge=0,
+        alias="RELEVE_DORMANT_AFTER_DAYS",
+        description="A usage point that nobody has read for so long is refreshed once a week; 0: every day.",
+    )
     job_retention_days: int = Field(
         default=7, ge=1, le=90, alias="RELEVE_JOB_RETENTION_DAYS", description="How long an ended job can be looked at."
+    )
+    readings_retention_days: int = Field(
+        default=1825,
+        ge=0,
+        le=36_500,
+        alias="RELEVE_READINGS_RETENTION_DAYS",
+        description="How long readings are kept after their day, and a record after it was fetched; 0: for ever.",
+    )
+    audit_retention_days: int = Field(
+        default=1095,
+        ge=0,
+        le=36_500,
+        alias="RELEVE_AUDIT_RETENTION_DAYS",
+        description="How long an audit event is kept; 0: for ever.",
     )
     call_lease_seconds: float = Field(
         default=12.0,
@@ -197,3 +280,35 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise SettingsError(f"the settings are not usable: {problems}") from None
+
+
+def refuse_known_secrets(settings: Settings) -> None:
+    """Before anything is served: a secret that others may know is none. Raises `SettingsError`.
+
+    What `releve up` and the demo make by themselves passes; what stands in examples, in this documentation or in tests
+    does not, nor does one secret in two places.
+    """
+    secret_keys = (settings.secret_key, *settings.previous_secret_keys)
+    given = {
+        "RELEVE_SECRET_KEY": [settings.secret_key],
+        "RELEVE_PREVIOUS_SECRET_KEYS": settings.previous_secret_keys,
+        "ADMIN_API_KEY": [settings.admin_api_key],
+        "FLOWER_PASSWORD": [settings.flower_password],
+    }
+    values = {name: [each.get_secret_value() for each in secrets if each] for name, secrets in given.items()}
+    problems = [
+        f"{name}: it can be guessed, or is an example; make one with: openssl rand -hex 32"
+        for name, secrets in values.items()
+        # What was in use stays readable, however it was made.
+        if name != "RELEVE_PREVIOUS_SECRET_KEYS" and any(map(is_guessable, secrets))
+    ]
+    known = {each.get_secret_value() for each in secret_keys}
+    problems += [
+        f"{name}: it is the secret key, and has to be another secret"
+        for name in ("ADMIN_API_KEY", "FLOWER_PASSWORD")
+        if not known.isdisjoint(values[name])
+    ]
+    if values["ADMIN_API_KEY"] and values["ADMIN_API_KEY"] == values["FLOWER_PASSWORD"]:
+        problems.append("ADMIN_API_KEY: it is Flower's password, and has to be another secret")
+    if problems:
+        raise SettingsError(f"the settings are not usable: {'; '.join(problems)}")

@@ -8,7 +8,13 @@
     │   ├── WrongDirection           422
     │   ├── Unauthenticated          401
     │   ├── Forbidden                403
+    │   ├── AccountSuspended         403
     │   ├── RegistrationClosed       403
+    │   ├── InvitationRefused        403
+    │   ├── TooManyRequests          429, knows when
+    │   ├── QuotaExceeded            429, knows when
+    │   ├── LimitReached             409
+    │   ├── LastKey                  409
     │   ├── NotFound                 404
     │   ├── ConsentMissing           409
     │   ├── ConsentAlreadyActive     409
@@ -34,6 +40,7 @@
     │   └── ConsentLost              Enedis says: no right to this point
     ├── NoSlotYet                    the provider's quota has no room now, knows when
     ├── CallAbandoned                begun several times, never ended
+    ├── Unreadable                   503: stored, but what it was sealed with is gone; the operator must act
     └── ServiceUnavailable           503: a part of the gateway is down
 
 Each leaf states its own ``code`` (stable, for programs), ``status`` (what HTTP says of it) and ``retryable``
@@ -126,10 +133,46 @@ class Forbidden(RequestError):
     code, status = "forbidden", 403
 
 
+class AccountSuspended(RequestError):
+    """This account is suspended; the operator of this gateway can say why."""
+
+    code, status = "account_suspended", 403
+
+
 class RegistrationClosed(RequestError):
     """This gateway does not take new accounts."""
 
     code, status = "registration_closed", 403
+
+
+class InvitationRefused(RequestError):
+    """An account is made here with an invitation only, and this one is unknown, expired or used."""
+
+    code, status = "invitation_refused", 403
+
+
+class TooManyRequests(RequestError):
+    """Too many requests of this kind came from this address; please wait."""
+
+    code, status, retryable = "too_many_requests", 429, True
+
+
+class QuotaExceeded(RequestError):
+    """This account has used up its requests for today."""
+
+    code, status, retryable = "quota_exceeded", 429, True
+
+
+class LimitReached(RequestError):
+    """This account has as many of these as it may have; remove one first."""
+
+    code, status = "limit_reached", 409
+
+
+class LastKey(RequestError):
+    """This is the last API key that may manage the account: make another one first, or delete the account."""
+
+    code, status = "last_key", 409
 
 
 class NotFound(RequestError):
@@ -157,13 +200,13 @@ class ConsentEmpty(RequestError):
 
 
 class UsagePointTaken(RequestError):
-    """This usage point is already linked to another account of this gateway."""
+    """Another account of this gateway holds this usage point, and neither a proof nor an approval lets this one too."""
 
     code, status = "usage_point_taken", 409
 
 
 class StateRefused(RequestError):
-    """This consent link is unknown, expired or already used. Start the consent again."""
+    """This consent link is unknown, expired, used, or was opened in another browser. Start the consent again."""
 
     code, status = "state_refused", 400
 
@@ -286,6 +329,14 @@ class CallAbandoned(AppError):
     """A call to the provider was begun several times and never came to an end."""
 
     code, status, retryable = "call_abandoned", 503, False
+
+
+class Unreadable(AppError):
+    """What is stored was sealed under a server key that this gateway no longer has, or was changed; its operator can
+    bring the key back, or have the data forgotten and fetched anew.
+    """
+
+    code, status, retryable = "unreadable", 503, False
 
 
 class ServiceUnavailable(AppError):

@@ -8,13 +8,19 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from shared.accounts import AccountStore
+from shared.administration import Administration
+from shared.audit import AuditLog
 from shared.broker import Broker, create_celery
 from shared.config import Settings
 from shared.consents import ConsentStore
 from shared.database import Database
+from shared.invitations import InvitationStore
 from shared.jobs import JobStore
 from shared.ledger import Ledger
+from shared.quotas import Quota, QuotaStore
 from shared.readings import ReadingStore
+from shared.slots import SlotBoard
+from shared.throttle import Throttle
 from shared.vault import ServerSecret
 
 
@@ -32,6 +38,12 @@ class Resources:
     jobs: JobStore
     ledger: Ledger
     broker: Broker
+    audit: AuditLog
+    throttle: Throttle
+    administration: Administration
+    invitations: InvitationStore
+    slots: SlotBoard
+    quotas: QuotaStore
 
 
 @asynccontextmanager
@@ -63,6 +75,12 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 keep_seconds=int(retention.total_seconds()),
             ),
             broker=broker,
+            audit=AuditLog(database, server),
+            throttle=Throttle(redis, server),
+            administration=Administration(database, server),
+            invitations=InvitationStore(database, server),
+            slots=SlotBoard(redis),
+            quotas=QuotaStore(redis, {Quota.FETCH: settings.fetch_quota, Quota.READ: settings.read_quota}),
         )
     finally:
         broker.close()

@@ -18,7 +18,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Link, Status
+from opentelemetry.trace import Link, SpanKind, Status
 
 _MASK = "***"
 # Fourteen digits among hexadecimal ones may be part of an id of ours; those of a percent-encoded separator are not.
@@ -28,6 +28,13 @@ _TELLING = re.compile(
     r"|(?:(?<![0-9A-F])|(?<=%[0-9A-F]{2}))\d{14}(?![0-9A-F])"
     r"|(?<![^?&])((?:state|code|autorisation_id|usage_point_id|pointId|prm|token|client_secret)=)[^&\s\"']*",
     re.IGNORECASE,
+)
+
+
+# What a request's own span says of its URL, and of who sent it: an address of the internet is somebody's.
+_OF_REQUESTS = re.compile(
+    r"(http\.(url|target|client_ip|user_agent)|url\.(full|path|query)|user_agent\..*"
+    r"|net\.(sock\.)?peer\..*|client\..*|network\.peer\..*)"
 )
 
 
@@ -57,13 +64,17 @@ class MaskingExporter(SpanExporter):
 
 
 def _masked(span: ReadableSpan) -> ReadableSpan:
-    status = span.status
+    status, attributes, name = span.status, span.attributes or {}, span.name
+    if span.kind is SpanKind.SERVER:
+        # The route tells what was asked for; a path that leads nowhere is the caller's own text.
+        attributes = {key: value for key, value in attributes.items() if not _OF_REQUESTS.fullmatch(key)}
+        name = name if "http.route" in attributes else name.split(" ", 1)[0]
     return ReadableSpan(
-        name=mask(span.name),
+        name=mask(name),
         context=span.get_span_context(),
         parent=span.parent,
         resource=span.resource,
-        attributes=_masked_values(span.attributes),
+        attributes=_masked_values(attributes),
         events=[Event(mask(each.name), _masked_values(each.attributes), each.timestamp) for each in span.events],
         links=[Link(each.context, _masked_values(each.attributes)) for each in span.links],
         kind=span.kind,

@@ -1,11 +1,30 @@
 """Accounts: making one, and what one holds."""
 
+from datetime import timedelta
+
 from fastapi import APIRouter, Response
 
-from api.dependencies import CurrentCaller, Now, Parts
-from api.schemas.accounts import AccountDetails, AccountDocument, HeldUsagePoint, NewAccount
+from api.dependencies import Address, CurrentCaller, Now, Parts, refuse_too_many
+from api.schemas.accounts import (
+    AccountDetails,
+    AccountDocument,
+    AccountRequest,
+    HeldUsagePoint,
+    NewAccount,
+    QuotaDocument,
+)
+from api.schemas.keys import KeyDocument
 from api.schemas.problems import documented
-from shared.errors import RegistrationClosed, ServiceUnavailable, Unauthenticated
+from shared.errors import (
+    InvitationRefused,
+    RegistrationClosed,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthenticated,
+    ValidationFailed,
+)
+from shared.quotas import Quota
+from shared.throttle import Rate
 
 router = APIRouter(tags=["accounts"])
 
@@ -15,13 +34,22 @@ router = APIRouter(tags=["accounts"])
     status_code=201,
     operation_id="create_account",
     summary="Create an account and its first API key",
-    responses=documented(RegistrationClosed, ServiceUnavailable),
+    responses=documented(
+        RegistrationClosed, InvitationRefused, ValidationFailed, TooManyRequests, ServiceUnavailable, body=True
+    ),
 )
-async def create_account(parts: Parts, now: Now, response: Response) -> NewAccount:
+async def create_account(
+    parts: Parts, now: Now, address: Address, response: Response, request: AccountRequest | None = None
+) -> NewAccount:
     """The key is shown in this answer and never again: the gateway itself can't open the data without it."""
-    if parts.settings.registration != "open":
+    asked = request or AccountRequest()
+    if parts.settings.registration == "closed":
         raise RegistrationClosed
-    account, api_key = await parts.accounts.create_account(now)
+    rate = Rate(parts.settings.registrations_per_hour, timedelta(hours=1))
+    await refuse_too_many(parts, "registration", address, rate, now)
+    is_open = parts.settings.registration == "open"
+    invitation = None if is_open else asked.invitation or ""
+    account, api_key = await parts.accounts.create_account(now, email=asked.email, invitation=invitation)
     response.headers["Cache-Control"] = "no-store"
     return NewAccount(account=AccountDocument(id=account.id, created_at=account.created_at), api_key=api_key)
 
@@ -32,12 +60,20 @@ async def create_account(parts: Parts, now: Now, response: Response) -> NewAccou
     summary="What the account holds",
     responses=documented(Unauthenticated, ServiceUnavailable),
 )
-async def get_account(parts: Parts, caller: CurrentCaller) -> AccountDetails:
-    """The account of the API key, and its usage points."""
+async def get_account(parts: Parts, caller: CurrentCaller, now: Now) -> AccountDetails:
+    """The account of the API key, what it has left for today, and its usage points."""
+    own_limits = {Quota.FETCH: caller.account.fetch_quota, Quota.READ: caller.account.read_quota}
+    usages = await parts.quotas.load(caller.account.id, own_limits, now)
     points = await parts.consents.list_usage_points(caller.account.id)
     return AccountDetails(
         id=caller.account.id,
         created_at=caller.account.created_at,
+        email=caller.account.email,
+        key=KeyDocument.of(caller.key),
+        quotas=[
+            QuotaDocument(quota=each.quota, limit=each.limit, used=each.used, resets_at=each.resets_at)
+            for each in usages
+        ],
         usage_points=[
             HeldUsagePoint(
                 usage_point_id=point.prm,

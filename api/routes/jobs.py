@@ -4,18 +4,22 @@ from datetime import datetime
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import CurrentCaller, JobId, Now, Parts, WaitSeconds
+from api.dependencies import Asker, CurrentCaller, JobId, Now, Parts, WaitSeconds
+from api.limits import LIMIT_HEADERS, limit_headers
 from api.schemas.gaps import MissingDays
 from api.schemas.jobs import JobDocument, JobError, JobLinks, JobProgress, JobRequest
 from api.schemas.problems import documented, problem_kinds
 from api.submission import check_period, check_right, submit_job
 from api.waiting import wait_until
 from shared.catalog import DATASETS
+from shared.erasure import cancel_job
 from shared.errors import (
     ConsentMissing,
     DatasetNotAvailable,
+    Forbidden,
     NotFound,
     OutOfHistory,
+    QuotaExceeded,
     ServiceUnavailable,
     Unauthenticated,
     ValidationFailed,
@@ -46,24 +50,26 @@ _LOCATION = {"Location": {"description": "Where the job is.", "schema": {"type":
         200: {
             "model": JobDocument,
             "description": "With `Prefer: wait=N`: the job, which has ended.",
-            "headers": {**_LOCATION, **_JOB_HEADERS},
+            "headers": {**_LOCATION, **_JOB_HEADERS, **LIMIT_HEADERS},
         },
-        202: {"headers": {**_LOCATION, **_JOB_HEADERS}},
+        202: {"headers": {**_LOCATION, **_JOB_HEADERS, **LIMIT_HEADERS}},
         **documented(
             Unauthenticated,
+            Forbidden,
             NotFound,
             ConsentMissing,
             ValidationFailed,
             OutOfHistory,
             DatasetNotAvailable,
             WrongDirection,
+            QuotaExceeded,
             ServiceUnavailable,
             body=True,
         ),
     },
 )
 async def create_job(
-    parts: Parts, caller: CurrentCaller, now: Now, wait: WaitSeconds, request: JobRequest, response: Response
+    parts: Parts, caller: Asker, now: Now, wait: WaitSeconds, request: JobRequest, response: Response
 ) -> JobDocument:
     """What can be checked is checked first. Only the days that are not stored yet are fetched, a record only when the
     stored one is old."""
@@ -71,7 +77,8 @@ async def create_job(
     days = check_period(dataset, request.start, request.end, now)
     usage_point = await parts.consents.find_usage_point(caller.account.id, request.usage_point_id)
     check_right(usage_point, dataset, now)
-    job = await submit_job(parts, usage_point, dataset, days, now)
+    job, usage = await submit_job(parts, caller.account, usage_point, dataset, days, now)
+    response.headers.update(limit_headers(usage, now))
     if wait:
         job = await _wait(parts, job, wait, response)
         response.status_code = 200 if job.status.ended else 202
@@ -95,6 +102,20 @@ async def get_job(
     job = await _load_own(parts, job_id, caller.account.id)
     if wait:
         job = await _wait(parts, job, wait, response)
+    usage_point = await parts.consents.load_usage_point(job.usage_point_id)
+    return await _answer(parts, job, usage_point.prm, now, response)
+
+
+@router.delete(
+    "/v1/jobs/{job_id}",
+    operation_id="cancel_job",
+    summary="Cancel a job",
+    responses=documented(Unauthenticated, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
+)
+async def delete_job(parts: Parts, caller: Asker, now: Now, job_id: JobId, response: Response) -> JobDocument:
+    """What it has stored stays; what is on its way is not stored, and what is queued is not asked for. A job that has
+    ended stays as it is."""
+    job = await cancel_job(parts, await _load_own(parts, job_id, caller.account.id), now)
     usage_point = await parts.consents.load_usage_point(job.usage_point_id)
     return await _answer(parts, job, usage_point.prm, now, response)
 

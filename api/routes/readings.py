@@ -11,18 +11,29 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 
-from api.dependencies import CurrentCaller, Now, OwnUsagePoint, Parts
+from api.dependencies import Now, OwnUsagePoint, Parts, Reader
+from api.limits import LIMIT_HEADERS, count_request, limit_headers
 from api.schemas.fields import AbsentDay, DatasetName
 from api.schemas.gaps import MissingDays
 from api.schemas.problems import documented
-from api.schemas.readings import StoredDocument
-from shared.calendar import PARIS, day_start
+from api.schemas.readings import StoredDocument, shown_reading
+from shared.calendar import day_of, day_start
 from shared.catalog import DATASETS, Dataset
 from shared.consents import UsagePoint
 from shared.derivation import derive_daily
-from shared.errors import FieldError, NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
+from shared.errors import (
+    FieldError,
+    Forbidden,
+    NotFound,
+    QuotaExceeded,
+    ServiceUnavailable,
+    Unauthenticated,
+    Unreadable,
+    ValidationFailed,
+)
 from shared.models import Coverage, DayRange, Gap, Reading, Series
 from shared.planning import current_days, missing_days, missing_windows, window_name, windows_of
+from shared.quotas import Quota
 from shared.resources import Resources
 
 router = APIRouter(tags=["readings"])
@@ -44,15 +55,18 @@ _WINDOWS_AT_ONCE = 31
                     "description": "`hit`: nothing of it would need a call to the provider now. `miss`: nothing of it "
                     "was ever fetched. `partial`: in between.",
                     "schema": {"type": "string", "enum": ["hit", "partial", "miss"]},
-                }
+                },
+                **LIMIT_HEADERS,
             }
         },
-        **documented(Unauthenticated, NotFound, ValidationFailed, ServiceUnavailable),
+        **documented(
+            Unauthenticated, Forbidden, NotFound, ValidationFailed, QuotaExceeded, Unreadable, ServiceUnavailable
+        ),
     },
 )
 async def get_readings(
     parts: Parts,
-    caller: CurrentCaller,
+    caller: Reader,
     usage_point: OwnUsagePoint,
     now: Now,
     dataset: Annotated[DatasetName, Path()],
@@ -66,8 +80,12 @@ async def get_readings(
     described = DATASETS[dataset]
     if not described.is_series:
         _check_no_days(start, end)
-        return await _answer_record(parts, usage_point, described, caller.private_key, now)
+        usage = await count_request(parts, caller.account, Quota.READ, now)
+        await parts.consents.note_read(usage_point, day_of(now))
+        return await _answer_record(parts, usage_point, described, caller.private_key, now, limit_headers(usage, now))
     days = _check_days(start, end)
+    usage = await count_request(parts, caller.account, Quota.READ, now)
+    await parts.consents.note_read(usage_point, day_of(now))
     series = Series(usage_point.account_id, usage_point.id, dataset)
     names = [window_name(described, window.start) for window in windows_of(described, days)]
     coverage = await parts.readings.load_coverage(series, names)
@@ -86,12 +104,17 @@ async def get_readings(
         "missing": [_missing(gap) for gap in missing_days(described, days, coverage, now, derived, against)],
     }
     status = "hit" if against else _cache_status(described, days, coverage, now, derived)
-    headers = {"X-Cache-Status": status}
+    headers = {"X-Cache-Status": status, **limit_headers(usage, now)}
     return _json(document, headers)
 
 
 async def _answer_record(
-    parts: Resources, usage_point: UsagePoint, dataset: Dataset, private_key: bytes, now: datetime
+    parts: Resources,
+    usage_point: UsagePoint,
+    dataset: Dataset,
+    private_key: bytes,
+    now: datetime,
+    headers: dict[str, str],
 ) -> Response:
     series = Series(usage_point.account_id, usage_point.id, dataset.name)
     today = current_days(now)
@@ -105,7 +128,8 @@ async def _answer_record(
         "missing": [_missing(gap) for gap in missing_days(dataset, today, coverage, now)],
     }
     is_due = bool(missing_windows(dataset, today, coverage, now))
-    return _json(document, {"X-Cache-Status": ("partial" if coverage else "miss") if is_due else "hit"})
+    status = ("partial" if coverage else "miss") if is_due else "hit"
+    return _json(document, {"X-Cache-Status": status, **headers})
 
 
 def _json(document: dict[str, Any], headers: dict[str, str]) -> Response:
@@ -156,7 +180,7 @@ async def _with_derived(
     for index in range(0, len(lacking), _WINDOWS_AT_ONCE):
         names = [str(day) for day in lacking[index : index + _WINDOWS_AT_ONCE]]
         opened = derive_daily(await parts.readings.open_windows(curve, names, private_key))
-        found += [{**_shown_reading(reading), "origin": "derived"} for reading in opened]
+        found += [{**shown_reading(reading), "origin": "derived"} for reading in opened]
     return sorted(found, key=lambda each: each["start"])
 
 
@@ -164,21 +188,7 @@ def _shown(readings: Iterator[Reading], first: datetime, last: datetime) -> Iter
     # orjson writes an aware datetime with its offset by itself, and faster than anything here could.
     for reading in readings:
         if first <= reading.start < last:
-            yield _shown_reading(reading)
-
-
-def _shown_reading(reading: Reading) -> dict[str, Any]:
-    shown = {
-        "start": reading.start.astimezone(PARIS),
-        "step": reading.step,
-        "value": reading.value,
-        "quality": "raw",
-    }
-    if reading.at is not None:
-        shown["at"] = reading.at.astimezone(PARIS)
-    if reading.registers is not None:
-        shown["registers"] = reading.registers
-    return shown
+            yield shown_reading(reading)
 
 
 def _cache_status(

@@ -1,12 +1,33 @@
 """Accounts on the wire."""
 
 from datetime import date, datetime
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from api.schemas.fields import Document
+from api.schemas.fields import Body, Document
+from api.schemas.keys import KeyDocument
 from shared.catalog import Direction
 from shared.models import ConsentStatus
+from shared.quotas import Quota
+
+
+class AccountRequest(Body):
+    """What a new account is made with; all of it may be left out."""
+
+    email: Annotated[
+        str | None,
+        StringConstraints(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$"),
+        Field(
+            description="For the operator to reach you. Kept encrypted, shown to this account and to the operator.",
+            examples=["somebody@example.org"],
+        ),
+    ] = None
+    invitation: Annotated[
+        str | None,
+        StringConstraints(max_length=100),
+        Field(description="Needed where registration is by invitation.", examples=["rlvi_…"]),
+    ] = None
 
 
 class AccountDocument(Document):
@@ -34,7 +55,19 @@ class HeldUsagePoint(Document):
     expires_on: date | None = Field(description="The first day without a right to it; `null` when none was named.")
 
 
+class QuotaDocument(Document):
+    """How much of a quota is used up today."""
+
+    quota: Quota = Field(description="`fetch`: requests that have something fetched. `read`: that the store serves.")
+    limit: int = Field(description="Requests a day.")
+    used: int
+    resets_at: datetime = Field(description="Midnight in Paris.")
+
+
 class AccountDetails(AccountDocument):
     """An account and what it holds."""
 
+    email: str | None
+    key: KeyDocument = Field(description="The key that asked.")
+    quotas: list[QuotaDocument]
     usage_points: list[HeldUsagePoint]

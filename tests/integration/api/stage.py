@@ -2,10 +2,12 @@
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import httpx
 from fastapi import FastAPI
@@ -16,6 +18,8 @@ from shared.catalog import Direction
 from shared.consents import UsagePoint
 from shared.models import Coverage, Gap, GrantedPoint, Reading, Series
 from shared.resources import Resources
+from tests.states import take_state
+from tests.storing import save_window
 
 # A quiet Tuesday noon in Paris; the day before is published.
 NOON = datetime(2026, 10, 20, 10, tzinfo=UTC)
@@ -51,10 +55,24 @@ class Stage:
     client: httpx.AsyncClient
     parts: Resources
     clock: Clock
+    # Each consent has a number of its own at the provider.
+    authorisations: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def admin(self) -> dict[str, str]:
+        """What an administrator sends with every request."""
+        return {"Authorization": f"Bearer {self.parts.settings.admin_api_key.get_secret_value()}"}
 
     async def create_person(self) -> Person:
         """Somebody new."""
         return Person(*await self.parts.accounts.create_account(self.clock.now))
+
+    async def open_link(self, started: Mapping[str, Any], client: httpx.AsyncClient | None = None) -> str:
+        """Go on from the link as a program does; gives the provider's page; the client keeps the cookie."""
+        link = urlsplit(started["authorize_url"])
+        answer = await (client or self.client).post(f"{link.path}?{link.query}")
+        assert 200 == answer.status_code, answer.text
+        return str(answer.json()["provider_url"])
 
     async def grant(
         self,
@@ -65,7 +83,7 @@ class Stage:
     ) -> UsagePoint:
         """Give a person a usage point, as a worker does after an exchange."""
         consent, state = await self.parts.consents.create_consent(person.account.id, self.clock.now)
-        await self.parts.consents.take_state(state, self.clock.now, 1)
+        await take_state(self.parts.consents, state, self.clock.now, next(self.authorisations))
         point = GrantedPoint(prm, frozenset(directions), expires_on or date(2029, 10, 19))
         await self.parts.consents.grant(consent.id, [point], self.clock.now)
         return await self.parts.consents.find_usage_point(person.account.id, prm)
@@ -80,7 +98,7 @@ class Stage:
             gap = (gaps or {}).get(day)
             readings = [] if gap else half_hours(day)
             coverage = Coverage(day.isoformat(), self.clock.now, day, day + ONE_DAY, (gap,) if gap else ())
-            await self.parts.readings.save_window(series, coverage, readings, public_key)
+            await save_window(self.parts.readings, series, coverage, readings, public_key)
 
     async def store_months(self, usage_point: UsagePoint, dataset: str, start: date, end: date) -> None:
         """Store daily values: the value is the day of the month."""
@@ -94,7 +112,7 @@ class Stage:
                 for day in days_between(since, through)
             ]
             coverage = Coverage(month.isoformat()[:7], self.clock.now, since, through)
-            await self.parts.readings.save_window(series, coverage, readings, public_key)
+            await save_window(self.parts.readings, series, coverage, readings, public_key)
             month = next_month(month)
 
     async def queued(self, lane: str) -> list[bytes]:

@@ -22,7 +22,9 @@ async def test_a_new_account_gets_a_key_that_opens_it(stage: Stage) -> None:
     assert "no-store" == created.headers["Cache-Control"]
     seen = await stage.client.get("/v1/account", headers={"Authorization": f"Bearer {created.json()['api_key']}"})
     assert 200 == seen.status_code
-    assert {**created.json()["account"], "usage_points": []} == seen.json()
+    expected = {**created.json()["account"], "email": None, "usage_points": []}
+    assert expected == {name: value for name, value in seen.json().items() if name not in ("key", "quotas")}
+    assert ["fetch", "manage", "read"] == seen.json()["key"]["scopes"]
 
 
 async def test_the_key_may_come_in_a_header_of_its_own(stage: Stage, person: Person) -> None:

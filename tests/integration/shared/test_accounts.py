@@ -1,17 +1,18 @@
 """Accounts in a real database: the right key opens the vault, every other one is refused alike, and none is kept."""
 
+import asyncio
 import base64
 import traceback
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, update
 
 from shared.accounts import AccountStore, Caller
-from shared.database import Database, accounts, api_keys
+from shared.database import Database
 from shared.errors import NotFound, Unauthenticated
+from shared.tables import accounts, api_keys
 from shared.vault import CannotOpen, SealContext, ServerSecret, check_api_key, new_api_key, open_blob, seal
 
 pytestmark = pytest.mark.anyio
@@ -34,11 +35,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 def store(database: Database) -> AccountStore:
     """The accounts in it."""
     return AccountStore(database, SERVER)
-
-
-def bytes_of_database(directory: Path) -> bytes:
-    """Everything on disk: the file, and what is not yet folded into it."""
-    return b"".join(path.read_bytes() for path in directory.glob("releve.db*"))
 
 
 def swap_case_of_first_letter(key: str) -> str:
@@ -74,7 +70,7 @@ async def test_each_key_lets_in_its_own_account_among_many(store: AccountStore) 
     assert [account for account, _ in made] == [caller.account for caller in callers]
     assert 5 == len({account.id for account, _ in made})
     assert 5 == len({caller.private_key for caller in callers})
-    assert 5 == len({caller.key_id for caller in callers})
+    assert 5 == len({caller.key.id for caller in callers})
 
 
 WRONG_KEYS: dict[str, Callable[[str], str]] = {
@@ -168,12 +164,14 @@ async def test_accounts_outlive_a_change_of_the_servers_secret(store: AccountSto
     assert account == (await changed.authenticate(api_key)).account
 
 
-async def test_neither_an_api_key_nor_what_it_opens_is_in_the_file(store: AccountStore, tmp_path: Path) -> None:
+async def test_neither_an_api_key_nor_what_it_opens_is_in_the_file(
+    store: AccountStore, stored_bytes: Callable[[], bytes]
+) -> None:
     account, api_key = await store.create_account(NOW)
     public_key = await store.load_public_key(account.id)
     private_key = (await store.authenticate(api_key)).private_key
 
-    stored = bytes_of_database(tmp_path)
+    stored = await asyncio.to_thread(stored_bytes)
 
     assert account.id.encode() in stored  # the account is there: what follows is no empty promise
     for secret in (api_key.encode(), api_key[4:40].encode(), check_api_key(api_key), private_key, public_key):
@@ -187,4 +185,4 @@ async def test_a_caller_shows_no_private_key(store: AccountStore) -> None:
     caller = await store.authenticate(api_key)
 
     assert repr(caller.private_key) not in repr(caller)
-    assert caller == Caller(caller.account, caller.key_id, caller.private_key)
+    assert caller == Caller(caller.account, caller.key, caller.private_key)

@@ -1,0 +1,36 @@
+"""What an account has left for today, as headers (draft-ietf-httpapi-ratelimit-headers), and counting it."""
+
+import math
+from datetime import datetime
+
+from shared.accounts import Account
+from shared.quotas import Quota, Usage
+from shared.resources import Resources
+
+_DAY_SECONDS = 86_400
+
+LIMIT_HEADERS = {
+    "RateLimit-Policy": {
+        "description": "The quota that this request counts for: `q` requests in `w` seconds, a day of Paris.",
+        "schema": {"type": "string", "examples": ['"fetch";q=50;w=86400']},
+    },
+    "RateLimit": {
+        "description": "Of that quota: `r` requests are left, and in `t` seconds there are all of them again.",
+        "schema": {"type": "string", "examples": ['"fetch";r=49;t=30600']},
+    },
+}
+
+
+async def count_request(parts: Resources, account: Account, quota: Quota, now: datetime) -> Usage:
+    """Count a request of an account. Raises `QuotaExceeded`."""
+    own_limit = account.fetch_quota if quota is Quota.FETCH else account.read_quota
+    return await parts.quotas.take(account.id, quota, own_limit, now)
+
+
+def limit_headers(usage: Usage, now: datetime) -> dict[str, str]:
+    """The headers for what a request has counted for."""
+    seconds = max(0, math.ceil((usage.resets_at - now).total_seconds()))
+    return {
+        "RateLimit-Policy": f'"{usage.quota}";q={usage.limit};w={_DAY_SECONDS}',
+        "RateLimit": f'"{usage.quota}";r={usage.left};t={seconds}',
+    }
