@@ -1,121 +1,52 @@
 """Consents (SQL): what the gateway may ask the provider for, from the link shown to a person to its end.
 
-What comes back from the provider with a state is believed once, and only as far as it can be: docs/decisions/0008.
+The ledger: what there is, who ends it, who decides what waits for a word, and who is to be told that one runs out. The
+way of a state is in `shared.consent_states`, what becomes of a return in `shared.consent_grants`.
 """
 
-import hashlib
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
+from shared.audit import ADMIN, SYSTEM, record
 from shared.calendar import day_of
-from shared.catalog import Direction
-from shared.database import consents, usage_points
-from shared.durations import day_after
-from shared.errors import ConsentAlreadyActive, ConsentEmpty, ConsentRefused, NotFound, StateRefused, UsagePointTaken
-from shared.models import ConsentStatus, GrantedPoint
-from shared.usage_points import UNREFUSED, Consent, UsagePoint, UsagePointStore, consent_of, held, prm_purpose
+from shared.consent_grants import UNDECIDED, ConsentGrants, Holder, awaiting_purpose
+from shared.consent_states import PERSON, STATE_LIFETIME, Invitee, ReturnedPoints, prms_purpose, proof_purpose
+from shared.errors import NotFound, UsagePointTaken
+from shared.models import ConsentStatus
+from shared.tables import consents, usage_points
+from shared.usage_points import Consent, UsagePoint, consent_of
 
-__all__ = ["STATE_LIFETIME", "Consent", "ConsentStore", "ReturnedPoints", "UsagePoint"]
+__all__ = [
+    "PERSON",
+    "STATE_LIFETIME",
+    "Consent",
+    "ConsentStore",
+    "Holder",
+    "Invitee",
+    "ReturnedPoints",
+    "UsagePoint",
+    "awaiting_purpose",
+    "days_warned",
+    "prms_purpose",
+    "proof_purpose",
+]
 
-STATE_LIFETIME = timedelta(minutes=15)
+WARNING_DAYS = (30, 7, 1)
+"""So many days before its end the holder of a consent is told."""
+APPROVAL_PATIENCE = timedelta(days=30)
+"""What nobody has decided after so long is refused, and its points are forgotten."""
+_OPEN = (
+    ConsentStatus.PENDING,
+    ConsentStatus.EXCHANGING,
+    ConsentStatus.AWAITING_APPROVAL,
+    ConsentStatus.GRANTED,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnedPoints:
-    """What a consent page of generation v1 sends back: the usage points (14 digits each), and a code."""
-
-    prms: tuple[str, ...] = field(repr=False)
-    code: str = field(repr=False)
-
-
-class ConsentStore(UsagePointStore):
+class ConsentStore(ConsentGrants):
     """The consents of this gateway, and the usage points that they open."""
-
-    async def create_consent(
-        self,
-        account_id: str,
-        now: datetime,
-        expected_prm: str | None = None,
-        *,
-        duration: str | None = None,
-        returns_points: bool = False,
-    ) -> tuple[Consent, str]:
-        """A consent to be given, and the state that comes back with it: single use, `STATE_LIFETIME` long.
-
-        ``duration`` (ISO 8601) is asked for; ``returns_points`` says that the person is sent to a page of v1, which
-        sends usage points back: from another page none are believed.
-        """
-        state = secrets.token_urlsafe(32)
-        consent = Consent(f"cons_{secrets.token_hex(12)}", account_id, ConsentStatus.PENDING, now, now + STATE_LIFETIME)
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                insert(consents).values(
-                    id=consent.id,
-                    account_id=account_id,
-                    state_hash=_state_hash(state),
-                    status=consent.status,
-                    created_at=now,
-                    state_expires_at=consent.state_expires_at,
-                    expected_prm_hash=expected_prm and self._hash(expected_prm),
-                    duration=duration,
-                    returns_points=returns_points,
-                )
-            )
-        return consent, state
-
-    async def refuse_if_active(self, account_id: str, prm: str, now: datetime) -> None:
-        """Raises `ConsentAlreadyActive`, with the expiry, if this account holds an active consent for this point."""
-        try:
-            consent = (await self.find_usage_point(account_id, prm)).consent
-        except NotFound:
-            return
-        if consent.is_active(now):
-            until = f" until {consent.expires_on.isoformat()}" if consent.expires_on else ""
-            raise ConsentAlreadyActive(
-                f"This account already holds an active consent for this usage point{until}; "
-                "send `renew: true` to ask for another one."
-            )
-
-    async def take_state(
-        self, state: str, now: datetime, autorisation_id: int | None, returned: ReturnedPoints | None = None
-    ) -> tuple[Consent, bool]:
-        """Use a state, once: with the provider's authorisation (v2), with usage points (v1), or with neither when the
-        person refused.
-
-        The points are kept encrypted until they are bound; the code is not kept. Returns the consent and whether this
-        call was the one that used the state: the same return loaded again gives the consent as it stands.
-        Raises `StateRefused` for an unknown, expired or otherwise used state, and for points that nobody sent for.
-        """
-        this_state = consents.c.state_hash == _state_hash(state)
-        given = autorisation_id is not None or returned is not None
-        text = "\n".join([state, returned.code, *returned.prms]) if returned else None
-        async with self._database.transaction() as connection:
-            row = (await connection.execute(select(consents).where(this_state))).one_or_none()
-            if row is None or (returned is not None and not row.returns_points):
-                raise StateRefused
-            taken = await connection.execute(
-                update(consents)
-                .where(this_state, consents.c.status == ConsentStatus.PENDING, consents.c.state_expires_at > now)
-                .values(
-                    status=ConsentStatus.EXCHANGING if given else ConsentStatus.REFUSED,
-                    autorisation_id=autorisation_id,
-                    return_hash=text and self._server.keyed_hash(text, purpose="consent-return"),
-                    prms_sealed=returned and self._seal_prms(row.id, returned.prms),
-                    taken_at=now,
-                )
-            )
-            row = (await connection.execute(select(consents).where(this_state))).one()
-        hashes = [None] if text is None else self._server.keyed_hashes(text, purpose="consent-return")
-        same_return = row.autorisation_id == autorisation_id and row.return_hash in hashes
-        if row.status == ConsentStatus.PENDING or not same_return:
-            raise StateRefused
-        return consent_of(row), taken.rowcount == 1
 
     async def load_consent(self, consent_id: str, account_id: str | None = None) -> Consent:
         """A consent, of that account when one is given. Raises `NotFound`."""
@@ -127,117 +58,161 @@ class ConsentStore(UsagePointStore):
             raise NotFound
         return consent_of(rows[0])
 
-    async def load_returned_points(self, consent_id: str) -> list[GrantedPoint]:
-        """The points that came back with a return of v1 and are not bound yet; empty when there are none.
+    async def list_consents(self, account_id: str, after: str = "", limit: int = 50) -> list[Consent]:
+        """A page of an account's consents, newest first: those that follow the one with the id ``after``.
 
-        The return names no direction and no end: both directions are taken for open, and the duration that was asked
-        for is counted from the day of the return. Raises `CannotOpen` when the server's secret is not known any more.
+        Raises `NotFound` when that one is not the account's.
         """
-        async with self._database.transaction() as connection:
-            row = (await connection.execute(select(consents).where(consents.c.id == consent_id))).one()
-        if row.prms_sealed is None:
-            return []
-        prms = self._server.decrypt(row.prms_sealed, purpose=_prms_purpose(consent_id)).decode().split()
-        expires_on = day_after(day_of(row.taken_at), row.duration) if row.duration else None
-        return [GrantedPoint(prm, frozenset(Direction), expires_on) for prm in prms]
-
-    async def stale_exchanges(self, before: datetime) -> list[str]:
-        """Ids of the consents whose exchange was begun, or put off to a moment, before that moment and never ended."""
-        due = or_(consents.c.put_off_until < before, consents.c.put_off_until.is_(None))
-        query = select(consents.c.id).where(
-            consents.c.status == ConsentStatus.EXCHANGING, consents.c.taken_at < before, due
+        query = select(consents).where(consents.c.account_id == account_id)
+        if after:
+            last = await self.load_consent(after, account_id)
+            older = or_(
+                consents.c.created_at < last.created_at,
+                and_(consents.c.created_at == last.created_at, consents.c.id < last.id),
+            )
+            query = query.where(older)
+        rows = await self._database.read(
+            query.order_by(consents.c.created_at.desc(), consents.c.id.desc()).limit(limit)
         )
-        return [row.id for row in await self._database.read(query)]
+        return [consent_of(row) for row in rows]
 
-    async def put_off_exchange(self, consent_id: str, until: datetime) -> None:
-        """The exchange is not to be begun again before that moment; nothing when it has ended."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                update(consents)
-                .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.EXCHANGING)
-                .values(put_off_until=until)
-            )
+    async def revoke(self, consent_id: str, account_id: str, actor: str, now: datetime) -> tuple[Consent, bool]:
+        """End an account's consent, also one that is not given yet: nothing is asked of the provider any more on the
+        strength of it. What is stored stays.
 
-    async def fail_consent(self, consent_id: str, error_code: str) -> None:
-        """The exchange ended without a usage point, for this reason."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                update(consents)
-                .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.EXCHANGING)
-                .values(status=ConsentStatus.FAILED, error_code=error_code, prms_sealed=None)
-            )
-
-    async def grant(self, consent_id: str, points: Sequence[GrantedPoint], now: datetime) -> None:
-        """Bind what the provider opened to the consent's account, all or nothing; done twice it changes nothing.
-
-        Raises `ConsentEmpty` when it opened nothing, `ConsentRefused` when it opened another point than the one that
-        was announced, and `UsagePointTaken` when another account holds one of the points under an active consent.
+        Returns it, and whether this call ended it: one that has ended already stays as it is. Raises `NotFound`.
         """
-        if not points:
-            raise ConsentEmpty
-        expiries = [point.expires_on for point in points]
-        expires_on = None if None in expiries else max(each for each in expiries if each is not None)
+        this_consent = and_(consents.c.id == consent_id, consents.c.account_id == account_id)
         async with self._database.transaction() as connection:
-            # Written first: in SQLite no other grant looks whether a point is free before this one has ended.
-            granted = await connection.execute(
+            revoked = await connection.execute(
                 update(consents)
-                .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.EXCHANGING)
-                .values(status=ConsentStatus.GRANTED, granted_at=now, expires_on=expires_on, prms_sealed=None)
+                .where(this_consent, consents.c.status.in_(_OPEN))
+                .values(status=ConsentStatus.REVOKED, revoked_at=now, **UNDECIDED)
             )
-            row = (await connection.execute(select(consents).where(consents.c.id == consent_id))).one()
-            if not granted.rowcount:
-                return
-            for point in points:
-                if row.expected_prm_hash not in (None, *self._hashes(point.prm)):
-                    raise ConsentRefused("The usage point shared is not the one that was announced.")
-                await self._bind(connection, row.account_id, consent_id, point, now)
+            row = (await connection.execute(select(consents).where(this_consent))).one_or_none()
+            if row is None:
+                raise NotFound
+            if revoked.rowcount:
+                await self._record(connection, consent_of(row), now, actor, "consent.revoked")
+        return consent_of(row), revoked.rowcount == 1
 
-    async def _bind(
-        self, connection: AsyncConnection, account_id: str, consent_id: str, point: GrantedPoint, now: datetime
+    # What waits for an administrator's word
+
+    async def list_awaiting(self, after: str = "", limit: int = 100) -> list[Consent]:
+        """A page of the consents of all accounts that wait for a word, in the order of their ids."""
+        query = (
+            select(consents)
+            .where(consents.c.status == ConsentStatus.AWAITING_APPROVAL, consents.c.id > after)
+            .order_by(consents.c.id)
+            .limit(limit)
+        )
+        return [consent_of(row) for row in await self._database.read(query)]
+
+    async def approve(self, consent_id: str, actor: str, now: datetime) -> None:
+        """Let the account have the points though somebody else holds one.
+
+        A worker takes the exchange up again, within seconds: it asks the provider anew and tells everybody concerned.
+        Until then the consent is `exchanging`. Raises `NotFound` when nothing of that id waits.
+        """
+        values = {"status": ConsentStatus.EXCHANGING, "approved_at": now, "error_code": None, "put_off_until": None}
+        await self._decide(consent_id, actor, now, "consent.approved", values)
+
+    async def deny(self, consent_id: str, actor: str, now: datetime) -> None:
+        """Refuse it; its points are forgotten. Raises `NotFound` when nothing of that id waits."""
+        values = {**UNDECIDED, "status": ConsentStatus.FAILED, "error_code": UsagePointTaken.code}
+        await self._decide(consent_id, actor, now, "consent.denied", values)
+
+    async def _decide(
+        self, consent_id: str, actor: str, now: datetime, action: str, values: Mapping[str, object]
     ) -> None:
-        same_point = usage_points.c.prm_hash.in_(self._hashes(point.prm))
-        held_elsewhere = await connection.scalar(
-            select(usage_points.c.id)
-            .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
-            .where(same_point, usage_points.c.account_id != account_id, held(now))
-        )
-        if held_elsewhere is not None:
-            raise UsagePointTaken
-        values: dict[str, object] = {
-            "consent_id": consent_id,
-            "consumption": Direction.CONSUMPTION in point.directions,
-            "production": Direction.PRODUCTION in point.directions,
-            "unavailable": {},
-            **UNREFUSED,
-        }
-        updated = await connection.execute(
-            update(usage_points).where(same_point, usage_points.c.account_id == account_id).values(values)
-        )
-        if updated.rowcount:
-            return
-        usage_point_id = f"up_{secrets.token_hex(12)}"
-        sealed = self._server.encrypt(point.prm.encode(), purpose=prm_purpose(usage_point_id))
-        try:
-            await connection.execute(
-                insert(usage_points).values(
-                    id=usage_point_id,
-                    account_id=account_id,
-                    prm_hash=self._hash(point.prm),
-                    prm_sealed=sealed,
-                    created_at=now,
-                    **values,
-                )
+        async with self._database.transaction() as connection:
+            decided = await connection.execute(
+                update(consents)
+                .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.AWAITING_APPROVAL)
+                .values(values)
             )
-        except IntegrityError:
-            raise UsagePointTaken from None
+            if not decided.rowcount:
+                raise NotFound("No consent of that id waits for a word.")
+            row = (await connection.execute(select(consents).where(consents.c.id == consent_id))).one()
+            await self._record(connection, consent_of(row), now, actor, action)
+            # In this order everywhere: the account's chain, then the administrators'.
+            details = {"account_id": row.account_id, "consent_id": consent_id}
+            await record(connection, self._server, ADMIN, now, actor, action, details)
 
-    def _seal_prms(self, consent_id: str, prms: Sequence[str]) -> bytes:
-        return self._server.encrypt(" ".join(prms).encode(), purpose=_prms_purpose(consent_id))
+    # What runs out
+
+    async def ending_consents(self, now: datetime) -> list[Consent]:
+        """The granted consents whose account is to be told that they end, or that they have ended.
+
+        Only those that a usage point rests on: of one that was renewed nobody has to hear.
+        """
+        last_day = day_of(now) + timedelta(days=max(WARNING_DAYS))
+        rests = select(usage_points.c.id).where(
+            usage_points.c.consent_id == consents.c.id, usage_points.c.lost_at.is_(None)
+        )
+        query = (
+            select(consents)
+            .where(consents.c.status == ConsentStatus.GRANTED, consents.c.expires_on <= last_day, rests.exists())
+            .where(_not_warned(0))
+            .order_by(consents.c.id)
+        )
+        found = [consent_of(row) for row in await self._database.read(query)]
+        return [each for each in found if each.warned_days is None or each.warned_days > (days_warned(each, now) or 0)]
+
+    async def note_warning(self, consent: Consent, now: datetime) -> bool:
+        """Its account is about to be told; whether that is for the caller to do, and not for somebody else at the same
+        moment. At the end itself it is also written down."""
+        days = days_warned(consent, now)
+        if days is None:
+            return False
+        async with self._database.transaction() as connection:
+            noted = await connection.execute(
+                update(consents)
+                .where(consents.c.id == consent.id, consents.c.status == ConsentStatus.GRANTED, _not_warned(days))
+                .values(warned_days=days)
+            )
+            if noted.rowcount and not days:
+                await self._record(connection, consent, now, SYSTEM, "consent.expired")
+        return noted.rowcount == 1
+
+    async def forget_undecided(self, now: datetime) -> Sequence[Consent]:
+        """Remove what waited for too long: the proofs of states that have expired, and what no administrator decided.
+
+        Returns the consents that failed by it.
+        """
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(consents)
+                .where(consents.c.status == ConsentStatus.PENDING, consents.c.state_expires_at < now)
+                .where(consents.c.proof_sealed.is_not(None))
+                .values(proof_sealed=None)
+            )
+        waiting = and_(
+            consents.c.status == ConsentStatus.AWAITING_APPROVAL, consents.c.taken_at < now - APPROVAL_PATIENCE
+        )
+        rows = await self._database.read(select(consents).where(waiting))
+        # Each by itself: a transaction that adds to several chains would have to hold them all at once.
+        return [consent_of(row) for row in rows if await self._fail_undecided(consent_of(row), waiting, now)]
+
+    async def _fail_undecided(self, consent: Consent, waiting: ColumnElement[bool], now: datetime) -> bool:
+        async with self._database.transaction() as connection:
+            failed = await connection.execute(
+                update(consents)
+                .where(consents.c.id == consent.id, waiting)
+                .values(status=ConsentStatus.FAILED, error_code=UsagePointTaken.code, **UNDECIDED)
+            )
+            if failed.rowcount:
+                await self._record(connection, consent, now, SYSTEM, "consent.failed", UsagePointTaken.code)
+        return failed.rowcount == 1
 
 
-def _state_hash(state: str) -> str:
-    return hashlib.sha256(state.encode()).hexdigest()
+def days_warned(consent: Consent, now: datetime) -> int | None:
+    """Which of the warnings is due: so many days before the end, 0 at the end itself, ``None`` for none yet."""
+    if consent.expires_on is None:
+        return None
+    days_left = (consent.expires_on - day_of(now)).days
+    return min((days for days in (*WARNING_DAYS, 0) if days_left <= days), default=None)
 
 
-def _prms_purpose(consent_id: str) -> str:
-    return f"returned-prms:{consent_id}"
+def _not_warned(days: int) -> ColumnElement[bool]:
+    return or_(consents.c.warned_days.is_(None), consents.c.warned_days > days)

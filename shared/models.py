@@ -41,6 +41,8 @@ class ConsentStatus(StrEnum):
 
     PENDING = "pending"
     EXCHANGING = "exchanging"
+    # Another account holds the usage point, and what was shown is not proof enough: an administrator decides.
+    AWAITING_APPROVAL = "awaiting"
     GRANTED = "granted"
     REFUSED = "refused"
     FAILED = "failed"

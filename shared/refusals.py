@@ -18,6 +18,8 @@ DAYS_BETWEEN = timedelta(days=3)
 
 NOT_COLLECTED_PAUSE = timedelta(days=30)
 """Who objected to the load curve may change their mind: so often is it looked whether they did."""
+WRONG_DIRECTION_PAUSE = timedelta(days=180)
+"""Somebody may begin to produce; and one wrong answer must not hide a dataset for ever. Two calls a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,9 @@ class Unavailable:
     noted_at: datetime
 
     def holds(self, now: datetime) -> bool:
-        """Whether asking again would be a waste. What a point can't measure holds until another consent."""
-        return self.reason is not Reason.CURVE_NOT_COLLECTED or now - self.noted_at < NOT_COLLECTED_PAUSE
+        """Whether asking again would be a waste."""
+        is_curve = self.reason is Reason.CURVE_NOT_COLLECTED
+        return now - self.noted_at < (NOT_COLLECTED_PAUSE if is_curve else WRONG_DIRECTION_PAUSE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,28 @@
-"""The usage points (SQL): whose they are, what the provider may be asked for, and for how long that has been refused.
+"""The usage points (SQL): whose they are, and what the provider may be asked for.
 
-A PRM is stored encrypted and as a keyed hash; it leaves this module only as a `UsagePoint`.
+A PRM is stored encrypted and as a keyed hash; it leaves this module only as a `UsagePoint`. Several accounts may hold
+the same point, each by a consent and a row of its own. What the provider says of the right to one: `shared.rights`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.audit import record
 from shared.calendar import day_of
 from shared.catalog import Dataset, Direction
-from shared.database import Database, consents, usage_points
-from shared.errors import ConsentMissing, NotFound
+from shared.database import Database
+from shared.errors import AccountSuspended, ConsentMissing, NotFound
 from shared.models import ConsentStatus, Reason
-from shared.refusals import Refusals, Unavailable, refused_again
+from shared.refusals import Refusals, Unavailable
+from shared.tables import accounts, consents, usage_points
 from shared.vault import ServerSecret
+
+PRM_HASH_PURPOSE = "usage-point"
+"""What the keyed hash of a PRM is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,10 @@ class Consent:
     granted_at: datetime | None = None
     expires_on: date | None = None
     error_code: str | None = None
+    approved_at: datetime | None = None
+    revoked_at: datetime | None = None
+    seen_on: date | None = None
+    warned_days: int | None = None
 
     def is_active(self, now: datetime) -> bool:
         """Whether the provider may be asked on the strength of it."""
@@ -55,6 +65,21 @@ class UsagePoint:
     consent: Consent
     refusals: Refusals | None = None
     unavailable: Mapping[str, Unavailable] = field(default_factory=dict)
+    account_suspended: bool = False
+    label: str | None = field(default=None, repr=False)
+    refresh: bool = True
+    refresh_datasets: frozenset[str] | None = None
+    read_on: date | None = None
+
+    @property
+    def used_on(self) -> date:
+        """The last day on which somebody wanted something of it: read it, or gave a consent."""
+        days = [self.read_on, day_of(self.created_at), self.consent.granted_at and day_of(self.consent.granted_at)]
+        return max(day for day in days if day is not None)
+
+    def is_refreshed(self, dataset: Dataset) -> bool:
+        """Whether its owner wants the nightly refresh to look after this dataset."""
+        return self.refresh and (self.refresh_datasets is None or dataset.name in self.refresh_datasets)
 
     def reason_against(self, dataset: Dataset, now: datetime) -> Reason | None:
         """Why a call for this dataset would be wasted, whatever its days: ``None`` when nothing is known against it."""
@@ -65,7 +90,7 @@ class UsagePoint:
 
 
 class UsagePointStore:
-    """The usage points of this gateway: finding them, and noting what the provider says of the right to them."""
+    """The usage points of this gateway: finding them, and what is known and wanted of them."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
         """Keep them in ``database``; ``server`` hides and finds the PRMs."""
@@ -89,8 +114,10 @@ class UsagePointStore:
         return found[0]
 
     async def load_active_usage_point(self, usage_point_id: str, now: datetime) -> UsagePoint:
-        """The same, if the provider may be asked for it. Raises `NotFound` or `ConsentMissing`."""
+        """The same, if the provider may be asked for it. Raises `NotFound`, `AccountSuspended` or `ConsentMissing`."""
         usage_point = await self.load_usage_point(usage_point_id)
+        if usage_point.account_suspended:
+            raise AccountSuspended
         if not usage_point.consent.is_active(now):
             raise ConsentMissing
         return usage_point
@@ -100,46 +127,26 @@ class UsagePointStore:
         return await self._usage_points(usage_points.c.account_id == account_id)
 
     async def active_usage_point_ids(self, now: datetime, after: str = "", limit: int = 500) -> list[str]:
-        """A page of internal ids of the points that may be asked for, of all accounts, in the order of their ids."""
+        """A page of internal ids of the points that may be asked for, in the order of their ids; of all accounts but
+        those that are suspended."""
         query = (
             select(usage_points.c.id)
             .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
-            .where(usage_points.c.id > after, held(now))
+            .join(accounts, usage_points.c.account_id == accounts.c.id)
+            .where(usage_points.c.id > after, held(now), accounts.c.suspended_at.is_(None))
             .order_by(usage_points.c.id)
             .limit(limit)
         )
         return [row.id for row in await self._database.read(query)]
 
-    async def note_refusal(self, usage_point_id: str, now: datetime) -> bool:
-        """The provider said that there is no right to this point; the policy is that of `shared.refusals`.
-
-        Returns whether this refusal was the one that made the point lost. A consent is lost with its last point.
-        """
-        this_point = usage_points.c.id == usage_point_id
+    async def note_read(self, usage_point: UsagePoint, today: date) -> None:
+        """Somebody wanted something of it today. Writes once a day."""
+        if usage_point.read_on is not None and usage_point.read_on >= today:
+            return
         async with self._database.transaction() as connection:
-            # A write that changes nothing: whoever notes the same point at the same time waits for this transaction.
-            locked = await connection.execute(
-                update(usage_points)
-                .where(this_point, usage_points.c.lost_at.is_(None))
-                .values(consumption=usage_points.c.consumption)
-            )
-            if not locked.rowcount:
-                return False
-            row = (await connection.execute(select(usage_points).where(this_point))).one()
-            refusals = refused_again(_refusals(row), now)
             await connection.execute(
-                update(usage_points)
-                .where(this_point)
-                .values(
-                    first_refused_at=refusals.first_at,
-                    last_refused_at=refusals.last_at,
-                    refused_days=refusals.days,
-                    lost_at=now if refusals.mean_loss else None,
-                )
+                update(usage_points).where(usage_points.c.id == usage_point.id).values(read_on=today)
             )
-            if refusals.mean_loss:
-                await _lose_consent(connection, row.consent_id)
-        return refusals.mean_loss
 
     async def note_unavailable(self, usage_point_id: str, dataset: str, reason: Reason, now: datetime) -> None:
         """The provider said that it has no such dataset of this point; a new consent makes it be asked again."""
@@ -153,21 +160,38 @@ class UsagePointStore:
             noted = {**(before or {}), dataset: {"reason": reason, "noted_at": now.isoformat()}}
             await connection.execute(update(usage_points).where(this_point).values(unavailable=noted))
 
-    async def note_success(self, usage_point: UsagePoint) -> None:
-        """The provider answered for this point: earlier refusals count no more. Writes only if there were any."""
-        if usage_point.refusals is None:
-            return
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                update(usage_points)
-                .where(usage_points.c.id == usage_point.id, usage_points.c.lost_at.is_(None))
-                .values(UNREFUSED)
-            )
+    async def change_usage_point(
+        self, usage_point: UsagePoint, changes: Mapping[str, Any], actor: str, now: datetime
+    ) -> UsagePoint:
+        """Set ``label``, ``refresh`` or ``refresh_datasets``: those that ``changes`` names. Returns the point as it is
+        now. Raises `NotFound`."""
+        values = dict(changes)
+        if "label" in values:
+            label = values.pop("label")
+            sealed = label and self._server.encrypt(label.encode(), purpose=label_purpose(usage_point.id))
+            values["label_sealed"] = sealed
+        if values.get("refresh_datasets") is not None:
+            values["refresh_datasets"] = sorted(values["refresh_datasets"])
+        if values:
+            async with self._database.transaction() as connection:
+                this_point = usage_points.c.id == usage_point.id
+                changed = await connection.execute(update(usage_points).where(this_point).values(values))
+                if not changed.rowcount:
+                    raise NotFound
+                details = {"usage_point": usage_point.id, "changed": sorted(changes)}
+                account_id = usage_point.account_id
+                await record(connection, self._server, account_id, now, actor, "usage_point.changed", details)
+        return await self.load_usage_point(usage_point.id)
 
     async def _usage_points(self, *where: ColumnElement[bool]) -> list[UsagePoint]:
         query = (
-            select(usage_points, *(column.label(f"_{column.name}") for column in consents.c))
+            select(
+                usage_points,
+                *(column.label(f"_{column.name}") for column in consents.c),
+                accounts.c.suspended_at.label("account_suspended_at"),
+            )
             .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
+            .join(accounts, usage_points.c.account_id == accounts.c.id)
             .where(*where)
             .order_by(usage_points.c.created_at, usage_points.c.id)
         )
@@ -183,19 +207,25 @@ class UsagePointStore:
             directions=frozenset(direction for direction, is_open in flags.items() if is_open),
             created_at=row.created_at,
             consent=consent if row.lost_at is None else replace(consent, status=ConsentStatus.LOST),
-            refusals=_refusals(row),
+            refusals=refusals_of(row),
             unavailable={name: _unavailable(noted) for name, noted in (row.unavailable or {}).items()},
+            account_suspended=row.account_suspended_at is not None,
+            label=self._open_label(row),
+            refresh=row.refresh,
+            read_on=row.read_on,
+            refresh_datasets=None if row.refresh_datasets is None else frozenset(row.refresh_datasets),
         )
 
+    def _open_label(self, row: Row[tuple[object, ...]]) -> str | None:
+        if row.label_sealed is None:
+            return None
+        return self._server.decrypt(row.label_sealed, purpose=label_purpose(row.id)).decode()
+
     def _hash(self, prm: str) -> str:
-        return self._server.keyed_hash(prm, purpose="usage-point")
+        return self._server.keyed_hash(prm, purpose=PRM_HASH_PURPOSE)
 
     def _hashes(self, prm: str) -> list[str]:
-        return self._server.keyed_hashes(prm, purpose="usage-point")
-
-
-UNREFUSED = {"first_refused_at": None, "last_refused_at": None, "refused_days": None, "lost_at": None}
-"""The columns of a usage point of which the provider has refused nothing since the last success."""
+        return self._server.keyed_hashes(prm, purpose=PRM_HASH_PURPOSE)
 
 
 def held(now: datetime) -> ColumnElement[bool]:
@@ -216,22 +246,17 @@ def prm_purpose(usage_point_id: str) -> str:
     return f"prm:{usage_point_id}"
 
 
-async def _lose_consent(connection: AsyncConnection, consent_id: str) -> None:
-    another_point = select(usage_points.c.id).where(
-        usage_points.c.consent_id == consent_id, usage_points.c.lost_at.is_(None)
-    )
-    await connection.execute(
-        update(consents)
-        .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.GRANTED, ~another_point.exists())
-        .values(status=ConsentStatus.LOST)
-    )
+def label_purpose(usage_point_id: str) -> str:
+    """What binds the encrypted name of a usage point to its row."""
+    return f"label:{usage_point_id}"
 
 
 def _unavailable(noted: Mapping[str, str]) -> Unavailable:
     return Unavailable(Reason(noted["reason"]), datetime.fromisoformat(noted["noted_at"]))
 
 
-def _refusals(row: Row[tuple[object, ...]]) -> Refusals | None:
+def refusals_of(row: Row[tuple[object, ...]]) -> Refusals | None:
+    """The refusals in a usage point's row since the last success, ``None`` when there were none."""
     if row.refused_days is None:
         return None
     return Refusals(row.first_refused_at, row.last_refused_at, row.refused_days)

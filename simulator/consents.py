@@ -1,7 +1,8 @@
 """Who allowed the application to see which point, until when: the registry behind both consent pages.
 
 An authorisation id is a small integer that grows by one, stable for a holder: deleting a share and sharing again
-gives the same id. Holds everything in memory; `state_file` keeps it between two runs. Never decides what a page shows.
+gives the same id, until somebody else moves in. Holds everything in memory; `state_file` keeps it between two runs.
+Never decides what a page shows.
 """
 
 import json
@@ -41,6 +42,7 @@ class Consents:
         self._state_file = state_file
         self._by_point: dict[str, Consent] = {}
         self._ids: dict[str, int] = {}
+        self._moves = 0
         self._load()
 
     def grant(
@@ -60,7 +62,7 @@ class Consents:
     ) -> Consent:
         """Share a point, replacing an active share, as the first consent page allows."""
         today = paris_date(now)
-        authorisation_id = self._ids.setdefault(usage_point_id, self._first_id + len(self._ids))
+        authorisation_id = self._ids.setdefault(usage_point_id, self._first_id + len(self._ids) + self._moves)
         consent = Consent(authorisation_id, usage_point_id, today, today + lasts, now + visible_after)
         self._by_point[usage_point_id] = consent
         self._save()
@@ -79,6 +81,13 @@ class Consents:
         self._by_point[usage_point_id] = replace(consent, revoked=True)
         self._save()
         return self._by_point[usage_point_id]
+
+    def move_in(self, usage_point_id: str) -> None:
+        """Somebody else lives there now: the share of the one before has ended, and the next one has another id."""
+        self._by_point.pop(usage_point_id, None)
+        # The number that is taken back here must not be given out again.
+        self._moves += self._ids.pop(usage_point_id, None) is not None
+        self._save()
 
     def clear(self) -> int:
         """Delete every share; ids stay with their holders. Returns how many there were."""
@@ -108,6 +117,7 @@ class Consents:
             return
         state = json.loads(self._state_file.read_text())
         self._ids = dict(state["ids"])
+        self._moves = int(state.get("moves", 0))
         for item in state["consents"]:
             item["granted_on"] = date.fromisoformat(item["granted_on"])
             item["expires_on"] = date.fromisoformat(item["expires_on"])
@@ -117,7 +127,11 @@ class Consents:
     def _save(self) -> None:
         if self._state_file is None:
             return
-        state = {"ids": self._ids, "consents": [asdict(consent) for consent in self._by_point.values()]}
+        state = {
+            "ids": self._ids,
+            "moves": self._moves,
+            "consents": [asdict(consent) for consent in self._by_point.values()],
+        }
         self._state_file.parent.mkdir(parents=True, exist_ok=True)
         # Replaced in one step: a simulator that is killed while writing finds its last whole state again.
         unfinished = self._state_file.with_suffix(".new")

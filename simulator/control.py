@@ -195,6 +195,10 @@ def holders_router(consents: Consents, clock: Clock) -> APIRouter:
             raise HTTPException(404, "no active share of this point")
         return _consent_view(consent)
 
+    @router.post("/move", status_code=204, summary="Somebody else moves in: the share ends, the next has another id")
+    async def move_in(order: PointOrder) -> None:
+        consents.move_in(order.usage_point_id)
+
     return router
 
 

@@ -1,6 +1,6 @@
-"""What a call to the provider tells about the right to a usage point, and who hears of its end.
+"""What the provider tells about the right to a usage point, and who hears of its end.
 
-The policy is that of `shared.refusals`; where it is kept is `shared.usage_points`' affair.
+The policy for calls is that of `shared.refusals`; where it is kept is `shared.rights`' affair.
 """
 
 from collections.abc import AsyncIterator
@@ -11,6 +11,7 @@ from shared.errors import ConsentLost
 from shared.resources import Resources
 from shared.telemetry import get_logger
 from shared.usage_points import UsagePoint
+from workers.provider import Provider
 
 logger = get_logger(__name__)
 
@@ -24,13 +25,28 @@ async def watch_consent(resources: Resources, usage_point: UsagePoint) -> AsyncI
     try:
         yield
     except ConsentLost:
-        await _note_refusal(resources, usage_point)
+        if await resources.consents.note_refusal(usage_point.id, datetime.now(UTC)):
+            await _tell_loss(resources, usage_point)
         raise
-    await resources.consents.note_success(usage_point)
+    await resources.consents.note_success(usage_point, datetime.now(UTC))
 
 
-async def _note_refusal(resources: Resources, usage_point: UsagePoint) -> None:
-    if await resources.consents.note_refusal(usage_point.id, datetime.now(UTC)):
-        consent_id = usage_point.consent.id
-        logger.error("consent lost", consent_id=consent_id, usage_point=usage_point.id)
-        await resources.jobs.publish(usage_point.account_id, "consent.revoked", {"consent_id": consent_id})
+async def check_again(resources: Resources, provider: Provider, usage_point: UsagePoint, now: datetime) -> bool:
+    """Whether the authorisation that this account came back with still opens the point; if not, it is lost at once.
+
+    Enedis serves whoever asks for the application and the point, not for the person: while two accounts hold a point,
+    one that moved out would otherwise read the data of the one that moved in. A return of v1 has no authorisation to
+    ask about, and stays. Raises what the provider raises: then nothing is known.
+    """
+    number = usage_point.consent.autorisation_id
+    if number is None or usage_point.prm in {each.prm for each in await provider.fetch_granted_points(number)}:
+        return True
+    if await resources.consents.lose_usage_point(usage_point.id, now, "no_longer_shared"):
+        await _tell_loss(resources, usage_point)
+    return False
+
+
+async def _tell_loss(resources: Resources, usage_point: UsagePoint) -> None:
+    consent_id = usage_point.consent.id
+    logger.error("consent lost", consent_id=consent_id, usage_point=usage_point.id)
+    await resources.jobs.publish(usage_point.account_id, "consent.revoked", {"consent_id": consent_id})

@@ -1,4 +1,5 @@
-"""The provider's return. Nobody shows an API key here, so nothing is believed but a state that is still alive.
+"""The provider's return. Nobody shows an API key here, so nothing is believed but a state that is still alive, in the
+browser that opened it.
 
 Owns the use of the state and the answer to whoever comes back, a person or a program. Both generations of the
 consent page send people here: v2 with a number, v1 with usage points. What follows is a worker's affair. The same
@@ -11,9 +12,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from api.dependencies import Now, Parts
+from api.browsers import remember, shown_browser
+from api.consent_links import return_rate
+from api.dependencies import Address, Now, Parts, refuse_too_many
 from api.errors import error_response
-from api.pages import RELOAD_SECONDS, ShownPoint, exchanging_page, failure_page, granted_page, prefers_html
+from api.pages import (
+    RELOAD_SECONDS,
+    ShownPoint,
+    awaiting_page,
+    exchanging_page,
+    failure_page,
+    granted_page,
+    prefers_html,
+)
 from api.schemas.consents import CallbackDocument, CallbackUsagePoint
 from api.schemas.problems import documented
 from api.waiting import wait_until
@@ -27,6 +38,7 @@ from shared.errors import (
     ProviderUnavailable,
     ServiceUnavailable,
     StateRefused,
+    TooManyRequests,
     UsagePointTaken,
     ValidationFailed,
     leaves,
@@ -49,6 +61,10 @@ _SEPARATOR = re.compile(r"[;,]")  # both have been seen
 _MOST_POINTS = 20
 # Fourteen digits and a separator each, and some blanks: nothing longer is looked at.
 _LONGEST_POINTS = 400
+_AWAITING = (
+    "Another account of this gateway holds this usage point, so an administrator has to approve. Or start again with "
+    "`usage_point_id` and `proof`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,7 @@ class _Return:
             ConsentEmpty,
             ConsentMissing,
             UsagePointTaken,
+            TooManyRequests,
             ProviderUnavailable,
             ServiceUnavailable,
         ),
@@ -82,6 +99,7 @@ async def return_from_provider(
     request: Request,
     parts: Parts,
     now: Now,
+    address: Address,
     state: Annotated[str, Query(description="As given by `POST /v1/consents`.")] = "",
     autorisation_id: Annotated[str, Query(description="From page v2: the consent's number at the provider.")] = "",
     code: Annotated[str, Query(description="From page v1: a code; it is neither exchanged nor kept.")] = "",
@@ -96,7 +114,9 @@ async def return_from_provider(
     html = prefers_html(accept)
     try:
         given = _parse_return(state, autorisation_id, code, usage_point_id, refused=bool(error))
-        consent = await _take(parts, state, given, now)
+        consent = await _take(parts, state, given, shown_browser(request, parts.settings), address, now)
+        if html and consent.status is ConsentStatus.AWAITING_APPROVAL:
+            return awaiting_page()
         if consent.status not in (ConsentStatus.GRANTED, ConsentStatus.EXCHANGING):
             raise _failure_of(consent)
     except AppError as failure:
@@ -104,7 +124,11 @@ async def return_from_provider(
     points = [
         each for each in await parts.consents.list_usage_points(consent.account_id) if each.consent.id == consent.id
     ]
-    return _page(consent, points) if html else _document(consent, points)
+    answer = _page(consent, points) if html else _document(consent, points)
+    if consent.status is ConsentStatus.EXCHANGING:
+        # It is loaded again, perhaps for longer than the state lived.
+        remember(answer, parts.settings, shown_browser(request, parts.settings))
+    return answer
 
 
 def _parse_return(state: str, autorisation_id: str, code: str, usage_point_id: str, *, refused: bool) -> _Return:
@@ -141,9 +165,22 @@ def _parse_points(text: str) -> tuple[str, ...]:
     return prms if len(prms) <= _MOST_POINTS and all(_PRM.fullmatch(each) for each in prms) else ()
 
 
-async def _take(parts: Resources, state: str, given: _Return, now: Now) -> Consent:
-    """Use the state, have the consent exchanged, and wait for what becomes of it. Raises `StateRefused`."""
-    consent, newly_taken = await parts.consents.take_state(state, now, given.autorisation_id, given.points)
+async def _take(parts: Resources, state: str, given: _Return, browser: str, address: str, now: Now) -> Consent:
+    """Use the state, have the consent exchanged, and wait for what becomes of it.
+
+    Raises `StateRefused`, and `TooManyRequests` for an address that comes back, or is refused, too often: whoever
+    counts through the provider's numbers needs a return for each. The same return loaded again does not count.
+    """
+    rate = return_rate(parts.settings)
+    try:
+        if (await parts.consents.find_consent(state, browser)).status is ConsentStatus.PENDING:
+            await refuse_too_many(parts, "consent", address, rate, now)
+        consent, newly_taken = await parts.consents.take_state(
+            state, now, given.autorisation_id, given.points, browser=browser
+        )
+    except StateRefused:
+        await refuse_too_many(parts, "consent", address, rate, now)
+        raise
     if newly_taken and consent.status is ConsentStatus.EXCHANGING:
         try:
             await parts.broker.enqueue_consent(consent.id)
@@ -165,6 +202,8 @@ def _failure_of(consent: Consent) -> AppError:
         return ConsentRefused()
     if consent.status in (ConsentStatus.REVOKED, ConsentStatus.LOST):
         return ConsentMissing()
+    if consent.status is ConsentStatus.AWAITING_APPROVAL:
+        return UsagePointTaken(_AWAITING)
     by_code = {each.code: each for each in leaves()}
     return by_code.get(consent.error_code or "", ProviderUnavailable)()
 

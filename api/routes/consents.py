@@ -1,35 +1,59 @@
-"""Consents: starting one, and looking at what became of it. The way back from the provider is in `callback`."""
+"""Consents: asking for one, the ledger of them, and ending one.
 
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+The link that a person is sent to is in `consent_start`, the way back from the provider in `callback`.
+"""
 
-from fastapi import APIRouter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
 
-from api.dependencies import ConsentId, CurrentCaller, Now, Parts
+from fastapi import APIRouter, Query
+
+from api.consent_links import start_url
+from api.dependencies import ConsentId, CurrentCaller, Manager, Now, Parts
 from api.schemas.consents import (
     ConsentDocument,
     ConsentError,
+    ConsentList,
     ConsentRequest,
     ConsentUsagePoint,
     StartedConsent,
 )
+from api.schemas.fields import ObjectId
 from api.schemas.problems import documented, problem_kinds
-from shared.config import Settings
+from shared.consents import Consent, UsagePoint
 from shared.errors import (
     ConsentAlreadyActive,
+    FieldError,
+    Forbidden,
     NotFound,
     ProviderMisconfigured,
     ServiceUnavailable,
+    TooManyRequests,
     Unauthenticated,
     ValidationFailed,
 )
+from shared.models import ConsentStatus
 
 router = APIRouter(tags=["consents"])
 
 HINT = (
     "If the provider's page ends with « Une erreur est survenue lors du partage de vos données » "
     "and never comes back here: this usage point is already shared with this gateway. Delete that share in the "
-    "provider's customer account, then start again. If another account of this gateway holds it, use that one."
+    "provider's customer account, then start again. If another account of this gateway holds it, name the usage point "
+    "and two facts of its contract (`proof`)."
 )
+_HINTS = {
+    ConsentStatus.AWAITING_APPROVAL: (
+        "Another account of this gateway holds this usage point. An administrator has to approve; or start again with "
+        "`usage_point_id` and `proof`."
+    ),
+    ConsentStatus.REVOKED: (
+        "This gateway asks for nothing any more on the strength of it. The share at Enedis itself is ended by its "
+        "holder: in the Enedis customer account, where shared data are managed. Enedis lets nobody else end it."
+    ),
+    ConsentStatus.LOST: "The provider says that the right has ended. Ask for a new consent.",
+}
 
 
 @router.post(
@@ -38,20 +62,33 @@ HINT = (
     operation_id="create_consent",
     summary="Ask a person for a consent",
     responses=documented(
-        Unauthenticated, ConsentAlreadyActive, ValidationFailed, ProviderMisconfigured, ServiceUnavailable, body=True
+        Unauthenticated,
+        Forbidden,
+        ConsentAlreadyActive,
+        TooManyRequests,
+        ValidationFailed,
+        ProviderMisconfigured,
+        ServiceUnavailable,
+        body=True,
     ),
 )
 async def create_consent(
-    parts: Parts, caller: CurrentCaller, now: Now, request: ConsentRequest | None = None
+    parts: Parts, caller: Manager, now: Now, request: ConsentRequest | None = None
 ) -> StartedConsent:
-    """Send the person to `authorize_url`. The provider sends them back here with the same `state`, which works once.
+    """Send the person to `authorize_url`, which tells them for which account the consent is and leads on to the
+    provider. They come back here with the same `state`, which works once, and only in the browser that they began in.
 
     Name the usage point when you know it: whatever else comes back is refused then. If you hold an active consent for
-    it already, that is said at once (409, with its expiry), unless you want a new one: `renew`.
+    it already, that is said at once (409, with its expiry), unless you want a new one: `renew`. If another account of
+    this gateway holds it as well, a `proof` is needed: nobody is told beforehand whether one does.
     """
     if not parts.settings.enedis_client_id:
         raise ProviderMisconfigured
     expected = request.usage_point_id if request else None
+    if expected is None and parts.settings.consent_needs_usage_point:
+        raise ValidationFailed(
+            errors=[FieldError("/usage_point_id", "This gateway wants the usage point to be named.")]
+        )
     if expected and request and not request.renew:
         await parts.consents.refuse_if_active(caller.account.id, expected, now)
     consent, state = await parts.consents.create_consent(
@@ -60,13 +97,39 @@ async def create_consent(
         expected,
         duration=parts.settings.enedis_consent_duration,
         returns_points=parts.settings.consent_page == "v1",
+        proof=request.proof.as_proof() if request and request.proof else None,
+        actor=caller.key.id,
+        most_per_hour=parts.settings.consents_per_hour,
     )
     return StartedConsent(
         id=consent.id,
-        authorize_url=authorize_url(parts.settings, state),
+        authorize_url=start_url(parts.settings, state),
         state=state,
         expires_at=consent.state_expires_at,
         hint=HINT,
+    )
+
+
+@router.get(
+    "/v1/consents",
+    operation_id="list_consents",
+    summary="The account's consents",
+    responses=documented(Unauthenticated, NotFound, ValidationFailed, ServiceUnavailable),
+)
+async def list_consents(
+    parts: Parts,
+    caller: CurrentCaller,
+    now: Now,
+    cursor: Annotated[ObjectId | None, Query(description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 50,
+) -> ConsentList:
+    """Newest first: also those that were refused, failed, ran out or were ended."""
+    found = await parts.consents.list_consents(caller.account.id, cursor or "", limit + 1)
+    points = await parts.consents.list_usage_points(caller.account.id)
+    page = found[:limit]
+    return ConsentList(
+        consents=[_document(consent, points, now) for consent in page],
+        next_cursor=page[-1].id if len(found) > limit else None,
     )
 
 
@@ -79,7 +142,27 @@ async def create_consent(
 async def get_consent(parts: Parts, caller: CurrentCaller, now: Now, consent_id: ConsentId) -> ConsentDocument:
     """Its state, how long it holds, and the usage points that it opened."""
     consent = await parts.consents.load_consent(consent_id, caller.account.id)
-    points = await parts.consents.list_usage_points(caller.account.id)
+    return _document(consent, await parts.consents.list_usage_points(caller.account.id), now)
+
+
+@router.delete(
+    "/v1/consents/{consent_id}",
+    operation_id="revoke_consent",
+    summary="End a consent",
+    responses=documented(Unauthenticated, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
+)
+async def revoke_consent(parts: Parts, caller: Manager, now: Now, consent_id: ConsentId) -> ConsentDocument:
+    """Nothing is fetched any more on the strength of it; what is stored can still be read. Ended twice it stays so.
+
+    The share at Enedis itself can only be ended by its holder, in the Enedis customer account: see `hint`.
+    """
+    consent, is_new = await parts.consents.revoke(consent_id, caller.account.id, caller.key.id, now)
+    if is_new:
+        await parts.jobs.publish(caller.account.id, "consent.revoked", {"consent_id": consent_id})
+    return _document(consent, await parts.consents.list_usage_points(caller.account.id), now)
+
+
+def _document(consent: Consent, points: Sequence[UsagePoint], now: datetime) -> ConsentDocument:
     kind = problem_kinds().get(consent.error_code) if consent.error_code else None
     return ConsentDocument(
         id=consent.id,
@@ -88,24 +171,15 @@ async def get_consent(parts: Parts, caller: CurrentCaller, now: Now, consent_id:
         created_at=consent.created_at,
         state_expires_at=consent.state_expires_at,
         granted_at=consent.granted_at,
+        approved_at=consent.approved_at,
         expires_on=consent.expires_on,
+        seen_on=consent.seen_on,
+        revoked_at=consent.revoked_at,
         usage_points=[
             ConsentUsagePoint(usage_point_id=point.prm, directions=sorted(point.directions))
             for point in points
             if point.consent.id == consent.id
         ],
         error=ConsentError(code=kind.code, title=kind.title) if kind else None,
+        hint=_HINTS.get(consent.status),
     )
-
-
-def authorize_url(settings: Settings, state: str) -> str:
-    """The provider's consent page for one state; what the configured address already asks for is kept."""
-    parts = urlsplit(settings.enedis_authorize_url)
-    query = [
-        *parse_qsl(parts.query, keep_blank_values=True),
-        ("client_id", settings.enedis_client_id),
-        ("response_type", "code"),
-        ("state", state),
-        ("duration", settings.enedis_consent_duration),
-    ]
-    return urlunsplit(parts._replace(query=urlencode(query)))

@@ -135,8 +135,9 @@ class Story:
         self.seen.texts += [created["api_key"], created["api_key"].removeprefix("rlv_")]
         _done(self.console, f"account {created['account']['id']}; its API key is shown once and kept nowhere")
         consent = self._json(self.client.post("/v1/consents"), 201)
-        # As a person would in the browser, on the page of the simulated Enedis.
-        self._json(self.client.get(consent["authorize_url"] + "&auto=approve"), 200)
+        # As a person would in the browser: the page of this gateway, then that of the simulated Enedis, then back.
+        page = self._json(self.client.post(consent["authorize_url"]), 200)["provider_url"]
+        self._json(self.client.get(f"{page}&auto=approve"), 200)
         point = self._json(self.client.get("/v1/usage-points"), 200)["usage_points"][0]
         usage_point_id = str(point["usage_point_id"])
         self.seen.texts.append(usage_point_id)

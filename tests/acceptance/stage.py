@@ -141,16 +141,32 @@ class Person:
         document: Document = _json(self.client.get(path, headers=headers, **options), status)
         return document
 
-    def ask_consent(self, usage_point_id: str | None = None) -> Document:
+    def post(self, path: str, body: Document, status: int) -> Document:
+        """Make something."""
+        document: Document = _json(self.client.post(path, json=body, headers=self.headers), status)
+        return document
+
+    def patch(self, path: str, body: Document) -> Document:
+        """Change something."""
+        document: Document = _json(self.client.patch(path, json=body, headers=self.headers), 200)
+        return document
+
+    def ask_consent(self, usage_point_id: str | None = None, proof: Document | None = None) -> Document:
         """Begin a consent."""
-        body = {"usage_point_id": usage_point_id} if usage_point_id else None
+        body: Document | None = {"usage_point_id": usage_point_id} if usage_point_id else None
+        if body and proof:
+            body["proof"] = proof
         started: Document = _json(self.client.post("/v1/consents", json=body, headers=self.headers), 201)
         self.seen.texts.append(started["state"])
         return started
 
+    def open_link(self, started: Document) -> str:
+        """Go on from the link of a consent as a program does, to the provider's page; the client keeps the cookie."""
+        return str(_json(self.client.post(started["authorize_url"]), 200)["provider_url"])
+
     def give_consent(self, usage_point_id: str) -> Document:
         """Go all the way through a consent as a program does; returns what the callback answers."""
-        url = self.ask_consent()["authorize_url"]
+        url = self.open_link(self.ask_consent())
         self.seen.texts.append(usage_point_id)
         answer = self.client.get(f"{url}&auto=approve&usage_point_id={usage_point_id}", follow_redirects=True)
         granted: Document = _json(answer, 200)
@@ -223,9 +239,9 @@ class Stage:
     people: list[Person] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: count(99_000_010_000_000))
 
-    def new_person(self) -> Person:
+    def new_person(self, email: str | None = None) -> Person:
         """Somebody new, with an account."""
-        created = _json(self.client.post("/v1/accounts"), 201)
+        created = _json(self.client.post("/v1/accounts", json={"email": email}), 201)
         person = Person(self.client, created["account"]["id"], created["api_key"])
         person.seen.texts += [person.api_key, person.api_key.removeprefix("rlv_")]
         self.people.append(person)

@@ -5,6 +5,8 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
+from simulator.holders import holder_of
+from simulator.households import household_of
 from simulator.known_points import Profile
 from tests.acceptance.stage import Person, Stage
 
@@ -14,25 +16,30 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 
 class Form(HTMLParser):
-    """The one form of a page: where it goes, and what it holds before anybody touches it."""
+    """The one form of a page: where it goes, and what it holds before anybody touches it. Or where a page leads to."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.action = ""
+        self.leads_to = ""
         self.fields: dict[str, str] = {}
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
-        if tag == "form":
+        if tag == "meta" and found.get("http-equiv") == "refresh":
+            _, _, self.leads_to = found["content"].partition("url=")
+        elif tag == "form":
             self.action = found["action"]
         elif tag == "input" and (found["type"] not in ("radio", "checkbox") or "checked" in found):
             self.fields[found["name"]] = found.get("value", "")
 
 
-def answer_form(stage: Stage, url: str, **answers: str) -> httpx.Response:
-    """Open the provider's page in a browser, fill it in, send it, and follow the way back to the gateway."""
-    page = stage.client.get(url, headers=BROWSER)
+def answer_form(stage: Stage, link: str, **answers: str) -> httpx.Response:
+    """Open the link in a browser, press the button, fill the provider's page in, send it, and follow the way back."""
+    ours = stage.client.get(link, headers=BROWSER)
+    onward = stage.client.post(str(ours.url.join(Form(ours.text).action)), headers=BROWSER)
+    page = stage.client.get(Form(onward.text).leads_to, headers=BROWSER)
     form = Form(page.text)
     return stage.client.post(
         str(page.url.join(form.action)), data=form.fields | answers, headers=BROWSER, follow_redirects=True
@@ -92,7 +99,7 @@ def test_a_program_that_follows_the_provider_gets_json_with_the_end_of_the_numbe
 def test_a_program_that_is_refused_gets_a_problem_document(stage: Stage, person: Person) -> None:
     started = person.ask_consent()
 
-    answer = stage.client.get(f"{started['authorize_url']}&auto=refuse", follow_redirects=True)
+    answer = stage.client.get(f"{person.open_link(started)}&auto=refuse", follow_redirects=True)
 
     assert (400, "application/problem+json") == (answer.status_code, answer.headers["Content-Type"])
     assert "consent_refused" == answer.json()["code"]
@@ -104,7 +111,7 @@ def test_the_way_back_works_once_and_shows_how_things_stand_when_it_is_loaded_ag
 ) -> None:
     usage_point_id = stage.new_household()
     person.seen.texts.append(usage_point_id)
-    url = f"{person.ask_consent()['authorize_url']}&auto=approve&usage_point_id={usage_point_id}"
+    url = f"{person.open_link(person.ask_consent())}&auto=approve&usage_point_id={usage_point_id}"
     back = stage.client.get(url).headers["Location"]
     first = stage.client.get(back)
 
@@ -115,11 +122,27 @@ def test_the_way_back_works_once_and_shows_how_things_stand_when_it_is_loaded_ag
     assert (400, "state_refused") == (other_number.status_code, other_number.json()["code"])
 
 
+def test_a_second_account_that_knows_the_contract_gets_the_usage_point_too(
+    stage: Stage, person: Person, household: str
+) -> None:
+    partner, home = stage.new_person(), household_of(household)
+    stage.enedis.client.post("/control/revoke", json={"usage_point_id": household}).raise_for_status()
+    proof = {"subscribed_power": home.subscribed_kva, "postal_code": holder_of(home).postal_code}
+    partner.seen.texts.append(household)
+    url = f"{partner.open_link(partner.ask_consent(household, proof))}&auto=approve&usage_point_id={household}"
+
+    answer = stage.client.get(url, follow_redirects=True)
+
+    assert (200, "granted") == (answer.status_code, answer.json()["status"])
+    for each in (person, partner):
+        assert [household] == [point["usage_point_id"] for point in each.get("/v1/usage-points")["usage_points"]]
+
+
 def test_a_usage_point_is_not_given_to_a_second_account(stage: Stage, person: Person, household: str) -> None:
     """Enedis itself shares a point once; here its holder has ended that share there, and agrees for somebody else."""
     stranger = stage.new_person()
     stage.enedis.client.post("/control/revoke", json={"usage_point_id": household}).raise_for_status()
-    url = f"{stranger.ask_consent()['authorize_url']}&auto=approve&usage_point_id={household}"
+    url = f"{stranger.open_link(stranger.ask_consent())}&auto=approve&usage_point_id={household}"
 
     answer = stage.client.get(url, follow_redirects=True)
 

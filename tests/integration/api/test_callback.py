@@ -28,6 +28,7 @@ async def start(stage: Stage, person: Person) -> dict[str, Any]:
     """A consent that can be given now."""
     answer = await stage.client.post("/v1/consents", headers=person.headers)
     started: dict[str, Any] = answer.json()
+    await stage.open_link(started)
     return started
 
 
@@ -96,11 +97,11 @@ async def test_loading_it_again_shows_how_things_stand_and_exchanges_nothing_twi
     assert 1 == len(await stage.queued("interactive"))
 
 
-async def test_two_returns_at_the_same_moment_exchange_once(stage: Stage, person: Person) -> None:
+async def test_twenty_returns_at_the_same_moment_exchange_once(stage: Stage, person: Person) -> None:
     started = await start(stage, person)
 
     answers = await asyncio.gather(
-        *(come_back(stage, {"state": started["state"], "autorisation_id": 4711}) for _ in range(5))
+        *(come_back(stage, {"state": started["state"], "autorisation_id": 4711}) for _ in range(20))
     )
 
     assert {202} == {answer.status_code for answer in answers}
@@ -161,7 +162,7 @@ async def test_a_refusal_is_final(stage: Stage, person: Person) -> None:
 async def test_a_failed_exchange_is_told_with_its_own_status(stage: Stage, person: Person) -> None:
     started = await start(stage, person)
     await come_back(stage, {"state": started["state"], "autorisation_id": 4711})
-    await stage.parts.consents.fail_consent(started["id"], "usage_point_taken")
+    await stage.parts.consents.fail_consent(started["id"], "usage_point_taken", stage.clock.now)
 
     answer = await come_back(stage, {"state": started["state"], "autorisation_id": 4711})
 
@@ -278,7 +279,7 @@ async def test_a_page_loads_nothing_and_tells_nobody_where_it_was(stage: Stage, 
 async def test_a_page_says_why_it_failed(stage: Stage, person: Person, code: str, status: int, text: str) -> None:
     started = await start(stage, person)
     await come_back(stage, {"state": started["state"], "autorisation_id": 4711})
-    await stage.parts.consents.fail_consent(started["id"], code)
+    await stage.parts.consents.fail_consent(started["id"], code, stage.clock.now)
 
     page = await come_back(stage, {"state": started["state"], "autorisation_id": 4711}, browser=True)
 

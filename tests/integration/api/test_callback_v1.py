@@ -34,6 +34,7 @@ async def start(stage: Stage, person: Person, **body: object) -> dict[str, Any]:
     """A consent that can be given now."""
     answer = await stage.client.post("/v1/consents", headers=person.headers, json=body)
     started: dict[str, Any] = answer.json()
+    await stage.open_link(started)
     return started
 
 
@@ -52,11 +53,12 @@ async def work(stage: Stage, consent_id: str) -> None:
 
 
 async def test_a_return_is_handed_to_a_worker_by_the_consents_id_alone(stage: Stage, person: Person) -> None:
-    started = await start(stage, person)
+    started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
+    page = await stage.open_link(started)
 
     answer = await come_back(stage, started["state"])
 
-    assert started["authorize_url"].startswith(f"{PAGE_V1}?")
+    assert page.startswith(f"{PAGE_V1}?")
     assert (202, "exchanging") == (answer.status_code, answer.json()["status"])
     (message,) = await stage.queued("interactive")
     assert started["id"].encode() in message
@@ -164,7 +166,7 @@ async def test_a_refusal_on_page_v1_is_final_too(stage: Stage, person: Person) -
 async def test_a_point_other_than_the_announced_one_is_not_bound(stage: Stage, person: Person) -> None:
     started = await start(stage, person, usage_point_id=PRM)
     await come_back(stage, started["state"], OTHER_PRM)
-    await stage.parts.consents.fail_consent(started["id"], "consent_refused")
+    await stage.parts.consents.fail_consent(started["id"], "consent_refused", stage.clock.now)
 
     answer = await come_back(stage, started["state"], OTHER_PRM)
 

@@ -10,23 +10,28 @@ from shared.catalog import Direction
 from shared.config import Settings
 from shared.models import GrantedPoint
 from tests.integration.api.stage import OTHER_PRM, PRM, Person, Stage
+from tests.states import take_state
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_consent_begins_with_the_providers_page(stage: Stage, person: Person, settings: Settings) -> None:
+async def test_a_consent_begins_with_a_page_of_ours_that_leads_to_the_providers(
+    stage: Stage, person: Person, settings: Settings
+) -> None:
     answer = await stage.client.post("/v1/consents", headers=person.headers)
 
     assert 201 == answer.status_code
     started = answer.json()
     assert "2026-10-20T10:15:00Z" == started["expires_at"]
-    assert started["authorize_url"].startswith(settings.enedis_authorize_url + "?")
+    assert f"{settings.public_url}/consent?state={started['state']}" == started["authorize_url"]
+    page = await stage.open_link(started)
+    assert page.startswith(settings.enedis_authorize_url + "?")
     assert {
         "client_id": [settings.enedis_client_id],
         "response_type": ["code"],
         "state": [started["state"]],
         "duration": ["P3Y"],
-    } == parse_qs(urlsplit(started["authorize_url"]).query)
+    } == parse_qs(urlsplit(page).query)
 
 
 async def test_what_the_configured_address_asks_for_is_kept(stage: Stage, person: Person, settings: Settings) -> None:
@@ -36,7 +41,7 @@ async def test_what_the_configured_address_asks_for_is_kept(stage: Stage, person
 
     answer = await stage.client.post("/v1/consents", headers=person.headers)
 
-    query = parse_qs(urlsplit(answer.json()["authorize_url"]).query)
+    query = parse_qs(urlsplit(await stage.open_link(answer.json())).query)
     assert (["dark"], ["approve"], ["code"]) == (query["theme"], query["auto"], query["response_type"])
 
 
@@ -50,7 +55,7 @@ async def test_its_owner_sees_what_a_consent_opened(stage: Stage, person: Person
     started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
     path = f"/v1/consents/{started['id']}"
     pending = (await stage.client.get(path, headers=person.headers)).json()
-    await stage.parts.consents.take_state(started["state"], stage.clock.now, 7)
+    await take_state(stage.parts.consents, started["state"], stage.clock.now, 7)
     point = GrantedPoint(PRM, frozenset(Direction), date(2029, 10, 19))
     await stage.parts.consents.grant(started["id"], [point], stage.clock.now)
     granted = (await stage.client.get(path, headers=person.headers)).json()
@@ -62,8 +67,8 @@ async def test_its_owner_sees_what_a_consent_opened(stage: Stage, person: Person
 
 async def test_a_failed_consent_says_why(stage: Stage, person: Person) -> None:
     started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
-    await stage.parts.consents.take_state(started["state"], stage.clock.now, 7)
-    await stage.parts.consents.fail_consent(started["id"], "usage_point_taken")
+    await take_state(stage.parts.consents, started["state"], stage.clock.now, 7)
+    await stage.parts.consents.fail_consent(started["id"], "usage_point_taken", stage.clock.now)
 
     answer = await stage.client.get(f"/v1/consents/{started['id']}", headers=person.headers)
 

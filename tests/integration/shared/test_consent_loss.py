@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from shared.accounts import AccountStore
+from shared.calendar import day_of
 from shared.catalog import Direction
 from shared.consents import ConsentStore, UsagePoint
 from shared.database import Database
@@ -17,6 +18,7 @@ from shared.errors import ConsentMissing
 from shared.models import ConsentStatus, GrantedPoint
 from shared.refusals import Refusals
 from shared.vault import ServerSecret
+from tests.states import take_state
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +38,7 @@ class Household:
 
     async def share(self, *prms: str, now: datetime = MONDAY) -> str:
         consent, state = await self.store.create_consent(self.account_id, now)
-        await self.store.take_state(state, now, 58_249)
+        await take_state(self.store, state, now, 58_249)
         points = [GrantedPoint(each, frozenset(Direction), date(2028, 1, 1)) for each in prms]
         await self.store.grant(consent.id, points, now)
         return consent.id
@@ -98,20 +100,36 @@ async def test_a_success_begins_the_count_anew(household: Household) -> None:
     await household.share(PRM)
     await household.refuse(MONDAY, MONDAY + DAY)
 
-    await household.store.note_success(await household.point())
+    await household.store.note_success(await household.point(), MONDAY + DAY)
 
     assert None is (await household.point()).refusals
     assert [False, False] == await household.refuse(THURSDAY, THURSDAY + DAY)
 
 
-async def test_a_success_without_a_refusal_before_it_asks_the_database_for_nothing(household: Household) -> None:
+async def test_a_success_without_a_refusal_before_it_writes_once_a_day_that_the_consent_was_seen_to_hold(
+    household: Household,
+) -> None:
+    await household.share(PRM)
+    seen = []
+    for moment in (MONDAY + DAY, MONDAY + DAY, THURSDAY):
+        point = await household.point()
+        household.statements.clear()
+        await household.store.note_success(point, moment)
+        wrote = bool(household.statements)
+        seen.append(((await household.point()).consent.seen_on, wrote))
+
+    tuesday, thursday = day_of(MONDAY + DAY), day_of(THURSDAY)
+    assert [(tuesday, True), (tuesday, False), (thursday, True)] == seen
+
+
+async def test_a_success_that_is_noted_late_takes_no_later_day_back(household: Household) -> None:
     await household.share(PRM)
     point = await household.point()
-    household.statements.clear()
+    await household.store.note_success(point, THURSDAY)
 
-    await household.store.note_success(point)
+    await household.store.note_success(point, MONDAY + DAY)
 
-    assert [] == household.statements
+    assert day_of(THURSDAY) == (await household.point()).consent.seen_on
 
 
 async def test_a_success_that_was_late_does_not_bring_a_lost_consent_back(household: Household) -> None:
@@ -120,7 +138,7 @@ async def test_a_success_that_was_late_does_not_bring_a_lost_consent_back(househ
     begun_before = await household.point()
     await household.refuse(THURSDAY)
 
-    await household.store.note_success(begun_before)
+    await household.store.note_success(begun_before, THURSDAY)
 
     assert ConsentStatus.LOST is (await household.point()).consent.status
 

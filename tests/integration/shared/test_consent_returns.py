@@ -1,9 +1,8 @@
 """A return of consent page v1 in a real database: its usage points wait encrypted, once, and are gone when bound."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -11,10 +10,12 @@ from sqlalchemy import select, update
 from shared.accounts import AccountStore
 from shared.catalog import Direction
 from shared.consents import STATE_LIFETIME, ConsentStore, ReturnedPoints
-from shared.database import Database, consents
+from shared.database import Database
 from shared.errors import ConsentAlreadyActive, ConsentRefused, NotFound, StateRefused, UsagePointTaken
 from shared.models import ConsentStatus, GrantedPoint
+from shared.tables import consents
 from shared.vault import CannotOpen, ServerSecret
+from tests.states import take_state
 
 pytestmark = pytest.mark.anyio
 
@@ -50,11 +51,6 @@ async def begin(store: ConsentStore, account_id: str, expected_prm: str | None =
     return consent.id, state
 
 
-def files_in(directory: Path) -> bytes:
-    """Everything that the database has written."""
-    return b"".join(path.read_bytes() for path in directory.glob("releve.db*"))
-
-
 async def sealed_prms(database: Database, consent_id: str) -> bytes | None:
     async with database.transaction() as connection:
         return await connection.scalar(select(consents.c.prms_sealed).where(consents.c.id == consent_id))
@@ -65,7 +61,7 @@ async def test_its_points_are_open_in_both_directions_for_the_duration_asked_for
 ) -> None:
     consent_id, state = await begin(store, account_ids[0])
 
-    consent, is_new = await store.take_state(state, NOW, None, RETURNED)
+    consent, is_new = await take_state(store, state, NOW, None, RETURNED)
     points = await store.load_returned_points(consent_id)
 
     assert (ConsentStatus.EXCHANGING, True, None) == (consent.status, is_new, consent.autorisation_id)
@@ -77,7 +73,7 @@ async def test_once_bound_they_are_not_kept_beside_the_usage_points(
     store: ConsentStore, account_ids: list[str], database: Database
 ) -> None:
     consent_id, state = await begin(store, account_ids[0])
-    await store.take_state(state, NOW, None, RETURNED)
+    await take_state(store, state, NOW, None, RETURNED)
     waiting = await sealed_prms(database, consent_id)
 
     await store.grant(consent_id, await store.load_returned_points(consent_id), NOW)
@@ -94,20 +90,20 @@ async def test_once_failed_they_are_not_kept_at_all(
     store: ConsentStore, account_ids: list[str], database: Database
 ) -> None:
     consent_id, state = await begin(store, account_ids[0])
-    await store.take_state(state, NOW, None, RETURNED)
+    await take_state(store, state, NOW, None, RETURNED)
 
-    await store.fail_consent(consent_id, "usage_point_taken")
+    await store.fail_consent(consent_id, "usage_point_taken", NOW)
 
     assert None is await sealed_prms(database, consent_id)
 
 
 async def test_neither_a_point_nor_the_code_is_in_the_file(
-    store: ConsentStore, account_ids: list[str], tmp_path: Path
+    store: ConsentStore, account_ids: list[str], stored_bytes: Callable[[], bytes]
 ) -> None:
     consent_id, state = await begin(store, account_ids[0], PRM)
-    await store.take_state(state, NOW, None, RETURNED)
+    await take_state(store, state, NOW, None, RETURNED)
 
-    stored = files_in(tmp_path)
+    stored = await asyncio.to_thread(stored_bytes)
 
     assert consent_id.encode() in stored  # the consent is there: what follows is no empty promise
     for secret in (PRM, OTHER_PRM, RETURNED.code, state):
@@ -120,10 +116,10 @@ async def test_the_same_return_shows_how_things_stand_and_another_one_is_refused
     store: ConsentStore, account_ids: list[str]
 ) -> None:
     consent_id, state = await begin(store, account_ids[0])
-    await store.take_state(state, NOW, None, RETURNED)
+    await take_state(store, state, NOW, None, RETURNED)
     await store.grant(consent_id, await store.load_returned_points(consent_id), NOW)
 
-    again, is_new = await store.take_state(state, NOW + timedelta(days=9), None, RETURNED)
+    again, is_new = await take_state(store, state, NOW + timedelta(days=9), None, RETURNED)
 
     assert (ConsentStatus.GRANTED, False) == (again.status, is_new)
     others = [
@@ -135,13 +131,13 @@ async def test_the_same_return_shows_how_things_stand_and_another_one_is_refused
     ]
     for autorisation_id, returned in others:
         with pytest.raises(StateRefused):
-            await store.take_state(state, NOW, autorisation_id, returned)
+            await take_state(store, state, NOW, autorisation_id, returned)
 
 
 async def test_of_many_returns_at_once_one_uses_the_state(store: ConsentStore, account_ids: list[str]) -> None:
     _, state = await begin(store, account_ids[0])
 
-    results = await asyncio.gather(*(store.take_state(state, NOW, None, RETURNED) for _ in range(10)))
+    results = await asyncio.gather(*(take_state(store, state, NOW, None, RETURNED) for _ in range(10)))
 
     assert 1 == sum(is_new for _, is_new in results)
 
@@ -152,17 +148,17 @@ async def test_points_are_not_believed_of_somebody_who_was_sent_to_page_v2(
     consent, state = await store.create_consent(account_ids[0], NOW, duration="P1Y")
 
     with pytest.raises(StateRefused):
-        await store.take_state(state, NOW, None, RETURNED)
+        await take_state(store, state, NOW, None, RETURNED)
 
     assert ConsentStatus.PENDING is (await store.load_consent(consent.id)).status
     # The state was not used up by it.
-    assert (await store.take_state(state, NOW, 58_249))[1]
+    assert (await take_state(store, state, NOW, 58_249))[1]
 
 
 async def test_a_number_is_believed_from_either_page(store: ConsentStore, account_ids: list[str]) -> None:
     _, state = await begin(store, account_ids[0])
 
-    consent, is_new = await store.take_state(state, NOW, 58_249)
+    consent, is_new = await take_state(store, state, NOW, 58_249)
 
     assert (ConsentStatus.EXCHANGING, 58_249, True) == (consent.status, consent.autorisation_id, is_new)
 
@@ -173,7 +169,7 @@ async def test_a_state_that_is_too_old_takes_no_points(
     consent_id, state = await begin(store, account_ids[0])
 
     with pytest.raises(StateRefused):
-        await store.take_state(state, NOW + STATE_LIFETIME, None, RETURNED)
+        await take_state(store, state, NOW + STATE_LIFETIME, None, RETURNED)
 
     assert None is await sealed_prms(database, consent_id)
 
@@ -184,8 +180,8 @@ async def test_points_copied_to_another_consent_do_not_open(
     """Who can write to SQL can't have somebody else's points bound to an account of theirs."""
     theirs, their_state = await begin(store, account_ids[0])
     mine, my_state = await begin(store, account_ids[1])
-    await store.take_state(their_state, NOW, None, RETURNED)
-    await store.take_state(my_state, NOW, None, ReturnedPoints(("99000000000000",), "x"))
+    await take_state(store, their_state, NOW, None, RETURNED)
+    await take_state(store, my_state, NOW, None, ReturnedPoints(("99000000000000",), "x"))
     async with database.transaction() as connection:
         copied = await connection.scalar(select(consents.c.prms_sealed).where(consents.c.id == theirs))
         await connection.execute(update(consents).where(consents.c.id == mine).values(prms_sealed=copied))
@@ -198,12 +194,12 @@ async def test_a_return_outlives_a_change_of_the_servers_secret(
     store: ConsentStore, account_ids: list[str], database: Database
 ) -> None:
     consent_id, state = await begin(store, account_ids[0])
-    await store.take_state(state, NOW, None, RETURNED)
+    await take_state(store, state, NOW, None, RETURNED)
 
     changed = ConsentStore(database, ServerSecret(OTHER_SECRET, [SECRET]))
 
     assert (PRM, OTHER_PRM) == tuple(each.prm for each in await changed.load_returned_points(consent_id))
-    assert not (await changed.take_state(state, NOW, None, RETURNED))[1]
+    assert not (await take_state(changed, state, NOW, None, RETURNED))[1]
 
 
 async def test_one_point_of_another_account_keeps_all_from_being_bound(
@@ -211,10 +207,10 @@ async def test_one_point_of_another_account_keeps_all_from_being_bound(
 ) -> None:
     holder, newcomer = account_ids
     first, first_state = await begin(store, holder)
-    await store.take_state(first_state, NOW, None, ReturnedPoints((OTHER_PRM,), "x"))
+    await take_state(store, first_state, NOW, None, ReturnedPoints((OTHER_PRM,), "x"))
     await store.grant(first, await store.load_returned_points(first), NOW)
     consent_id, state = await begin(store, newcomer)
-    await store.take_state(state, NOW, None, RETURNED)
+    await take_state(store, state, NOW, None, RETURNED)
 
     with pytest.raises(UsagePointTaken):
         await store.grant(consent_id, await store.load_returned_points(consent_id), NOW)
@@ -229,7 +225,7 @@ async def test_two_accounts_that_are_granted_the_same_point_at_once_never_both_h
 ) -> None:
     begun = [await begin(store, account_id) for account_id in account_ids]
     for _, state in begun:
-        await store.take_state(state, NOW, None, ReturnedPoints((PRM,), "x"))
+        await take_state(store, state, NOW, None, ReturnedPoints((PRM,), "x"))
     point = GrantedPoint(PRM, frozenset(Direction), date(2027, 11, 23))
 
     ended = await asyncio.gather(*(store.grant(each, [point], NOW) for each, _ in begun), return_exceptions=True)
@@ -240,7 +236,7 @@ async def test_two_accounts_that_are_granted_the_same_point_at_once_never_both_h
 
 async def test_one_more_point_than_the_announced_one_is_refused(store: ConsentStore, account_ids: list[str]) -> None:
     consent_id, state = await begin(store, account_ids[0], PRM)
-    await store.take_state(state, NOW, None, RETURNED)
+    await take_state(store, state, NOW, None, RETURNED)
 
     with pytest.raises(ConsentRefused):
         await store.grant(consent_id, await store.load_returned_points(consent_id), NOW)
@@ -252,7 +248,7 @@ async def test_a_second_consent_for_a_point_is_refused_while_the_first_is_active
     store: ConsentStore, account_ids: list[str]
 ) -> None:
     consent_id, state = await begin(store, account_ids[0])
-    await store.take_state(state, NOW, None, RETURNED)
+    await take_state(store, state, NOW, None, RETURNED)
     await store.grant(consent_id, await store.load_returned_points(consent_id), NOW)
 
     with pytest.raises(ConsentAlreadyActive, match="until 2027-11-23"):
@@ -267,7 +263,7 @@ async def test_an_exchange_that_was_put_off_is_not_stale_before_its_time(
     store: ConsentStore, account_ids: list[str]
 ) -> None:
     consent_id, state = await begin(store, account_ids[0])
-    await store.take_state(state, NOW, None, RETURNED)
+    await take_state(store, state, NOW, None, RETURNED)
     minute = timedelta(minutes=1)
     before = await store.stale_exchanges(NOW + minute)
 

@@ -9,10 +9,12 @@ from sqlalchemy import select
 
 from shared.accounts import AccountStore
 from shared.consents import STATE_LIFETIME, Consent, ConsentStore
-from shared.database import Database, consents
+from shared.database import Database
 from shared.errors import NotFound, StateRefused
 from shared.models import ConsentStatus
+from shared.tables import consents
 from shared.vault import ServerSecret
+from tests.states import take_state
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +71,7 @@ async def test_a_state_that_comes_back_is_taken_with_its_authorisation(store: Co
     consent, state = await store.create_consent(account_id, NOW)
     later = NOW + timedelta(minutes=3)
 
-    taken, is_new = await store.take_state(state, later, AUTHORISATION)
+    taken, is_new = await take_state(store, state, later, AUTHORISATION)
 
     assert is_new
     assert (consent.id, ConsentStatus.EXCHANGING, AUTHORISATION, later) == (
@@ -85,10 +87,10 @@ async def test_the_same_callback_loaded_again_gives_the_consent_as_it_stands(
     store: ConsentStore, account_id: str
 ) -> None:
     _, state = await store.create_consent(account_id, NOW)
-    first, _ = await store.take_state(state, NOW, AUTHORISATION)
-    await store.fail_consent(first.id, "provider_garbage")
+    first, _ = await take_state(store, state, NOW, AUTHORISATION)
+    await store.fail_consent(first.id, "provider_garbage", NOW)
 
-    again, is_new = await store.take_state(state, NOW + timedelta(days=40), AUTHORISATION)
+    again, is_new = await take_state(store, state, NOW + timedelta(days=40), AUTHORISATION)
 
     assert not is_new
     assert (ConsentStatus.FAILED, "provider_garbage", NOW) == (again.status, again.error_code, again.taken_at)
@@ -97,8 +99,8 @@ async def test_the_same_callback_loaded_again_gives_the_consent_as_it_stands(
 async def test_a_person_who_refuses_ends_the_consent(store: ConsentStore, account_id: str) -> None:
     _, state = await store.create_consent(account_id, NOW)
 
-    refused, is_new = await store.take_state(state, NOW, None)
-    _, is_new_again = await store.take_state(state, NOW, None)
+    refused, is_new = await take_state(store, state, NOW, None)
+    _, is_new_again = await take_state(store, state, NOW, None)
 
     assert ConsentStatus.REFUSED is refused.status
     assert (True, False) == (is_new, is_new_again)
@@ -110,11 +112,11 @@ async def test_a_used_state_is_refused_with_anything_but_what_it_was_used_with(
     first: int | None, second: int | None, store: ConsentStore, account_id: str
 ) -> None:
     consent, state = await store.create_consent(account_id, NOW)
-    await store.take_state(state, NOW, first)
+    await take_state(store, state, NOW, first)
     before = await store.load_consent(consent.id)
 
     with pytest.raises(StateRefused):
-        await store.take_state(state, NOW, second)
+        await take_state(store, state, NOW, second)
 
     assert before == await store.load_consent(consent.id)
 
@@ -127,7 +129,7 @@ async def test_an_expired_state_is_refused_and_stays_so(
 
     for late in (timedelta(), timedelta(seconds=1), timedelta(days=1)):
         with pytest.raises(StateRefused):
-            await store.take_state(state, NOW + STATE_LIFETIME + late, authorisation)
+            await take_state(store, state, NOW + STATE_LIFETIME + late, authorisation)
 
     assert consent == await store.load_consent(consent.id)
 
@@ -135,7 +137,7 @@ async def test_an_expired_state_is_refused_and_stays_so(
 async def test_a_state_is_good_to_the_last_moment_of_its_life(store: ConsentStore, account_id: str) -> None:
     _, state = await store.create_consent(account_id, NOW)
 
-    _, is_new = await store.take_state(state, NOW + STATE_LIFETIME - timedelta(microseconds=1), AUTHORISATION)
+    _, is_new = await take_state(store, state, NOW + STATE_LIFETIME - timedelta(microseconds=1), AUTHORISATION)
 
     assert is_new
 
@@ -147,16 +149,16 @@ async def test_an_unknown_state_is_refused_and_spends_no_other(
     _, state = await store.create_consent(account_id, NOW)
 
     with pytest.raises(StateRefused) as refusal:
-        await store.take_state(change(state), NOW, AUTHORISATION)
+        await take_state(store, change(state), NOW, AUTHORISATION)
 
     assert state not in str(refusal.value)
-    assert (await store.take_state(state, NOW, AUTHORISATION))[1]
+    assert (await take_state(store, state, NOW, AUTHORISATION))[1]
 
 
 async def test_of_twenty_simultaneous_callbacks_one_takes_the_state(store: ConsentStore, account_id: str) -> None:
     _, state = await store.create_consent(account_id, NOW)
 
-    results = await asyncio.gather(*(store.take_state(state, NOW, AUTHORISATION) for _ in range(20)))
+    results = await asyncio.gather(*(take_state(store, state, NOW, AUTHORISATION) for _ in range(20)))
 
     assert 1 == sum(is_new for _, is_new in results)
     assert {(ConsentStatus.EXCHANGING, AUTHORISATION)} == {(each.status, each.autorisation_id) for each, _ in results}
@@ -166,7 +168,7 @@ async def test_of_twenty_simultaneous_authorisations_one_takes_the_state(store: 
     consent, state = await store.create_consent(account_id, NOW)
 
     results = await asyncio.gather(
-        *(store.take_state(state, NOW, AUTHORISATION + n) for n in range(20)), return_exceptions=True
+        *(take_state(store, state, NOW, AUTHORISATION + n) for n in range(20)), return_exceptions=True
     )
 
     taken = [result for result in results if not isinstance(result, BaseException)]
@@ -179,8 +181,8 @@ async def test_two_consents_of_an_account_do_not_touch_each_other(store: Consent
     first, first_state = await store.create_consent(account_id, NOW)
     second, _ = await store.create_consent(account_id, NOW)
 
-    await store.take_state(first_state, NOW, AUTHORISATION)
-    await store.fail_consent(first.id, "consent_refused")
+    await take_state(store, first_state, NOW, AUTHORISATION)
+    await store.fail_consent(first.id, "consent_refused", NOW)
 
     assert second == await store.load_consent(second.id)
 
@@ -204,11 +206,11 @@ async def test_only_exchanges_that_were_begun_before_and_never_ended_are_stale(
     for name, moment in moments.items():
         consent, state = await store.create_consent(account_id, moment)
         ids[name] = consent.id
-        await store.take_state(state, moment, AUTHORISATION)
+        await take_state(store, state, moment, AUTHORISATION)
     await store.create_consent(account_id, NOW - timedelta(days=1))  # never came back
     ended, state = await store.create_consent(account_id, NOW)
-    await store.take_state(state, NOW, AUTHORISATION)
-    await store.fail_consent(ended.id, "provider_refused_request")
+    await take_state(store, state, NOW, AUTHORISATION)
+    await store.fail_consent(ended.id, "provider_refused_request", NOW)
 
     stale = await store.stale_exchanges(NOW + timedelta(minutes=1))
 
@@ -218,11 +220,11 @@ async def test_only_exchanges_that_were_begun_before_and_never_ended_are_stale(
 async def test_only_an_exchange_can_fail(store: ConsentStore, account_id: str) -> None:
     pending, _ = await store.create_consent(account_id, NOW)
     refused, state = await store.create_consent(account_id, NOW)
-    await store.take_state(state, NOW, None)
+    await take_state(store, state, NOW, None)
 
     for consent in (pending, refused):
         before = await store.load_consent(consent.id)
-        await store.fail_consent(consent.id, "consent_lost")
+        await store.fail_consent(consent.id, "consent_lost", NOW)
         assert before == await store.load_consent(consent.id)
 
 

@@ -1,13 +1,12 @@
 """What a granted consent binds, in a real database: all of it or nothing, to its account and to no other one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from itertools import count
 
 import pytest
-from sqlalchemy.exc import NoResultFound
 
 from shared.accounts import AccountStore
 from shared.catalog import Direction
@@ -16,6 +15,7 @@ from shared.database import Database
 from shared.errors import ConsentEmpty, ConsentMissing, ConsentRefused, NotFound, UsagePointTaken
 from shared.models import ConsentStatus, GrantedPoint
 from shared.vault import CannotOpen, ServerSecret
+from tests.states import take_state
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +27,8 @@ EXPIRES_ON = date(2027, 11, 22)
 AFTER_EXPIRY = datetime(2027, 11, 22, 12, tzinfo=UTC)
 CONSUMPTION, PRODUCTION = Direction.CONSUMPTION, Direction.PRODUCTION
 BOTH_WAYS = frozenset({CONSUMPTION, PRODUCTION})
+# Each person has a number of their own at the provider.
+AUTHORISATIONS = count(58_249)
 POINT = GrantedPoint(PRM, frozenset({CONSUMPTION}), EXPIRES_ON)
 
 
@@ -51,15 +53,10 @@ async def account_ids(database: Database) -> list[str]:
     return [(await accounts.create_account(NOW))[0].id for _ in range(2)]
 
 
-def bytes_of_database(directory: Path) -> bytes:
-    """Everything on disk: the file, and what is not yet folded into it."""
-    return b"".join(path.read_bytes() for path in directory.glob("releve.db*"))
-
-
 async def exchanging(store: ConsentStore, account_id: str, expected_prm: str | None = None) -> str:
     """A consent that came back and is being exchanged."""
     consent, state = await store.create_consent(account_id, NOW, expected_prm)
-    await store.take_state(state, NOW, 58_249)
+    await take_state(store, state, NOW, next(AUTHORISATIONS))
     return consent.id
 
 
@@ -115,7 +112,7 @@ async def test_granted_twice_nothing_changes(store: ConsentStore, account_ids: l
     before = await store.list_usage_points(account_ids[0])
 
     await store.grant(consent_id, [replace(POINT, directions=BOTH_WAYS), GrantedPoint(OTHER_PRM)], NOW)
-    await store.fail_consent(consent_id, "provider_garbage")
+    await store.fail_consent(consent_id, "provider_garbage", NOW)
 
     assert before == await store.list_usage_points(account_ids[0])
 
@@ -224,7 +221,7 @@ async def test_a_point_goes_to_another_account_once_the_holders_consent_is_over(
 
 
 async def test_a_consent_nobody_knows_is_no_consent(store: ConsentStore) -> None:
-    with pytest.raises(NoResultFound):
+    with pytest.raises(NotFound):
         await store.grant("cons_unknown", [POINT], NOW)
 
 
@@ -263,13 +260,13 @@ async def test_the_active_points_of_all_accounts_come_in_pages(store: ConsentSto
 
 
 async def test_no_digit_of_a_point_is_in_the_file_in_clear(
-    store: ConsentStore, account_ids: list[str], tmp_path: Path
+    store: ConsentStore, account_ids: list[str], stored_bytes: Callable[[], bytes]
 ) -> None:
     await granted(store, account_ids[0], POINT, GrantedPoint(OTHER_PRM))
     await store.create_consent(account_ids[0], NOW, expected_prm="77777777777773")
     (point, _) = await store.list_usage_points(account_ids[0])
 
-    stored = bytes_of_database(tmp_path)
+    stored = await asyncio.to_thread(stored_bytes)
 
     assert point.id.encode() in stored  # the point is there: what follows is no empty promise
     for prm in (PRM, OTHER_PRM, "77777777777773"):

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import update
 
 from shared.calendar import day_of
 from shared.catalog import Direction
@@ -17,8 +18,10 @@ from shared.config import Settings
 from shared.consents import Consent, ReturnedPoints
 from shared.models import ConsentStatus
 from shared.resources import Resources, open_resources
+from shared.tables import consents
 from simulator.app import create_app
 from simulator.config import SimulatorSettings
+from tests.states import take_state
 from workers import consents as exchange_module
 from workers.consents import EMPTY_PATIENCE, OUTAGE_PATIENCE, ConsentExchange
 from workers.registry import build_providers
@@ -64,7 +67,7 @@ class Scene:
         returned = None
         if number is None:
             returned = ReturnedPoints(tuple(query["usage_point_id"].split(";")), query["code"])
-        return (await store.take_state(query["state"], taken, number, returned))[0]
+        return (await take_state(store, query["state"], taken, number, returned))[0]
 
     async def control(self, path: str, **body: object) -> None:
         (await self.enedis.post(f"/control/{path}", json=body)).raise_for_status()
@@ -85,6 +88,7 @@ class Scene:
 @pytest.fixture
 async def scene(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     monkeypatch.setattr(exchange_module, "_EMPTY_PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(exchange_module, "LATE_PAUSE_SECONDS", 0.0)
     simulator = create_app(
         SimulatorSettings(
             client_id=settings.enedis_client_id,
@@ -149,7 +153,7 @@ async def test_an_exchange_done_twice_changes_nothing(scene: Scene) -> None:
     assert 1 == len(await scene.directions())
 
 
-async def test_a_point_of_another_account_fails_the_whole_return_and_says_why(scene: Scene) -> None:
+async def test_a_point_of_another_account_has_the_whole_return_wait_for_an_administrator(scene: Scene) -> None:
     holder, _ = await scene.parts.accounts.create_account(datetime.now(UTC))
     await scene.exchange.exchange((await scene.come_back(SECOND, page="v1", account_id=holder.id)).id)
     consent = await scene.come_back(f"{CONSUMER};{SECOND}", page="v1")
@@ -157,9 +161,9 @@ async def test_a_point_of_another_account_fails_the_whole_return_and_says_why(sc
     await scene.exchange.exchange(consent.id)
 
     ended = await scene.outcome(consent)
-    assert (ConsentStatus.FAILED, "usage_point_taken") == (ended.status, ended.error_code)
+    assert (ConsentStatus.AWAITING_APPROVAL, "usage_point_taken") == (ended.status, ended.error_code)
     assert {} == await scene.directions()
-    assert [] == await scene.parts.consents.load_returned_points(consent.id)
+    assert [CONSUMER, SECOND] == [each.prm for each in await scene.parts.consents.load_returned_points(consent.id)]
 
 
 async def test_services_that_come_late_are_waited_for(scene: Scene) -> None:
@@ -253,7 +257,7 @@ async def test_an_unknown_consent_is_nothing_to_do(scene: Scene) -> None:
 async def test_points_that_no_key_opens_any_more_end_it_with_a_new_start(scene: Scene) -> None:
     consent = await scene.come_back(page="v1")
     async with scene.parts.database.transaction() as connection:
-        await connection.exec_driver_sql("UPDATE consents SET prms_sealed = x'00'")
+        await connection.execute(update(consents).values(prms_sealed=bytes(1)))
 
     await scene.exchange.exchange(consent.id)
 

@@ -8,6 +8,7 @@ from shared.errors import NotFound
 from shared.models import ConsentStatus
 from tests.integration.workers.simulated_enedis import HEATED_HOUSE, SERVICES, SOLAR_HOUSE
 from tests.integration.workers.stage import Person, Stage
+from tests.states import take_state
 from workers.sweeper import sweep
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +42,7 @@ async def test_a_consent_that_never_came_back_is_not_exchanged(stage: Stage, per
 async def test_a_person_who_refused_is_not_asked_about(stage: Stage, person: Person) -> None:
     now = datetime.now(UTC)
     _, state = await stage.resources.consents.create_consent(person.account_id, now)
-    consent, _ = await stage.resources.consents.take_state(state, now, None)
+    consent, _ = await take_state(stage.resources.consents, state, now, None)
 
     await stage.exchange.exchange(consent.id)
 
@@ -103,7 +104,7 @@ async def test_the_authorisation_of_somebody_elses_point_does_not_open_another(s
 
     await stage.exchange.exchange(consent_id)
 
-    assert (ConsentStatus.FAILED, "usage_point_taken") == await status_of(stage, consent_id)
+    assert (ConsentStatus.AWAITING_APPROVAL, "usage_point_taken") == await status_of(stage, consent_id)
     assert [] == await stage.resources.consents.list_usage_points(person.account_id)
     point = await stage.resources.consents.find_usage_point(somebody.account_id, SOLAR_HOUSE)
     assert somebody.account_id == point.account_id

@@ -40,6 +40,19 @@ def test_sharing_again_after_revoking_gives_the_same_id() -> None:
     assert consents.grant(POINT, NOW, YEAR).authorisation_id == first.authorisation_id
 
 
+def test_whoever_moves_in_gets_an_id_that_nobody_had(tmp_path: Path) -> None:
+    consents = Consents(1, tmp_path / "consents.json")
+    consents.grant(POINT, NOW, YEAR)
+    consents.grant(OTHER, NOW, YEAR)
+
+    consents.move_in(POINT)
+    moved = Consents(1, tmp_path / "consents.json")
+
+    assert not moved.is_active(POINT, TODAY)
+    assert moved.by_authorisation(1, NOW) is None
+    assert moved.grant(POINT, NOW, YEAR).authorisation_id == 3
+
+
 def test_a_share_ends_on_its_day() -> None:
     consents = Consents(1)
     consents.grant(POINT, NOW, timedelta(days=10))
