@@ -24,7 +24,9 @@ class TaskName(StrEnum):
     FETCH = "releve.fetch"
     EXCHANGE_CONSENT = "releve.exchange_consent"
     REFRESH = "releve.refresh"
+    CARE_FOR_CONSENTS = "releve.care_for_consents"
     SWEEP = "releve.sweep"
+    RETENTION = "releve.retention"
 
 
 def create_celery(settings: Settings) -> Celery:

@@ -21,6 +21,7 @@ from shared.models import CallTicket, DayRange, JobStatus
 
 OK = "ok"
 LEASES_KEY = "leases"
+_FORGOTTEN_AT_ONCE = 200
 
 # Gives the next calls of a job a lease, as many as may be in flight. Used by creating, settling and cancelling.
 _ADVANCE = """
@@ -72,12 +73,15 @@ redis.call('HSET', KEYS[1], ARGV[2] .. ':until', ARGV[3])
 return 1
 """
 
-# KEYS calls leases; ARGV id n until counted: nobody works on it until then, the sweeper enqueues it
+# KEYS job calls leases; ARGV id n until counted: nobody works on it until then, the sweeper enqueues it. Nothing of a
+# job that was erased or cancelled meanwhile: it would come back.
 _PARK = """
-if redis.call('HEXISTS', KEYS[1], ARGV[2] .. ':outcome') == 1 then return 0 end
-redis.call('HDEL', KEYS[1], ARGV[2] .. ':until')
-if ARGV[4] == '0' then redis.call('HINCRBY', KEYS[1], ARGV[2] .. ':attempts', -1) end
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1] .. '/' .. ARGV[2])
+local status = redis.call('HGET', KEYS[1], 'status')
+if status ~= 'queued' and status ~= 'running' then return 0 end
+if redis.call('HEXISTS', KEYS[2], ARGV[2] .. ':outcome') == 1 then return 0 end
+redis.call('HDEL', KEYS[2], ARGV[2] .. ':until')
+if ARGV[4] == '0' then redis.call('HINCRBY', KEYS[2], ARGV[2] .. ':attempts', -1) end
+redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1] .. '/' .. ARGV[2])
 return 1
 """
 
@@ -85,7 +89,9 @@ return 1
 _SETTLE = (
     _ADVANCE
     + """
-if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HSETNX', KEYS[2], ARGV[2] .. ':outcome', ARGV[3]) == 0 then
+local status = redis.call('HGET', KEYS[1], 'status')
+local alive = status == 'queued' or status == 'running'
+if not alive or redis.call('HSETNX', KEYS[2], ARGV[2] .. ':outcome', ARGV[3]) == 0 then
   redis.call('ZREM', KEYS[3], ARGV[1] .. '/' .. ARGV[2])
   return {0, ''}
 end
@@ -96,8 +102,7 @@ if ARGV[3] ~= 'ok' then
   redis.call('HINCRBY', KEYS[1], 'error:' .. ARGV[3], 1)
 end
 local total = tonumber(redis.call('HGET', KEYS[1], 'calls_total'))
-local status = redis.call('HGET', KEYS[1], 'status')
-if done == total and (status == 'queued' or status == 'running') then
+if done == total then
   local failed = tonumber(redis.call('HGET', KEYS[1], 'calls_failed'))
   status = failed == 0 and 'succeeded' or failed < total and 'partial' or 'failed'
   redis.call('HSET', KEYS[1], 'status', status, 'finished_at', ARGV[4])
@@ -111,6 +116,26 @@ end
 return reply
 """
 )
+
+# KEYS job calls leases; ARGV id now keep_seconds → 1 when this was what ended the job. Messages that are in the queue
+# are told so when they are taken up.
+_CANCEL = """
+local status, sent = unpack(redis.call('HMGET', KEYS[1], 'status', 'calls_sent'))
+if status ~= 'queued' and status ~= 'running' then return 0 end
+redis.call('HSET', KEYS[1], 'status', 'cancelled', 'finished_at', ARGV[2])
+for number = 0, tonumber(sent) - 1 do redis.call('ZREM', KEYS[3], ARGV[1] .. '/' .. number) end
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return 1
+"""
+
+# KEYS job calls leases; ARGV id → 1 when the job was under way
+_FORGET = """
+local status, sent = unpack(redis.call('HMGET', KEYS[1], 'status', 'calls_sent'))
+for number = 0, tonumber(sent or 0) - 1 do redis.call('ZREM', KEYS[3], ARGV[1] .. '/' .. number) end
+redis.call('DEL', KEYS[1], KEYS[2])
+return (status == 'queued' or status == 'running') and 1 or 0
+"""
 
 # KEYS leases; ARGV now deadline limit → members to enqueue again, each with a new lease. A call that is still marked
 # as queued while its lane's queue holds messages is taken to be among them: enqueuing it again would only make the
@@ -162,12 +187,15 @@ class Ledger:
         self._calls_in_flight = calls_in_flight
         self._queued_lease_seconds = queued_lease_seconds
         self._keep_seconds = keep_seconds
+        self._redis = redis
         self._send = redis.register_script(_SEND)
         self._start = redis.register_script(_START)
         self._renew = redis.register_script(_RENEW)
         self._park = redis.register_script(_PARK)
         self._settle = redis.register_script(_SETTLE)
         self._overdue = redis.register_script(_OVERDUE)
+        self._cancel = redis.register_script(_CANCEL)
+        self._forget = redis.register_script(_FORGET)
 
     async def send_next(self, job_id: str, now: datetime) -> tuple[CallTicket, ...]:
         """Lease the next calls of a job, as many as it may have in flight: they are to be enqueued."""
@@ -193,7 +221,7 @@ class Ledger:
     async def park(self, ticket: CallTicket, until: datetime, *, counts_as_attempt: bool) -> None:
         """Lay a call aside until a moment; it is enqueued again then."""
         arguments = [ticket.job_id, ticket.number, until.timestamp(), int(counts_as_attempt)]
-        await _run(self._park, _keys(ticket.job_id)[1:], arguments)
+        await _run(self._park, _keys(ticket.job_id), arguments)
 
     async def settle(self, ticket: CallTicket, outcome: str, now: datetime) -> Settlement:
         """End a call with `OK` or an error's code; the second time it changes nothing."""
@@ -213,6 +241,26 @@ class Ledger:
         settled, status, *numbers = reply
         tickets = tuple(CallTicket(ticket.job_id, int(number)) for number in numbers)
         return Settlement(bool(settled), JobStatus(cast(bytes, status).decode()) if status else None, tickets)
+
+    async def cancel(self, job_id: str, now: datetime) -> bool:
+        """End a job: what it has enqueued is free at once, and an answer that is on its way is not stored.
+
+        Returns whether this call ended it; ``False`` for one that has ended, and for none.
+        """
+        arguments = [job_id, now.timestamp(), self._keep_seconds]
+        return bool(await _run(self._cancel, _keys(job_id), arguments))
+
+    async def forget(self, job_ids: Sequence[str]) -> list[str]:
+        """Erase jobs with their calls, as if they had never been. Returns those that were under way."""
+        under_way: list[str] = []
+        for index in range(0, len(job_ids), _FORGOTTEN_AT_ONCE):
+            batch = job_ids[index : index + _FORGOTTEN_AT_ONCE]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for job_id in batch:
+                    await self._forget(keys=_keys(job_id), args=[job_id], client=pipeline)
+                replies = await pipeline.execute()
+            under_way += [job_id for job_id, reply in zip(batch, replies, strict=True) if reply]
+        return under_way
 
     async def overdue_calls(self, now: datetime, limit: int = 200) -> list[CallTicket]:
         """The calls whose lease ran out, oldest first, leased anew: they are to be enqueued again."""

@@ -69,6 +69,19 @@ def windows_of(dataset: Dataset, days: DayRange) -> list[DayRange]:
     return windows
 
 
+def days_of_window(dataset: Dataset, name: str) -> DayRange | None:
+    """The days of the window of that name, the reverse of `window_name`; ``None`` for a record, which has none."""
+    match dataset.window:
+        case WindowKind.DAY:
+            day = date.fromisoformat(name)
+            return DayRange(day, day + ONE_DAY)
+        case WindowKind.MONTH:
+            month = date.fromisoformat(f"{name}-01")
+            return DayRange(month, next_month(month))
+        case WindowKind.CURRENT:
+            return None
+
+
 def ask_again_at(last_day: date, now: datetime) -> datetime | None:
     """When a day that came without a value is worth another call: a young one soon, an old one never."""
     # Two Paris times would be subtracted, and hours added to one, as clocks show them: an hour off twice a year.

@@ -16,9 +16,33 @@ from redis.asyncio import Redis
 from shared.calendar import days_between
 from shared.catalog import Dataset, WindowKind
 from shared.derivation import whole_days
-from shared.models import UNDER_CONSENT, Coverage, DayRange, Gap, Reading, Reason, Series
+from shared.ledger import job_key
+from shared.models import UNDER_CONSENT, Coverage, DayRange, Gap, Job, Reading, Reason, Series
 from shared.packing import pack_readings, pack_record, unpack_readings, unpack_record
-from shared.vault import Opener, SealContext, ServerSecret, seal
+from shared.vault import CannotOpen, Opener, SealContext, ServerSecret, seal
+
+# KEYS job readings coverage; ARGV window coverage [blob] → 1 when it was written. In one step with the look at the job:
+# who erases data first ends the jobs that would bring it back, so nothing that was on its way arrives afterwards.
+_SAVE = """
+local status = redis.call('HGET', KEYS[1], 'status')
+if status ~= 'queued' and status ~= 'running' then return 0 end
+if ARGV[3] then redis.call('HSET', KEYS[2], ARGV[1], ARGV[3]) end
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+return 1
+"""
+
+# KEYS coverage; ARGV window coverage: what was erased since it was read stays erased
+_REPLACE = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+"""
+
+# KEYS readings → {window, bytes 2 to 5 of its blob: the id of the server's secret}…
+_KEY_IDS = """
+local found = redis.call('HGETALL', KEYS[1])
+for index = 2, #found, 2 do found[index] = string.sub(found[index], 2, 5) end
+return found
+"""
+_ERASED_AT_ONCE = 500
 
 
 class ReadingStore:
@@ -28,28 +52,30 @@ class ReadingStore:
         """Keep blobs in ``redis``; ``server`` vouches for who wrote them."""
         self._redis = redis
         self._server = server
+        self._save_if_alive = redis.register_script(_SAVE)
+        self._replace = redis.register_script(_REPLACE)
+        self._key_ids = redis.register_script(_KEY_IDS)
 
-    async def save_window(
-        self, series: Series, coverage: Coverage, readings: Sequence[Reading], public_key: bytes
-    ) -> None:
-        """Seal the readings of one window and say what is known of it, both or neither. Without readings what was
-        sealed before stays."""
-        await self._save(series, coverage, pack_readings(readings) if readings else None, public_key)
+    async def save_window(self, job: Job, coverage: Coverage, readings: Sequence[Reading], public_key: bytes) -> bool:
+        """Seal the readings of one window of a job's series and say what is known of it, both or neither. Without
+        readings what was sealed before stays.
 
-    async def save_record(
-        self, series: Series, coverage: Coverage, record: Mapping[str, Any], public_key: bytes
-    ) -> None:
-        """Seal a record, made of what JSON knows, and say when it was asked for, both or neither."""
-        await self._save(series, coverage, pack_record(record), public_key)
+        ``False``, and nothing is written, when the job has ended meanwhile: it was cancelled, or erased with its data.
+        """
+        return await self._save(job, coverage, pack_readings(readings) if readings else None, public_key)
 
-    async def _save(self, series: Series, coverage: Coverage, plaintext: bytes | None, public_key: bytes) -> None:
-        async with self._redis.pipeline(transaction=True) as pipeline:
-            if plaintext is not None:
-                context = _context(series, coverage.window)
-                blob = seal(plaintext, public_key=public_key, context=context, server=self._server)
-                pipeline.hset(_readings_key(series), coverage.window, cast(Any, blob))
-            pipeline.hset(_coverage_key(series), coverage.window, cast(Any, _coverage_text(coverage)))
-            await pipeline.execute()
+    async def save_record(self, job: Job, coverage: Coverage, record: Mapping[str, Any], public_key: bytes) -> bool:
+        """Seal a record, made of what JSON knows, and say when it was asked for; ``False`` as above."""
+        return await self._save(job, coverage, pack_record(record), public_key)
+
+    async def _save(self, job: Job, coverage: Coverage, plaintext: bytes | None, public_key: bytes) -> bool:
+        series = job.series
+        arguments: list[str | bytes] = [coverage.window, _coverage_text(coverage)]
+        if plaintext is not None:
+            context = _context(series, coverage.window)
+            arguments.append(seal(plaintext, public_key=public_key, context=context, server=self._server))
+        keys = [job_key(job.id), _readings_key(series), _coverage_key(series)]
+        return bool(await cast(Awaitable[Any], self._save_if_alive(keys=keys, args=arguments)))
 
     async def load_coverage(self, series: Series, windows: Iterable[str]) -> dict[str, Coverage]:
         """What is known of these windows; a window never asked for is not in it."""
@@ -88,6 +114,24 @@ class ReadingStore:
             for reading in unpack_readings(opener.open(blob, _context(series, name)))
         )
 
+    async def try_windows(
+        self, series: Series, windows: Iterable[str], private_key: bytes
+    ) -> Iterator[tuple[str, list[Reading] | None]]:
+        """The same, window by window under its name; ``None`` for one that does not open, and the others go on."""
+        names = list(windows)
+        blobs: list[bytes | None] = []
+        if names:
+            blobs = await cast(Awaitable[list[bytes | None]], self._redis.hmget(_readings_key(series), names))
+        opener = Opener(private_key, self._server)
+
+        def opened(name: str, blob: bytes | None) -> list[Reading] | None:
+            try:
+                return list(unpack_readings(opener.open(blob, _context(series, name)))) if blob is not None else []
+            except CannotOpen:
+                return None
+
+        return ((name, opened(name, blob)) for name, blob in zip(names, blobs, strict=True))
+
     async def open_record(self, series: Series, private_key: bytes) -> Mapping[str, Any] | None:
         """A record as it was last fetched, ``None`` when it never was.
 
@@ -110,11 +154,41 @@ class ReadingStore:
                 gaps = tuple(
                     replace(gap, ask_again_at=now) if gap.reason in UNDER_CONSENT else gap for gap in known.gaps
                 )
-                text = _coverage_text(replace(known, gaps=gaps))
-                await self._redis.hset(_coverage_key(series), name, cast(Any, text))
+                arguments: list[str | bytes] = [name, _coverage_text(replace(known, gaps=gaps))]
+                await cast(Awaitable[Any], self._replace(keys=[_coverage_key(series)], args=arguments))
+
+    async def window_names(self, series: Series) -> list[str]:
+        """The names of every window of which something is known or sealed, oldest first."""
+        names: set[bytes] = set()
+        for key in (_readings_key(series), _coverage_key(series)):
+            names.update(await cast(Awaitable[list[bytes]], self._redis.hkeys(key)))
+        return sorted(name.decode() for name in names)
+
+    async def count_windows(self, series: Series) -> int:
+        """How many windows are sealed."""
+        return await self._redis.hlen(_readings_key(series))
+
+    async def load_key_ids(self, series: Series) -> dict[str, str]:
+        """Which of the server's secrets vouches for each sealed window, by its id."""
+        found = await cast(Awaitable[list[bytes]], self._key_ids(keys=[_readings_key(series)]))
+        return {window.decode(): key_id.hex() for window, key_id in zip(found[::2], found[1::2], strict=True)}
+
+    async def erase_windows(self, series: Series, names: Sequence[str]) -> int:
+        """Forget windows, blobs and coverage; how many blobs there were.
+
+        What is being fetched for them comes back, unless the jobs that fetch it were ended before.
+        """
+        erased = 0
+        for index in range(0, len(names), _ERASED_AT_ONCE):
+            batch = names[index : index + _ERASED_AT_ONCE]
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.hdel(_readings_key(series), *batch)
+                pipeline.hdel(_coverage_key(series), *batch)
+                erased += (await pipeline.execute())[0]
+        return erased
 
     async def erase_series(self, series: Series) -> None:
-        """Forget a series, blobs and coverage."""
+        """Forget a series, blobs and coverage. The same is said of what is being fetched."""
         await self._redis.delete(_readings_key(series), _coverage_key(series))
 
 

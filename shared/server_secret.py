@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -78,6 +79,11 @@ def length_prefixed(*parts: str) -> bytes:
     return b"".join(_LENGTH.pack(len(part)) + part for part in encoded)
 
 
+def key_id_of(encrypted: bytes) -> str:
+    """The id of the secret under which `ServerSecret.encrypt` made this."""
+    return encrypted[len(_ENVELOPE_VERSION) : len(_ENVELOPE_VERSION) + KEY_ID_BYTES].hex()
+
+
 def derive_key(secret: bytes, label: str, *, length_bytes: int = 32) -> bytes:
     """HKDF-SHA256 (RFC 5869) without salt, ``label`` as info: independent keys from one secret."""
     return HKDF(algorithm=hashes.SHA256(), length=length_bytes, salt=None, info=label.encode()).derive(secret)
@@ -91,6 +97,7 @@ class _SubKeys:
     context: bytes = field(repr=False)
     lookup: bytes = field(repr=False)
     cipher: AESGCM = field(repr=False)
+    signer: Ed25519PrivateKey = field(repr=False)
 
     @classmethod
     def derive(cls, secret: str) -> "_SubKeys":
@@ -103,6 +110,7 @@ class _SubKeys:
             context=derive_key(root, "releve/server/v1/context-tag"),
             lookup=derive_key(root, "releve/server/v1/keyed-hash"),
             cipher=AESGCM(derive_key(root, "releve/server/v1/encryption")),
+            signer=Ed25519PrivateKey.from_private_bytes(derive_key(root, "releve/server/v1/signature")),
         )
 
 
@@ -133,6 +141,11 @@ class ServerSecret:
     def key_id(self) -> str:
         """Names the current secret in what it made: 8 hex digits, derived one way, safe to log."""
         return self._current.key_id.hex()
+
+    @property
+    def known_key_ids(self) -> list[str]:
+        """The ids of the current secret and of every previous one, the current one first."""
+        return list(self._by_id)
 
     def context_tag(self, context: SealContext, key_id: str | None = None) -> bytes:
         """HMAC-SHA256 (32 bytes) of the context: without the server secret nobody can make a blob that opens there.
@@ -168,6 +181,25 @@ class ServerSecret:
         except (InvalidTag, ValueError):
             raise CannotOpen from None
 
+    def sign(self, message: bytes) -> bytes:
+        """An Ed25519 signature (64 bytes) under the current secret: whoever has our public key can check it."""
+        return self._current.signer.sign(message)
+
+    def is_signed(self, message: bytes, signature: bytes, *, key_id: str) -> bool:
+        """Whether ``signature`` is that of ``message`` under the secret of that id; an unknown id is no error."""
+        keys = self._by_id.get(key_id)
+        if keys is None:
+            return False
+        try:
+            keys.signer.public_key().verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+    def public_keys(self) -> dict[str, bytes]:
+        """What checks our signatures (32 bytes each, not secret), by key id: the current one first."""
+        return {key_id: keys.signer.public_key().public_bytes_raw() for key_id, keys in self._by_id.items()}
+
     def keyed_hash(self, text: str, *, purpose: str) -> str:
         """HMAC-SHA256 in hex under the current secret: to index or to log what must not be readable, such as a PRM."""
         return _keyed_hash(self._current, text, purpose)
@@ -175,6 +207,14 @@ class ServerSecret:
     def keyed_hashes(self, text: str, *, purpose: str) -> list[str]:
         """The keyed hash under the current secret, then under each previous one: for look-ups during a rotation."""
         return [_keyed_hash(keys, text, purpose) for keys in self._by_id.values()]
+
+    def is_keyed_hash(self, hashed: str, text: str, *, purpose: str, key_id: str) -> bool:
+        """Whether ``hashed`` is the keyed hash of ``text`` under the secret of that id, compared in constant time.
+
+        Raises:
+            CannotOpen: ``key_id`` names no secret that this server knows.
+        """
+        return hmac.compare_digest(hashed.encode(), _keyed_hash(self._keys(key_id), text, purpose).encode())
 
     def _keys(self, key_id: str | None) -> _SubKeys:
         if key_id is None:

@@ -77,8 +77,8 @@ def gaps_of_record(record: Mapping[str, Any], days: DayRange, now: datetime) -> 
 async def save_absence(
     resources: Resources, job: Job, windows: Sequence[DayRange], absence: Absence, now: datetime
 ) -> None:
-    """Write down why these windows of a job's series are not there; one of which something is stored keeps it, and a
-    stored record is not asked for again before it is worth it."""
+    """Write down why these windows of a job's series are not there, unless the job is over; one of which something is
+    stored keeps it, and a stored record is not asked for again before it is worth it."""
     dataset = DATASETS[job.dataset]
     names = [window_name(dataset, window.start) for window in windows]
     coverage = await resources.readings.load_coverage(job.series, names)
@@ -87,8 +87,8 @@ async def save_absence(
         known = coverage.get(name)
         if known is None or known.state == "absent":
             absent = absence_of(dataset, window, absence.reason, now, again)
-            await resources.readings.save_window(job.series, absent, [], b"")
+            await resources.readings.save_window(job, absent, [], b"")
         elif not dataset.is_series:
             days = current_days(now)
             gap = Gap(days.start, days.end, absence.reason, partial=True, ask_again_at=again or now + _RENEWAL_PAUSE)
-            await resources.readings.save_window(job.series, replace(known, gaps=(gap,)), [], b"")
+            await resources.readings.save_window(job, replace(known, gaps=(gap,)), [], b"")

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, signals
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 # Calls wait for slots and answers, not for the processor. Five a second with half a second each need three at a time.
 _DEFAULT_CONCURRENCY = 8
+# Hours after the first wave of a refresh. A day that is late is asked for again after three.
+_WAVES_HOURS = (0, 3, 6, 9)
+# Before the nightly plan, so that it asks for nothing that has just been lost.
+_CARE_AT = crontab(hour="7", minute="15")
 
 Ready = Callable[[], None]
 
@@ -86,10 +90,26 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         },
         "refresh": {
             "task": TaskName.REFRESH.value,
-            "schedule": crontab(hour=str(settings.refresh_at.hour), minute=str(settings.refresh_at.minute)),
+            "schedule": crontab(hour=_waves(settings.refresh_at), minute=str(settings.refresh_at.minute)),
+            "options": {"queue": SYSTEM_QUEUE},
+        },
+        "care-for-consents": {
+            "task": TaskName.CARE_FOR_CONSENTS.value,
+            "schedule": _CARE_AT,
+            "options": {"queue": SYSTEM_QUEUE},
+        },
+        "retention": {
+            "task": TaskName.RETENTION.value,
+            # In the quietest hour, and away from the refresh.
+            "schedule": crontab(hour="3", minute="40"),
             "options": {"queue": SYSTEM_QUEUE},
         },
     }
+
+
+def _waves(first: time) -> str:
+    """The hours of the refresh: what the first wave was told is not published yet, the later ones ask for again."""
+    return ",".join(str((first.hour + later) % 24) for later in _WAVES_HOURS)
 
 
 def run_flower(settings: Settings, host: str, port: int, user: str, password: str) -> None:

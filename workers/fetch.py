@@ -13,12 +13,15 @@ from datetime import UTC, date, datetime, timedelta
 
 from shared.calendar import ONE_DAY, day_of
 from shared.catalog import DATASETS, Dataset
+from shared.database import DATABASE_AWAY
 from shared.errors import (
+    AccountSuspended,
     AppError,
     BeforeActivation,
     BeyondHistory,
     CallAbandoned,
     NoSlotYet,
+    ServiceUnavailable,
 )
 from shared.jobs import JobStore
 from shared.ledger import OK, StartedCall
@@ -37,6 +40,7 @@ _REFUSED_STARTS: Mapping[type[AppError], Reason] = {
     BeforeActivation: Reason.BEFORE_ACTIVATION,
     BeyondHistory: Reason.BEYOND_HISTORY,
 }
+_STORE_PAUSE = timedelta(seconds=5)
 _BACKOFF_SECONDS = (2.0, 10.0, 60.0, 300.0)
 
 
@@ -64,6 +68,12 @@ class Fetcher:
             outcome = OK
         except NoSlotYet as error:
             await self._resources.ledger.park(ticket, error.retry_at or _now(), counts_as_attempt=False)
+            return
+        except DATABASE_AWAY:
+            # No fault of the call: however long it lasts, none is given up for it.
+            logger.warning("call put off", job_id=job.id, call=ticket.number, code=ServiceUnavailable.code)
+            until = _now() + _STORE_PAUSE * random.uniform(1.0, 1.25)  # noqa: S311  # spreads load, guards no secret
+            await self._resources.ledger.park(ticket, until, counts_as_attempt=False)
             return
         except AppError as error:
             if error.retryable and started.attempt < self._resources.settings.call_attempts:
@@ -102,9 +112,19 @@ class Fetcher:
             absence = knowledge_of(error)
             if absence is None:
                 raise
-            if absence.is_of_dataset:
+            if absence.is_of_dataset and await self._may_be_of_dataset(job, absence):
                 await resources.consents.note_unavailable(usage_point.id, dataset.name, absence.reason, _now())
             await save_absence(resources, job, due, absence, _now())
+
+    async def _may_be_of_dataset(self, job: Job, absence: Absence) -> bool:
+        """Whether what was said of a whole dataset can be true of this one. A record has no direction and no curve; and
+        a direction of which readings are stored exists, whatever one answer says."""
+        if not DATASETS[job.dataset].is_series:
+            return False
+        if absence.reason is not Reason.WRONG_DIRECTION:
+            return True
+        known = await self._resources.readings.load_all_coverage(job.series)
+        return all(each.state == "absent" for each in known.values())
 
     async def _fetch_series(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> None:
         dataset = DATASETS[job.dataset]
@@ -121,7 +141,9 @@ class Fetcher:
         for window in due:
             inside = [reading for reading in readings if window.start <= day_of(reading.start) < window.end]
             known = _known_from(dataset, window, first_day, reason, inside)
-            await self._resources.readings.save_window(job.series, known, inside, public_key)
+            if not await self._resources.readings.save_window(job, known, inside, public_key):
+                # The job is over, and perhaps all that it was for: what is left of the answer is nobody's any more.
+                return
 
     async def _remembered_start(self, job: Job, window: DayRange) -> tuple[date, Reason]:
         """The first day of a window that is worth asking for: earlier ones were refused before, for that reason."""
@@ -138,7 +160,7 @@ class Fetcher:
         (window,), now = due, _now()
         gaps = gaps_of_record(record, window, now)
         known = Coverage(window_name(dataset, window.start), now, window.start, window.end, gaps)
-        await self._resources.readings.save_record(job.series, known, record, public_key)
+        await self._resources.readings.save_record(job, known, record, public_key)
 
     async def _due_windows(self, job: Job, days: DayRange, now: datetime) -> list[DayRange]:
         """The windows of a call that nobody has stored since it was planned."""
@@ -157,8 +179,10 @@ class Fetcher:
             upstream_code=error.upstream_code,
             attempts=started.attempt,
         )
-        due = await self._due_windows(job, started.days, now)
-        await save_absence(self._resources, job, due, failure_of(error), now)
+        # That an account is suspended says nothing of its days: they are asked for when it is not any more.
+        if not isinstance(error, AccountSuspended):
+            due = await self._due_windows(job, started.days, now)
+            await save_absence(self._resources, job, due, failure_of(error), now)
         return error.code
 
     @asynccontextmanager

@@ -16,6 +16,7 @@ from shared.resources import Resources, open_resources
 from workers.client import open_http
 from workers.consents import ConsentExchange
 from workers.fetch import Fetcher
+from workers.provider import Provider
 from workers.registry import build_providers
 
 Result = TypeVar("Result")
@@ -28,6 +29,7 @@ class Workshop:
     resources: Resources
     fetcher: Fetcher
     consent_exchange: ConsentExchange
+    enedis: Provider
 
 
 class Runtime:
@@ -71,4 +73,5 @@ class Runtime:
         resources = await self._stack.enter_async_context(open_resources(self._settings))
         http = await self._stack.enter_async_context(open_http(self._settings.enedis_timeout_seconds))
         providers = build_providers(resources, http)
-        return Workshop(resources, Fetcher(resources, providers), ConsentExchange(resources, providers["enedis"]))
+        enedis = providers["enedis"]
+        return Workshop(resources, Fetcher(resources, providers), ConsentExchange(resources, enedis), enedis)

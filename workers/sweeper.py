@@ -1,10 +1,11 @@
-"""Enqueues again what the queue lost or laid aside: the reason why a killed worker loses nothing.
+"""Enqueues again what the queue lost or laid aside: the reason why a killed worker loses nothing. Ends erasures, too.
 
 It runs every few seconds and may run twice at once: whatever it enqueues too often is recognised when it is taken up.
 """
 
 from datetime import UTC, datetime, timedelta
 
+from shared.erasure import finish_erasures
 from shared.resources import Resources
 from shared.telemetry import get_logger
 
@@ -16,6 +17,8 @@ _EXCHANGE_PAUSE = timedelta(seconds=20)
 async def sweep(resources: Resources) -> int:
     """Enqueue the calls whose lease ran out and the consents whose exchange was begun and never ended; how many."""
     now = datetime.now(UTC)
+    if finished := await finish_erasures(resources, now):
+        logger.info("erasures ended", erasures=finished)
     tickets = await resources.ledger.overdue_calls(now)
     for ticket in tickets:
         job = await resources.jobs.load_job(ticket.job_id)

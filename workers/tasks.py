@@ -1,10 +1,14 @@
 """The tasks that the queue carries: thin shells that unpack ids, run one coroutine on the worker's loop, and end."""
 
+from datetime import UTC, datetime
+
 from celery import Celery
 
 from shared.broker import TaskName
 from shared.models import CallTicket
+from shared.retention import enforce_retention
 from shared.telemetry import untraced
+from workers.consent_care import care_for_consents
 from workers.refresh import refresh
 from workers.runtime import Runtime
 from workers.sweeper import sweep
@@ -25,7 +29,15 @@ def register_tasks(celery: Celery, runtime: Runtime) -> None:
     def refresh_all() -> None:
         runtime.run(lambda shop: refresh(shop.resources))
 
+    @celery.task(name=TaskName.CARE_FOR_CONSENTS, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
+    def care() -> None:
+        runtime.run(lambda shop: care_for_consents(shop.resources, shop.enedis))
+
     @celery.task(name=TaskName.SWEEP, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
     def sweep_leases() -> None:
         with untraced():
             runtime.run(lambda shop: sweep(shop.resources))
+
+    @celery.task(name=TaskName.RETENTION, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
+    def retain() -> None:
+        runtime.run(lambda shop: enforce_retention(shop.resources, datetime.now(UTC)))

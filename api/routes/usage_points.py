@@ -5,11 +5,13 @@ from collections.abc import Collection
 
 from fastapi import APIRouter
 
-from api.dependencies import CurrentCaller, Now, OwnUsagePoint, Parts
+from api.dependencies import CurrentCaller, Manager, Now, OwnUsagePoint, Parts
 from api.schemas.problems import documented
+from api.schemas.receipts import ReceiptDocument
 from api.schemas.usage_points import (
     DatasetCoverage,
     PointConsent,
+    UsagePointChanges,
     UsagePointDetails,
     UsagePointDocument,
     UsagePointList,
@@ -17,7 +19,8 @@ from api.schemas.usage_points import (
 )
 from shared.catalog import DATASETS, Dataset
 from shared.consents import UsagePoint
-from shared.errors import NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
+from shared.erasure import erase_usage_point
+from shared.errors import Forbidden, NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
 from shared.models import Coverage, Series
 
 router = APIRouter(tags=["usage points"])
@@ -52,11 +55,41 @@ async def get_usage_point(parts: Parts, usage_point: OwnUsagePoint, now: Now) ->
     return UsagePointDetails(**dict(_document(usage_point, now)), coverage=coverage)
 
 
+@router.patch(
+    "/v1/usage-points/{usage_point_id}",
+    operation_id="change_usage_point",
+    summary="Name a usage point, or say what the nightly refresh does with it",
+    responses=documented(Unauthenticated, Forbidden, NotFound, ValidationFailed, ServiceUnavailable, body=True),
+)
+async def change_usage_point(
+    parts: Parts, caller: Manager, usage_point: OwnUsagePoint, now: Now, changes: UsagePointChanges
+) -> UsagePointDocument:
+    """What the body does not name stays as it is."""
+    given = {name: getattr(changes, name) for name in changes.model_fields_set}
+    return _document(await parts.consents.change_usage_point(usage_point, given, caller.key.id, now), now)
+
+
+@router.delete(
+    "/v1/usage-points/{usage_point_id}",
+    operation_id="erase_usage_point",
+    summary="Erase a usage point with everything that is stored of it",
+    responses=documented(Unauthenticated, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
+)
+async def delete_usage_point(parts: Parts, caller: Manager, usage_point: OwnUsagePoint, now: Now) -> ReceiptDocument:
+    """Its readings, records and jobs go, and can't be brought back; what is being fetched for it is not stored. Its
+    consent stays in the history without it, revoked with its last usage point. Answers with a signed receipt."""
+    receipt = await erase_usage_point(parts, usage_point, caller.key.id, now)
+    return ReceiptDocument.of(parts.server, receipt, parts.settings.public_url)
+
+
 def _document(usage_point: UsagePoint, now: Now) -> UsagePointDocument:
     consent = usage_point.consent
     return UsagePointDocument(
         usage_point_id=usage_point.prm,
         directions=sorted(usage_point.directions),
+        label=usage_point.label,
+        refresh=usage_point.refresh,
+        refresh_datasets=None if usage_point.refresh_datasets is None else sorted(usage_point.refresh_datasets),
         created_at=usage_point.created_at,
         consent=PointConsent(
             id=consent.id, status=consent.status, active=consent.is_active(now), expires_on=consent.expires_on

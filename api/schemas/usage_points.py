@@ -1,10 +1,11 @@
 """Usage points on the wire."""
 
 from datetime import date, datetime
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StrictBool, StringConstraints
 
-from api.schemas.fields import Document
+from api.schemas.fields import Body, DatasetName, Document
 from shared.catalog import Direction
 from shared.models import ConsentStatus
 
@@ -23,6 +24,11 @@ class UsagePointDocument(Document):
 
     usage_point_id: str = Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])
     directions: list[Direction]
+    label: str | None = Field(description="What its owner calls it.", examples=["Home"])
+    refresh: bool = Field(description="Whether the nightly refresh comes by.")
+    refresh_datasets: list[str] | None = Field(
+        description="The datasets that the refresh looks after; `null`: its own choice, and what was asked for."
+    )
     created_at: datetime
     consent: PointConsent
 
@@ -55,3 +61,25 @@ class UsagePointDetails(UsagePointDocument):
     """A usage point and what is stored of it."""
 
     coverage: list[DatasetCoverage] = Field(description="One entry for each dataset that was ever fetched.")
+
+
+class UsagePointChanges(Body):
+    """What to change of a usage point; what is left out stays."""
+
+    label: Annotated[
+        str | None,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+        Field(description="What you call it; `null` takes it away. Kept encrypted.", examples=["Home"]),
+    ] = None
+    refresh: Annotated[
+        StrictBool, Field(description="Whether the nightly refresh comes by. `false`: only jobs fetch anything.")
+    ] = True
+    refresh_datasets: Annotated[
+        frozenset[DatasetName] | None,
+        Field(
+            min_length=1,
+            description="The datasets that the refresh looks after, also such as it would not begin by itself; `null`: "
+            "those it begins by itself, and what was asked for.",
+            examples=[["consumption_load_curve"]],
+        ),
+    ] = None

@@ -22,6 +22,9 @@ async def test_an_account_sees_its_own_usage_points_only(stage: Stage, person: P
         {
             "usage_point_id": PRM,
             "directions": ["consumption"],
+            "label": None,
+            "refresh": True,
+            "refresh_datasets": None,
             "created_at": "2026-10-20T10:00:00Z",
             "consent": {
                 "id": usage_point.consent.id,

@@ -125,12 +125,16 @@ async def test_an_unknown_job_is_none(store: JobStore) -> None:
 
 
 async def test_the_list_of_an_accounts_jobs_forgets_those_that_are_long_over(store: JobStore, redis: Redis) -> None:
-    await create(store, [], NOW - RETENTION - timedelta(days=7, seconds=1))
+    long_ago = NOW - RETENTION - timedelta(days=7, seconds=1)
+    gone = await create(store, [], long_ago)
+    waiting = await create(store, CALLS, long_ago)
+    # As its retention does.
+    await redis.delete(f"job:{gone.id}")
     recent = await create(store, [], NOW - RETENTION - timedelta(days=6))
 
     newest = await create(store, [], NOW)
 
-    assert [recent.id.encode(), newest.id.encode()] == await redis.zrange("jobs:acct_1", 0, -1)
+    assert [waiting.id, recent.id, newest.id] == await store.list_job_ids("acct_1")
 
 
 async def test_waiting_calls_are_those_that_are_enqueued_running_or_laid_aside(store: JobStore, ledger: Ledger) -> None:

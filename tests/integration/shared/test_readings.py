@@ -11,6 +11,7 @@ from shared.calendar import ONE_DAY, PARIS, day_seconds, day_start, days_between
 from shared.models import Coverage, Gap, Reading, Reason, Series
 from shared.readings import ReadingStore
 from shared.vault import CannotOpen, ServerSecret, new_vault
+from tests.storing import save_window
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +49,7 @@ def known(day: date, *gaps: Gap) -> Coverage:
 
 
 async def save(store: ReadingStore, day: date, readings: list[Reading], series: Series = SERIES) -> None:
-    await store.save_window(series, known(day), readings, KEYS.public_key)
+    await save_window(store, series, known(day), readings, KEYS.public_key)
 
 
 async def opened(store: ReadingStore, *days: date, series: Series = SERIES, key: bytes | None = None) -> list[Reading]:
@@ -111,7 +112,7 @@ async def test_coverage_comes_back_with_every_gap_and_moment(store: ReadingStore
     ]
     coverage = Coverage("2026-11", NOW, date(2026, 11, 1), date(2026, 11, 22), tuple(gaps))
 
-    await store.save_window(SERIES, coverage, [], KEYS.public_key)
+    await save_window(store, SERIES, coverage, [], KEYS.public_key)
 
     assert {"2026-11": coverage} == await store.load_coverage(SERIES, ["2026-11"])
 
@@ -130,7 +131,7 @@ async def test_a_window_that_comes_back_empty_keeps_what_was_stored_and_says_tha
     await save(store, ORDINARY, curve(ORDINARY))
     absent = known(ORDINARY, Gap(ORDINARY, ORDINARY + ONE_DAY, Reason.CONSENT_LOST))
 
-    await store.save_window(SERIES, absent, [], b"")
+    await save_window(store, SERIES, absent, [], b"")
 
     assert curve(ORDINARY) == await opened(store, ORDINARY)
     assert absent == (await store.load_coverage(SERIES, ["2026-01-15"]))["2026-01-15"]
@@ -138,7 +139,7 @@ async def test_a_window_that_comes_back_empty_keeps_what_was_stored_and_says_tha
 
 async def test_a_window_that_can_not_be_sealed_leaves_no_coverage(store: ReadingStore) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        await store.save_window(SERIES, known(ORDINARY), curve(ORDINARY), b"no public key")
+        await save_window(store, SERIES, known(ORDINARY), curve(ORDINARY), b"no public key")
 
     assert {} == await store.load_all_coverage(SERIES)
 
@@ -228,7 +229,8 @@ async def test_readings_outlive_a_change_of_the_servers_secret(store: ReadingSto
 async def test_no_reading_is_on_the_server_in_clear(store: ReadingStore, redis: Redis) -> None:
     readings = curve(ORDINARY)
     await save(store, ORDINARY, readings)
-    await store.save_window(
+    await save_window(
+        store,
         replace(SERIES, dataset="daily_consumption"),
         Coverage("2026-01", NOW, date(2026, 1, 1), date(2026, 2, 1)),
         [Reading(day_start(ORDINARY), "P1D", 98_765, day_start(ORDINARY))],

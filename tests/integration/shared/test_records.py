@@ -12,6 +12,7 @@ from shared.models import Coverage, DayRange, Reason, Series
 from shared.planning import absence_of
 from shared.readings import ReadingStore
 from shared.vault import CannotOpen, ServerSecret, new_vault
+from tests.storing import save_record, save_window
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +46,7 @@ def store(redis: Redis) -> ReadingStore:
 
 
 async def test_a_record_comes_back_as_it_was_saved(store: ReadingStore) -> None:
-    await store.save_record(SERIES, FETCHED, RECORD, KEYS.public_key)
+    await save_record(store, SERIES, FETCHED, RECORD, KEYS.public_key)
 
     assert RECORD == await store.open_record(SERIES, KEYS.private_key)
     assert {"current": FETCHED} == await store.load_all_coverage(SERIES)
@@ -56,14 +57,14 @@ async def test_a_record_that_was_never_saved_is_none(store: ReadingStore) -> Non
 
 
 async def test_the_later_record_takes_the_place_of_the_earlier_one(store: ReadingStore) -> None:
-    await store.save_record(SERIES, FETCHED, RECORD, KEYS.public_key)
-    await store.save_record(SERIES, FETCHED, {"segment": "C4"}, KEYS.public_key)
+    await save_record(store, SERIES, FETCHED, RECORD, KEYS.public_key)
+    await save_record(store, SERIES, FETCHED, {"segment": "C4"}, KEYS.public_key)
 
     assert {"segment": "C4"} == await store.open_record(SERIES, KEYS.private_key)
 
 
 async def test_a_record_opens_with_its_account_s_key_alone(store: ReadingStore) -> None:
-    await store.save_record(SERIES, FETCHED, RECORD, KEYS.public_key)
+    await save_record(store, SERIES, FETCHED, RECORD, KEYS.public_key)
 
     with pytest.raises(CannotOpen):
         await store.open_record(SERIES, OTHER_KEYS.private_key)
@@ -79,7 +80,7 @@ async def test_a_record_opens_with_its_account_s_key_alone(store: ReadingStore) 
     ids=["account", "usage point", "dataset"],
 )
 async def test_a_record_that_was_moved_does_not_open(redis: Redis, store: ReadingStore, elsewhere: Series) -> None:
-    await store.save_record(SERIES, FETCHED, RECORD, KEYS.public_key)
+    await save_record(store, SERIES, FETCHED, RECORD, KEYS.public_key)
     blob = await redis.hget("readings:acct_1:up_1:contract", "current")
     assert blob is not None
     key = f"readings:{elsewhere.account_id}:{elsewhere.usage_point_id}:{elsewhere.dataset}"
@@ -90,7 +91,7 @@ async def test_a_record_that_was_moved_does_not_open(redis: Redis, store: Readin
 
 
 async def test_a_record_that_another_server_forged_does_not_open(redis: Redis, store: ReadingStore) -> None:
-    await ReadingStore(redis, OTHER_SERVER).save_record(SERIES, FETCHED, RECORD, KEYS.public_key)
+    await save_record(ReadingStore(redis, OTHER_SERVER), SERIES, FETCHED, RECORD, KEYS.public_key)
 
     with pytest.raises(CannotOpen):
         await store.open_record(SERIES, KEYS.private_key)
@@ -99,7 +100,7 @@ async def test_a_record_that_another_server_forged_does_not_open(redis: Redis, s
 async def test_a_blob_says_neither_what_it_holds_nor_how_long_it_is(redis: Redis, store: ReadingStore) -> None:
     lengths = set()
     for name in ("DUPONT-SYNTHETIQUE", "LE"):
-        await store.save_record(SERIES, FETCHED, {"lastname": name}, KEYS.public_key)
+        await save_record(store, SERIES, FETCHED, {"lastname": name}, KEYS.public_key)
         blob = await redis.hget("readings:acct_1:up_1:contract", "current")
         assert blob is not None
         assert name.encode() not in blob
@@ -109,16 +110,16 @@ async def test_a_blob_says_neither_what_it_holds_nor_how_long_it_is(redis: Redis
 
 
 async def test_an_absence_leaves_the_record_that_is_there(store: ReadingStore) -> None:
-    await store.save_record(SERIES, FETCHED, RECORD, KEYS.public_key)
+    await save_record(store, SERIES, FETCHED, RECORD, KEYS.public_key)
     absent = absence_of(DATASETS["contract"], TODAY, Reason.NO_MEASURE, NOW)
-    await store.save_window(SERIES, absent, [], b"")
+    await save_window(store, SERIES, absent, [], b"")
 
     assert RECORD == await store.open_record(SERIES, KEYS.private_key)
     assert {"current": absent} == await store.load_all_coverage(SERIES)
 
 
 async def test_erasing_takes_record_and_coverage(redis: Redis, store: ReadingStore) -> None:
-    await store.save_record(SERIES, FETCHED, RECORD, KEYS.public_key)
+    await save_record(store, SERIES, FETCHED, RECORD, KEYS.public_key)
     await store.erase_series(SERIES)
 
     assert [] == await redis.keys()

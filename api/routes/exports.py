@@ -1,0 +1,50 @@
+"""The export: everything that is held about the account, in one file."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from api.dependencies import Manager, Now, Parts, refuse_too_many
+from api.export import stream_export
+from api.schemas.problems import documented
+from shared.api_keys import Scope
+from shared.errors import Forbidden, NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated
+from shared.throttle import Rate
+
+router = APIRouter(tags=["accounts"])
+
+# Ten years are minutes of work for a processor.
+_RATE = Rate(6, timedelta(hours=1))
+
+
+@router.get(
+    "/v1/account/export",
+    operation_id="export_account",
+    summary="Everything that is held about the account, as a zip",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+            "headers": {
+                "Content-Disposition": {"description": "A name for the file.", "schema": {"type": "string"}},
+            },
+        },
+        **documented(Unauthenticated, Forbidden, TooManyRequests, ServiceUnavailable),
+    },
+)
+async def export_account(parts: Parts, caller: Manager, now: Now) -> StreamingResponse:
+    """Needs a key that may `read` and `manage`: readings are opened with it. The zip is made while it is sent, and is
+    not encrypted. Its README says what each file is."""
+    caller.require(Scope.READ)
+    await refuse_too_many(parts, "export", caller.account.id, _RATE, now)
+    try:
+        await parts.audit.note(caller.account.id, now, caller.key.id, "export.made")
+    except NotFound:
+        # Erased at this very moment.
+        raise Unauthenticated from None
+    headers = {
+        "Content-Disposition": f'attachment; filename="releve-export-{now:%Y-%m-%d}.zip"',
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(stream_export(parts, caller, now), headers=headers, media_type="application/zip")

@@ -1,0 +1,123 @@
+"""How much memory an export takes: one year of two load curves, and ten, each in a process of its own.
+
+`python -m bench.export`: prints the growth of the process's peak while the zip is made and thrown away block by block.
+"""
+
+import asyncio
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from api.export import stream_export
+from cli.valkey import place_socket, valkey_child
+from shared.calendar import ONE_DAY, day_seconds, day_start, days_between
+from shared.catalog import Direction
+from shared.config import Settings, load_settings
+from shared.consents import ConsentStore, UsagePoint
+from shared.database import migrate
+from shared.models import Coverage, DayRange, GrantedPoint, Lane, Reading, Series
+from shared.resources import Resources, open_resources
+
+YEARS = (1, 10)
+DATASETS = ("consumption_load_curve", "production_load_curve")
+END = date(2026, 10, 20)
+NOW = datetime(2026, 10, 20, 10, tzinfo=UTC)
+# A plain Python process with everything opened has used memory before the export begins; only what is added counts.
+_KIB = 1024
+
+
+def measure_exports() -> dict[str, float]:
+    """MiB of growth, seconds and MiB of zip, for each number of years."""
+    figures: dict[str, float] = {}
+    for years in YEARS:
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.export", str(years)], capture_output=True, text=True, check=True
+        )
+        figures |= {f"export_{name}_{years}y": value for name, value in json.loads(done.stdout).items()}
+    return figures
+
+
+async def _export_years(settings: Settings, years: int) -> dict[str, float]:
+    async with open_resources(settings) as parts:
+        account, api_key = await parts.accounts.create_account(NOW)
+        point = await _granted_point(parts, account.id)
+        stored = 0
+        for dataset in DATASETS:
+            stored += await _fill(parts, point, dataset, END - timedelta(days=365 * years))
+        caller = await parts.accounts.authenticate(api_key, NOW)
+        before, begun, size = _peak_mib(), time.perf_counter(), 0
+        async for block in stream_export(parts, caller, NOW):
+            size += len(block)
+        return {
+            "readings": stored,
+            "growth_mib": round(_peak_mib() - before, 1),
+            "seconds": round(time.perf_counter() - begun, 1),
+            "zip_mib": round(size / _KIB / _KIB, 2),
+        }
+
+
+async def _granted_point(parts: Resources, account_id: str) -> UsagePoint:
+    store: ConsentStore = parts.consents
+    consent, state = await store.create_consent(account_id, NOW)
+    browser = "a-browser-of-a-benchmark-with-43-characters"
+    await store.open_state(state, browser, NOW)
+    await store.take_state(state, NOW, 1, browser=browser)
+    await store.grant(consent.id, [GrantedPoint("99000000000471", frozenset(Direction))], NOW)
+    return await store.find_usage_point(account_id, "99000000000471")
+
+
+async def _fill(parts: Resources, point: UsagePoint, dataset: str, start: date) -> int:
+    days = DayRange(start, END)
+    series = Series(point.account_id, point.id, dataset)
+    job = await parts.jobs.create_job(series, days, Lane.BULK, [days], {}, NOW)
+    public_key = await parts.accounts.load_public_key(point.account_id)
+    count = 0
+    for day in days_between(days.start, days.end):
+        readings = [
+            Reading(day_start(day) + timedelta(minutes=30 * n), "PT30M", (day.toordinal() * 31 + n * 97) % 9000)
+            for n in range(day_seconds(day) // 1800)
+        ]
+        count += len(readings)
+        await parts.readings.save_window(job, Coverage(str(day), NOW, day, day + ONE_DAY), readings, public_key)
+    await parts.ledger.cancel(job.id, NOW)
+    return count
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB
+
+
+def _run(years: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="releve-bench-") as name:
+        directory = Path(name)
+        place = place_socket(directory)
+        server = subprocess.Popen(
+            [*valkey_child(directory, place.path, stop_stage=0).argv, "--appendonly", "no"], stdout=subprocess.DEVNULL
+        )
+        try:
+            while not place.path.exists():
+                time.sleep(0.01)
+            settings = load_settings(
+                {
+                    "RELEVE_SECRET_KEY": "a-secret-key-for-benchmarks-0123456789",
+                    "REDIS_URL": place.redis_url,
+                    "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/releve.db",
+                }
+            )
+            asyncio.run(migrate(settings.database_url.get_secret_value()))
+            print(json.dumps(asyncio.run(_export_years(settings, years))))
+        finally:
+            server.terminate()
+            server.wait()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        _run(int(sys.argv[1]))
+    else:
+        print(json.dumps(measure_exports(), indent=2))
