@@ -7,6 +7,9 @@ import typer
 
 app = typer.Typer(help="For operators.", no_args_is_help=True)
 
+AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its id: acct_….")]
+ConsentId = Annotated[str, typer.Argument(metavar="CONSENT", help="Its id: cons_….")]
+
 
 @app.callback()
 def admin() -> None:
@@ -29,6 +32,104 @@ def check_enedis(
     from cli.enedis_check import run_check
 
     raise typer.Exit(run_check(as_json=as_json))
+
+
+@app.command()
+def accounts() -> None:
+    """List the accounts: ids and figures."""
+    from cli.administration import print_accounts, run
+
+    run(print_accounts)
+
+
+@app.command()
+def suspend(account_id: AccountId) -> None:
+    """Let nobody in with a key of this account, and fetch nothing for it; everything that is stored stays."""
+    from cli import administration
+
+    administration.run(lambda parts: administration.suspend(parts, account_id, suspended=True))
+
+
+@app.command()
+def resume(account_id: AccountId) -> None:
+    """End the suspension of an account."""
+    from cli import administration
+
+    administration.run(lambda parts: administration.suspend(parts, account_id, suspended=False))
+
+
+@app.command()
+def recover(
+    account_id: AccountId,
+    yes: Annotated[bool, typer.Option("--yes", help="Forget everything that is stored of this account.")] = False,
+) -> None:
+    """Give an account whose last key is lost a new one: its readings are forgotten and fetched anew."""
+    from cli import administration
+
+    if not yes:
+        raise typer.BadParameter("nothing that is stored can be opened again: say --yes to forget it")
+    administration.run(lambda parts: administration.recover(parts, account_id))
+
+
+@app.command()
+def invite(days: Annotated[int, typer.Option(min=1, max=90, help="For how long it can be used.")] = 7) -> None:
+    """Print a code that lets one account be created where registration is by invitation."""
+    from cli import administration
+
+    administration.run(lambda parts: administration.invite(parts, days))
+
+
+@app.command()
+def awaiting() -> None:
+    """List the consents that wait for a word: somebody else holds their usage point."""
+    from cli.administration import print_awaiting, run
+
+    run(print_awaiting)
+
+
+@app.command()
+def approve(consent_id: ConsentId) -> None:
+    """Let the account of a consent that waits have its usage point too."""
+    from cli import administration
+
+    administration.run(lambda parts: administration.approve(parts, consent_id))
+
+
+@app.command()
+def deny(consent_id: ConsentId) -> None:
+    """Refuse a consent that waits."""
+    from cli import administration
+
+    administration.run(lambda parts: administration.deny(parts, consent_id))
+
+
+@app.command()
+def audit(chain: Annotated[str, typer.Argument(help="`admin`, or an account's id.")] = "admin") -> None:
+    """Print who did what, newest first, and whether anything was changed or taken out."""
+    from cli import administration
+
+    administration.run(lambda parts: administration.print_audit(parts, chain))
+
+
+@app.command("rotate-secret")
+def rotate_secret(
+    forget_readings: Annotated[
+        bool, typer.Option("--forget-readings", help="Forget the readings that only an earlier secret vouches for.")
+    ] = False,
+) -> None:
+    """Bring what earlier values of RELEVE_SECRET_KEY have closed under the present one, while the gateway runs."""
+    from cli import administration
+
+    administration.run(lambda parts: administration.rotate_secret(parts, forget_readings=forget_readings))
+
+
+@app.command("check-secrets")
+def check_secrets() -> None:
+    """Count how much rests on each value that RELEVE_SECRET_KEY ever had."""
+    from cli.administration import check_secrets as check
+    from cli.administration import run
+
+    run(check)
 
 
 async def _refresh() -> int:

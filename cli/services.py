@@ -22,10 +22,12 @@ GRACEFUL_SHUTDOWN_SECONDS = 5
 
 def settings_or_end() -> "Settings":
     """The settings of this process; a message and status 1, not a traceback, when they are not usable."""
-    from shared.config import SettingsError, load_settings
+    from shared.config import SettingsError, load_settings, refuse_known_secrets
 
     try:
-        return load_settings()
+        settings = load_settings()
+        refuse_known_secrets(settings)
+        return settings
     except SettingsError as error:
         raise SystemExit(f"releve: {error}") from None
 
@@ -36,12 +38,14 @@ def serve_api(host: str, port: int) -> None:
 
     from api.app import create_app
 
+    settings = settings_or_end()
     uvicorn.run(
-        create_app(settings_or_end()),
+        create_app(settings),
         host=host,
         port=port,
         access_log=False,
         log_config=None,
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
     )
 

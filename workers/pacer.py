@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from shared.errors import NoSlotYet
 from shared.models import Lane
+from shared.slots import KNOWN_KEY, known_name, slots_key
 
 # Between the taking of a slot and the arrival of its request lies a way that is not always equally long.
 _JITTER_SECONDS = 0.02
@@ -26,8 +27,8 @@ _HORIZON_SECONDS = 1.5
 _STAND_BACK_SECONDS = 0.1
 _KEPT_SECONDS = 3600 + 60
 
-# KEYS slots bulk closed counter waiting; ARGV per_second per_hour bulk_per_hour bulk? who horizon jitter kept
-# stand_back → {taken?, moment at which it is worth trying, now}
+# KEYS slots bulk closed counter waiting known; ARGV per_second per_hour bulk_per_hour bulk? who horizon jitter kept
+# stand_back name → {taken?, moment at which it is worth trying, now}
 _TAKE = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -53,6 +54,7 @@ if moment > now then
 end
 redis.call('ZREM', KEYS[5], who)
 local member = redis.call('INCR', KEYS[4])
+redis.call('SADD', KEYS[6], ARGV[10])
 for index = 1, bulk and 2 or 1 do
   redis.call('ZADD', KEYS[index], text, member)
   redis.call('ZREMRANGEBYSCORE', KEYS[index], '-inf', now - tonumber(ARGV[8]))
@@ -115,7 +117,7 @@ class Pacer:
         reply = await cast(
             Awaitable[list[bytes]],
             self._take(
-                keys=[prefix, f"{prefix}:bulk", f"{prefix}:closed", f"{prefix}:count", f"{prefix}:waiting"],
+                keys=[prefix, f"{prefix}:bulk", f"{prefix}:closed", f"{prefix}:count", f"{prefix}:waiting", KNOWN_KEY],
                 args=[
                     quota.per_second,
                     quota.per_hour,
@@ -126,6 +128,7 @@ class Pacer:
                     _JITTER_SECONDS,
                     _KEPT_SECONDS,
                     _STAND_BACK_SECONDS,
+                    known_name(self._provider, api),
                 ],
             ),
         )
@@ -137,4 +140,4 @@ class Pacer:
         return moment - now
 
     def _prefix(self, api: str) -> str:
-        return f"slots:{self._provider}:{api}"
+        return slots_key(self._provider, api)

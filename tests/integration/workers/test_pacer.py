@@ -12,6 +12,7 @@ from redis.asyncio import Redis as AsyncRedis
 
 from shared.errors import NoSlotYet
 from shared.models import Lane
+from shared.slots import SlotBoard
 from workers.pacer import Pacer, Quota
 
 pytestmark = pytest.mark.anyio
@@ -255,3 +256,22 @@ async def test_a_store_that_forgot_its_scripts_is_told_again(pacers: Pace, redis
     redis.script_flush()
 
     await pacer.wait(API, Lane.BULK)
+
+
+async def test_whoever_looks_on_sees_the_slots_that_were_taken(pacers: Pace, redis_url: str) -> None:
+    pacer, *_ = pacers(Quota(100, 1000, 1000))
+    for lane in (Lane.INTERACTIVE, Lane.BULK, Lane.BULK):
+        await pacer.wait(API, lane)
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=10)
+    await pacer.close_until(API, until)
+
+    async with AsyncRedis.from_url(redis_url) as client:
+        (use,) = await SlotBoard(client).load_use()
+
+    assert ("enedis", API, 3, 2, until) == (
+        use.provider,
+        use.api,
+        use.used_last_hour,
+        use.used_last_hour_by_bulk,
+        use.closed_until,
+    )

@@ -1,5 +1,6 @@
 """The command's surface: names, help, what it loads."""
 
+import secrets
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 from cli.main import app
 
 SETTINGS = {
-    "RELEVE_SECRET_KEY": "synthetic-secret-key-of-the-test-0123456789",
+    "RELEVE_SECRET_KEY": secrets.token_hex(32),
     "REDIS_URL": "redis://redis.example/0",
     "DATABASE_URL": "sqlite+aiosqlite:///:memory:",
 }
@@ -80,3 +81,13 @@ def test_command_also_runs_as_a_module() -> None:
     )
 
     assert (ended.returncode, ended.stdout.split()[0]) == (0, "releve")
+
+
+def test_no_process_starts_with_a_secret_out_of_an_example() -> None:
+    known = "change-me-change-me-change-me-change-me"
+
+    told = CliRunner(env=SETTINGS | {"RELEVE_SECRET_KEY": known}).invoke(app, ["migrate"])
+
+    assert told.exit_code == 1
+    assert "RELEVE_SECRET_KEY: it can be guessed" in str(told.exception)
+    assert known not in str(told.exception)

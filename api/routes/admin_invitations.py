@@ -1,0 +1,57 @@
+"""Invitations, for administrators: letting people in where registration is by invitation."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api.dependencies import ADMIN_ONLY, InvitationId, Now, Parts
+from api.schemas.admin import InvitationDocument, InvitationList, InvitationRequest, NewInvitation
+from api.schemas.fields import ObjectId
+from api.schemas.problems import documented
+from shared.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated, ValidationFailed
+
+router = APIRouter(prefix="/v1/admin/invitations", tags=["administration"], dependencies=ADMIN_ONLY)
+
+_PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable)
+
+
+@router.get("", operation_id="admin_list_invitations", summary="All invitations", responses=documented(*_PROBLEMS))
+async def list_invitations(
+    parts: Parts,
+    after: Annotated[ObjectId | None, Query(description="The `next_after` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> InvitationList:
+    """Used and expired ones too, without their codes."""
+    found = await parts.invitations.list_invitations(after or "", limit)
+    next_after = found[-1].id if len(found) == limit else None
+    return InvitationList(invitations=[InvitationDocument.of(each) for each in found], next_after=next_after)
+
+
+@router.post(
+    "",
+    status_code=201,
+    operation_id="admin_create_invitation",
+    summary="Invite somebody",
+    responses=documented(*_PROBLEMS, body=True),
+)
+async def create_invitation(
+    parts: Parts, now: Now, response: Response, request: InvitationRequest | None = None
+) -> NewInvitation:
+    """The code is good for one account, sent as `invitation` with `POST /v1/accounts`."""
+    lifetime = timedelta(days=(request or InvitationRequest()).lifetime_days)
+    invitation, code = await parts.invitations.create_invitation(now, lifetime)
+    response.headers["Cache-Control"] = "no-store"
+    return NewInvitation(**dict(InvitationDocument.of(invitation)), code=code)
+
+
+@router.delete(
+    "/{invitation_id}",
+    status_code=204,
+    operation_id="admin_delete_invitation",
+    summary="Take an invitation back",
+    responses=documented(*_PROBLEMS),
+)
+async def delete_invitation(parts: Parts, now: Now, invitation_id: InvitationId) -> None:
+    """The account that was made with it stays."""
+    await parts.invitations.delete_invitation(invitation_id, now)

@@ -1,0 +1,39 @@
+"""The gateway itself, for administrators: the providers' quotas, the nightly plan."""
+
+from fastapi import APIRouter
+
+from api.dependencies import ADMIN_ONLY, Now, Parts
+from api.schemas.admin import PacerState, SlotUseDocument
+from api.schemas.problems import documented
+from shared.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated
+
+router = APIRouter(prefix="/v1/admin", tags=["administration"], dependencies=ADMIN_ONLY)
+
+_PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ServiceUnavailable)
+
+
+@router.get(
+    "/pacer",
+    operation_id="admin_get_pacer",
+    summary="How much of the providers' quotas is used",
+    responses=documented(*_PROBLEMS),
+)
+async def get_pacer(parts: Parts) -> PacerState:
+    """For each API of a provider: calls in the last second and hour, and until when it is closed."""
+    return PacerState(
+        apis=[SlotUseDocument.of(use) for use in await parts.slots.load_use()],
+        waiting_calls=await parts.jobs.waiting_calls(),
+    )
+
+
+@router.post(
+    "/refresh",
+    status_code=202,
+    operation_id="admin_start_refresh",
+    summary="Run the nightly refresh now",
+    responses=documented(*_PROBLEMS),
+)
+async def start_refresh(parts: Parts, now: Now) -> None:
+    """A worker plans it; of two plans at the same time one does nothing. What is stored is not fetched again."""
+    await parts.administration.note_for_gateway(now, "refresh.started")
+    await parts.broker.enqueue_refresh()

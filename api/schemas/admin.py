@@ -1,0 +1,153 @@
+"""What administrators see and send. Nothing here has a field for a reading, a usage point's number or a name."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from api.schemas.fields import Body, Document
+from shared.administration import AccountOverview
+from shared.invitations import Invitation
+from shared.slots import SlotUse
+from shared.usage_points import Consent
+
+Quota = Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class AccountSummary(Document):
+    """An account, without an e-mail address."""
+
+    id: str = Field(examples=["acct_0123456789abcdef01234567"])
+    created_at: datetime
+    suspended_at: datetime | None = Field(description="Since then none of its keys lets in, and nothing is fetched.")
+    fetch_quota: int | None = Field(description="Requests a day that fetch; `null`: as many as the gateway allows.")
+    read_quota: int | None = Field(description="Requests a day that read; `null`: as many as the gateway allows.")
+    usage_point_count: int = Field(description="How many it holds.")
+    key_count: int = Field(description="How many it has.")
+
+    @classmethod
+    def of(cls, account: AccountOverview) -> Self:
+        """What is shown of an account."""
+        return cls(**{name: getattr(account, name) for name in AccountSummary.model_fields})
+
+
+class AccountSummaryList(Document):
+    """A page of accounts."""
+
+    accounts: list[AccountSummary]
+    next_after: str | None = Field(description="What to send as `after` for the page that follows; `null` at the end.")
+
+
+class AccountFile(AccountSummary):
+    """An account, with the e-mail address that it left."""
+
+    email: str | None = Field(description="That it was shown is in the account's audit.")
+
+
+class AccountChange(Body):
+    """What shall be otherwise; what is left out stays."""
+
+    suspended: bool = Field(False, description="`true`: no key lets in and nothing is fetched; `false`: all as before.")
+    fetch_quota: Quota | None = Field(None, description="Requests a day that fetch; `null`: the gateway's own limit.")
+    read_quota: Quota | None = Field(None, description="Requests a day that read; `null`: the gateway's own limit.")
+
+
+class RecoveredAccount(Document):
+    """An account that begins anew, and its only key."""
+
+    account_id: str = Field(examples=["acct_0123456789abcdef01234567"])
+    key_id: str = Field(examples=["key_0123456789abcdef"])
+    api_key: str = Field(
+        description="Opens what will be stored from now on, and nothing that was stored before. Shown this once."
+    )
+
+
+class PurgedReadings(Document):
+    """What was forgotten of an account."""
+
+    windows: int = Field(description="How many days, months and records.")
+    jobs_cancelled: int = Field(description="How many jobs were under way.")
+
+
+class InvitationRequest(Body):
+    """What an invitation shall be."""
+
+    lifetime_days: Annotated[int, Field(ge=1, le=90, description="For so many days it can be used.")] = 7
+
+
+class InvitationDocument(Document):
+    """An invitation, without its code."""
+
+    id: str = Field(examples=["inv_0123456789abcdef"])
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+    @classmethod
+    def of(cls, invitation: Invitation) -> Self:
+        """What is shown of an invitation."""
+        return cls(
+            id=invitation.id,
+            created_at=invitation.created_at,
+            expires_at=invitation.expires_at,
+            used_at=invitation.used_at,
+        )
+
+
+class InvitationList(Document):
+    """A page of invitations."""
+
+    invitations: list[InvitationDocument]
+    next_after: str | None = Field(description="What to send as `after` for the page that follows; `null` at the end.")
+
+
+class NewInvitation(InvitationDocument):
+    """A new invitation, with its code."""
+
+    code: str = Field(description="Lets one account be created. Shown this once.", examples=["rlvi_…"])
+
+
+class SlotUseDocument(Document):
+    """How much of a provider's quota for one of its APIs is used."""
+
+    provider: str = Field(examples=["enedis"])
+    api: str
+    used_last_second: int
+    used_last_hour: int
+    used_last_hour_by_bulk: int = Field(description="Of these, by backfills and the nightly refresh.")
+    closed_until: datetime | None = Field(description="No call goes there before that moment: the provider said so.")
+
+    @classmethod
+    def of(cls, use: SlotUse) -> Self:
+        """What is shown of an API."""
+        return cls(**{name: getattr(use, name) for name in cls.model_fields})
+
+
+class PacerState(Document):
+    """Every API that was ever called."""
+
+    apis: list[SlotUseDocument]
+    waiting_calls: int = Field(description="Calls that are enqueued, running or laid aside.")
+
+
+class AwaitingConsent(Document):
+    """A consent that waits for an administrator's word."""
+
+    id: str = Field(examples=["cons_0123456789abcdef01234567"])
+    account_id: str = Field(examples=["acct_0123456789abcdef01234567"])
+    created_at: datetime
+    taken_at: datetime | None = Field(description="When the person came back from the provider.")
+
+    @classmethod
+    def of(cls, consent: Consent) -> Self:
+        """What is shown of a consent."""
+        return cls(
+            id=consent.id, account_id=consent.account_id, created_at=consent.created_at, taken_at=consent.taken_at
+        )
+
+
+class AwaitingConsentList(Document):
+    """A page of consents that wait."""
+
+    consents: list[AwaitingConsent]
+    next_after: str | None = Field(description="What to send as `after` for the page that follows; `null` at the end.")

@@ -1,0 +1,99 @@
+"""The administrators' door: who comes in, who does not, and that every route lies behind it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from api.app import openapi_document
+from tests.integration.api.stage import Person, Stage
+
+pytestmark = pytest.mark.anyio
+
+WAYS = [
+    (method.upper(), path.format(account_id="acct_0", invitation_id="inv_0", consent_id="cons_0"))
+    for path, operations in openapi_document()["paths"].items()
+    for method in operations
+    if path.startswith("/v1/admin")
+]
+
+
+def with_settings(stage: Stage, **changed: Any) -> None:
+    """Have the API run with other settings."""
+    settings = stage.parts.settings.model_copy(update=changed)
+    stage.app.state.resources = replace(stage.parts, settings=settings)
+
+
+@pytest.mark.parametrize(("method", "path"), WAYS)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(lambda admin, person: {}, id="no key"),
+        pytest.param(lambda admin, person: person.headers, id="an account's key"),
+        pytest.param(lambda admin, person: {"Authorization": f"Bearer {admin[:-1]}"}, id="a character too few"),
+        pytest.param(lambda admin, person: {"Authorization": f"Basic {admin}"}, id="another scheme"),
+        pytest.param(lambda admin, person: {"X-API-Key": admin}, id="another header"),
+        pytest.param(lambda admin, person: {"Authorization": b"Bearer caf\xe9"}, id="not ASCII"),
+    ],
+)
+async def test_nobody_comes_in_without_the_admin_key(
+    stage: Stage, person: Person, method: str, path: str, headers: Callable[[str, Person], dict[str, Any]]
+) -> None:
+    admin = stage.parts.settings.admin_api_key.get_secret_value()
+
+    answer = await stage.client.request(method, path, headers=headers(admin, person))
+
+    assert (401, "unauthenticated") == (answer.status_code, answer.json()["code"])
+    assert admin not in answer.text
+
+
+@pytest.mark.parametrize(("method", "path"), WAYS)
+async def test_without_an_admin_key_there_is_no_such_api(stage: Stage, method: str, path: str) -> None:
+    with_settings(stage, admin_api_key=SecretStr(""))
+
+    answers = [
+        await stage.client.request(method, path, headers=headers)
+        for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"})
+    ]
+
+    assert [(404, "not_found")] * 3 == [(answer.status_code, answer.json()["code"]) for answer in answers]
+
+
+async def test_the_admin_key_is_no_key_of_an_account(stage: Stage) -> None:
+    for headers in (stage.admin, {"X-API-Key": stage.parts.settings.admin_api_key.get_secret_value()}):
+        answer = await stage.client.get("/v1/account", headers=headers)
+
+        assert (401, "unauthenticated") == (answer.status_code, answer.json()["code"])
+
+
+async def test_who_shows_many_wrong_admin_keys_has_to_wait_and_the_right_one_still_lets_in(stage: Stage) -> None:
+    with_settings(stage, failed_logins_per_minute=3)
+    wrong = {"Authorization": "Bearer wrong"}
+
+    answers = [await stage.client.get("/v1/admin/accounts", headers=wrong) for _ in range(4)]
+
+    assert [401, 401, 401, 429] == [answer.status_code for answer in answers]
+    assert "Retry-After" in answers[-1].headers
+    assert 200 == (await stage.client.get("/v1/admin/accounts", headers=stage.admin)).status_code
+
+
+async def test_wrong_admin_keys_do_not_count_as_wrong_keys_of_accounts(stage: Stage) -> None:
+    with_settings(stage, failed_logins_per_minute=1)
+    for _ in range(2):
+        await stage.client.get("/v1/admin/accounts")
+
+    answer = await stage.client.get("/v1/account", headers={"X-API-Key": "wrong"})
+
+    assert 401 == answer.status_code
+
+
+async def test_every_route_for_administrators_asks_for_their_key_and_no_other_does() -> None:
+    document = openapi_document()
+
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            schemes = {name for each in operation.get("security", []) for name in each}
+            assert ({"adminKey"} if path.startswith("/v1/admin") else set()) == schemes & {"adminKey"}, path
+    assert len(WAYS) > 10
