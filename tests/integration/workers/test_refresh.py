@@ -13,9 +13,9 @@ from sqlalchemy import update
 from shared.calendar import PARIS
 from shared.catalog import DATASETS, Direction
 from shared.consents import ConsentStore, UsagePoint
-from shared.database import consents, usage_points
 from shared.models import ConsentStatus, Job, JobStatus, Lane
 from shared.resources import Resources
+from shared.tables import consents, usage_points
 from tests.integration.workers.simulated_enedis import HEATED_HOUSE, PRODUCER, SOLAR_HOUSE
 from tests.integration.workers.stage import Person, Stage, days_ago
 from workers.refresh import refresh
@@ -39,11 +39,14 @@ async def jobs_of(stage: Stage, account_id: str) -> list[Job]:
 
 
 def series_of(*directions: Direction) -> set[str]:
-    """The series that the plan begins by itself."""
+    """The series that the plan begins by itself: what a curve gives needs no call."""
     return {
         name
         for name, dataset in DATASETS.items()
-        if dataset.is_series and dataset.fetched_unasked and dataset.direction in directions
+        if dataset.is_series
+        and dataset.fetched_unasked
+        and dataset.derived_from is None
+        and dataset.direction in directions
     }
 
 
@@ -79,7 +82,7 @@ async def test_a_series_of_which_nothing_is_known_begins_a_week_before_the_last_
     end = days_ago(last_days_ago - 1)
     assert (end - timedelta(days=7), end) == (jobs[CURVE].start, jobs[CURVE].end)
     # Of a daily series the window is the month.
-    daily = jobs["daily_consumption"]
+    daily = jobs["daily_consumption_max_power"]
     assert ((end - timedelta(days=7)).replace(day=1), end) == (daily.start, daily.end)
 
 
@@ -107,8 +110,46 @@ async def test_the_next_morning_only_the_new_day_is_missing(stage: Stage, person
 
     new = {job.dataset: job for job in await jobs_of(stage, person.account_id) if job.id not in before}
     assert (days_ago(3), days_ago(2)) == (new[CURVE].start, new[CURVE].end)
-    assert days_ago(2) == new["daily_consumption"].end
+    # The curve gives the daily values; what else there is has a weekday of its own.
+    assert "daily_consumption" not in new
     assert {1} == {job.calls_total for job in new.values()}
+
+
+async def test_a_week_later_everything_is_fetched_again_in_one_call_each(
+    stage: Stage, person: Person, house: UsagePoint
+) -> None:
+    with at(days_ago(10), 9):
+        await refresh(stage.resources)
+        await stage.work_off(Lane.BULK)
+    before = {job.id for job in await jobs_of(stage, person.account_id)}
+
+    with at(days_ago(3), 9):
+        await refresh(stage.resources)
+
+    new = {job.dataset: job for job in await jobs_of(stage, person.account_id) if job.id not in before}
+    assert {CURVE: 1, "daily_consumption_max_power": 1} == {
+        job.dataset: job.calls_total for job in new.values() if job.dataset != "daily_consumption"
+    }
+    assert (days_ago(10), days_ago(3)) == (new[CURVE].start, new[CURVE].end)
+
+
+async def test_a_point_that_nobody_has_read_for_long_is_refreshed_once_a_week(
+    stage: Stage, person: Person, house: UsagePoint
+) -> None:
+    long_ago = datetime.combine(days_ago(stage.resources.settings.dormant_after_days + 20), time(9), PARIS)
+    await _change_consents(stage, granted_at=long_ago)
+    async with stage.resources.database.transaction() as connection:
+        await connection.execute(update(usage_points).values(created_at=long_ago))
+
+    for days in range(9, 1, -1):
+        with at(days_ago(days), 9):
+            await refresh(stage.resources)
+            await stage.work_off(Lane.BULK)
+
+    made = await jobs_of(stage, person.account_id)
+    assert {CURVE} == {job.dataset for job in made}
+    # At first, and on its weekday.
+    assert 2 <= len(made) <= 3
 
 
 async def _expire(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from shared.errors import NoMeasure
 from shared.models import Coverage, Lane
 from shared.planning import published_until
 from tests.integration.workers.household import Household, household
+from tests.storing import save_window
 from workers.refresh import refresh
 
 pytestmark = pytest.mark.anyio
@@ -32,9 +33,7 @@ async def test_nothing_personal_and_no_index_is_fetched_unasked(settings: Settin
         assert [
             "consumption_load_curve",
             "contract",
-            "daily_consumption",
             "daily_consumption_max_power",
-            "daily_production",
             "production_load_curve",
         ] == await planned(home)
 
@@ -67,7 +66,7 @@ async def test_what_was_asked_for_and_not_there_is_asked_for_again_on_its_day(se
             known.through,
             tuple(type(gap)(gap.start, gap.end, gap.reason, ask_again_at=known.fetched_at) for gap in known.gaps),
         )
-        await home.parts.readings.save_window(home.series("identity"), due, [], b"")
+        await save_window(home.parts.readings, home.series("identity"), due, [], b"")
 
         assert "identity" in await planned(home)
 
@@ -75,10 +74,10 @@ async def test_what_was_asked_for_and_not_there_is_asked_for_again_on_its_day(se
 @pytest.mark.parametrize("dataset", ["consumption_index", "production_index"])
 async def test_an_index_goes_on_once_it_was_asked_for(settings: Settings, dataset: str) -> None:
     now = datetime.now(UTC)
-    day = published_until(now) - timedelta(days=2)
+    day = published_until(now) - timedelta(days=8)
     known = Coverage(f"{day:%Y-%m}", now, month_start(day), day + timedelta(days=1))
     async with household(settings, [d for d in Direction if d is DATASETS[dataset].direction]) as home:
-        await home.parts.readings.save_window(home.series(dataset), known, [], b"")
+        await save_window(home.parts.readings, home.series(dataset), known, [], b"")
 
         assert dataset in await planned(home)
 
@@ -88,6 +87,6 @@ async def test_an_index_of_the_other_direction_is_never_fetched(settings: Settin
     day = published_until(now) - timedelta(days=3)
     async with household(settings, [Direction.CONSUMPTION]) as home:
         known = Coverage(f"{day:%Y-%m}", now, day, day + timedelta(days=1))
-        await home.parts.readings.save_window(home.series("production_index"), known, [], b"")
+        await save_window(home.parts.readings, home.series("production_index"), known, [], b"")
 
         assert "production_index" not in await planned(home)

@@ -30,16 +30,17 @@ def at_half_past_eight(offline_settings: Settings) -> Settings:
 )
 def test_the_refresh_is_due_at_its_hour_in_paris(at_half_past_eight: Settings, day: date, utc_hour: int) -> None:
     moment = datetime.combine(day, time(utc_hour, 30), UTC)
-    last_run = datetime.combine(day - timedelta(days=1), time(8, 30), PARIS)
+    last_wave = datetime.combine(day - timedelta(days=1), time(17, 30), PARIS)
 
-    assert not is_due(at_half_past_eight, "refresh", last_run, moment - timedelta(seconds=1))
-    assert is_due(at_half_past_eight, "refresh", last_run, moment)
+    assert not is_due(at_half_past_eight, "refresh", last_wave, moment - timedelta(seconds=1))
+    assert is_due(at_half_past_eight, "refresh", last_wave, moment)
 
 
 def test_the_hour_of_the_refresh_is_a_setting(offline_settings: Settings) -> None:
     entry = schedule(offline_settings.model_copy(update={"refresh_at": time(21, 5)}))["refresh"]
 
-    assert ({21}, {5}) == (entry["schedule"].hour, entry["schedule"].minute)
+    # And three times again, for what was not published yet.
+    assert ({21, 0, 3, 6}, {5}) == (entry["schedule"].hour, entry["schedule"].minute)
 
 
 def test_the_queue_keeps_the_time_of_paris(offline_settings: Settings) -> None:
@@ -49,7 +50,9 @@ def test_the_queue_keeps_the_time_of_paris(offline_settings: Settings) -> None:
 def test_every_entry_sends_a_known_task_to_the_queue_that_every_worker_reads(offline_settings: Settings) -> None:
     entries = schedule(offline_settings)
 
-    assert {TaskName.SWEEP.value, TaskName.REFRESH.value} == {entry["task"] for entry in entries.values()}
+    assert {each.value for each in TaskName} - {TaskName.FETCH, TaskName.EXCHANGE_CONSENT} == {
+        entry["task"] for entry in entries.values()
+    }
     assert {SYSTEM_QUEUE} == {entry["options"]["queue"] for entry in entries.values()}
 
 
