@@ -3,6 +3,7 @@
 Tests keep apart by using accounts and households of their own. What changes the simulated Enedis gives it back.
 """
 
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,8 +15,16 @@ from cli.demo.gateway import running_gateway
 from cli.otlp import OtlpReceiver
 from tests.acceptance.stage import SIMULATOR_SECRET, Enedis, Person, Stage, Told
 
-SECRET_KEY = "a-secret-key-for-tests-only-0123456789"
-COMMON = {"RELEVE_SECRET_KEY": SECRET_KEY, "SIMULATOR_CLIENT_SECRET": SIMULATOR_SECRET}
+# Not one that stands here: a gateway refuses what others may know.
+SECRET_KEY = secrets.token_hex(32)
+# Everybody comes from one address here.
+ONE_ADDRESS = {
+    "RELEVE_REGISTRATIONS_PER_HOUR": "100000",
+    "RELEVE_FAILED_LOGINS_PER_MINUTE": "100000",
+    "RELEVE_CONSENTS_PER_HOUR": "100000",
+    "RELEVE_CONSENT_RETURNS_PER_HOUR": "100000",
+}
+COMMON = {"RELEVE_SECRET_KEY": SECRET_KEY, "SIMULATOR_CLIENT_SECRET": SIMULATOR_SECRET, **ONE_ADDRESS}
 # So wide on both sides that no test waits for a slot, and so few attempts that a call that always fails ends soon.
 FAST = {
     "ENEDIS_PER_SECOND": "100",

@@ -3,36 +3,62 @@
 import base64
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
 
-from cli.demo.plaintext import count_file_hits, count_hits, files_to_search
+from cli.demo.plaintext import Secrets, count_file_hits, count_hits, files_to_search
 from simulator.known_points import Profile
 from tests.acceptance.stage import RESOURCES, Person, Stage, settled_days
 
 pytestmark = pytest.mark.timeout(100)
 
+RECORDS = ("contract", "address", "identity", "contact")
+EMAIL, KEY_NAME, LABEL = "distinctive-address@example.org", "distinctive-name-of-a-key", "distinctive-label"
+# Of a record: what is short, or a word of Enedis's own, is everywhere.
+_SHORTEST_TELLING = 6
 _MESSAGE_BODY = re.compile(rb'"body": ?"([A-Za-z0-9+/]+=*)"')
 _ID = re.compile(r"(job|cons)_[0-9a-f]{24}")
 
 
 @pytest.fixture
 def full_run(stage: Stage) -> tuple[Person, list[bytes]]:
-    """Somebody who has had every series fetched, also through a failure, and read them; and what they were answered."""
-    person, usage_point_id = stage.new_person(), stage.new_household(Profile.SOLAR)
+    """Somebody who has had everything fetched, also through a failure, and read it, and named things; and what they
+    were answered."""
+    person, usage_point_id = stage.new_person(email=EMAIL), stage.new_household(Profile.SOLAR)
+    person.seen.texts += [EMAIL, KEY_NAME, LABEL]
     person.give_consent(usage_point_id)
+    person.post("/v1/account/keys", {"name": KEY_NAME, "scopes": ["read"]}, 201)
+    person.patch(f"/v1/usage-points/{usage_point_id}", {"label": LABEL})
     stage.enedis.fail(kind="cut", usage_point_id=usage_point_id)
     answers = []
     for dataset in RESOURCES:
         start, end = settled_days(35)
         assert "succeeded" == person.fetch(usage_point_id, dataset, start, end)["status"]
         answers.append(person.read(usage_point_id, dataset, start, end).content)
+    for dataset in RECORDS:
+        job = person.post("/v1/jobs", {"usage_point_id": usage_point_id, "dataset": dataset}, 202)
+        assert "succeeded" == person.wait_for(job)["status"]
+        record = person.get(f"/v1/usage-points/{usage_point_id}/readings/{dataset}")["record"]
+        if dataset != "contract":
+            person.seen.texts += list(telling_texts(record))
     return person, answers
 
 
-def test_no_file_of_redis_sql_or_the_logs_holds_a_key_a_usage_point_or_a_reading(
+def telling_texts(fact: Any) -> Iterator[str]:
+    """The texts somewhere in a record that could be known again."""
+    if isinstance(fact, dict):
+        for each in fact.values():
+            yield from telling_texts(each)
+    elif isinstance(fact, str) and len(fact) >= _SHORTEST_TELLING and not fact.islower():
+        yield fact
+
+
+def test_no_file_of_redis_sql_or_the_logs_holds_what_only_one_person_may_know(
     stage: Stage, full_run: tuple[Person, list[bytes]]
 ) -> None:
     person, answers = full_run
@@ -41,6 +67,7 @@ def test_no_file_of_redis_sql_or_the_logs_holds_a_key_a_usage_point_or_a_reading
     files = files_to_search(stage.gateway.data_dir)
 
     assert 2 * 35 * 48 <= secrets.readings
+    assert len(secrets.texts) >= 12
     assert {".aof", ".db", ".log"} <= {path.suffix for path in files}
     assert {path.stem for path in files} >= {"api", "worker-interactive", "worker-bulk", "beat", "valkey"}
     # A search that finds nothing anywhere proves nothing: it finds them where they are.
@@ -65,3 +92,46 @@ def sent_messages(directory: Path) -> list[tuple[list[Any], dict[str, Any]]]:
     written = b"".join(path.read_bytes() for path in directory.rglob("*.aof"))
     bodies = [json.loads(base64.b64decode(body)) for body in _MESSAGE_BODY.findall(written)]
     return [(body[0], body[1]) for body in bodies if isinstance(body, list)]
+
+
+def test_errors_repeat_nothing_of_what_they_are_about(stage: Stage, full_run: tuple[Person, list[bytes]]) -> None:
+    """Somebody else sends all that one person knows, in every place where something can be sent."""
+    person, _ = full_run
+    other = stage.new_person()
+    bodies = []
+    for text in person.seen.texts:
+        quoted = quote(text, safe="")
+        bodies += [
+            stage.client.get(f"/v1/{quoted}", headers=other.headers),
+            stage.client.get(f"/v1/usage-points/{quoted}", headers=other.headers),
+            stage.client.get(f"/v1/usage-points/{quoted}/readings/{quoted}", headers=other.headers),
+            stage.client.get("/v1/account", headers={"X-API-Key": quoted}),
+            stage.client.get("/oauth/callback", params={"state": text, "autorisation_id": text, "error": ""}),
+            stage.client.post("/v1/jobs", json={"usage_point_id": text, "dataset": text}, headers=other.headers),
+            stage.client.post("/v1/jobs", json={text: text}, headers=other.headers),
+            stage.client.post("/v1/consents", json={"usage_point_id": text}, headers=other.headers),
+        ]
+
+    # A key that its owner shows is no error; a consent for a known point is begun, as for any other.
+    refused = [answer for answer in bodies if answer.status_code >= 400]
+    assert len(refused) > 6 * len(person.seen.texts)
+    assert {"application/problem+json"} == {answer.headers["Content-Type"] for answer in refused}
+    assert 0 == sum(count_hits(person.seen.secrets, answer.content) for answer in refused)
+    # And the attempts themselves are in no log either.
+    assert 0 == count_file_hits(person.seen.secrets, files_to_search(stage.gateway.data_dir))
+
+
+@pytest.mark.usefixtures("full_run")
+def test_the_administrators_dashboard_shows_tasks_by_ids_alone(stage: Stage) -> None:
+    password = (stage.gateway.data_dir / "flower_password").read_text().strip()
+    with httpx.Client(base_url=stage.gateway.flower, auth=("admin", password), timeout=30) as flower:
+        tasks = flower.get("/api/tasks").raise_for_status()
+        page = flower.get("/tasks").raise_for_status()
+        nobody = httpx.get(f"{stage.gateway.flower}/api/tasks", timeout=30)
+
+    assert len(tasks.json()) >= len(RESOURCES) + len(RECORDS)
+    assert 401 == nobody.status_code
+    for person in stage.people:
+        assert 0 == count_hits(person.seen.secrets, tasks.content)
+        # A page has values of its own, in forms: no number of it is looked at.
+        assert 0 == count_hits(Secrets(person.seen.texts, []), page.content)

@@ -1,5 +1,6 @@
 """Reading what is stored."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
@@ -7,6 +8,8 @@ import pytest
 
 from shared.consents import UsagePoint
 from shared.models import Gap, Reason
+from shared.readings import ReadingStore
+from shared.vault import ServerSecret
 from tests.integration.api.stage import NOON, OTHER_PRM, PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
@@ -143,7 +146,7 @@ async def test_a_blob_that_was_changed_is_our_failure_and_says_nothing(
 
     answer = await stage.client.get(f"{CURVE}?start=2026-10-01&end=2026-10-03", headers=person.headers)
 
-    assert (500, "internal_error") == (answer.status_code, answer.json()["code"])
+    assert (503, "unreadable") == (answer.status_code, answer.json()["code"])
     assert "application/problem+json" == answer.headers["Content-Type"]
     assert "CannotOpen" not in answer.text
     assert PRM not in answer.text
@@ -215,3 +218,16 @@ async def test_days_at_the_ends_of_time_are_only_missing(
 
         assert (200, []) == (answer.status_code, answer.json()["readings"])
         assert [(start, end)] == [(each["start"], each["end"]) for each in answer.json()["missing"]]
+
+
+async def test_what_was_sealed_under_a_lost_server_key_says_so(
+    stage: Stage, person: Person, usage_point: UsagePoint
+) -> None:
+    await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 2))
+    stranger = ServerSecret("another-secret-of-these-tests-0123456789")
+    readings = ReadingStore(stage.parts.redis, stranger)
+    stage.app.state.resources = replace(stage.parts, readings=readings)
+
+    answer = await stage.client.get(f"{CURVE}?start=2026-10-01&end=2026-10-02", headers=person.headers)
+
+    assert (503, "unreadable", False) == (answer.status_code, answer.json()["code"], answer.json()["retryable"])

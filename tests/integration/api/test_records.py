@@ -12,6 +12,7 @@ from shared.ledger import OK
 from shared.models import CallTicket, Coverage, Reading, Reason, Series
 from shared.planning import absence_of, current_days
 from tests.integration.api.stage import NOON, PRM, Person, Stage
+from tests.storing import save_record, save_window
 
 pytestmark = pytest.mark.anyio
 
@@ -34,11 +35,11 @@ async def store(stage: Stage, usage_point: UsagePoint, dataset: str, record: dic
     days, now = current_days(stage.clock.now), stage.clock.now
     if record is None:
         absent = absence_of(DATASETS[dataset], days, Reason.NO_MEASURE, now, now + ONE_DAY)
-        await stage.parts.readings.save_window(series, absent, [], b"")
+        await save_window(stage.parts.readings, series, absent, [], b"")
         return
     public_key = await stage.parts.accounts.load_public_key(usage_point.account_id)
     fetched = Coverage("current", now, days.start, days.end)
-    await stage.parts.readings.save_record(series, fetched, record, public_key)
+    await save_record(stage.parts.readings, series, fetched, record, public_key)
 
 
 @pytest.mark.parametrize("dataset", RECORDS)
@@ -222,7 +223,7 @@ async def test_registers_are_shown_where_there_are_some(stage: Stage, person: Pe
     series = Series(usage_point.account_id, usage_point.id, "consumption_index")
     public_key = await stage.parts.accounts.load_public_key(usage_point.account_id)
     known = Coverage("2026-10", NOON, first, second + ONE_DAY)
-    await stage.parts.readings.save_window(series, known, readings, public_key)
+    await save_window(stage.parts.readings, series, known, readings, public_key)
 
     answer = await stage.client.get(
         path("consumption_index", "?start=2026-10-01&end=2026-10-03"), headers=person.headers

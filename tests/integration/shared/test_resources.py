@@ -16,6 +16,7 @@ from shared.ledger import OK, job_key
 from shared.models import CallTicket, Coverage, DayRange, GrantedPoint, Lane, Reading, Series
 from shared.resources import open_resources
 from shared.vault import ServerSecret
+from tests.states import take_state
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,7 @@ async def test_a_reading_goes_the_whole_way_through_the_parts_of_one_process(set
     async with open_resources(settings) as parts:
         account, api_key = await parts.accounts.create_account(NOW)
         consent, state = await parts.consents.create_consent(account.id, NOW)
-        await parts.consents.take_state(state, NOW, 58_249)
+        await take_state(parts.consents, state, NOW, 58_249)
         await parts.consents.grant(consent.id, [GrantedPoint(PRM)], NOW)
         (point_id,) = await parts.consents.active_usage_point_ids(NOW)
         series = Series(account.id, point_id, "consumption_load_curve")
@@ -51,7 +52,7 @@ async def test_a_reading_goes_the_whole_way_through_the_parts_of_one_process(set
         await parts.ledger.start_call(ticket, NOW, 10)
         readings = [Reading(day_start(DAY), "PT30M", 540)]
         coverage = Coverage(str(DAY), NOW, DAY, DAY + ONE_DAY)
-        await parts.readings.save_window(series, coverage, readings, await parts.accounts.load_public_key(account.id))
+        await parts.readings.save_window(job, coverage, readings, await parts.accounts.load_public_key(account.id))
         await parts.ledger.settle(ticket, OK, NOW)
 
     async with open_resources(settings) as others:

@@ -1,13 +1,17 @@
 """A worker's parts over real stores, in front of a served Enedis."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
+from io import StringIO
 
 import pytest
+import structlog
 from redis import Redis
 
 from shared.config import Settings
 from shared.consents import UsagePoint
 from shared.resources import Resources, open_resources
+from shared.telemetry import start_logging
 from tests.integration.workers.loopback import one_authority
 from tests.integration.workers.simulated_enedis import HEATED_HOUSE, SimulatedEnedis, simulated_enedis
 from tests.integration.workers.stage import Person, Stage
@@ -75,3 +79,18 @@ async def person(stage: Stage) -> Person:
 async def house(stage: Stage, person: Person) -> UsagePoint:
     """The person's house, which consumes and is shared."""
     return await stage.grant(person, HEATED_HOUSE)
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
+    """Every log line that is written from here on. The logging of the test process is left as it was."""
+    root, written = logging.getLogger(), StringIO()
+    before = root.handlers, root.level
+    monkeypatch.setattr("sys.stderr", written)
+    start_logging("debug")
+    monkeypatch.undo()
+    # The API starts logging too, as the worker does; once is enough.
+    monkeypatch.setattr("api.app.start_logging", lambda _level: None)
+    yield written
+    root.handlers, root.level = before
+    structlog.reset_defaults()

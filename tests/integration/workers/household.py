@@ -16,6 +16,8 @@ from shared.errors import AppError
 from shared.models import CallTicket, Coverage, GrantedPoint, Job, Lane, Reading, Series
 from shared.planning import current_days, missing_windows, plan_calls
 from shared.resources import Resources, open_resources
+from tests.states import take_state
+from tests.storing import save_window
 from workers.fetch import Fetcher
 from workers.provider import FetchRequest, RecordRequest
 
@@ -101,7 +103,7 @@ class Household:
         (known,) = (await self.coverage(dataset)).values()
         gaps = tuple(replace(gap, ask_again_at=gap.ask_again_at and gap.ask_again_at - by) for gap in known.gaps)
         older = replace(known, fetched_at=known.fetched_at - by, gaps=gaps)
-        await self.parts.readings.save_window(self.series(dataset), older, [], b"")
+        await save_window(self.parts.readings, self.series(dataset), older, [], b"")
 
     async def queued(self, lane: Lane) -> list[bytes]:
         """The messages that wait for a worker, each with its body decoded behind it."""
@@ -124,7 +126,7 @@ async def household(
 
 async def _grant(parts: Resources, account: Account, directions: frozenset[Direction], now: datetime) -> UsagePoint:
     consent, state = await parts.consents.create_consent(account.id, now)
-    await parts.consents.take_state(state, now, 1)
+    await take_state(parts.consents, state, now, 1)
     point = GrantedPoint(PRM, directions, date(now.year + 2, 1, 1))
     await parts.consents.grant(consent.id, [point], now)
     return await parts.consents.find_usage_point(account.id, PRM)

@@ -18,11 +18,12 @@ from sqlalchemy import update
 from shared.calendar import day_of
 from shared.catalog import DATASETS
 from shared.consents import UsagePoint
-from shared.database import consents
 from shared.models import CallTicket, Coverage, DayRange, Job, Lane, Reading, Series
 from shared.planning import plan_calls, window_name, windows_of
 from shared.resources import Resources
+from shared.tables import consents
 from tests.integration.workers.simulated_enedis import SimulatedEnedis
+from tests.states import take_state
 from workers.consents import ConsentExchange
 from workers.fetch import Fetcher
 from workers.provider import Provider
@@ -77,7 +78,7 @@ class Stage:
         """A consent that has come back from Enedis's page and is to be exchanged; its id."""
         now = datetime.now(UTC)
         _, state = await self.resources.consents.create_consent(person.account_id, now, expected_prm)
-        consent, _ = await self.resources.consents.take_state(state, now, authorisation_id)
+        consent, _ = await take_state(self.resources.consents, state, now, authorisation_id)
         return consent.id
 
     async def grant(self, person: Person, prm: str, duration: str = "P3Y") -> UsagePoint:

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import update
 
 from shared.consents import UsagePoint
-from shared.database import consents
 from shared.models import CallTicket, Coverage, DayRange, GrantedPoint, Job, JobStatus, Lane, Reading, Reason
+from shared.tables import consents
 from tests.integration.workers.stage import Person, Stage, days_ago
+from tests.storing import save_window
 from workers.fetch import Fetcher
 from workers.provider import FetchRequest
 from workers.registry import build_providers
@@ -158,7 +159,7 @@ async def test_an_outage_that_is_over_is_made_good_by_the_next_job(
         (gap,) = known.gaps
         past = replace(known, gaps=(replace(gap, ask_again_at=datetime.now(UTC)),))
         assert window == past.window
-        await stage.resources.readings.save_window(failed.series, past, [], b"")
+        await save_window(stage.resources.readings, failed.series, past, [], b"")
 
     job = await stage.run(house, CURVE, WEEK)
 

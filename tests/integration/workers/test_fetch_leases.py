@@ -102,7 +102,7 @@ async def test_a_call_that_failed_and_whose_workers_died_has_its_last_attempt_to
 
 async def cancel(stage: Stage, job: Job) -> None:
     """End a job as its owner would."""
-    stage.redis.hset(f"job:{job.id}", "status", JobStatus.CANCELLED.value)
+    assert await stage.resources.ledger.cancel(job.id, datetime.now(UTC))
 
 
 async def test_the_calls_of_a_cancelled_job_are_not_made(stage: Stage, house: UsagePoint) -> None:
@@ -116,7 +116,7 @@ async def test_the_calls_of_a_cancelled_job_are_not_made(stage: Stage, house: Us
     assert 0 == stage.redis.zcard("leases")
 
 
-async def test_a_job_that_is_cancelled_during_a_call_keeps_its_days_and_makes_no_other_call(
+async def test_a_job_that_is_cancelled_during_a_call_stores_nothing_of_it_and_makes_no_other_call(
     stage: Stage, person: Person, house: UsagePoint
 ) -> None:
     stage.enedis.set(latency_seconds=0.2)
@@ -131,8 +131,10 @@ async def test_a_job_that_is_cancelled_during_a_call_keeps_its_days_and_makes_no
 
     assert JobStatus.CANCELLED is (await stage.job(job)).status
     assert 1 == len(stage.enedis.calls())
-    assert 7 * 48 == len(await stage.read(person, job))
+    assert {} == await stage.coverage(job)
+    assert [] == await stage.read(person, job)
     assert 0 == stage.redis.zcard("leases")
+    assert "job.progress" not in [kind for kind, _ in stage.events(person)]
 
 
 async def test_a_job_keeps_few_calls_in_the_queue(stage: Stage, house: UsagePoint) -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from pathlib import Path
+from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
 from redis import Redis
-from structlog.testing import capture_logs
 
 from shared.consents import UsagePoint
 from shared.models import DayRange, Lane, Reading
@@ -37,18 +37,20 @@ def dump_of(redis: Redis) -> str:
     return " ".join(f"{key!r} {kinds[redis.type(key)](key)!r}" for key in found)
 
 
-async def test_log_lines_name_no_usage_point_and_no_reading(stage: Stage, person: Person, house: UsagePoint) -> None:
-    with capture_logs() as lines:
-        done = await stage.run(house, "daily_consumption", THREE_WEEKS)
-        # One for each of the three calls, then one for the first of the next job, then one for the exchange.
-        for fault in ({"kind": "technical_error"}, {"kind": "truncated"}, {"kind": "wrong_point"}, {"code": "900908"}):
-            stage.enedis.break_calls(**fault)
-        for _ in range(2):
-            await stage.run(house, "consumption_load_curve", THREE_WEEKS)
-        stage.enedis.break_calls(code="900908")
-        await stage.exchange.exchange(await stage.begin_consent(person, 1))
+async def test_log_lines_name_no_usage_point_and_no_reading(
+    stage: Stage, person: Person, house: UsagePoint, logs: StringIO
+) -> None:
+    done = await stage.run(house, "daily_consumption", THREE_WEEKS)
+    # One for each of the three calls, then one for the first of the next job, then one for the exchange.
+    for fault in ({"kind": "technical_error"}, {"kind": "truncated"}, {"kind": "wrong_point"}, {"code": "900908"}):
+        stage.enedis.break_calls(**fault)
+    for _ in range(2):
+        await stage.run(house, "consumption_load_curve", THREE_WEEKS)
+    stage.enedis.break_calls(code="900908")
+    await stage.exchange.exchange(await stage.begin_consent(person, 1))
 
-    text = json.dumps(lines, default=repr)
+    text = logs.getvalue()
+    lines = [json.loads(line) for line in text.splitlines()]
     assert {"call put off", "call given up", "consent not granted"} <= {line["event"] for line in lines}
     assert house.prm not in text
     assert [] == [value for value in texts_of(list(await stage.read(person, done))) if value in text]
@@ -67,15 +69,14 @@ async def test_messages_carry_a_jobs_id_and_a_calls_number(stage: Stage, house: 
 
 
 async def test_neither_store_shows_a_usage_point_or_a_reading(
-    stage: Stage, person: Person, house: UsagePoint, tmp_path: Path
+    stage: Stage, person: Person, house: UsagePoint, stored_bytes: Callable[[], bytes]
 ) -> None:
     job = await stage.run(house, "daily_consumption", THREE_WEEKS)
     await stage.submit(house, "consumption_load_curve", THREE_WEEKS)
     values = texts_of(list(await stage.read(person, job)))
     assert len(values) > 5
 
-    files = await asyncio.to_thread(lambda: [path.read_bytes() for path in tmp_path.glob("releve.db*")])
-    stored = dump_of(stage.redis) + repr(files)
+    stored = dump_of(stage.redis) + (await asyncio.to_thread(stored_bytes)).decode("latin-1")
 
     assert [] == [secret for secret in (house.prm, person.api_key, *values) if secret in stored]
     assert job.id in stored

@@ -1,16 +1,14 @@
 """Who somebody is, where they live, how they can be reached: nowhere to be read but in the answer to their own key."""
 
+import asyncio
 import json
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import structlog
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.instrumentation.redis import RedisInstrumentor
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
@@ -23,7 +21,6 @@ from api.app import create_app
 from shared.config import Settings
 from shared.errors import NoMeasure
 from shared.models import CallTicket, Lane
-from shared.telemetry import start_logging
 from tests.integration.workers.household import PRM, Household, household
 
 pytestmark = pytest.mark.anyio
@@ -35,21 +32,6 @@ RECORDS: dict[str, dict[str, Any]] = {
     "contract": {"contractor": "Contractant-Imaginaire", "segment": "C5"},
 }
 NEEDLES = [value for record in RECORDS.values() for value in record.values() if value not in ("Mme", "C5", "99421")]
-
-
-@pytest.fixture
-def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
-    """Every log line that is written from here on. The logging of the test process is left as it was."""
-    root, written = logging.getLogger(), StringIO()
-    before = root.handlers, root.level
-    monkeypatch.setattr("sys.stderr", written)
-    start_logging("debug")
-    monkeypatch.undo()
-    # The API starts logging too, as the worker does; once is enough.
-    monkeypatch.setattr("api.app.start_logging", lambda _level: None)
-    yield written
-    root.handlers, root.level = before
-    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -89,11 +71,6 @@ async def client(settings: Settings, logs: StringIO) -> AsyncIterator[httpx.Asyn
 def found(haystack: bytes) -> list[str]:
     """The personal values in it, as they are or as JSON may spell them."""
     return [each for each in NEEDLES if any(form.encode() in haystack for form in (each, json.dumps(each)[1:-1]))]
-
-
-def files(directory: Path) -> bytes:
-    """What all files hold, one after the other."""
-    return b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
 
 
 async def everything(redis: Redis) -> bytes:
@@ -136,7 +113,7 @@ async def test_personal_data_is_in_no_store_queue_log_or_trace(
     client: httpx.AsyncClient,
     spans: InMemorySpanExporter,
     logs: StringIO,
-    tmp_path: Path,
+    stored_bytes: Callable[[], bytes],
 ) -> None:
     headers = {"Authorization": f"Bearer {home.api_key}"}
     messages: list[bytes] = []
@@ -154,7 +131,7 @@ async def test_personal_data_is_in_no_store_queue_log_or_trace(
     await home.fetch("identity")
 
     redis = await everything(home.parts.redis)
-    sql = files(tmp_path)
+    sql = await asyncio.to_thread(stored_bytes)
     lines = logs.getvalue().encode()
     traces = "".join(span.to_json() for span in spans.get_finished_spans()).encode()
 
@@ -163,7 +140,7 @@ async def test_personal_data_is_in_no_store_queue_log_or_trace(
     assert b"readings:" in redis
     assert home.account.id.encode() in sql
     assert b'"event"' in lines
-    assert b"HSET" in traces
+    assert b"EVALSHA" in traces
     assert len(messages) >= len(RECORDS)
     for haystack in (redis, sql, lines, traces, b"".join(messages)):
         assert [] == found(haystack)

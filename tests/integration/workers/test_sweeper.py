@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.consents import UsagePoint
+from shared.erasure import OWNER, SECOND_PASS_AFTER, erase_account, finish_erasures
 from shared.models import CallTicket, DayRange, JobStatus, Lane
 from tests.integration.workers.stage import Stage, days_ago
 from workers.sweeper import sweep
@@ -130,3 +131,17 @@ async def test_many_overdue_calls_are_swept_up_bit_by_bit(stage: Stage, house: U
 
     assert [2, 2, 1, 0] == [len(tickets) for tickets in found]
     assert {job.id for job in jobs} == {ticket.job_id for tickets in found for ticket in tickets}
+
+
+async def test_an_erasure_is_ended_by_a_sweep_a_minute_later(stage: Stage, house: UsagePoint) -> None:
+    job = await stage.submit(house, CURVE, WEEK)
+    now = datetime.now(UTC)
+    await erase_account(stage.resources, house.account_id, OWNER, now - SECOND_PASS_AFTER)
+    # What somebody still wrote who knew of nothing.
+    stage.redis.hset(f"coverage:{house.account_id}:{house.id}:{CURVE}", "2026-01-01", "{}")
+
+    await sweep(stage.resources)
+
+    assert [] == list(stage.redis.scan_iter(f"*{house.account_id}*"))
+    assert not stage.redis.exists(f"job:{job.id}")
+    assert 0 == await finish_erasures(stage.resources, now + SECOND_PASS_AFTER)

@@ -8,10 +8,11 @@ from sqlalchemy import update
 
 from shared.catalog import DATASETS
 from shared.consents import UsagePoint
-from shared.database import usage_points
 from shared.models import DayRange, JobStatus, Reason
-from shared.refusals import NOT_COLLECTED_PAUSE
+from shared.refusals import NOT_COLLECTED_PAUSE, WRONG_DIRECTION_PAUSE
+from shared.tables import usage_points
 from tests.integration.workers.stage import Person, Stage, days_ago
+from tests.storing import save_window
 from workers.refresh import refresh
 
 pytestmark = pytest.mark.anyio
@@ -30,10 +31,6 @@ async def reasons_of(stage: Stage, usage_point: UsagePoint, days: DayRange) -> s
     assert JobStatus.SUCCEEDED is job.status
     known = (await stage.coverage(job)).values()
     return {(gap.reason, gap.ask_again_at) for each in known for gap in each.gaps if each.since >= days.start}
-
-
-def reason_against(usage_point: UsagePoint, now: datetime) -> Reason | None:
-    return usage_point.reason_against(DATASETS[CURVE], now)
 
 
 @FINAL
@@ -57,6 +54,7 @@ async def test_the_refresh_leaves_it_out(stage: Stage, house: UsagePoint, code: 
 
     planned = [await stage.resources.jobs.load_job(arguments[0]) for arguments in stage.queued("bulk")]
     assert CURVE not in {job.dataset for job in planned if job}
+    # What the curve would have given is asked for by itself.
     assert "daily_consumption" in {job.dataset for job in planned if job}
 
 
@@ -69,9 +67,7 @@ async def test_what_one_dataset_lacks_says_nothing_about_another(stage: Stage, h
     assert {"complete"} == {known.state for known in (await stage.coverage(daily)).values()}
 
 
-async def test_a_curve_that_was_not_collected_is_looked_for_again_after_a_month(
-    stage: Stage, house: UsagePoint
-) -> None:
+async def test_what_may_change_is_looked_at_again_after_a_while(stage: Stage, house: UsagePoint) -> None:
     noted_at = datetime.now(UTC)
     await stage.resources.consents.note_unavailable(house.id, CURVE, Reason.CURVE_NOT_COLLECTED, noted_at)
     await stage.resources.consents.note_unavailable(
@@ -80,11 +76,36 @@ async def test_a_curve_that_was_not_collected_is_looked_for_again_after_a_month(
 
     point = await stage.resources.consents.load_usage_point(house.id)
 
-    before, after = noted_at + NOT_COLLECTED_PAUSE - timedelta(seconds=1), noted_at + NOT_COLLECTED_PAUSE
-    assert (Reason.CURVE_NOT_COLLECTED, None) == (reason_against(point, before), reason_against(point, after))
-    assert Reason.WRONG_DIRECTION is point.reason_against(
-        DATASETS["daily_consumption_max_power"], noted_at + timedelta(days=3650)
-    )
+    moment = timedelta(seconds=1)
+    for name, reason, pause in (
+        (CURVE, Reason.CURVE_NOT_COLLECTED, NOT_COLLECTED_PAUSE),
+        ("daily_consumption_max_power", Reason.WRONG_DIRECTION, WRONG_DIRECTION_PAUSE),
+    ):
+        assert reason is point.reason_against(DATASETS[name], noted_at + pause - moment)
+        assert point.reason_against(DATASETS[name], noted_at + pause) is None
+
+
+async def test_a_direction_of_which_readings_are_stored_exists_whatever_one_answer_says(
+    stage: Stage, house: UsagePoint
+) -> None:
+    await stage.run(house, CURVE, SOME_DAYS)
+    stage.enedis.break_calls(code="ADAM-ERR0069")
+    refused = await stage.run(house, CURVE, DayRange(days_ago(30), days_ago(28)))
+
+    job = await stage.run(house, CURVE, DayRange(days_ago(20), days_ago(15)))
+
+    known = await stage.coverage(job)
+    assert {Reason.WRONG_DIRECTION} == {gap.reason for gap in known[str(refused.start)].gaps}
+    assert "complete" == known[str(days_ago(20))].state
+
+
+@pytest.mark.parametrize("code", ["ADAM-ERR0069", "ADAM-ERR0075"])
+async def test_a_record_has_no_direction_and_no_curve(stage: Stage, house: UsagePoint, code: str) -> None:
+    stage.enedis.break_calls(code=code)
+
+    await stage.run(house, "address", DayRange(days_ago(0), days_ago(-1)))
+
+    assert {} == (await stage.resources.consents.load_usage_point(house.id)).unavailable
 
 
 @pytest.mark.parametrize("code", ["ADAM-ERR0069", "ADAM-ERR0075", "ADAM-DC-0008"])
@@ -123,7 +144,7 @@ async def test_a_stored_record_that_was_refused_is_renewed_under_a_new_consent(
     known = (await stage.coverage(job))["current"]
     # As if it had been fetched so long ago that it is due, with a right that has gone meanwhile.
     long_ago = datetime.now(UTC) - timedelta(days=60)
-    await stage.resources.readings.save_window(job.series, replace(known, fetched_at=long_ago), [], b"")
+    await save_window(stage.resources.readings, job.series, replace(known, fetched_at=long_ago), [], b"")
     stage.enedis.break_calls(code="ADAM-DC-0008", count=None)
     await stage.run(house, "contract", today)
     refused = (await stage.coverage(job))["current"]

@@ -50,12 +50,15 @@ def test_every_error_is_described_as_a_problem_document() -> None:
 def test_what_needs_a_key_says_so_and_describes_its_refusal() -> None:
     open_to_all = {
         "create_account",
+        "look_at_consent_link",
+        "open_consent_link",
         "return_from_provider",
         "list_datasets",
         "get_liveness",
         "get_readiness",
         "get_index",
         "get_problem",
+        "get_public_keys",
     }
     for _, path, each in operations():
         needs_key = each["operationId"] not in open_to_all
