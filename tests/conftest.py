@@ -29,7 +29,15 @@ from tests.scheduling import ByGateway
 START_SECONDS = 20.0
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # Whose subject is what is kept in SQL, or what is answered from it.
-ON_BOTH = ("tests/integration/shared/", "tests/integration/api/")
+# Where SQL is what is tested: all stores, and of the API what writes most, or at the same moment.
+ON_BOTH = (
+    "tests/integration/shared/",
+    "tests/integration/api/test_accounts.py",
+    "tests/integration/api/test_admin_invitations.py",
+    "tests/integration/api/test_callback.py",
+    "tests/integration/api/test_erasures.py",
+    "tests/integration/api/test_recovery.py",
+)
 # The database of PostgreSQL that tests share, one after the other, and the one that some have for themselves.
 MIGRATED, OWN = "migrated", "own"
 
