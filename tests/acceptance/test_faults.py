@@ -9,8 +9,8 @@ pytestmark = pytest.mark.timeout(100)
 
 DAYS = 14
 # A refused quota without a date stops everybody for a minute; what is late depends on a short time-out, which a busy
-# machine misses by itself; and a rejected token is everybody's, which two attempts may not outlast. All of them, in both
-# generations, are in `python -m bench faults`.
+# machine misses by itself; and a rejected token is everybody's, which two attempts may not outlast. All of them are in
+# `python -m bench faults`, for both generations.
 SLOW = {"429", "late", "too_late", "900901", "900902"}
 IMPATIENT = {"RELEVE_CALL_ATTEMPTS": "2", "ENEDIS_TIMEOUT_SECONDS": "30"}
 
