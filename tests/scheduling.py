@@ -13,12 +13,13 @@ _OWN = ("test_commands", "test_faults", "test_postgresql", "test_up")
 
 
 class ByGateway(LoadScopeScheduling):  # type: ignore[misc]  # xdist carries no types
-    """One process for the tests of one gateway; every other test goes where there is room."""
+    """One process for the tests of one gateway, and for those of one file: handed out one by one they would wait for
+    the next more than they run."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.split("::", 1)[0]
         if not path.startswith(_ACCEPTANCE):
-            return nodeid
+            return path
         module = path.removeprefix(_ACCEPTANCE).removesuffix(".py")
         if module in _OWN:
             return nodeid
