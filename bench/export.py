@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from api.export import stream_export
-from cli.valkey import place_socket, valkey_child
+from bench.virtual_pacer import running_valkey
 from shared.calendar import ONE_DAY, day_seconds, day_start, days_between
 from shared.catalog import Direction
 from shared.config import Settings, load_settings
@@ -95,25 +95,16 @@ def _peak_mib() -> float:
 def _run(years: int) -> None:
     with tempfile.TemporaryDirectory(prefix="releve-bench-") as name:
         directory = Path(name)
-        place = place_socket(directory)
-        server = subprocess.Popen(
-            [*valkey_child(directory, place.path, stop_stage=0).argv, "--appendonly", "no"], stdout=subprocess.DEVNULL
-        )
-        try:
-            while not place.path.exists():
-                time.sleep(0.01)
+        with running_valkey(directory) as redis_url:
             settings = load_settings(
                 {
                     "RELEVE_SECRET_KEY": "a-secret-key-for-benchmarks-0123456789",
-                    "REDIS_URL": place.redis_url,
+                    "REDIS_URL": redis_url,
                     "DATABASE_URL": f"sqlite+aiosqlite:///{directory}/releve.db",
                 }
             )
             asyncio.run(migrate(settings.database_url.get_secret_value()))
             print(json.dumps(asyncio.run(_export_years(settings, years))))
-        finally:
-            server.terminate()
-            server.wait()
 
 
 if __name__ == "__main__":
