@@ -4,7 +4,7 @@
 # changed outside of this directory.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev up test test-postgresql lint format bench openapi logs backend-logs worker-logs down clean
+.PHONY: help demo dev up test test-postgresql lint format bench fuzz openapi logs backend-logs worker-logs down clean
 
 UV_VERSION := 0.13.9
 # The oldest uv on PATH that is used instead of our own.
@@ -70,6 +70,9 @@ format: $(SYNCED)  ## Format the code and mend what can be mended by a program
 bench: $(SYNCED)  ## Measure how fast it is
 	@$(BIN)/python -m bench
 
+fuzz: $(SYNCED)  ## Send every route what nobody would think of, thousands of times
+	@$(BIN)/python -m bench fuzz --examples 400
+
 openapi: $(SYNCED)  ## Print the OpenAPI document
 	@$(BIN)/releve openapi
 
@@ -79,8 +82,8 @@ logs:  ## Follow every process's log, of `make up` or of docker compose
 backend-logs:  ## Follow the API's log
 	@if $(COMPOSE_RUNS); then exec docker compose logs --follow --tail 50 api; else $(call follow,api); fi
 
-worker-logs:  ## Follow the logs of both workers
-	@if $(COMPOSE_RUNS); then exec docker compose logs --follow --tail 50 worker-interactive worker-bulk; \
+worker-logs:  ## Follow the logs of the workers
+	@if $(COMPOSE_RUNS); then exec docker compose logs --follow --tail 50 worker-interactive worker-bulk worker-webhooks; \
 	else $(call follow,worker-*); fi
 
 # $(call follow,NAME): tail the logs of that name, or say why there are none.

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Request
 
+from api.meters import Meters
 from api.schemas.fields import ObjectId, Prm
 from api.security import is_admin_key, shown_admin_key, shown_api_key
 from api.waiting import parse_wait
@@ -28,12 +29,22 @@ async def current_time() -> datetime:
     return datetime.now(UTC)
 
 
+async def current_meters(request: Request) -> Meters:
+    """What this process has counted of itself."""
+    return cast(Meters, request.app.state.meters)
+
+
 Parts = Annotated[Resources, Depends(open_parts)]
+CurrentMeters = Annotated[Meters, Depends(current_meters)]
 Now = Annotated[datetime, Depends(current_time)]
 
 
 async def current_address(request: Request) -> str:
     """Where a request comes from, as far as one household or server has it: of IPv6 the network."""
+    return _address_of(request)
+
+
+def _address_of(request: Request) -> str:
     host = request.client.host if request.client else ""
     try:
         address = ip_address(host)
@@ -54,18 +65,19 @@ async def refuse_too_many(parts: Resources, what: str, address: str, rate: Rate,
         raise TooManyRequests(retry_at=retry_at)
 
 
-async def current_caller(
-    parts: Parts, now: Now, address: Address, api_key: Annotated[str, Depends(shown_api_key)]
-) -> Caller:
+async def current_caller(request: Request, now: Now, api_key: Annotated[str, Depends(shown_api_key)]) -> Caller:
     """Who asks. Raises `Unauthenticated`, `AccountSuspended`, and `TooManyRequests` for who shows many wrong keys.
 
     A right key always lets in: behind one address may be many homes, and one of them must not lock the others out.
     """
+    # Looked up here and not asked for: the framework takes its time for each thing that is asked for, and this is
+    # asked for with every request.
+    parts = await open_parts(request)
     try:
         return await parts.accounts.authenticate(api_key, now)
     except Unauthenticated:
         rate = Rate(parts.settings.failed_logins_per_minute, timedelta(minutes=1))
-        await refuse_too_many(parts, "login", address, rate, now)
+        await refuse_too_many(parts, "login", _address_of(request), rate, now)
         raise
 
 
@@ -106,11 +118,10 @@ ADMIN_ONLY = [Depends(require_admin)]
 """What a router of routes for administrators depends on."""
 
 
-async def own_usage_point(
-    parts: Parts,
-    caller: CurrentCaller,
-    usage_point_id: Annotated[Prm, Path(description="14 digits (PRM, PDL).", examples=["12345678901234"])],
-) -> UsagePoint:
+UsagePointId = Annotated[Prm, Path(description="14 digits (PRM, PDL).", examples=["12345678901234"])]
+
+
+async def own_usage_point(parts: Parts, caller: CurrentCaller, usage_point_id: UsagePointId) -> UsagePoint:
     """The usage point in the path, if it is the caller's. Raises `NotFound`."""
     return await parts.consents.find_usage_point(caller.account.id, usage_point_id)
 
@@ -122,6 +133,8 @@ KeyId = Annotated[ObjectId, Path(examples=["key_0123456789abcdef"])]
 AccountId = Annotated[ObjectId, Path(examples=["acct_0123456789abcdef01234567"])]
 InvitationId = Annotated[ObjectId, Path(examples=["inv_0123456789abcdef"])]
 ConsentId = Annotated[ObjectId, Path(examples=["cons_0123456789abcdef01234567"])]
+WebhookId = Annotated[ObjectId, Path(examples=["hook_0123456789abcdef"])]
+DeliveryId = Annotated[ObjectId, Path(examples=["dlv_0123456789abcdef01234567"])]
 
 
 async def wanted_wait(

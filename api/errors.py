@@ -14,6 +14,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 
+from api.limits import exceeded_headers
 from api.schemas.problems import FRAMEWORK_KINDS, PROBLEM_MEDIA_TYPE, ProblemKind, kind_of
 from shared.catalog import DATASETS
 from shared.database import DATABASE_AWAY
@@ -21,6 +22,7 @@ from shared.errors import (
     AppError,
     FieldError,
     NotFound,
+    QuotaExceeded,
     ServiceUnavailable,
     Unauthenticated,
     Unreadable,
@@ -31,7 +33,7 @@ from shared.vault import CannotOpen
 
 logger = get_logger(__name__)
 
-_STORE_FAILURES: tuple[type[Exception], ...] = (
+STORE_FAILURES: tuple[type[Exception], ...] = (
     RedisConnectionError,
     RedisTimeoutError,
     OutOfMemoryError,
@@ -51,7 +53,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(CannotOpen)(_unreadable)
-    for failure in _STORE_FAILURES:
+    for failure in STORE_FAILURES:
         app.exception_handler(failure)(_store_failure)
 
 
@@ -60,6 +62,8 @@ def error_response(request: Request, error: AppError) -> Response:
     headers = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, QuotaExceeded):
+        headers |= exceeded_headers(error, datetime.now(UTC))
     if error.retry_at is not None:
         headers["Retry-After"] = str(max(1, math.ceil((error.retry_at - datetime.now(UTC)).total_seconds())))
     elif isinstance(error, ServiceUnavailable):
@@ -70,6 +74,7 @@ def error_response(request: Request, error: AppError) -> Response:
         detail=error.detail,
         errors=error.errors,
         upstream_code=error.upstream_code,
+        links=error.links,
         headers=headers,
     )
 
@@ -131,6 +136,7 @@ def _problem(
     detail: str | None = None,
     errors: Sequence[FieldError] = (),
     upstream_code: str | None = None,
+    links: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     document = {
@@ -145,6 +151,8 @@ def _problem(
         "trace_id": current_trace_id(),
         "errors": [{"pointer": each.pointer, "detail": each.detail} for each in errors],
     }
+    if links:
+        document["links"] = links
     return Response(orjson.dumps(document), kind.status, headers, PROBLEM_MEDIA_TYPE)
 
 

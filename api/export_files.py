@@ -41,6 +41,7 @@ def export_files(
     yield "usage_points.json", [_json([_usage_point(point) for point in points])]
     yield "jobs.json", _array(_jobs(parts, account_id, {point.id: point.prm for point in points}))
     yield "events.json", _array(_events(parts, account_id))
+    yield "webhooks.json", _array(_webhooks(parts, account_id))
     for point in points:
         for dataset in DATASETS.values():
             series = Series(account_id, point.id, dataset.name)
@@ -123,7 +124,12 @@ def _jobs(parts: Resources, account_id: str, prms: dict[str, str]) -> Iterator[A
 
 def _events(parts: Resources, account_id: str) -> Iterator[Any]:
     # Those that are kept are few, and fit one answer.
-    yield from _on_loop(parts.jobs.next_events, account_id, "0-0", 0.001)
+    yield from _on_loop(parts.events.next_events, account_id, "0-0", 0.001)
+
+
+def _webhooks(parts: Resources, account_id: str) -> Iterator[Any]:
+    for webhook in _on_loop(parts.webhooks.list_webhooks, account_id):
+        yield {**asdict(webhook), "deliveries": _on_loop(parts.deliveries.list_deliveries, webhook.id)}
 
 
 def _windows(

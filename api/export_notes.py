@@ -9,6 +9,7 @@ audit.json          who did what to the account, newest first
 usage_points.json   the meters, what they are called, what the provider said of them
 jobs.json           what was asked for lately, and how it went
 events.json         what listeners were told lately
+webhooks.json       where other programs are told, and what was sent to them lately (without the secrets that sign)
 readings/METER/DATASET.json, .csv
                     every stored value. start: beginning of the interval, with the offset of Paris; step: its length
                     (ISO 8601); value: in the unit of the dataset; at: the moment of a peak; registers: of an index.
@@ -27,6 +28,8 @@ audit.json          qui a fait quoi sur le compte, du plus récent au plus ancie
 usage_points.json   les compteurs, leurs noms, ce que le fournisseur en a dit
 jobs.json           ce qui a été demandé récemment, et avec quel résultat
 events.json         ce qui a été annoncé récemment
+webhooks.json       où d'autres programmes sont prévenus, et ce qui leur a été envoyé récemment (sans les secrets qui
+                    signent)
 readings/COMPTEUR/DONNÉES.json, .csv
                     toutes les valeurs enregistrées. start : début de l'intervalle, avec le décalage de Paris ;
                     step : sa durée (ISO 8601) ; value : dans l'unité des données ; at : l'instant d'une pointe ;

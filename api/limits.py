@@ -4,6 +4,7 @@ import math
 from datetime import datetime
 
 from shared.accounts import Account
+from shared.errors import QuotaExceeded
 from shared.quotas import Quota, Usage
 from shared.resources import Resources
 
@@ -17,6 +18,13 @@ LIMIT_HEADERS = {
     "RateLimit": {
         "description": "Of that quota: `r` requests are left, and in `t` seconds there are all of them again.",
         "schema": {"type": "string", "examples": ['"fetch";r=49;t=30600']},
+    },
+    # The names that most clients knew before there was a draft of a standard.
+    "X-RateLimit-Limit": {"description": "As `q` above.", "schema": {"type": "integer"}},
+    "X-RateLimit-Remaining": {"description": "As `r` above.", "schema": {"type": "integer"}},
+    "X-RateLimit-Reset": {
+        "description": "When there are all of them again, in seconds since 1970.",
+        "schema": {"type": "integer"},
     },
 }
 
@@ -33,4 +41,13 @@ def limit_headers(usage: Usage, now: datetime) -> dict[str, str]:
     return {
         "RateLimit-Policy": f'"{usage.quota}";q={usage.limit};w={_DAY_SECONDS}',
         "RateLimit": f'"{usage.quota}";r={usage.left};t={seconds}',
+        "X-RateLimit-Limit": str(usage.limit),
+        "X-RateLimit-Remaining": str(usage.left),
+        "X-RateLimit-Reset": str(math.ceil(usage.resets_at.timestamp())),
     }
+
+
+def exceeded_headers(error: QuotaExceeded, now: datetime) -> dict[str, str]:
+    """The same for a request that was refused."""
+    used_up = Usage(Quota(error.quota), error.limit, error.limit, error.retry_at or now)
+    return limit_headers(used_up, now)

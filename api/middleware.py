@@ -10,12 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import internal_error_response
+from api.meters import Meters
 from shared.telemetry import get_logger
 
 logger = get_logger(__name__)
 
-_QUIET = "/health/"
-_DOCS = ("/docs", "/redoc")
+_QUIET = ("/health/", "/metrics")
 _ALWAYS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -30,11 +30,12 @@ _UNLESS_SET = [
 
 
 class AccessLog:
-    """One log line a request: the route's template, never the path, which may hold a usage point."""
+    """One log line a request: the route's template, never the path, which may hold a usage point. And its figures."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Log what ``app`` answers."""
+    def __init__(self, app: ASGIApp, meters: Meters) -> None:
+        """Log what ``app`` answers, and count it."""
         self._app = app
+        self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, then log."""
@@ -53,13 +54,10 @@ class AccessLog:
         try:
             await self._app(scope, receive, note_status)
         finally:
-            route = scope.get("route")
+            route, seconds = getattr(scope.get("route"), "path", "unknown"), time.perf_counter() - begun
+            self._meters.note_request(scope["method"], route, status, seconds)
             logger.info(
-                "request",
-                method=scope["method"],
-                route=getattr(route, "path", "unknown"),
-                status=status,
-                duration_ms=round((time.perf_counter() - begun) * 1000, 1),
+                "request", method=scope["method"], route=route, status=status, duration_ms=round(seconds * 1000, 1)
             )
 
 
@@ -75,14 +73,12 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # The pages of the documentation load their viewer; they show nothing of anybody.
-        unless_set = [] if scope["path"].startswith(_DOCS) else _UNLESS_SET
 
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message["headers"] = list(message.get("headers", ()))
                 present = {name.lower() for name, _ in headers}
-                headers += [(name, value) for name, value in unless_set if name not in present]
+                headers += [(name, value) for name, value in _UNLESS_SET if name not in present]
                 headers += [(name, value) for name, value in _ALWAYS if name not in present]
             await send(message)
 

@@ -10,22 +10,22 @@ from shared.accounts import Account
 from shared.calendar import day_of
 from shared.catalog import Dataset
 from shared.consents import UsagePoint
+from shared.dispatch import send_next_calls
 from shared.errors import (
     ConsentMissing,
     CurveNotCollected,
     DatasetNotAvailable,
     FieldError,
     OutOfHistory,
+    ProviderDown,
     ValidationFailed,
     WrongDirection,
 )
-from shared.models import CallTicket, DayRange, Job, Lane, Reason, Series
+from shared.models import DayRange, Job, Lane, Reason, Series
 from shared.planning import current_days, history_start, missing_windows, plan_calls, window_name, windows_of
 from shared.quotas import Quota, Usage
 from shared.resources import Resources
-from shared.telemetry import current_trace_context, get_logger
-
-logger = get_logger(__name__)
+from shared.telemetry import current_trace_context
 
 
 def check_period(dataset: Dataset, start: date | None, end: date | None, now: datetime) -> DayRange:
@@ -78,25 +78,26 @@ async def submit_job(
     parts: Resources, account: Account, usage_point: UsagePoint, dataset: Dataset, days: DayRange, now: datetime
 ) -> tuple[Job, Usage]:
     """A job for the days that are not stored yet, its first calls enqueued; and what the account has left of the quota
-    that it counts for: that of fetching, or that of reading when nothing has to be fetched. Raises `QuotaExceeded`.
+    that it counts for: that of fetching, or that of reading when nothing has to be fetched. Raises `QuotaExceeded`, and
+    `ProviderDown` before anything is counted.
     """
     series = Series(usage_point.account_id, usage_point.id, dataset.name)
     names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
     coverage = await parts.readings.load_coverage(series, names)
     derived = await parts.readings.load_derived_days(series, dataset, days)
     calls = plan_calls(dataset, missing_windows(dataset, days, coverage, now, derived))
+    if calls:
+        await _refuse_while_down(parts, dataset)
     usage = await count_request(parts, account, Quota.FETCH if calls else Quota.READ, now)
     await parts.consents.note_read(usage_point, day_of(now))
     job = await parts.jobs.create_job(series, days, Lane.INTERACTIVE, calls, current_trace_context(), now)
     if calls:
-        await _enqueue(parts, job, await parts.ledger.send_next(job.id, now))
+        await send_next_calls(parts, now)
     return job, usage
 
 
-async def _enqueue(parts: Resources, job: Job, tickets: tuple[CallTicket, ...]) -> None:
-    try:
-        for ticket in tickets:
-            await parts.broker.enqueue_call(ticket, job.lane, job.trace_context)
-    except Exception:
-        # The calls are leased: whatever it was, the sweeper enqueues them when their leases have run out.
-        logger.exception("enqueue_failed", job_id=job.id)
+async def _refuse_while_down(parts: Resources, dataset: Dataset) -> None:
+    until = await parts.slots.down_until(dataset.provider, dataset.apis)
+    if until is not None:
+        links = {"readings": f"/v1/usage-points/{{usage_point_id}}/readings/{dataset.name}"}
+        raise ProviderDown(retry_at=until, links=links)

@@ -5,7 +5,9 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from shared.jobs import Event, JobStore
+from shared.errors import ServiceUnavailable, TooManyListeners
+from shared.events import Event
+from shared.listening import Listening, Purpose
 
 Thing = TypeVar("Thing")
 
@@ -25,24 +27,32 @@ def parse_wait(prefer: str) -> int:
 async def wait_until(
     is_over: Callable[[Thing], bool],
     load: Callable[[], Awaitable[Thing]],
-    jobs: JobStore,
+    listening: Listening,
     account_id: str,
     concerns: Callable[[Event], bool],
     wait_seconds: float,
 ) -> Thing:
-    """What ``load`` gives as soon as it ``is_over``, or at the end of the wait.
+    """What ``load`` gives as soon as it ``is_over``, at the end of the wait, or when this process ends.
 
-    Nothing is missed: where the events end is noted before the first look.
+    Nothing is missed: it listens before the first look. An account of which too many wait already waits no longer.
     """
+    if wait_seconds <= 0:
+        return await load()
     deadline = asyncio.get_running_loop().time() + wait_seconds
-    after = await jobs.last_event_id(account_id) if wait_seconds > 0 else ""
-    thing = await load()
-    while not is_over(thing):
-        left = deadline - asyncio.get_running_loop().time()
-        if left <= 0:
-            break
-        events = await jobs.next_events(account_id, after, min(left, _LOOK_AGAIN_SECONDS))
-        after = events[-1].id if events else after
-        if not events or any(map(concerns, events)):
-            thing = await load()
-    return thing
+    try:
+        listener = listening.join(account_id, Purpose.WAIT)
+    except (TooManyListeners, ServiceUnavailable):
+        return await load()
+    try:
+        await listening.ready()
+        thing = await load()
+        while not is_over(thing) and not listener.ended:
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            is_told = await listener.wait(min(left, _LOOK_AGAIN_SECONDS))
+            if not is_told or listener.catch_up() or any(map(concerns, listener.take())):
+                thing = await load()
+        return thing
+    finally:
+        listening.leave(listener)

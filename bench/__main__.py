@@ -1,126 +1,176 @@
-"""`python -m bench`: run every benchmark, print one table; with `--record` also add a line to the history.
+"""`python -m bench`: what Relève does, measured. Each command has a real gateway of its own where it needs one.
 
-`python -m bench logins`: how long it takes to know a key among a thousand accounts, and among a million.
-`python -m bench capacity`: how many people one application's quota serves, on a virtual clock.
-`python -m bench faults`: no speed, but what becomes of the data when Enedis fails in every way that is known.
+Owns the names and options of the benchmarks. What one needs is imported when it is called.
 """
 
-import json
-import os
-import platform
-import subprocess
-import sys
 import tempfile
-import time
-from argparse import ArgumentParser
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import httpx
+import typer
 from rich.console import Console
-from rich.table import Table
 
-from bench.cached_reads import measure_cached_reads
-from bench.capacity import measure_capacity
-from bench.fault_tables import tables_of
-from bench.faults import GENERATIONS, run_faults
-from bench.household import Household
-from bench.logins import measure_logins
-from bench.provider_calls import measure_provider_calls
-from bench.sealing import measure_sealing
-from cli.demo.gateway import running_gateway
-from shared.calendar import day_of
-
-HISTORY = Path(__file__).parent / "history" / "bench.jsonl"
-# So wide that what is measured is our own work and not the waiting for slots.
-WIDE = {
-    "ENEDIS_PER_SECOND": "100",
-    "ENEDIS_PER_HOUR": "100000",
-    "SIMULATOR_PER_SECOND": "1000",
-    "SIMULATOR_PER_HOUR": "1000000",
-    "RELEVE_FETCH_QUOTA": "100000",
-    "RELEVE_READ_QUOTA": "100000000",
-}
-# Long published, whatever the time of day.
-SETTLED = timedelta(days=10)
+app = typer.Typer(
+    help="Measure Relève on this machine.", no_args_is_help=False, add_completion=False, pretty_exceptions_enable=False
+)
+Record = Annotated[bool, typer.Option("--record", help="Add a line to bench/history.")]
 
 
-def measure() -> dict[str, Any]:
-    """Every figure, by name; a load well above 0 before the start says that the machine had other work."""
-    load_before, _, _ = os.getloadavg()
-    end = day_of(datetime.now(UTC)) - SETTLED
-    begun = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="releve-bench-") as directory:
-        figures = measure_sealing()
-        with running_gateway(Path(directory) / "data", WIDE) as gateway, httpx.Client(base_url=gateway.api) as client:
-            client.timeout = httpx.Timeout(40)
-            household = Household(gateway, client)
-            figures |= measure_provider_calls(household, end)
-            figures |= measure_cached_reads(gateway, household, end)
-    return figures | {"load_before": round(load_before, 2), "seconds": round(time.perf_counter() - begun, 1)}
+@app.callback(invoke_without_command=True)
+def everyday(context: typer.Context) -> None:
+    """Without a command: speed."""
+    if context.invoked_subcommand is None:
+        speed()
 
 
-def record(figures: dict[str, Any], path: Path) -> None:
-    """Add one line: the figures, and where and when they were measured."""
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607  # whichever git there is
-    line = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": git.stdout.strip() or None,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        **figures,
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as history:
-        history.write(json.dumps(line) + "\n")
+@app.command()
+def speed(record: Record = False) -> None:
+    """How fast sealing, fetching and reading are."""
+    from bench.speed import measure_speed
+
+    _show(measure_speed(), record)
 
 
-def table_of(figures: dict[str, Any]) -> Table:
-    """The figures for people."""
-    table = Table("figure", "value", title="Relève, measured")
-    table.columns[1].justify = "right"
-    for name, value in figures.items():
-        table.add_row(name, f"{value:,}")
-    return table
+@app.command()
+def logins(record: Record = False) -> None:
+    """How long it takes to know a key among a thousand accounts, and among a million."""
+    from bench.logins import measure_logins
+
+    _show(measure_logins(), record)
 
 
-def measure_faults() -> bool:
-    """Run with every fault, once for each generation, and print what became of the days; whether all went well."""
-    console = Console(width=160)
-    # Both at once: most of the time of a run is waiting for another attempt.
-    with ThreadPoolExecutor() as pool:
-        outcomes = list(pool.map(run_faults, GENERATIONS))
-    for outcome in outcomes:
-        for table in tables_of(outcome):
-            console.print(table)
-        for line in outcome.unhandled:
-            console.print(line, markup=False)
-    # A fault that befell nothing proves nothing.
-    return not any(any(outcome.violations.values()) or outcome.never_met for outcome in outcomes)
+@app.command()
+def listeners(record: Record = False) -> None:
+    """What a thousand listeners to events cost one API process."""
+    from bench.listeners import measure_listeners
+
+    _show(measure_listeners(), record)
 
 
-_MEASURES = {"speed": measure, "logins": measure_logins, "capacity": measure_capacity}
+@app.command()
+def sharing(record: Record = False) -> None:
+    """What clients cost that ask for much the same at the same moment."""
+    from bench.sharing import measure_sharing
+    from bench.speed import WIDE, settled_end
+
+    _show(measure_sharing(WIDE, settled_end()), record)
 
 
-def main() -> None:
-    """Measure, print, and record when asked to."""
-    parser = ArgumentParser(prog="bench", description="Measure how fast Relève is on this machine.")
-    what = "speed (unless said otherwise), what becomes of the data when Enedis fails, or logins among many accounts"
-    parser.add_argument(
-        "what", nargs="?", choices=("speed", "faults", "logins", "capacity"), default="speed", help=what
+@app.command()
+def formats(record: Record = False) -> None:
+    """Reading a year and ten years in each format: seconds and memory."""
+    from bench.reading_formats import measure_formats
+
+    _show(measure_formats(), record)
+
+
+@app.command()
+def exports(record: Record = False) -> None:
+    """Exporting a whole account of one year and of ten: seconds and memory."""
+    from bench.export import measure_exports
+
+    _show(measure_exports(), record)
+
+
+@app.command()
+def capacity(
+    active: Annotated[list[float] | None, typer.Option(help="A mix, by the share of points read every day.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a plot (SVG) there.")] = None,
+    record: Record = False,
+) -> None:
+    """How many people one application's quota serves, on a virtual clock."""
+    from bench.capacity import MIXES, figures_of, measure
+    from bench.capacity_report import tables_of, write_plot
+
+    found = measure()
+    for table in tables_of(found, active or MIXES):
+        Console().print(table)
+    if plot:
+        write_plot(found, plot)
+    _show(figures_of(found), record)
+
+
+@app.command()
+def pacing(
+    seconds: Annotated[float | None, typer.Option(help="How long each run takes.")] = None,
+    hour: Annotated[bool, typer.Option("--hour", help="More than an hour, with the real limits.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the table there, too.")] = None,
+) -> None:
+    """How much of Enedis's quota is used, and that never too much is."""
+    from bench.pacing import measure_pacing
+
+    _judge(measure_pacing(seconds, is_hour=hour, out=out))
+
+
+@app.command()
+def webhooks() -> None:
+    """That receivers which fail in every way delay nobody else, and what becomes of them."""
+    from bench.webhooks import measure_webhooks
+
+    _judge(measure_webhooks())
+
+
+@app.command()
+def faults() -> None:
+    """What becomes of the data when Enedis fails in every way that is known."""
+    from bench.fault_tables import measure_faults
+
+    _judge(measure_faults())
+
+
+@app.command()
+def chaos(
+    scenario: Annotated[list[str] | None, typer.Option(help="Only this one.")] = None,
+    times: Annotated[int | None, typer.Option(help="How often something happens in each scenario.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides about moments and amounts.")] = None,
+) -> None:
+    """What becomes of jobs when processes are killed and the broker is away."""
+    from bench.chaos import SEED
+    from bench.chaos_scenarios import SCENARIOS
+    from bench.chaos_tables import measure_chaos
+
+    names = scenario or list(SCENARIOS)
+    if unknown := set(names) - set(SCENARIOS):
+        raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+    _judge(measure_chaos(names, times, SEED if seed is None else seed))
+
+
+@app.command()
+def fuzz(
+    examples: Annotated[int, typer.Option(min=1, help="Invented cases for each route.")] = 100,
+    seed: Annotated[int, typer.Option(help="Decides what is invented.")] = 1,
+) -> None:
+    """Whether every route answers whatever is sent as its description says."""
+    from bench.fuzz import Fuzzed, fuzz_own_gateway
+
+    with tempfile.TemporaryDirectory(prefix="releve-fuzz-") as directory:
+        found: Fuzzed = fuzz_own_gateway(Path(directory), examples=examples, seed=seed)
+    if found.failures:
+        Console(width=160).print(found.failures, markup=False)
+    _show(
+        {
+            "operations": found.operations,
+            "cases": found.cases,
+            "server errors": found.server_errors,
+            "undocumented answers": found.undocumented,
+            **{f"answers {status}": times for status, times in found.statuses.items()},
+        },
+        is_recorded=False,
     )
-    parser.add_argument("--record", action="store_true", help=f"add a line to {HISTORY.name} in bench/history")
-    options = parser.parse_args()
-    if options.what == "faults":
-        sys.exit(not measure_faults())
-    figures = _MEASURES[options.what]()
+    _judge(not found.failures)
+
+
+def _show(figures: dict[str, Any], is_recorded: bool) -> None:
+    from bench.figures import HISTORY, record, table_of
+
     Console().print(table_of(figures))
-    if options.record:
+    if is_recorded:
         record(figures, HISTORY)
 
 
+def _judge(is_well: bool) -> None:
+    raise typer.Exit(0 if is_well else 1)
+
+
 if __name__ == "__main__":
-    main()
+    app()

@@ -2,7 +2,7 @@
 
 The planner is the real one and decides what each usage point costs on each day; the pacer's script is the real one and
 decides when each call goes out, in a Redis of this run's own, with the clock in its hands. What is imagined: that every
-call succeeds, and who reads when.
+call succeeds, and who reads when. Points have nothing to do with each other, so a mix costs what its parts cost.
 
 Compared with the naive way of most gateways: one call for each series and day.
 """
@@ -10,14 +10,14 @@ Compared with the naive way of most gateways: one call for each series and day.
 import random
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from statistics import mean, quantiles
 from typing import Any
 
-from redis import Redis
-
-from bench.virtual_pacer import VirtualPacer, running_valkey
+from bench.virtual_pacer import Traffic, VirtualPacer, running_valkey
 from shared.catalog import DATASETS, Dataset
 from shared.derivation import whole_days
 from shared.models import Coverage, DayRange
@@ -26,15 +26,17 @@ from shared.refreshing import days_to_come, is_collected, is_dormant, is_due_tod
 
 SERIES = ("consumption_load_curve", "daily_consumption", "daily_consumption_max_power")
 WORKING_HOURS = 16
-MIXED_ACTIVE_SHARE = 0.05
-"""Of mixed points so many are read every day, the others not for months."""
+MIXES = (1.0, 0.5, 0.25, 0.1, 0.05, 0.03, 0.02, 0.0)
+"""Shares of points that are read every day; the others have not been read for months."""
+KEPT_SHARES = (0.15, 0.07, 0.0)
+"""Shares of the quota that are kept for people who wait: the default, one that a small gateway may choose, none."""
+ACTIVE_POINTS = (500, 1000, 2500, 5000, 10_000)
 _CALLS_PER_HOUR = 1000
-_INTERACTIVE_SHARE = 0.15
 _ONE_DAY = timedelta(days=1)
 _DORMANT_AFTER_DAYS = 30
 # The planner's answers for so many points stand for those of all.
-_SAMPLE = 600
-_SETTLED_DAYS, _COUNTED_DAYS = 14, 14
+_SAMPLE = 210
+_SETTLED_DAYS, _COUNTED_DAYS = 8, 14
 _FIRST_DAY = date(2026, 9, 1)
 
 
@@ -66,19 +68,19 @@ class Point:
                 yield dataset, call
 
 
-def calls_per_point(share_active: float) -> float:
-    """Calls a day and point, of a mix in which so many are read every day and the others not for months."""
+def morning_calls(*, is_active: bool) -> list[list[int]]:
+    """The calls of each point on each of some settled mornings; all are read every day, or all are dormant."""
     random_numbers = random.Random(20_261_001)  # noqa: S311  # the same points in every run, no secret
-    points = [_settled_point(random_numbers, is_active=number < share_active * _SAMPLE) for number in range(_SAMPLE)]
-    calls = 0
+    points = [_settled_point(random_numbers, is_active=is_active) for _ in range(_SAMPLE)]
+    mornings = []
     for day in range(_SETTLED_DAYS + _COUNTED_DAYS):
         now = datetime(_FIRST_DAY.year, _FIRST_DAY.month, _FIRST_DAY.day, 6, 30, tzinfo=UTC) + day * _ONE_DAY
-        for number, point in enumerate(points):
-            if number < share_active * _SAMPLE:
-                point.used_on = now.date()
-            made = sum(1 for _ in point.refresh(now))
-            calls += made if day >= _SETTLED_DAYS else 0
-    return calls / _COUNTED_DAYS / _SAMPLE
+        for point in points if is_active else ():
+            point.used_on = now.date()
+        calls = [sum(1 for _ in point.refresh(now)) for point in points]
+        if day >= _SETTLED_DAYS:
+            mornings.append(calls)
+    return mornings
 
 
 def _settled_point(random_numbers: random.Random, *, is_active: bool) -> Point:
@@ -94,36 +96,99 @@ def _settled_point(random_numbers: random.Random, *, is_active: bool) -> Point:
     return point
 
 
-def calls_within(hours: int, interactive_share: float) -> tuple[int, float]:
-    """How many bulk calls the pacer lets out in so many hours when there is always one that waits, and the mean wait of
-    somebody who comes every minute; by the pacer's own script."""
-    with (
-        tempfile.TemporaryDirectory(prefix="releve-bench-") as directory,
-        running_valkey(Path(directory)) as url,
-        Redis.from_url(url) as redis,
-    ):
-        pacer = VirtualPacer(redis, per_second=5, per_hour=_CALLS_PER_HOUR, interactive_share=interactive_share)
+def traffic_of(kept_share: float, hours: int = WORKING_HOURS) -> Traffic:
+    """What the pacer's own script lets out in so many hours when bulk calls always wait and somebody comes every
+    minute."""
+    with tempfile.TemporaryDirectory(prefix="releve-bench-") as directory, running_valkey(Path(directory)) as url:
+        pacer = VirtualPacer(url, per_second=5, per_hour=_CALLS_PER_HOUR, interactive_share=kept_share)
         return pacer.run(hours * 3600)
 
 
-def measure_capacity() -> dict[str, Any]:
-    """Calls a point and day, and points served in `WORKING_HOURS` by one application: with the share of people who wait
-    kept free, with nothing kept free, and in the naive way."""
-    active, mixed, dormant = calls_per_point(1.0), calls_per_point(MIXED_ACTIVE_SHARE), calls_per_point(0.0)
-    bulk, wait = calls_within(WORKING_HOURS, _INTERACTIVE_SHARE)
-    unshared, _ = calls_within(WORKING_HOURS, 0.0)
+@dataclass(frozen=True)
+class Waits:
+    """When the usage points of a gateway were current, in seconds from the start of the wave; of those that had
+    something to fetch. ``None``: not within the hours that were looked at."""
+
+    points: int
+    p50: float | None
+    p95: float | None
+    last: float | None
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What one application's quota serves."""
+
+    active_calls: float
+    dormant_calls: float
+    active_morning: list[int]
+    traffic: dict[float, Traffic]
+
+    def calls(self, active: float) -> float:
+        """Calls a point and day of a mix in which so many are read every day."""
+        return active * self.active_calls + (1 - active) * self.dormant_calls
+
+    def points(self, active: float, kept_share: float) -> int:
+        """How many points of a mix are current within `WORKING_HOURS`."""
+        return int(len(self.traffic[kept_share].bulk) / self.calls(active))
+
+    def naive_points(self, kept_share: float) -> int:
+        """The same in the naive way."""
+        return int(len(self.traffic[kept_share].bulk) / len(SERIES))
+
+    def waits(self, points: int, kept_share: float) -> Waits:
+        """When so many points that are all read every day are current, in the order in which they are planned."""
+        current = self.current_at(points, kept_share)
+
+        def share(part: float) -> float | None:
+            index = int(part * points) - 1
+            return current[index] if index < len(current) else None
+
+        return Waits(points, share(0.5), share(0.95), share(1.0))
+
+    def current_at(self, points: int, kept_share: float) -> list[float]:
+        """The moments at which points are current, the first one's first, as far as the hours reach."""
+        bulk, made, found = self.traffic[kept_share].bulk, 0, []
+        for number in range(points):
+            made += self.active_morning[number % len(self.active_morning)]
+            if made > len(bulk):
+                break
+            found.append(bulk[made - 1])
+        return found
+
+
+def measure() -> Capacity:
+    """Plan the mornings, and let the pacer's script run for each share."""
+    active, dormant = morning_calls(is_active=True), morning_calls(is_active=False)
+    with ProcessPoolExecutor() as pool:
+        traffic = dict(zip(KEPT_SHARES, pool.map(traffic_of, KEPT_SHARES), strict=True))
+    return Capacity(
+        active_calls=mean(mean(each) for each in active),
+        dormant_calls=mean(mean(each) for each in dormant),
+        active_morning=active[-1],
+        traffic=traffic,
+    )
+
+
+def figures_of(capacity: Capacity) -> dict[str, Any]:
+    """The figures that are worth a history."""
+    kept, few, none = KEPT_SHARES
+    waits = capacity.traffic[kept].waits
     return {
-        "calls_per_active_point_and_day": round(active, 3),
-        "calls_per_mixed_point_and_day": round(mixed, 3),
-        "calls_per_dormant_point_and_day": round(dormant, 3),
+        "calls_per_active_point_and_day": round(capacity.active_calls, 3),
+        "calls_per_mixed_point_and_day": round(capacity.calls(0.05), 3),
+        "calls_per_dormant_point_and_day": round(capacity.dormant_calls, 3),
         "calls_per_point_and_day_naive": len(SERIES),
-        "bulk_calls_in_16_hours": bulk,
-        "bulk_calls_in_16_hours_without_share": unshared,
-        "interactive_wait_mean_s": round(wait, 3),
-        "active_points_served": int(bulk / active),
-        "mixed_points_served": int(bulk / mixed),
-        "dormant_points_served": int(bulk / dormant),
-        "active_points_served_without_share": int(unshared / active),
-        "mixed_points_served_without_share": int(unshared / mixed),
-        "points_served_naive": int(bulk / len(SERIES)),
+        "bulk_calls_in_16_hours": len(capacity.traffic[kept].bulk),
+        "bulk_calls_in_16_hours_with_7_percent_kept": len(capacity.traffic[few].bulk),
+        "bulk_calls_in_16_hours_without_share": len(capacity.traffic[none].bulk),
+        "interactive_wait_mean_s": round(mean(waits), 3),
+        "interactive_wait_p95_s": round(quantiles(waits, n=20)[-1], 3),
+        "active_points_served": capacity.points(1.0, kept),
+        "mixed_points_served": capacity.points(0.05, kept),
+        "active_points_served_with_7_percent_kept": capacity.points(1.0, few),
+        "mixed_points_served_with_7_percent_kept": capacity.points(0.05, few),
+        "active_points_served_without_share": capacity.points(1.0, none),
+        "mixed_points_served_without_share": capacity.points(0.05, none),
+        "points_served_naive": capacity.naive_points(kept),
     }

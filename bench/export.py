@@ -45,10 +45,10 @@ def measure_exports() -> dict[str, float]:
 async def _export_years(settings: Settings, years: int) -> dict[str, float]:
     async with open_resources(settings) as parts:
         account, api_key = await parts.accounts.create_account(NOW)
-        point = await _granted_point(parts, account.id)
+        point = await granted_point(parts, account.id)
         stored = 0
         for dataset in DATASETS:
-            stored += await _fill(parts, point, dataset, END - timedelta(days=365 * years))
+            stored += await fill(parts, point, dataset, END - timedelta(days=365 * years))
         caller = await parts.accounts.authenticate(api_key, NOW)
         before, begun, size = _peak_mib(), time.perf_counter(), 0
         async for block in stream_export(parts, caller, NOW):
@@ -61,7 +61,8 @@ async def _export_years(settings: Settings, years: int) -> dict[str, float]:
         }
 
 
-async def _granted_point(parts: Resources, account_id: str) -> UsagePoint:
+async def granted_point(parts: Resources, account_id: str) -> UsagePoint:
+    """A usage point of the account, as after a consent."""
     store: ConsentStore = parts.consents
     consent, state = await store.create_consent(account_id, NOW)
     browser = "a-browser-of-a-benchmark-with-43-characters"
@@ -71,7 +72,8 @@ async def _granted_point(parts: Resources, account_id: str) -> UsagePoint:
     return await store.find_usage_point(account_id, "99000000000471")
 
 
-async def _fill(parts: Resources, point: UsagePoint, dataset: str, start: date) -> int:
+async def fill(parts: Resources, point: UsagePoint, dataset: str, start: date) -> int:
+    """Store half-hours from ``start`` to `END`; how many."""
     days = DayRange(start, END)
     series = Series(point.account_id, point.id, dataset)
     job = await parts.jobs.create_job(series, days, Lane.BULK, [days], {}, NOW)

@@ -1,13 +1,30 @@
 """The outcome of a run with faults, for people."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from rich.console import Console
 from rich.table import Table
 
 from bench.fault_orders import SHARE
-from bench.faults import Group, Outcome
+from bench.faults import GENERATIONS, Group, Outcome, run_faults
 from bench.truth import Verdict
+
+
+def measure_faults() -> bool:
+    """Run with every fault, once for each generation, and print what became of the days; whether all went well."""
+    console = Console(width=160)
+    # Both at once: most of the time of a run is waiting for another attempt.
+    with ThreadPoolExecutor() as pool:
+        outcomes = list(pool.map(run_faults, GENERATIONS))
+    for outcome in outcomes:
+        for table in tables_of(outcome):
+            console.print(table)
+        for line in outcome.unhandled:
+            console.print(line, markup=False)
+    # A fault that befell nothing proves nothing.
+    return not any(any(outcome.violations.values()) or outcome.never_met for outcome in outcomes)
 
 
 def tables_of(outcome: Outcome) -> Iterator[Table]:

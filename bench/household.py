@@ -27,6 +27,7 @@ class Household:
         self._gateway = gateway
         self._client = client
         created = self._json(client.post("/v1/accounts"), 201)
+        self.account_id = str(created["account"]["id"])
         self.headers = {"Authorization": f"Bearer {created['api_key']}"}
         consent = self._json(client.post("/v1/consents", headers=self.headers), 201)
         answer = "&auto=approve" + (f"&usage_point_id={usage_point_id}" if usage_point_id else "")
@@ -54,6 +55,11 @@ class Household:
             headers = self.headers | {"Prefer": "wait=5"}
             job = self._json(self._client.get(job["links"]["self"], headers=headers), 200)
         return job
+
+    def look_at(self, job: Document) -> Document:
+        """The job as it is now."""
+        found: Document = self._json(self._client.get(job["links"]["self"], headers=self.headers), 200)
+        return found
 
     def read(self, dataset: str, start: date, end: date) -> Document:
         """What is stored of these days, and what is missing."""

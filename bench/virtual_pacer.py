@@ -1,21 +1,27 @@
 """The pacer's own script in a server of this run's, with a clock that the run turns: sixteen hours in seconds."""
 
 import heapq
+import random
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import redis.asyncio
 from redis import Redis, RedisError
 
 from cli.valkey import place_socket, valkey_child
 from shared.models import Lane
 from workers import pacer
+from workers.pacer_scripts import TAKE
 
 _START_SECONDS = 20.0
 _PERSON_EVERY_SECONDS = 60.0
+_API = "bench"
+_LEAST_PAUSE_SECONDS = 0.001
+_SENT = "sent"
 # Any moment will do.
 _BEGIN = 1_790_000_000.0
 
@@ -43,54 +49,76 @@ def running_valkey(directory: Path) -> Iterator[str]:
         server.wait()
 
 
+@dataclass(frozen=True)
+class Traffic:
+    """What a pacer let out: the moments of the bulk calls, and how long each person waited; in seconds from the
+    beginning."""
+
+    bulk: list[float]
+    waits: list[float]
+
+
 class VirtualPacer:
     """Slots of one API at moments that are told instead of looked up."""
 
-    def __init__(self, redis: Redis, *, per_second: int, per_hour: int, interactive_share: float) -> None:
-        """Keep the slots in ``redis``."""
-        self._quota = pacer.Quota.shared_out(per_second, per_hour, interactive_share)
-        script = pacer._TAKE.replace("redis.call('TIME')", "{ARGV[11], ARGV[12]}")  # noqa: SLF001  # the real one, but for its clock
-        self._take = redis.register_script(script)
+    def __init__(self, redis_url: str, *, per_second: int, per_hour: int, interactive_share: float) -> None:
+        """Keep the slots in that Redis."""
+        quota = pacer.Quota.shared_out(per_second, per_hour, interactive_share)
+        # The real one says how its script is called; it never connects.
+        self._pacer = pacer.Pacer(redis.asyncio.Redis.from_url(redis_url), "bench", quota)
+        self._redis = Redis.from_url(redis_url)
+        # No bulk call gets a slot sooner after another: to try would be in vain.
+        self._bulk_pause = pacer._EVENNESS / per_second - pacer.AHEAD_SECONDS / 2  # noqa: SLF001  # the real one
+        self._keys = self._pacer._keys(_API)  # noqa: SLF001  # the real ones
+        arguments = len(self._arguments(Lane.BULK, ""))
+        clock = f"{{ARGV[{arguments + 1}], ARGV[{arguments + 2}]}}"
+        script = TAKE.replace("redis.call('TIME')", clock)
+        assert script != TAKE, "the script does not look at the clock as it did"
+        self._take = self._redis.register_script(script)
 
-    def run(self, seconds: float) -> tuple[int, float]:
-        """Bulk calls that go out when there is always one that waits, and the mean wait of somebody who comes every
-        minute."""
-        bulk_calls, waits = 0, []
+    def run(self, seconds: float) -> Traffic:
+        """The traffic when there is always a bulk call that waits, and somebody comes in every minute."""
+        bulk, waits = list[float](), list[float]()
         # (moment, who, since when): bulk tries whenever it may, a person from the moment of coming.
-        tries: list[tuple[float, str, float]] = [(_BEGIN, Lane.BULK, _BEGIN)]
-        people = int(seconds // _PERSON_EVERY_SECONDS)
-        tries += [
-            (_BEGIN + number * _PERSON_EVERY_SECONDS, f"person {number}", _BEGIN + number * _PERSON_EVERY_SECONDS)
-            for number in range(people)
-        ]
+        tries: list[tuple[float, str, float]] = [(0.0, "bulk 0", 0.0)]
+        random_numbers = random.Random(20_261_002)  # noqa: S311  # the same moments in every run, no secret
+        for number in range(int(seconds // _PERSON_EVERY_SECONDS)):
+            moment = (number + random_numbers.random()) * _PERSON_EVERY_SECONDS
+            tries.append((moment, f"person {number}", moment))
         heapq.heapify(tries)
-        while tries and tries[0][0] < _BEGIN + seconds:
+        while tries and tries[0][0] < seconds:
             now, who, since = heapq.heappop(tries)
-            moment = self._try(now, who)
-            if who == Lane.BULK:
-                bulk_calls += moment is None
-                heapq.heappush(tries, (now if moment is None else max(moment, now + 1e-6), who, since))
-            elif moment is None:
-                waits.append(now - since)
+            if who.startswith(_SENT):
+                self._confirm(now, who.removeprefix(_SENT))
+                continue
+            is_bulk = who.startswith("bulk")
+            taken, moment = self._try(now, Lane.BULK if is_bulk else Lane.INTERACTIVE, who)
+            if not taken:
+                again = max(moment - pacer.AHEAD_SECONDS / 2, now + _LEAST_PAUSE_SECONDS)
+                heapq.heappush(tries, (again, who, since))
+                continue
+            heapq.heappush(tries, (moment, f"{_SENT}{who}", moment))
+            if is_bulk:
+                bulk.append(moment)
+                heapq.heappush(tries, (moment + self._bulk_pause, f"bulk {len(bulk)}", moment))
             else:
-                heapq.heappush(tries, (max(moment, now + 1e-6), who, since))
-        return bulk_calls, sum(waits) / max(1, len(waits))
+                waits.append(moment - since)
+        return Traffic([each for each in bulk if each < seconds], waits)
 
-    def _try(self, now: float, who: str) -> float | None:
-        """Take a slot (``None``), or learn when it is worth trying again."""
-        arguments: list[Any] = [
-            self._quota.per_second,
-            self._quota.per_hour,
-            self._quota.bulk_per_hour,
-            int(who == Lane.BULK),
-            who,
-            1.5,
-            0.02,
-            3660,
-            0.1,
-            "bench",
-            int(now),
-            int(now % 1 * 1_000_000),
-        ]
-        taken, moment, _ = self._take(keys=[f"bench:{number}" for number in range(6)], args=arguments)
-        return None if int(taken) else float(moment)
+    def _try(self, now: float, lane: Lane, who: str) -> tuple[bool, float]:
+        """Whether a slot was had, and its moment; else the moment at which it is worth trying again."""
+        clock = _BEGIN + now
+        arguments = [*self._arguments(lane, who), int(clock), int(clock % 1 * 1_000_000)]
+        taken, moment, *_ = self._take(keys=self._keys, args=arguments)
+        return bool(int(taken)), float(moment) - _BEGIN
+
+    def _confirm(self, now: float, who: str) -> None:
+        """A call went out, as `Pacer.confirm` notes it."""
+        slots, _, unsent, *_ = self._keys
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.zadd(slots, {who: round(_BEGIN + now, 6)}, xx=True)
+            pipeline.zrem(unsent, who)
+            pipeline.execute()
+
+    def _arguments(self, lane: Lane, who: str) -> list[str | int | float]:
+        return self._pacer._arguments(_API, lane, who)  # noqa: SLF001  # the real ones

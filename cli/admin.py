@@ -17,10 +17,22 @@ def admin() -> None:
 
 
 @app.command()
-def refresh(now: Annotated[bool, typer.Option("--now", help="Plan the nightly refresh at once.")] = False) -> None:
-    """Fetch what is missing up to yesterday, for every usage point with an active consent."""
+def refresh(
+    now: Annotated[bool, typer.Option("--now", help="Plan the nightly refresh at once.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Tell how far it is.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: the status as one JSON object.")] = False,
+) -> None:
+    """Fetch what is missing up to yesterday, for every usage point with an active consent; or tell how far that is."""
+    if status:
+        from cli.administration import run
+        from cli.refresh_status import print_status
+
+        run(lambda parts: print_status(parts, as_json=as_json))
+        return
     if not now:
-        raise typer.BadParameter("the refresh runs by itself every morning; say --now to run it at once")
+        raise typer.BadParameter(
+            "the refresh runs by itself every morning; say --now to run it at once, --status to see how far it is"
+        )
     typer.echo(f"{asyncio.run(_refresh())} jobs planned; the bulk workers do them")
 
 
@@ -77,6 +89,14 @@ def invite(days: Annotated[int, typer.Option(min=1, max=90, help="For how long i
     from cli import administration
 
     administration.run(lambda parts: administration.invite(parts, days))
+
+
+@app.command()
+def calls() -> None:
+    """List the calls to Enedis that were given up, newest first, with the reason."""
+    from cli.administration import print_dead_calls, run
+
+    run(print_dead_calls)
 
 
 @app.command()

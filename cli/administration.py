@@ -71,6 +71,17 @@ async def print_awaiting(parts: Resources) -> None:
         after = page[-1].id
 
 
+async def print_dead_calls(parts: Resources) -> None:
+    """Print the calls that were given up, newest first, one a line."""
+    after = None
+    while page := await parts.dead_calls.list_calls(after, _PAGE, _now()):
+        for each in page:
+            why = f"{each.code} ({each.upstream_code})" if each.upstream_code else each.code
+            asked = f"{each.dataset} {each.days.start} to {each.days.end}"
+            typer.echo(f"{_text(each.at)}  {each.job_id} of {each.account_id}  {asked}  {why}, attempt {each.attempts}")
+        after = page[-1].id
+
+
 async def approve(parts: Resources, consent_id: str) -> None:
     """Let a consent be exchanged."""
     await parts.consents.approve(consent_id, ADMIN, _now())

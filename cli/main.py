@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli import admin
+from cli.user import commands
 
 app = typer.Typer(
     name="releve",
@@ -20,6 +21,8 @@ app = typer.Typer(
     # A traceback with local variables would show secrets.
     pretty_exceptions_enable=False,
 )
+
+_RUNNING = "To run a gateway"
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for any free one.")]
@@ -42,7 +45,7 @@ def releve(
     """The options of the command itself."""
 
 
-@app.command()
+@app.command(rich_help_panel=_RUNNING)
 def up(
     data_dir: Annotated[Path, typer.Option(help="Where everything that must be kept is kept.")] = Path("var"),
     host: Host = "127.0.0.1",
@@ -60,7 +63,7 @@ def up(
     raise typer.Exit(run_up(options, os.environ))
 
 
-@app.command()
+@app.command(rich_help_panel=_RUNNING)
 def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Serve the HTTP API."""
     from cli.services import serve_api
@@ -68,18 +71,18 @@ def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     serve_api(host, port)
 
 
-@app.command()
+@app.command(rich_help_panel=_RUNNING)
 def worker(
-    lane: Annotated[Literal["interactive", "bulk"], typer.Option(help="The calls to work on.")],
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls at the same time.")] = None,
+    lane: Annotated[Literal["interactive", "bulk", "webhooks"], typer.Option(help="What to work on.")],
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls, or deliveries, at the same time.")] = None,
 ) -> None:
-    """Work on the calls of one lane."""
+    """Work on the calls of one lane, or deliver webhooks."""
     from cli.services import run_worker
 
     run_worker(lane, concurrency)
 
 
-@app.command()
+@app.command(rich_help_panel=_RUNNING)
 def beat() -> None:
     """Send the scheduled tasks: the nightly refresh, the sweeper."""
     from cli.services import run_beat
@@ -87,7 +90,7 @@ def beat() -> None:
     run_beat()
 
 
-@app.command()
+@app.command(rich_help_panel=_RUNNING)
 def flower(host: Host = "127.0.0.1", port: Port = 5555) -> None:
     """Serve the dashboard of the queue, with the login FLOWER_USER and FLOWER_PASSWORD."""
     from cli.services import run_flower
@@ -95,7 +98,7 @@ def flower(host: Host = "127.0.0.1", port: Port = 5555) -> None:
     run_flower(host, port)
 
 
-@app.command()
+@app.command(rich_help_panel=_RUNNING)
 def simulator(host: Host = "127.0.0.1", port: Port = 8001) -> None:
     """Serve a simulated Enedis, set up by the SIMULATOR_… variables."""
     from cli.services import serve_simulator
@@ -103,7 +106,7 @@ def simulator(host: Host = "127.0.0.1", port: Port = 8001) -> None:
     serve_simulator(host, port)
 
 
-@app.command()
+@app.command(rich_help_panel=_RUNNING)
 def migrate() -> None:
     """Bring the database to the newest schema."""
     from cli.services import migrate as migrate_database
@@ -111,7 +114,7 @@ def migrate() -> None:
     migrate_database()
 
 
-@app.command()
+@app.command(rich_help_panel=_RUNNING)
 def openapi() -> None:
     """Print the API's OpenAPI document."""
     from cli.services import print_openapi
@@ -119,7 +122,7 @@ def openapi() -> None:
     print_openapi()
 
 
-@app.command()
+@app.command(rich_help_panel=_RUNNING)
 def demo() -> None:
     """Show the whole of Relève at work, for real, on this machine; leaves nothing behind."""
     from cli.demo.run import run_demo
@@ -127,7 +130,9 @@ def demo() -> None:
     raise typer.Exit(run_demo())
 
 
-app.add_typer(admin.app, name="admin")
+app.add_typer(admin.app, name="admin", rich_help_panel=_RUNNING)
+# Without a name of their own: the commands for people stand beside `up`.
+app.add_typer(commands.app)
 
 
 def main() -> None:

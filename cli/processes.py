@@ -130,7 +130,7 @@ def _service_children(settings: Mapping[str, str], listening: Listening) -> list
             after=after,
             reload_on=on_worker_change,
         )
-        for lane in ("interactive", "bulk")
+        for lane in ("interactive", "bulk", "webhooks")
     ]
     return [
         Child(

@@ -4,10 +4,10 @@ Owns the race between a child's readiness, its end and its time limit. Must neve
 """
 
 import asyncio
-from typing import Any
 
 from cli.child import Announces, Finishes
 from cli.spawn import Running
+from shared.cancellation import cancel_all
 
 PROBE_SECONDS = 0.05
 
@@ -34,13 +34,6 @@ async def until_ready(running: Running) -> str | None:
 def describe_end(returncode: int) -> str:
     """How a process ended, for people: `ended (signal 9)`."""
     return f"ended (signal {-returncode})" if returncode < 0 else f"ended (status {returncode})"
-
-
-async def cancel_all(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks and wait until they have taken notice."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _readiness(running: Running) -> None:

@@ -14,7 +14,7 @@ from cli.ready import announce_ready
 if TYPE_CHECKING:
     from shared.config import Settings
 
-Lane = Literal["interactive", "bulk"]
+Lane = Literal["interactive", "bulk", "webhooks"]
 
 # Under the 8 seconds after which the supervisor kills.
 GRACEFUL_SHUTDOWN_SECONDS = 5
@@ -52,9 +52,14 @@ def serve_api(host: str, port: int) -> None:
 
 def run_worker(lane: Lane, concurrency: int | None) -> None:
     """Work on one lane until SIGTERM."""
+    from workers.app import run_courier
     from workers.app import run_worker as run
 
-    run(settings_or_end(), lane, concurrency, on_ready=announce_ready)
+    settings = settings_or_end()
+    if lane == "webhooks":
+        run_courier(settings, concurrency, on_ready=announce_ready)
+    else:
+        run(settings, lane, concurrency, on_ready=announce_ready)
 
 
 def run_beat() -> None:

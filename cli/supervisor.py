@@ -28,8 +28,9 @@ from cli.events import (
     Stopping,
 )
 from cli.logs import bound_log, log_path
-from cli.readiness import cancel_all, describe_end, until_ready
+from cli.readiness import describe_end, until_ready
 from cli.spawn import Guard, Running, spawn
+from shared.cancellation import cancel_all
 
 LOG_TAIL_LINES = 20
 

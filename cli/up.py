@@ -18,7 +18,7 @@ from cli.processes import Listening, needs_simulator, needs_valkey, plan_process
 from cli.reloading import watch_folders
 from cli.report import reporter_for
 from cli.spawn import Guard
-from cli.supervisor import Supervisor
+from cli.supervisor import Limits, Supervisor
 from cli.valkey import SocketPlace, ValkeyMissing, place_socket
 
 
@@ -36,13 +36,16 @@ class UpOptions:
     while_stdin_open: bool
 
 
-def run_up(options: UpOptions, environ: Mapping[str, str]) -> int:
-    """Run everything until it is asked to stop; return the exit code: 0 after a requested stop, else 1."""
+def run_up(options: UpOptions, environ: Mapping[str, str], limits: Limits | None = None) -> int:
+    """Run everything until it is asked to stop; return the exit code: 0 after a requested stop, else 1.
+
+    ``limits``: other ones than the supervisor's own.
+    """
     report = reporter_for(options.output)
     try:
         with open_data_directory(options.data_dir) as directory:
             listening = _claim(options, environ)
-            return asyncio.run(_run(options, environ, directory, listening, report))
+            return asyncio.run(_run(options, environ, directory, listening, report, limits))
     except (DataDirectoryRefused, PortRefused, ValkeyMissing) as refusal:
         report(Refused(str(refusal)))
         return 1
@@ -65,6 +68,7 @@ async def _run(
     directory: DataDirectory,
     listening: Listening,
     report: Reporter,
+    limits: Limits | None,
 ) -> int:
     # The guard holds the lock too: whoever comes after a kill -9 waits until the last process has ended.
     async with await Guard.start(inherited=(directory.lock,)) as guard:
@@ -84,6 +88,7 @@ async def _run(
             guard,
             directory.logs,
             addresses=plan.addresses,
+            limits=limits,
             changes=watch_folders() if options.reload else None,
         )
         if options.while_stdin_open:

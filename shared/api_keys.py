@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.audit import record
@@ -33,6 +33,12 @@ from shared.vault import (
 MOST_KEYS = 50
 """So many keys may an account have."""
 _HOUR = timedelta(hours=1)
+
+_OF_VERIFIER = (
+    select(api_keys, *(column.label(f"account_{column.name}") for column in accounts.c if column.name != "id"))
+    .join_from(api_keys, accounts)
+    .where(api_keys.c.verifier == bindparam("shown"))
+)
 
 
 class Scope(StrEnum):
@@ -133,9 +139,7 @@ class ApiKeyStore:
         except MalformedApiKey:
             raise Unauthenticated from None
         shown = verifier(secret)
-        of_account = [column.label(f"account_{column.name}") for column in accounts.c if column.name != "id"]
-        query = select(api_keys, *of_account).join_from(api_keys, accounts).where(api_keys.c.verifier == shown)
-        rows = await self._database.read(query)
+        rows = await self._database.read(_OF_VERIFIER, {"shown": shown})
         if not rows or not hmac.compare_digest(rows[0].verifier, shown):
             raise Unauthenticated
         row = rows[0]
@@ -151,6 +155,16 @@ class ApiKeyStore:
             raise Unauthenticated
         await self._note_use(key, now)
         return key, private_key, row
+
+    async def usable_keys(self, key_ids: Collection[str], now: datetime) -> set[str]:
+        """Those of these keys that still let in: neither revoked nor expired, of an account that is not suspended."""
+        query = (
+            select(api_keys.c.id)
+            .join_from(api_keys, accounts)
+            .where(api_keys.c.id.in_(key_ids), accounts.c.suspended_at.is_(None))
+            .where(or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now))
+        )
+        return {row.id for row in await self._database.read(query)}
 
     async def _note_use(self, key: ApiKey, now: datetime) -> None:
         hour = now.replace(minute=0, second=0, microsecond=0)

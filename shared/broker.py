@@ -4,7 +4,7 @@ A message carries ids and nothing else. It may be lost or come twice; the ledger
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -12,8 +12,9 @@ from celery import Celery
 from kombu import pools
 
 from shared.config import Settings
-from shared.models import CallTicket, Lane
+from shared.models import CallTicket, DueCall, Lane
 from shared.telemetry import continued_trace
+from shared.waves import Cause
 
 SYSTEM_QUEUE = "system"
 
@@ -78,13 +79,18 @@ class Broker:
         """Have a worker of the lane do a call, in the trace of the job that it belongs to."""
         await self._send(TaskName.FETCH, [ticket.job_id, ticket.number], lane, trace_context)
 
+    async def enqueue_calls(self, calls: Iterable[DueCall]) -> None:
+        """The same with several, in their order."""
+        for call in calls:
+            await self.enqueue_call(call.ticket, call.lane, call.trace_context)
+
     async def enqueue_consent(self, consent_id: str) -> None:
         """Have a worker exchange a consent; a person waits for it."""
         await self._send(TaskName.EXCHANGE_CONSENT, [consent_id], Lane.INTERACTIVE, None)
 
-    async def enqueue_refresh(self) -> None:
+    async def enqueue_refresh(self, cause: Cause) -> None:
         """Have a worker plan the refresh now."""
-        await self._send(TaskName.REFRESH, [], SYSTEM_QUEUE, None)
+        await self._send(TaskName.REFRESH, [cause.value], SYSTEM_QUEUE, None)
 
     async def _send(
         self, name: TaskName, arguments: list[Any], queue: str, trace_context: Mapping[str, str] | None

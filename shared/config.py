@@ -103,6 +103,25 @@ class Settings(BaseModel):
         alias="RELEVE_READ_QUOTA",
         description="Requests a day that an account may have served from what is stored.",
     )
+    listeners_per_account: int = Field(
+        default=20,
+        ge=1,
+        le=10_000,
+        alias="RELEVE_LISTENERS_PER_ACCOUNT",
+        description="Streams of events that one account may have open at one process of the API.",
+    )
+    listeners: int = Field(
+        default=2000,
+        ge=1,
+        le=100_000,
+        alias="RELEVE_LISTENERS",
+        description="Streams of events that one process of the API serves.",
+    )
+    webhook_private_targets: bool = Field(
+        default=False,
+        alias="RELEVE_WEBHOOK_PRIVATE_TARGETS",
+        description="Whether webhooks may go to private addresses, by plain http and to any port (true or false).",
+    )
     consent_needs_usage_point: bool = Field(
         default=False,
         alias="RELEVE_CONSENT_NEEDS_USAGE_POINT",
@@ -138,6 +157,13 @@ class Settings(BaseModel):
         default=time(8, 30),
         alias="RELEVE_REFRESH_AT",
         description="When the nightly refresh starts, Europe/Paris; Enedis publishes from about 08:00.",
+    )
+    refresh_jitter_minutes: int = Field(
+        default=15,
+        ge=0,
+        le=180,
+        alias="RELEVE_REFRESH_JITTER_MINUTES",
+        description="The refresh starts up to so many minutes later, each gateway at a time of its own.",
     )
     dormant_after_days: int = Field(
         default=30,
@@ -187,7 +213,18 @@ class Settings(BaseModel):
         default=5, ge=1, le=20, alias="RELEVE_CALL_ATTEMPTS", description="How often a call is tried before it is dead."
     )
     calls_in_flight: int = Field(
-        default=4, ge=1, le=50, alias="RELEVE_CALLS_IN_FLIGHT", description="How many calls a job keeps in the queue."
+        default=4,
+        ge=1,
+        le=50,
+        alias="RELEVE_CALLS_IN_FLIGHT",
+        description="How many calls of an account are in the queue or being worked on at a time, in each lane.",
+    )
+    queue_depth: int = Field(
+        default=32,
+        ge=1,
+        le=10_000,
+        alias="RELEVE_QUEUE_DEPTH",
+        description="How many calls of everybody are, in each lane; the others wait their turn outside of the queue.",
     )
     enedis_api: Literal["2026", "v5", "auto"] = Field(
         default="2026",
@@ -223,6 +260,19 @@ class Settings(BaseModel):
         ge=1,
         alias="ENEDIS_PER_HOUR_V5",
         description="Calls an hour that Enedis allows to all APIs of v5 together.",
+    )
+    enedis_slot_margin_seconds: float = Field(
+        default=0.005,
+        ge=0,
+        le=0.5,
+        alias="ENEDIS_SLOT_MARGIN_SECONDS",
+        description="Kept beyond each second, because no two ways to Enedis take equally long.",
+    )
+    enedis_failures_before_pause: int = Field(
+        default=10,
+        ge=1,
+        alias="ENEDIS_FAILURES_BEFORE_PAUSE",
+        description="After so many calls in a row without an answer, one of Enedis's APIs is left alone for a while.",
     )
     enedis_timeout_seconds: float = Field(
         default=30.0, gt=0, le=120, alias="ENEDIS_TIMEOUT_SECONDS", description="The longest wait for one answer."

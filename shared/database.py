@@ -4,7 +4,7 @@ What it holds is said in `shared.tables`.
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,11 @@ class Database:
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._sqlite_reader = _open_sqlite_reader(url) if _is_sqlite(url) else None
 
-    async def read(self, query: Select[Any]) -> Sequence[Row[Any]]:
+    async def read(self, query: Select[Any], parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
         """The rows of one query, as they are committed now.
+
+        A query that is asked with every request is written once, with ``parameters``: to put one together takes longer
+        than to answer it.
 
         From SQLite on the loop's own thread: a look-up by index takes less time than handing it to the thread of the
         asynchronous driver and back, several times a query, which under load was most of a request's time. Readers
@@ -49,10 +52,10 @@ class Database:
         rows: Sequence[Row[Any]]
         if self._sqlite_reader is not None:
             with self._sqlite_reader.connect() as connection:
-                rows = connection.execute(query).all()
+                rows = connection.execute(query, parameters).all()
         else:
             async with self._reader.connect() as away:
-                rows = (await away.execute(query)).all()
+                rows = (await away.execute(query, parameters)).all()
         return rows
 
     @asynccontextmanager

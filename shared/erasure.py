@@ -19,12 +19,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.audit import ADMIN, record
 from shared.catalog import DATASETS
 from shared.database import hold
+from shared.dispatch import send_next_calls
 from shared.errors import NotFound
 from shared.models import ConsentStatus, DayRange, Job, Series
 from shared.planning import days_of_window
 from shared.receipts import Receipt
 from shared.resources import Resources
-from shared.tables import accounts, api_keys, audit_events, consents, erasures, usage_points
+from shared.tables import accounts, api_keys, audit_events, consents, erasures, usage_points, webhook_endpoints
 from shared.telemetry import get_logger
 from shared.usage_points import PRM_HASH_PURPOSE, UsagePoint
 
@@ -60,6 +61,7 @@ async def erase_account(parts: Resources, account_id: str, actor: str, now: date
         await _hold_rows(connection, account_id)
         counts["api_keys"] = await _count(connection, api_keys, api_keys.c.account_id == account_id)
         counts["consents"] = await _count(connection, consents, consents.c.account_id == account_id)
+        counts["webhooks"] = await _count(connection, webhook_endpoints, webhook_endpoints.c.account_id == account_id)
         removed = delete(usage_points).where(usage_points.c.account_id == account_id).returning(usage_points.c.id)
         taken = [row.id for row in await connection.execute(removed)]
         counts["usage_points"] = len(taken)
@@ -134,7 +136,8 @@ async def cancel_job(parts: Resources, job: Job, now: datetime) -> Job:
     What it has stored stays; an answer that is on its way is not stored. Raises `NotFound`.
     """
     if await parts.ledger.cancel(job.id, now):
-        await parts.jobs.publish(job.account_id, "job.cancelled", {"job_id": job.id})
+        await send_next_calls(parts, now)
+        await parts.events.publish(job.account_id, "job.cancelled", {"job_id": job.id})
     found = await parts.jobs.load_job(job.id)
     if found is None:
         raise NotFound
@@ -172,17 +175,24 @@ async def _erase_stored(
     await parts.jobs.refuse_erased([*points, account_id] if is_account else points)
     job_ids = await _job_ids(parts, account_id, points, is_account=is_account)
     under_way = await parts.ledger.forget(job_ids)
+    await send_next_calls(parts, now)
+    await parts.dead_calls.forget(account_id, None if is_account else points)
     if is_account:
-        await parts.jobs.say_goodbye(account_id, under_way)
+        await parts.deliveries.forget_account(account_id)
+        await parts.events.say_goodbye(account_id, under_way)
     else:
         await parts.jobs.drop_from_list(account_id, job_ids)
+        await parts.events.forget_ids(account_id, points)
+        await parts.deliveries.forget_ids(account_id, [*points, *job_ids])
         for job_id in under_way:
-            await parts.jobs.publish(account_id, "job.cancelled", {"job_id": job_id})
+            await parts.events.publish(account_id, "job.cancelled", {"job_id": job_id})
     for series in _all_series(account_id, points):
         await parts.readings.erase_series(series)
     if is_account:
         await parts.jobs.forget_account(account_id)
+        await parts.events.forget_account(account_id)
         await parts.quotas.forget(account_id, now)
+        await parts.idempotency.forget(account_id, now)
 
 
 async def _purge(parts: Resources, series: Series, days: DayRange | None, now: datetime) -> Purge:
@@ -190,7 +200,9 @@ async def _purge(parts: Resources, series: Series, days: DayRange | None, now: d
     for job_id in await parts.jobs.find_jobs(series.account_id, series.usage_point_id, series.dataset, under_way=True):
         if await parts.ledger.cancel(job_id, now):
             cancelled += 1
-            await parts.jobs.publish(series.account_id, "job.cancelled", {"job_id": job_id})
+            await parts.events.publish(series.account_id, "job.cancelled", {"job_id": job_id})
+    if cancelled:
+        await send_next_calls(parts, now)
     dataset = DATASETS[series.dataset]
     held = {name: days_of_window(dataset, name) for name in await parts.readings.window_names(series)}
     if days is not None:
@@ -243,7 +255,7 @@ async def _in_turn(parts: Resources, work: Callable[[AsyncConnection], Awaitable
 async def _hold_rows(connection: AsyncConnection, account_id: str) -> None:
     """Have an account and everything of it to oneself, or fail at once. Raises `NotFound` and `OperationalError`."""
     await _write_first(connection, account_id)
-    for table in (usage_points, consents, api_keys):
+    for table in (usage_points, consents, api_keys, webhook_endpoints):
         mine = select(table.c.id).where(table.c.account_id == account_id)
         await connection.execute(mine.with_for_update(nowait=True))
     this_account = select(accounts.c.id).where(accounts.c.id == account_id)

@@ -13,13 +13,20 @@
     │   ├── InvitationRefused        403
     │   ├── TooManyRequests          429, knows when
     │   ├── QuotaExceeded            429, knows when
+    │   ├── TooManyListeners         429
     │   ├── LimitReached             409
     │   ├── LastKey                  409
     │   ├── NotFound                 404
+    │   ├── NotAcceptable            406
+    │   ├── JobGone                  410
+    │   ├── IdempotencyInProgress    409, knows when
+    │   ├── IdempotencyKeyReused     422
+    │   ├── IdempotencyNotOffered    422
     │   ├── ConsentMissing           409
     │   ├── ConsentAlreadyActive     409
     │   ├── ConsentEmpty             409
     │   ├── UsagePointTaken          409
+    │   ├── WebhookDisabled          409
     │   ├── StateRefused             400
     │   └── ConsentRefused           400
     ├── ProviderError                the provider answered, or failed to
@@ -39,6 +46,7 @@
     │   ├── ProviderWrongDirection   the point has no such direction
     │   └── ConsentLost              Enedis says: no right to this point
     ├── NoSlotYet                    the provider's quota has no room now, knows when
+    ├── ProviderDown                 503: the provider is left alone for a while, knows when
     ├── CallAbandoned                begun several times, never ended
     ├── Unreadable                   503: stored, but what it was sealed with is gone; the operator must act
     └── ServiceUnavailable           503: a part of the gateway is down
@@ -49,7 +57,7 @@ Nothing here may ever carry a secret, a usage point or a reading.
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,12 +84,15 @@ class AppError(Exception):
         upstream_code: str | None = None,
         retry_at: datetime | None = None,
         errors: Sequence[FieldError] = (),
+        links: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep ``detail`` (the docstring when absent), the provider's own code, and when to try again."""
+        """Keep ``detail`` (the docstring when absent), the provider's own code, when to try again, and where else to
+        look: URI templates, for no address here may name a usage point."""
         self.detail = detail or self.title()
         self.upstream_code = upstream_code
         self.retry_at = retry_at
         self.errors = tuple(errors)
+        self.links = dict(links or {})
         super().__init__(self.detail)
 
     @classmethod
@@ -162,6 +173,19 @@ class QuotaExceeded(RequestError):
 
     code, status, retryable = "quota_exceeded", 429, True
 
+    def __init__(
+        self, detail: str | None = None, *, quota: str = "", limit: int = 0, retry_at: datetime | None = None
+    ) -> None:
+        """Keep which quota it is, and how large, beside what every error has."""
+        super().__init__(detail, retry_at=retry_at)
+        self.quota, self.limit = quota, limit
+
+
+class TooManyListeners(RequestError):
+    """This account listens to as many streams of events as it may; close one first."""
+
+    code, status, retryable = "too_many_listeners", 429, True
+
 
 class LimitReached(RequestError):
     """This account has as many of these as it may have; remove one first."""
@@ -179,6 +203,36 @@ class NotFound(RequestError):
     """There is no such thing here."""
 
     code, status = "not_found", 404
+
+
+class JobGone(RequestError):
+    """This job is kept no longer; what it has fetched is where the readings are."""
+
+    code, status = "job_gone", 410
+
+
+class IdempotencyInProgress(RequestError):
+    """A request with this Idempotency-Key is being served at this moment; please wait."""
+
+    code, status, retryable = "idempotency_in_progress", 409, True
+
+
+class IdempotencyKeyReused(RequestError):
+    """This Idempotency-Key came with another request before; each request needs a key of its own."""
+
+    code, status = "idempotency_key_reused", 422
+
+
+class IdempotencyNotOffered(RequestError):
+    """The answer holds a secret that is shown once and never kept: it can't be given again by an Idempotency-Key."""
+
+    code, status = "idempotency_not_offered", 422
+
+
+class NotAcceptable(RequestError):
+    """There is no such format of this; the formats there are stand in the documentation."""
+
+    code, status = "not_acceptable", 406
 
 
 class ConsentMissing(RequestError):
@@ -203,6 +257,12 @@ class UsagePointTaken(RequestError):
     """Another account of this gateway holds this usage point, and neither a proof nor an approval lets this one too."""
 
     code, status = "usage_point_taken", 409
+
+
+class WebhookDisabled(RequestError):
+    """This webhook is disabled; enable it first."""
+
+    code, status = "webhook_disabled", 409
 
 
 class StateRefused(RequestError):
@@ -323,6 +383,12 @@ class NoSlotYet(AppError):
     """The quota that all users of this gateway share has no room at the moment."""
 
     code, status, retryable = "no_slot_yet", 503, True
+
+
+class ProviderDown(AppError):
+    """The provider does not work at the moment: nothing can be fetched, and what is stored can be read as ever."""
+
+    code, status, retryable = "provider_down", 503, True
 
 
 class CallAbandoned(AppError):

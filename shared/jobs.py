@@ -1,13 +1,10 @@
-"""Jobs and the events about them (Redis): what was asked, how far it is, and telling whoever listens.
+"""Jobs (Redis): what was asked, and how far it is.
 
 What happens to a job's calls is the ledger's affair.
 """
 
-import hashlib
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
@@ -16,46 +13,35 @@ from redis.asyncio import Redis
 from redis.exceptions import LockError
 
 from shared.errors import NotFound
+from shared.events import erased_key
+from shared.job_ids import new_job_id
 from shared.ledger import LEASES_KEY, calls_key, job_key, planned_calls
+from shared.lines import LINES_LUA, line_of
 from shared.models import DayRange, Job, JobStatus, Lane, Series
 
-_KEPT_EVENTS = 1000
 _ERROR = "error:"
 _READ_AT_ONCE = 500
 # How long an erased account or usage point is remembered here: longer than anything begun before can be on its way.
 _REMEMBERED = timedelta(days=1)
 
 # KEYS job calls jobs, then what may not be erased; ARGV id created_at forgotten_before keep_seconds, how many values
-# belong to the job, those, and those of its calls → 1 when it was written
-_CREATE = """
+# belong to the job, those, and those of its calls → 1 when it was written, and its calls wait for their turn
+_CREATE = (
+    LINES_LUA
+    + """
 for index = 4, #KEYS do if redis.call('EXISTS', KEYS[index]) == 1 then return 0 end end
 local calls_at = 6 + tonumber(ARGV[5])
 for index = 6, #ARGV, 2 do
   redis.call('HSET', index < calls_at and KEYS[1] or KEYS[2], ARGV[index], ARGV[index + 1])
 end
-if calls_at > #ARGV then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
+if calls_at > #ARGV then redis.call('EXPIRE', KEYS[1], ARGV[4]) else join(look_up(ARGV[1])) end
 redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[3], 'LIMIT', 0, 100)) do
   if redis.call('EXISTS', 'job:' .. id) == 0 then redis.call('ZREM', KEYS[3], id) end
 end
 return 1
 """
-
-# KEYS events, and the mark of an erased account; ARGV type data kept
-_PUBLISH = """
-if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'type', ARGV[1], 'data', ARGV[2])
-return 1
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to an account's things: a type, and ids; never a reading."""
-
-    id: str
-    type: str
-    data: Mapping[str, str]
+)
 
 
 class JobStore:
@@ -66,7 +52,6 @@ class JobStore:
         self._redis = redis
         self._retention = retention
         self._create = redis.register_script(_CREATE)
-        self._publish = redis.register_script(_PUBLISH)
 
     async def create_job(
         self,
@@ -82,7 +67,7 @@ class JobStore:
         Raises `NotFound` when the account or the usage point was erased meanwhile.
         """
         job = Job(
-            id=f"job_{secrets.token_hex(12)}",
+            id=new_job_id(series.account_id),
             account_id=series.account_id,
             usage_point_id=series.usage_point_id,
             dataset=series.dataset,
@@ -98,8 +83,8 @@ class JobStore:
         record, planned = _flat(_record(job)), _flat(planned_calls(calls))
         forgotten = (now - self._retention - timedelta(days=7)).timestamp()
         keep_seconds = int(self._retention.total_seconds())
-        keys = [job_key(job.id), calls_key(job.id), _jobs_key(job.account_id)]
-        keys += [_erased_key(job.account_id), _erased_key(job.usage_point_id)]
+        keys = [job_key(job.id), calls_key(job.id), jobs_key(job.account_id)]
+        keys += [erased_key(job.account_id), erased_key(job.usage_point_id)]
         arguments = [job.id, now.timestamp(), forgotten, keep_seconds, len(record), *record, *planned]
         if not await cast(Awaitable[Any], self._create(keys=keys, args=arguments)):
             raise NotFound
@@ -108,11 +93,11 @@ class JobStore:
     async def load_job(self, job_id: str) -> Job | None:
         """A job, ``None`` when there is none of that id or it is older than the retention."""
         fields = await cast(Awaitable[Mapping[bytes, bytes]], self._redis.hgetall(job_key(job_id)))
-        return _job(job_id, {name.decode(): value.decode() for name, value in fields.items()}) if fields else None
+        return parse_job(job_id, {name.decode(): value.decode() for name, value in fields.items()}) if fields else None
 
     async def list_job_ids(self, account_id: str) -> list[str]:
         """The ids of an account's jobs, oldest first; of the oldest ones nothing else may be left."""
-        ids = await cast(Awaitable[list[bytes]], self._redis.zrange(_jobs_key(account_id), 0, -1))
+        ids = await cast(Awaitable[list[bytes]], self._redis.zrange(jobs_key(account_id), 0, -1))
         return [each.decode() for each in ids]
 
     async def find_jobs(
@@ -135,13 +120,12 @@ class JobStore:
         return wanted
 
     async def prune(self, account_id: str, now: datetime) -> int:
-        """Take jobs off an account's list that are kept no longer, and events as old as they; how many jobs."""
+        """Take jobs off an account's list that are kept no longer; how many."""
         before = now - self._retention
-        key = _jobs_key(account_id)
+        key = jobs_key(account_id)
         old = await cast(Awaitable[list[bytes]], self._redis.zrangebyscore(key, "-inf", before.timestamp()))
         gone = [job_id for job_id in map(bytes.decode, old) if not await self._redis.exists(job_key(job_id))]
         await self.drop_from_list(account_id, gone)
-        await self._redis.xtrim(_events_key(account_id), minid=int(before.timestamp() * 1000), approximate=False)
         return len(gone)
 
     async def refuse_erased(self, ids: Collection[str]) -> None:
@@ -151,25 +135,17 @@ class JobStore:
         """
         async with self._redis.pipeline(transaction=True) as pipeline:
             for each in ids:
-                pipeline.set(_erased_key(each), 1, ex=_REMEMBERED)
-            await pipeline.execute()
-
-    async def say_goodbye(self, account_id: str, job_ids: Sequence[str]) -> None:
-        """The last events of an erased account, for who listens at this moment: its jobs are over, and so is it."""
-        fields = [{"type": "job.cancelled", "data": orjson.dumps({"job_id": job_id})} for job_id in job_ids]
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for each in [*fields, {"type": "account.erased", "data": b"{}"}]:
-                pipeline.xadd(_events_key(account_id), cast(Any, each))
+                pipeline.set(erased_key(each), 1, ex=_REMEMBERED)
             await pipeline.execute()
 
     async def forget_account(self, account_id: str) -> None:
-        """Erase an account's list of jobs and its events; the jobs themselves are the ledger's to erase."""
-        await self._redis.delete(_jobs_key(account_id), _events_key(account_id))
+        """Erase an account's list of jobs; the jobs themselves are the ledger's to erase."""
+        await self._redis.delete(jobs_key(account_id))
 
     async def drop_from_list(self, account_id: str, job_ids: Sequence[str]) -> None:
         """Take jobs that were erased off their account's list."""
         for index in range(0, len(job_ids), _READ_AT_ONCE):
-            await self._redis.zrem(_jobs_key(account_id), *job_ids[index : index + _READ_AT_ONCE])
+            await self._redis.zrem(jobs_key(account_id), *job_ids[index : index + _READ_AT_ONCE])
 
     async def waiting_calls(self) -> int:
         """How many calls are enqueued, running or laid aside."""
@@ -188,45 +164,10 @@ class JobStore:
                 with suppress(LockError):
                     await lock.release()
 
-    async def publish(self, account_id: str, event_type: str, data: Mapping[str, str]) -> None:
-        """Tell whoever listens to an account; nobody, once it is erased."""
-        keys = [_events_key(account_id), _erased_key(account_id)]
-        arguments: list[str | bytes | int] = [event_type, orjson.dumps(dict(data)), _KEPT_EVENTS]
-        await cast(Awaitable[Any], self._publish(keys=keys, args=arguments))
 
-    async def last_event_id(self, account_id: str) -> str:
-        """Where the account's events end now: what comes after is new."""
-        newest = await cast(Awaitable[list[Any]], self._redis.xrevrange(_events_key(account_id), count=1))
-        return newest[0][0].decode() if newest else "0-0"
-
-    async def next_events(self, account_id: str, after: str, wait_seconds: float) -> list[Event]:
-        """The events after that one, as soon as there are any, or none when the wait is over."""
-        reply = await cast(
-            Awaitable[list[Any] | None],
-            self._redis.xread({_events_key(account_id): after}, block=max(1, int(wait_seconds * 1000))),
-        )
-        entries = [entry for _, stream in _streams(reply) for entry in stream]
-        return [Event(id_.decode(), each[b"type"].decode(), orjson.loads(each[b"data"])) for id_, each in entries]
-
-
-def _streams(reply: Any) -> list[Any]:
-    """RESP2 gives pairs, RESP3 a mapping of lists of lists."""
-    if isinstance(reply, Mapping):
-        return [(name, [entry for batch in batches for entry in batch]) for name, batches in reply.items()]
-    return reply or []
-
-
-def _jobs_key(account_id: str) -> str:
+def jobs_key(account_id: str) -> str:
+    """Where the ids of an account's jobs are, by the time of their creation."""
     return f"jobs:{account_id}"
-
-
-def _events_key(account_id: str) -> str:
-    return f"events:{account_id}"
-
-
-def _erased_key(erased_id: str) -> str:
-    # A hash: of what is erased not even the id stays. It can't be guessed, for ids are random.
-    return f"erased:{hashlib.sha256(erased_id.encode()).hexdigest()[:32]}"
 
 
 def _flat(fields: Mapping[str, Any]) -> list[Any]:
@@ -241,6 +182,7 @@ def _record(job: Job) -> dict[str, str | int | float]:
         "start": job.start.isoformat(),
         "end": job.end.isoformat(),
         "lane": job.lane,
+        "line": line_of(job.lane, job.dataset),
         "status": job.status,
         "created_at": job.created_at.timestamp(),
         "finished_at": job.finished_at.timestamp() if job.finished_at else "",
@@ -252,7 +194,8 @@ def _record(job: Job) -> dict[str, str | int | float]:
     }
 
 
-def _job(job_id: str, fields: Mapping[str, str]) -> Job:
+def parse_job(job_id: str, fields: Mapping[str, str]) -> Job:
+    """A job from the fields of its record."""
     return Job(
         id=job_id,
         account_id=fields["account_id"],

@@ -181,6 +181,15 @@ class CallTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class DueCall:
+    """A call whose turn has come: to be enqueued in its lane, in the trace of its job."""
+
+    ticket: CallTicket
+    lane: Lane
+    trace_context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class GrantedPoint:
     """A usage point (its 14 digits) that a consent opened, in which directions, and until when."""
 

@@ -9,11 +9,13 @@ A record is a JSON object.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any, cast
 
 from shared.calendar import day_of, day_start
+from shared.columns import Columns
 from shared.models import Reading
 
 DAY_STEP = "P1D"
@@ -51,15 +53,28 @@ def pack_readings(readings: Iterable[Reading]) -> bytes:
 
 def unpack_readings(text: bytes) -> Iterator[Reading]:
     """The readings of one window, oldest first; gaps stay gaps."""
+    found = Columns()
+    unpack_columns(text, found)
+    for start, step, value, peak, row in zip(
+        found.starts, found.steps, found.values, found.peaks, found.registers, strict=True
+    ):
+        at = None if peak is None else datetime.fromtimestamp(peak, UTC)
+        yield Reading(
+            datetime.fromtimestamp(start, UTC), step, cast(int, value), at, cast("dict[str, int] | None", row)
+        )
+
+
+def unpack_columns(text: bytes, columns: Columns) -> None:
+    """Append the readings of one window, oldest first; gaps stay gaps."""
     for step, first, values, *rest in json.loads(text):
         peaks, registers = (*rest, None, None)[:2]
-        start_of = _starts(step, first)
-        for index, value in enumerate(values):
-            if value is None:
-                continue
-            peak = peaks[index] if peaks else None
-            at = None if peak is None else datetime.fromtimestamp(peak, UTC)
-            yield Reading(start_of(index), step, value, at, _row(registers, index) if registers else None)
+        starts = _starts(step, first, len(values))
+        rows = registers and [_row(registers, index) for index in range(len(values))]
+        run: tuple[Any, ...] = (starts, values, peaks, rows)
+        if None in values:
+            there = [index for index, value in enumerate(values) if value is not None]
+            run = tuple(column and [column[index] for index in there] for column in run)
+        columns.add(step, *run)
 
 
 def pack_record(record: Mapping[str, Any]) -> bytes:
@@ -120,9 +135,14 @@ def _position(run: list[Any], reading: Reading) -> int | None:
     return position if position >= len(values) else None
 
 
-def _starts(step: str, first: int | str) -> Callable[[int], datetime]:
+def _starts(step: str, first: int | str, count: int) -> Sequence[int]:
     if isinstance(first, str):
-        day = date.fromisoformat(first)
-        return lambda index: day_start(day + timedelta(days=index))
+        ordinal = date.fromisoformat(first).toordinal()
+        return [_day_start(each) for each in range(ordinal, ordinal + count)]
     seconds = step_seconds(step)
-    return lambda index: datetime.fromtimestamp(first + index * seconds, UTC)
+    return range(first, first + count * seconds, seconds)
+
+
+@lru_cache(maxsize=4096)
+def _day_start(ordinal: int) -> int:
+    return int(day_start(date.fromordinal(ordinal)).timestamp())

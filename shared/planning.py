@@ -18,7 +18,9 @@ from shared.packing import DAY_STEP, step_seconds
 PUBLICATION_TIME = time(8)
 # A gateway that stood still for so long still closes the hole by itself when it runs again.
 _CONTINUED = timedelta(days=62)
-_SETTLING = ((timedelta(days=2), timedelta(hours=3)), (timedelta(days=7), timedelta(hours=24)))
+# A day this young without a value is asked for again after so long. Each pause is a little shorter than that between
+# two waves, or two mornings, of the refresh: the next one would come a moment too early.
+_SETTLING = ((timedelta(days=2), timedelta(hours=2)), (timedelta(days=7), timedelta(hours=20)))
 
 
 def history_start(dataset: Dataset, now: datetime) -> date:
@@ -248,6 +250,11 @@ def coverage_of(dataset: Dataset, window: DayRange, readings: Iterable[Reading],
         empty = Reason.NO_MEASURE if again is None else Reason.NOT_PUBLISHED_YET
         gaps.append(Gap(day, day + ONE_DAY, Reason.INCOMPLETE if filled[day] else empty, filled[day] > 0, again))
     return Coverage(window_name(dataset, window.start), now, window.start, window.end, tuple(merge_gaps(gaps)))
+
+
+def brings_news(known: Coverage | None, readings: Iterable[Reading]) -> bool:
+    """Whether any of these readings of one window is of a day that was not stored whole."""
+    return any(_gap_of(day, known) is not None for day in {day_of(reading.start) for reading in readings})
 
 
 def absence_of(

@@ -69,6 +69,8 @@ class QuotaStore:
                 "still be read."
                 if quota is Quota.FETCH
                 else f"This account has used up its {limit} requests of the kind '{quota}' for today.",
+                quota=quota,
+                limit=limit,
                 retry_at=usage.resets_at,
             )
         return usage

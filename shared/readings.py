@@ -15,10 +15,11 @@ from redis.asyncio import Redis
 
 from shared.calendar import days_between
 from shared.catalog import Dataset, WindowKind
+from shared.columns import Columns
 from shared.derivation import whole_days
 from shared.ledger import job_key
 from shared.models import UNDER_CONSENT, Coverage, DayRange, Gap, Job, Reading, Reason, Series
-from shared.packing import pack_readings, pack_record, unpack_readings, unpack_record
+from shared.packing import pack_readings, pack_record, unpack_columns, unpack_readings, unpack_record
 from shared.vault import CannotOpen, Opener, SealContext, ServerSecret, seal
 
 # KEYS job readings coverage; ARGV window coverage [blob] → 1 when it was written. In one step with the look at the job:
@@ -85,17 +86,27 @@ class ReadingStore:
         texts = await cast(Awaitable[list[bytes | None]], self._redis.hmget(_coverage_key(series), names))
         return {name: _coverage(name, text) for name, text in zip(names, texts, strict=True) if text is not None}
 
+    async def load_coverages(self, all_series: Sequence[Series]) -> list[dict[str, Coverage]]:
+        """What is known of every window of each of these series, in one go."""
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for series in all_series:
+                pipeline.hgetall(_coverage_key(series))
+            replies = await pipeline.execute()
+        return [{name.decode(): _coverage(name.decode(), text) for name, text in each.items()} for each in replies]
+
     async def load_all_coverage(self, series: Series) -> dict[str, Coverage]:
         """What is known of every window of a series."""
         texts = await cast(Awaitable[Mapping[bytes, bytes]], self._redis.hgetall(_coverage_key(series)))
         return {name.decode(): _coverage(name.decode(), text) for name, text in texts.items()}
 
-    async def load_derived_days(self, series: Series, dataset: Dataset, days: DayRange) -> frozenset[date]:
-        """The days of a daily dataset that need no call: its curve is stored for them from midnight to midnight."""
+    async def load_derived_days(self, series: Series, dataset: Dataset, days: DayRange) -> dict[date, datetime]:
+        """The days of a daily dataset that need no call: its curve is stored for them from midnight to midnight; and
+        when that was fetched."""
         if dataset.derived_from is None:
-            return frozenset()
+            return {}
         names = [str(day) for day in days_between(days.start, days.end)]
-        return whole_days(await self.load_coverage(replace(series, dataset=dataset.derived_from), names))
+        curve = await self.load_coverage(replace(series, dataset=dataset.derived_from), names)
+        return {day: curve[str(day)].fetched_at for day in whole_days(curve)}
 
     async def open_windows(self, series: Series, windows: Iterable[str], private_key: bytes) -> Iterator[Reading]:
         """The readings of these windows, oldest first; each window is opened when its turn comes.
@@ -113,6 +124,33 @@ class ReadingStore:
             if blob is not None
             for reading in unpack_readings(opener.open(blob, _context(series, name)))
         )
+
+    async def load_windows(
+        self, series: Series, windows: Sequence[str]
+    ) -> tuple[dict[str, Coverage], dict[str, bytes | None]]:
+        """What is known of a few windows and what is sealed of them, both as they are at one moment."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.hmget(_coverage_key(series), windows)
+            pipeline.hmget(_readings_key(series), windows)
+            texts, blobs = await pipeline.execute()
+        known = zip(windows, texts, strict=True)
+        coverage = {name: _coverage(name, text) for name, text in known if text is not None}
+        return coverage, dict(zip(windows, blobs, strict=True))
+
+    async def load_blobs(self, series: Series, windows: Sequence[str]) -> dict[str, bytes | None]:
+        """What is sealed of these windows; ``None`` where there is nothing."""
+        if not windows:
+            return {}
+        blobs = await cast(Awaitable[list[bytes | None]], self._redis.hmget(_readings_key(series), windows))
+        return dict(zip(windows, blobs, strict=True))
+
+    def open_columns(self, series: Series, blobs: Mapping[str, bytes | None], private_key: bytes) -> Columns:
+        """The readings of sealed windows, oldest first, side by side. Raises `CannotOpen`."""
+        columns, opener = Columns(), Opener(private_key, self._server)
+        for name, blob in blobs.items():
+            if blob is not None:
+                unpack_columns(opener.open(blob, _context(series, name)), columns)
+        return columns
 
     async def try_windows(
         self, series: Series, windows: Iterable[str], private_key: bytes

@@ -48,7 +48,7 @@ async def recover_account(parts: Resources, account_id: str, now: datetime) -> t
         details = {"key_id": key.id, "usage_points": len(rows)}
         await record_for_both(connection, parts.server, account_id, now, "account.recovered", details)
     await erase_noted(parts, account_id, lost, now, is_account=False)
-    await parts.jobs.publish(account_id, "account.recovered", {})
+    await parts.events.publish(account_id, "account.recovered", {})
     return key, text
 
 

@@ -76,7 +76,11 @@ async def _old_windows(parts: Resources, series: Series, before: datetime) -> li
 
 
 async def _prune_jobs(parts: Resources, now: datetime) -> int:
-    return sum([await parts.jobs.prune(row.id, now) async for row in _rows(parts, accounts)])
+    pruned = 0
+    async for row in _rows(parts, accounts):
+        pruned += await parts.jobs.prune(row.id, now)
+        await parts.events.trim(row.id, now - timedelta(days=parts.settings.job_retention_days))
+    return pruned
 
 
 async def _erase_audit_events(parts: Resources, now: datetime) -> int:

@@ -22,8 +22,9 @@ from shared.database import Database
 from shared.models import ConsentStatus, Series
 from shared.readings import ReadingStore
 from shared.server_secret import CannotOpen, ServerSecret, key_id_of
-from shared.tables import accounts, api_keys, audit_events, consents, usage_points
+from shared.tables import accounts, api_keys, audit_events, consents, usage_points, webhook_endpoints
 from shared.usage_points import PRM_HASH_PURPOSE, label_purpose, prm_purpose
+from shared.webhooks import description_purpose, secret_purpose, url_purpose
 
 # What is encrypted, and what binds it to its row.
 ENCRYPTED: Mapping[Table, Mapping[str, Callable[[str], str]]] = {
@@ -31,6 +32,12 @@ ENCRYPTED: Mapping[Table, Mapping[str, Callable[[str], str]]] = {
     api_keys: {"name_sealed": name_purpose},
     consents: {"prms_sealed": prms_purpose, "proof_sealed": proof_purpose, "awaiting_sealed": awaiting_purpose},
     usage_points: {"prm_sealed": prm_purpose, "label_sealed": label_purpose},
+    webhook_endpoints: {
+        "url_sealed": url_purpose,
+        "description_sealed": description_purpose,
+        "secret_sealed": secret_purpose,
+        "previous_secret_sealed": secret_purpose,
+    },
 }
 _BATCH = 200
 # Rows that somebody else writes at this moment are left for the next round.

@@ -3,9 +3,10 @@
 Taking slots is the pacer's affair alone.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -13,7 +14,8 @@ from redis.asyncio import Redis
 KNOWN_KEY = "slots:known"
 """A set: every ``provider:api`` of which a slot was ever taken."""
 
-# KEYS known; → {now, {name, used in the last second, in the last hour, by bulk, closed until or ''}…}
+# KEYS known; → {now, {name, used in the last second, in the last hour, by bulk, closed until or '', failures in a row,
+# end of the pause, end of the probe (or '')}…}
 _LOOK = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -29,14 +31,26 @@ for index, name in ipairs(names) do
     redis.call('ZCOUNT', slots .. ':bulk', '(' .. string.format('%.6f', now - 3600), '+inf'),
     redis.call('GET', slots .. ':closed') or ''
   }
+  for _, value in ipairs(redis.call('HMGET', slots .. ':circuit', 'failures', 'pause_ends', 'probe_ends')) do
+    table.insert(found[index + 1], value or '')
+  end
 end
 return found
 """
 
 
+class CircuitState(StrEnum):
+    """Whether an API is called: it works; it failed so often that nobody calls it; after that, one call tries."""
+
+    WORKING = "working"
+    PAUSED = "paused"
+    PROBING = "probing"
+
+
 @dataclass(frozen=True, slots=True)
 class SlotUse:
-    """How much of a provider's quota for one API is used at a moment, and until when that API is closed, if it is."""
+    """How much of a provider's quota for one API is used at a moment, until when that API is closed (the provider said
+    so), and how its circuit stands: failures in a row, and when the next call may go there if it is down."""
 
     provider: str
     api: str
@@ -44,6 +58,9 @@ class SlotUse:
     used_last_hour: int
     used_last_hour_by_bulk: int
     closed_until: datetime | None
+    circuit: CircuitState
+    failures: int
+    reopens_at: datetime | None
 
 
 class SlotBoard:
@@ -58,10 +75,24 @@ class SlotBoard:
         now, *found = await cast(Awaitable[list[Any]], self._look(keys=[KNOWN_KEY]))
         return [_use(each, float(now)) for each in found]
 
+    async def down_until(self, provider: str, apis: Collection[str]) -> datetime | None:
+        """When one of these APIs may be called again that are down, the last of them; ``None`` when none is."""
+        moments = [
+            use.reopens_at
+            for use in await self.load_use()
+            if use.provider == provider and use.api in apis and use.reopens_at is not None
+        ]
+        return max(moments, default=None)
+
 
 def slots_key(provider: str, api: str) -> str:
     """The slots that were taken of an API, by their moments; what belongs to it has keys that begin so."""
     return f"slots:{known_name(provider, api)}"
+
+
+def circuit_key(provider: str, api: str) -> str:
+    """How often an API failed in a row, and how long it is left alone for that."""
+    return f"{slots_key(provider, api)}:circuit"
 
 
 def known_name(provider: str, api: str) -> str:
@@ -71,12 +102,24 @@ def known_name(provider: str, api: str) -> str:
 
 def _use(found: list[Any], now: float) -> SlotUse:
     provider, _, api = found[0].decode().partition(":")
-    closed_until = float(found[4] or 0)
+    closed_until, pause_ends, probe_ends = (float(each or 0) for each in (found[4], found[6], found[7]))
+    state, reopens_at = CircuitState.WORKING, 0.0
+    if pause_ends > now:
+        state, reopens_at = CircuitState.PAUSED, pause_ends
+    elif pause_ends:
+        state, reopens_at = CircuitState.PROBING, probe_ends
     return SlotUse(
         provider,
         api,
         int(found[1]),
         int(found[2]),
         int(found[3]),
-        datetime.fromtimestamp(closed_until, UTC) if closed_until > now else None,
+        _later(closed_until, now),
+        state,
+        int(found[5] or 0),
+        _later(reopens_at, now),
     )
+
+
+def _later(moment: float, now: float) -> datetime | None:
+    return datetime.fromtimestamp(moment, UTC) if moment > now else None

@@ -181,3 +181,26 @@ usage_points = Table(
     Column("read_on", Date),
     UniqueConstraint("account_id", "prm_hash"),
 )
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    # Grows with each change: what is known of it elsewhere is known to be older.
+    Column("version", Integer, nullable=False),
+    # Encrypted: a URL is often a secret itself.
+    Column("url_sealed", LargeBinary, nullable=False),
+    Column("description_sealed", LargeBinary),
+    # The types of events that it wants; empty: all but those that have to be asked for.
+    Column("events", JSON(none_as_null=True)),
+    Column("enabled", Boolean, nullable=False),
+    # Why and when the gateway has disabled it.
+    Column("disabled_reason", String(40)),
+    Column("disabled_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    # What signs. After a rotation the secret before signs too, for a while.
+    Column("secret_sealed", LargeBinary, nullable=False),
+    Column("previous_secret_sealed", LargeBinary),
+    Column("previous_secret_until", Instant),
+)

@@ -4,12 +4,13 @@ A PRM is stored encrypted and as a keyed hash; it leaves this module only as a `
 the same point, each by a consent and a row of its own. What the provider says of the right to one: `shared.rights`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, or_, select, update
 
 from shared.audit import record
 from shared.calendar import day_of
@@ -19,10 +20,25 @@ from shared.errors import AccountSuspended, ConsentMissing, NotFound
 from shared.models import ConsentStatus, Reason
 from shared.refusals import Refusals, Unavailable
 from shared.tables import accounts, consents, usage_points
-from shared.vault import ServerSecret
+from shared.vault import CannotOpen, ServerSecret
 
 PRM_HASH_PURPOSE = "usage-point"
 """What the keyed hash of a PRM is for."""
+
+_POINTS = (
+    select(
+        usage_points,
+        *(column.label(f"_{column.name}") for column in consents.c),
+        accounts.c.suspended_at.label("account_suspended_at"),
+    )
+    .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
+    .join(accounts, usage_points.c.account_id == accounts.c.id)
+    .order_by(usage_points.c.created_at, usage_points.c.id)
+)
+_OF_PRM = _POINTS.where(
+    usage_points.c.account_id == bindparam("account_id"),
+    usage_points.c.prm_hash.in_(bindparam("hashes", expanding=True)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +115,10 @@ class UsagePointStore:
 
     async def find_usage_point(self, account_id: str, prm: str) -> UsagePoint:
         """The usage point with these 14 digits, if it is this account's. Raises `NotFound` otherwise."""
-        found = await self._usage_points(
-            usage_points.c.account_id == account_id, usage_points.c.prm_hash.in_(self._hashes(prm))
-        )
-        if not found:
+        rows = await self._database.read(_OF_PRM, {"account_id": account_id, "hashes": self._hashes(prm)})
+        if not rows:
             raise NotFound("This account has no such usage point.")
-        return found[0]
+        return self._usage_point(rows[0])
 
     async def load_usage_point(self, usage_point_id: str) -> UsagePoint:
         """The usage point with this internal id. Raises `NotFound`."""
@@ -112,6 +126,14 @@ class UsagePointStore:
         if not found:
             raise NotFound
         return found[0]
+
+    async def load_usage_points(self, usage_point_ids: Collection[str]) -> dict[str, UsagePoint]:
+        """Those of these that there are, by their internal ids; without one that no known secret opens."""
+        found = {}
+        for row in await self._database.read(_POINTS.where(usage_points.c.id.in_(usage_point_ids))):
+            with suppress(CannotOpen):
+                found[row.id] = self._usage_point(row)
+        return found
 
     async def load_active_usage_point(self, usage_point_id: str, now: datetime) -> UsagePoint:
         """The same, if the provider may be asked for it. Raises `NotFound`, `AccountSuspended` or `ConsentMissing`."""
@@ -184,18 +206,7 @@ class UsagePointStore:
         return await self.load_usage_point(usage_point.id)
 
     async def _usage_points(self, *where: ColumnElement[bool]) -> list[UsagePoint]:
-        query = (
-            select(
-                usage_points,
-                *(column.label(f"_{column.name}") for column in consents.c),
-                accounts.c.suspended_at.label("account_suspended_at"),
-            )
-            .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
-            .join(accounts, usage_points.c.account_id == accounts.c.id)
-            .where(*where)
-            .order_by(usage_points.c.created_at, usage_points.c.id)
-        )
-        return [self._usage_point(row) for row in await self._database.read(query)]
+        return [self._usage_point(row) for row in await self._database.read(_POINTS.where(*where))]
 
     def _usage_point(self, row: Row[tuple[object, ...]]) -> UsagePoint:
         flags = {Direction.CONSUMPTION: row.consumption, Direction.PRODUCTION: row.production}
@@ -234,10 +245,12 @@ def held(now: datetime) -> ColumnElement[bool]:
     return and_(consents.c.status == ConsentStatus.GRANTED, in_time, usage_points.c.lost_at.is_(None))
 
 
+_CONSENT_NAMES = [name for name in consents.c.keys() if name in Consent.__slots__ and name != "status"]  # noqa: SIM118  # no dictionary
+
+
 def consent_of(row: Row[tuple[object, ...]], prefix: str = "") -> Consent:
     """The consent in a row whose columns have this prefix."""
-    names = [column.name for column in consents.c if column.name in Consent.__slots__ and column.name != "status"]
-    values = {name: getattr(row, prefix + name) for name in names}
+    values = {name: getattr(row, prefix + name) for name in _CONSENT_NAMES}
     return Consent(status=ConsentStatus(getattr(row, f"{prefix}status")), **values)
 
 

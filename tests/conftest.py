@@ -28,7 +28,6 @@ from tests.scheduling import ByGateway
 
 START_SECONDS = 20.0
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
-# Whose subject is what is kept in SQL, or what is answered from it.
 # Where SQL is what is tested: all stores, and of the API what writes most, or at the same moment.
 ON_BOTH = (
     "tests/integration/shared/",
@@ -65,6 +64,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for fixture in ("database_url", "schema_url"):
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, [SQLITE, POSTGRESQL] if chosen == "both" else [chosen], indirect=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Properties don't count for coverage: hundreds of examples would take twice the time to cover what one does."""
+    for item in items:
+        if item.get_closest_marker("hypothesis"):
+            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture

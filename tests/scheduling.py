@@ -9,7 +9,7 @@ _ACCEPTANCE = "tests/acceptance/"
 # With the default settings, where processes are killed.
 _EVERYDAY = ("test_killed_processes", "test_nightly_refresh")
 # Each of these tests starts what it needs by itself.
-_OWN = ("test_commands", "test_faults", "test_postgresql", "test_up")
+_OWN = ("test_chaos", "test_commands", "test_faults", "test_fuzz", "test_postgresql", "test_up")
 
 
 class ByGateway(LoadScopeScheduling):  # type: ignore[misc]  # xdist carries no types

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from shared.jobs import JobStore
-from shared.ledger import calls_key, job_key
+from shared.ledger import Ledger
 from shared.models import Coverage, DayRange, Job, Lane, Reading, Series
 from shared.readings import ReadingStore
 
@@ -37,5 +37,5 @@ async def _job_under_way(store: ReadingStore, series: Series) -> AsyncIterator[J
     try:
         yield job
     finally:
-        await redis.delete(job_key(job.id), calls_key(job.id))
+        await Ledger(redis, calls_in_flight=1, queue_depth=1, queued_lease_seconds=1, keep_seconds=1).forget([job.id])
         await jobs.drop_from_list(series.account_id, [job.id])

@@ -18,7 +18,7 @@ from shared.errors import (
     ProviderWrongDirection,
 )
 from shared.models import DayRange, Gap, Job, Reason
-from shared.planning import absence_of, current_days, window_name
+from shared.planning import absence_of, coverage_of, current_days, window_name
 from shared.resources import Resources
 
 
@@ -87,6 +87,9 @@ async def save_absence(
         known = coverage.get(name)
         if known is None or known.state == "absent":
             absent = absence_of(dataset, window, absence.reason, now, again)
+            if dataset.is_series and absence.reason is Reason.NO_MEASURE:
+                # As good as an empty answer: what is young may only not be published yet, what is old never comes.
+                absent = coverage_of(dataset, window, (), now)
             await resources.readings.save_window(job, absent, [], b"")
         elif not dataset.is_series:
             days = current_days(now)

@@ -1,8 +1,10 @@
-"""The processes around the queue, put together: worker, beat, Flower. Wiring only."""
+"""The processes around the queue, put together: workers, courier, beat, Flower. Wiring only."""
 
+import asyncio
+import signal
 import sys
 from collections.abc import Callable
-from datetime import time, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, signals
@@ -11,15 +13,17 @@ from celery.schedules import crontab
 from shared.broker import SYSTEM_QUEUE, TaskName, create_celery
 from shared.config import Settings
 from shared.models import Lane
-from shared.telemetry import start_logging, start_tracing, stop_tracing
+from shared.refreshes import time_of_first_wave
+from shared.resources import open_resources
+from shared.server_secret import ServerSecret
+from shared.telemetry import start_logging, start_tracing, stop_tracing, untraced
+from shared.waves import Cause, wave_hours
 
 if TYPE_CHECKING:
     from workers.runtime import Runtime
 
 # Calls wait for slots and answers, not for the processor. Five a second with half a second each need three at a time.
 _DEFAULT_CONCURRENCY = 8
-# Hours after the first wave of a refresh. A day that is late is asked for again after three.
-_WAVES_HOURS = (0, 3, 6, 9)
 # Before the nightly plan, so that it asks for nothing that has just been lost.
 _CARE_AT = crontab(hour="7", minute="15")
 
@@ -67,6 +71,32 @@ def run_worker(
         stop_tracing()
 
 
+def run_courier(settings: Settings, most_at_once: int | None = None, on_ready: Ready | None = None) -> None:
+    """Deliver webhooks until SIGTERM. Needs no queue: what is due is in the store, and waits there if nobody comes."""
+    start_logging(settings.log_level)
+    start_tracing("releve-worker-webhooks", settings.otlp_endpoint)
+    try:
+        asyncio.run(_deliver(settings, most_at_once, on_ready))
+    finally:
+        stop_tracing()
+
+
+async def _deliver(settings: Settings, most_at_once: int | None, on_ready: Ready | None) -> None:
+    from workers.deliver import DELIVERIES_AT_ONCE, Courier
+    from workers.receivers import open_receivers
+
+    most_at_once = most_at_once or DELIVERIES_AT_ONCE
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with open_resources(settings) as resources, open_receivers(resources.targets, most_at_once) as receivers:
+        if on_ready is not None:
+            on_ready()
+        # Its looks into the store, one a second, would fill every trace viewer.
+        with untraced():
+            await Courier(resources, receivers, most_at_once).run(stop)
+
+
 def run_beat(settings: Settings, on_ready: Ready | None = None) -> None:
     """Send the scheduled tasks until SIGTERM. A second beat does no harm: whatever it sends twice is done once."""
     start_logging(settings.log_level)
@@ -81,6 +111,7 @@ def run_beat(settings: Settings, on_ready: Ready | None = None) -> None:
 
 def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     """What beat sends, and when; times of day are those of Europe/Paris."""
+    first_wave = time_of_first_wave(settings, ServerSecret(settings.secret_key.get_secret_value()))
     return {
         "sweep": {
             "task": TaskName.SWEEP.value,
@@ -90,7 +121,8 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         },
         "refresh": {
             "task": TaskName.REFRESH.value,
-            "schedule": crontab(hour=_waves(settings.refresh_at), minute=str(settings.refresh_at.minute)),
+            "args": [Cause.SCHEDULE.value],
+            "schedule": crontab(hour=",".join(map(str, wave_hours(first_wave))), minute=str(first_wave.minute)),
             "options": {"queue": SYSTEM_QUEUE},
         },
         "care-for-consents": {
@@ -105,11 +137,6 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "options": {"queue": SYSTEM_QUEUE},
         },
     }
-
-
-def _waves(first: time) -> str:
-    """The hours of the refresh: what the first wave was told is not published yet, the later ones ask for again."""
-    return ",".join(str((first.hour + later) % 24) for later in _WAVES_HOURS)
 
 
 def run_flower(settings: Settings, host: str, port: int, user: str, password: str) -> None:

@@ -11,9 +11,14 @@ import httpx
 
 from shared.errors import ProviderGarbage, ProviderTimeout, ProviderTokenRejected, ProviderUnavailable
 from shared.models import Lane
-from workers.provider import Slots
+from workers.provider import Slot, Slots
 from workers.tokens import Token, TokenStore
 
+_Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+
+# So many current tokens in a row are refused before it is the provider that accepts none; and so many requests in all.
+_REFUSALS = 2
+_TRIES = 5
 # A year of daily values is 15 kB, a week of five-minute values 250 kB.
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
@@ -65,26 +70,29 @@ class ProviderClient:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Send one request in a slot of ``api``; once more, in another slot, when the token was refused.
+        """Send one request in a slot of ``api``; once more, in another slot, when the token was refused. That somebody
+        has replaced a refused token meanwhile means that it says nothing of the tokens that the provider gives now.
 
         Raises `NoSlotYet`, `ProviderTimeout`, `ProviderUnavailable`, `ProviderGarbage`, `ProviderTokenRejected`.
         """
-        for _ in range(2):
-            token = await self._tokens.token(lambda: self._fetch_token(self._http))
-            await self._slots.wait(api, lane)
-            answer = await send(
-                self._http,
-                self._http.build_request(
-                    method,
-                    self._base_url + path,
-                    params=params,
-                    json=body,
-                    headers={"Authorization": f"Bearer {token}"},
-                ),
-            )
-            if answer.status != httpx.codes.UNAUTHORIZED:
-                return answer
-            await self._tokens.discard(token)
+        request = self._http.build_request(method, self._base_url + path, params=params, json=body)
+        refused = 0
+        for _ in range(_TRIES):
+            async with self._slots.slot(api, lane) as slot:
+                try:
+                    # Not before the wait for a slot: a token that was good then may be none any more.
+                    token = await self._tokens.token(lambda: self._fetch_token(self._http))
+                    request.headers["Authorization"] = f"Bearer {token}"
+                    answer = await send(self._http, request, slot)
+                except ProviderUnavailable:
+                    slot.worked = False
+                    raise
+                if answer.status != httpx.codes.UNAUTHORIZED:
+                    slot.worked = _is_of_a_working_provider(answer)
+                    return answer
+            refused += await self._tokens.discard(token)
+            if refused == _REFUSALS:
+                break
         raise ProviderTokenRejected
 
     async def close_until(self, api: str, moment: datetime) -> None:
@@ -92,14 +100,17 @@ class ProviderClient:
         await self._slots.close_until(api, moment)
 
 
-async def send(http: httpx.AsyncClient, request: httpx.Request) -> Answer:
-    """Send a request and read its whole, bounded answer, whatever content type it claims.
+async def send(http: httpx.AsyncClient, request: httpx.Request, slot: Slot | None = None) -> Answer:
+    """Send a request and read its whole, bounded answer, whatever content type it claims. With a ``slot`` the
+    connection is made first, and the request written in the slot's time.
 
-    Raises `ProviderTimeout`, `ProviderUnavailable`, `ProviderGarbage`.
+    Raises `ProviderTimeout`, `ProviderUnavailable`, `ProviderGarbage`; `NoSlotYet` when the slot was missed.
     """
     try:
         # The client's own limit is for each piece; an answer that comes in drops would never end.
-        async with asyncio.timeout(http.timeout.read):
+        async with asyncio.timeout(http.timeout.read) as deadline:
+            if slot is not None:
+                request.extensions["trace"] = _in_time(slot, deadline, http.timeout.read)
             response = await http.send(request, stream=True)
             try:
                 content = bytearray()
@@ -119,3 +130,29 @@ async def send(http: httpx.AsyncClient, request: httpx.Request) -> Answer:
     except (ValueError, RecursionError):
         body = None
     return Answer(response.status_code, body, datetime.now(UTC))
+
+
+def _in_time(slot: Slot, deadline: asyncio.Timeout, timeout_seconds: float | None) -> _Trace:
+    """What httpx tells of the steps of a request, waiting for each time that it has been told.
+
+    https://www.encode.io/httpcore/extensions/#trace
+    """
+    is_reached = False
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        nonlocal is_reached
+        # A proxy is asked for a tunnel first, which no provider counts.
+        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+            await slot.reach()
+            is_reached = True
+            if timeout_seconds is not None:
+                deadline.reschedule(asyncio.get_running_loop().time() + timeout_seconds)
+        elif event.endswith("send_request_body.complete") and is_reached:
+            slot.sent()
+
+    return trace
+
+
+def _is_of_a_working_provider(answer: Answer) -> bool:
+    """Whether the provider did its part: a refusal is an answer too, a page in place of data is none."""
+    return answer.status < 500 and (answer.body is not None or answer.status >= 400)

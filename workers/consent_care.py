@@ -20,7 +20,7 @@ async def care_for_consents(resources: Resources, provider: Provider, now: datet
     now = now or datetime.now(UTC)
     await _warn(resources, now)
     for failed in await resources.consents.forget_undecided(now):
-        await resources.jobs.publish(failed.account_id, "consent.failed", {"consent_id": failed.id})
+        await resources.events.publish(failed.account_id, "consent.failed", {"consent_id": failed.id})
     await _check_shared_points(resources, provider, now)
 
 
@@ -30,7 +30,7 @@ async def _warn(resources: Resources, now: datetime) -> None:
             continue
         days = days_warned(consent, now)
         event_type = "consent.expiring" if days else "consent.expired"
-        await resources.jobs.publish(consent.account_id, event_type, {"consent_id": consent.id})
+        await resources.events.publish(consent.account_id, event_type, {"consent_id": consent.id})
 
 
 async def _check_shared_points(resources: Resources, provider: Provider, now: datetime) -> None:

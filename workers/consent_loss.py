@@ -49,4 +49,4 @@ async def check_again(resources: Resources, provider: Provider, usage_point: Usa
 async def _tell_loss(resources: Resources, usage_point: UsagePoint) -> None:
     consent_id = usage_point.consent.id
     logger.error("consent lost", consent_id=consent_id, usage_point=usage_point.id)
-    await resources.jobs.publish(usage_point.account_id, "consent.revoked", {"consent_id": consent_id})
+    await resources.events.publish(usage_point.account_id, "consent.revoked", {"consent_id": consent_id})

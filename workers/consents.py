@@ -180,7 +180,7 @@ class ConsentExchange:
                     await self._resources.readings.forget_refusals(Series(account_id, known.id, dataset), now)
 
     async def _tell(self, account_id: str, event_type: str, consent_id: str) -> None:
-        await self._resources.jobs.publish(account_id, event_type, {"consent_id": consent_id})
+        await self._resources.events.publish(account_id, event_type, {"consent_id": consent_id})
 
 
 def _is_incomplete(contract: object, proof: ContractProof) -> bool:

@@ -12,8 +12,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from shared.calendar import ONE_DAY, day_of
+from shared.cancellation import cancel_all
 from shared.catalog import DATASETS, Dataset
 from shared.database import DATABASE_AWAY
+from shared.dispatch import send_next_calls
 from shared.errors import (
     AccountSuspended,
     AppError,
@@ -23,10 +25,10 @@ from shared.errors import (
     NoSlotYet,
     ServiceUnavailable,
 )
-from shared.jobs import JobStore
+from shared.events import EventStore
 from shared.ledger import OK, StartedCall
 from shared.models import CallTicket, Coverage, DayRange, Gap, Job, Reading, Reason
-from shared.planning import absence_of, coverage_of, due_windows, window_name, windows_of
+from shared.planning import absence_of, brings_news, coverage_of, due_windows, window_name, windows_of
 from shared.resources import Resources
 from shared.telemetry import get_logger
 from workers.absences import Absence, failure_of, gaps_of_record, knowledge_of, save_absence
@@ -64,39 +66,62 @@ class Fetcher:
             if started.attempt > self._resources.settings.call_attempts:
                 raise CallAbandoned
             async with self._kept_alive(ticket):
-                await self._fetch(job, started)
-            outcome = OK
+                is_done = await self._fetch(job, started)
         except NoSlotYet as error:
-            await self._resources.ledger.park(ticket, error.retry_at or _now(), counts_as_attempt=False)
-            return
+            # Another call would have no slot either: it keeps its place, and what waits in line goes on waiting there.
+            retry_at = error.retry_at or _now()
+            await self._resources.ledger.park(ticket, retry_at, counts_as_attempt=False, keeps_place=True)
         except DATABASE_AWAY:
             # No fault of the call: however long it lasts, none is given up for it.
             logger.warning("call put off", job_id=job.id, call=ticket.number, code=ServiceUnavailable.code)
             until = _now() + _STORE_PAUSE * random.uniform(1.0, 1.25)  # noqa: S311  # spreads load, guards no secret
-            await self._resources.ledger.park(ticket, until, counts_as_attempt=False)
-            return
+            await self._resources.ledger.park(ticket, until, counts_as_attempt=False, keeps_place=True)
         except AppError as error:
             if error.retryable and started.attempt < self._resources.settings.call_attempts:
                 retry_at = max(error.retry_at or _now(), _now() + _backoff(started.attempt))
                 logger.warning("call put off", job_id=job.id, call=ticket.number, code=error.code)
                 await self._resources.ledger.park(ticket, retry_at, counts_as_attempt=True)
+                await send_next_calls(self._resources, _now())
                 return
-            outcome = await self._give_up(job, started, error)
-        await self.settle(job, ticket, outcome)
+            await self._give_up(job, started, error)
+            # That an account is suspended is no news to who suspended it.
+            is_dead = not isinstance(error, AccountSuspended)
+            await self.settle(job, ticket, error.code, is_dead=is_dead, upstream_code=error.upstream_code)
+        else:
+            if is_done:
+                await self.settle(job, ticket, OK)
+            else:
+                await send_next_calls(self._resources, _now())
 
-    async def settle(self, job: Job, ticket: CallTicket, outcome: str) -> None:
+    async def settle(
+        self, job: Job, ticket: CallTicket, outcome: str, *, is_dead: bool = False, upstream_code: str | None = None
+    ) -> None:
         """End a call in the ledger, enqueue what comes next, and tell who listens."""
-        settlement = await self._resources.ledger.settle(ticket, outcome, _now())
-        for next_ticket in settlement.next_calls:
-            await self._resources.broker.enqueue_call(next_ticket, job.lane, job.trace_context)
+        ledger = self._resources.ledger
+        settlement = await ledger.settle(ticket, outcome, _now(), is_dead=is_dead, upstream_code=upstream_code)
+        await send_next_calls(self._resources, _now())
         if settlement.settled and settlement.status is not None:
-            await publish_progress(self._resources.jobs, job, settlement.status.ended and settlement.status.value)
+            ended_as = settlement.status if settlement.status.ended else None
+            await publish_progress(self._resources.events, job, settlement.status.ended and settlement.status.value)
+            await self._resources.figures.note_settled(job.lane, outcome, ended_as)
 
-    async def _fetch(self, job: Job, started: StartedCall) -> None:
-        resources, now = self._resources, _now()
-        due = await self._due_windows(job, started.days, now)
+    async def _fetch(self, job: Job, started: StartedCall) -> bool:
+        """Fetch what is due of a call's days; ``False`` when another call is at it, and this one waits for that."""
+        due = await self._due_windows(job, started.days, _now())
         if not due:
-            return
+            return True
+        dataset = DATASETS[job.dataset]
+        names = [window_name(dataset, window.start) for window in due]
+        if not await self._resources.ledger.claim(started.ticket, names, _now()):
+            return False
+        # Between the look and the claim somebody may have stored them.
+        due = await self._due_windows(job, started.days, _now())
+        if due:
+            await self._fetch_due(job, due)
+        return True
+
+    async def _fetch_due(self, job: Job, due: Sequence[DayRange]) -> None:
+        resources, now = self._resources, _now()
         usage_point = await resources.consents.load_active_usage_point(job.usage_point_id, now)
         dataset = DATASETS[job.dataset]
         against = usage_point.reason_against(dataset, now)
@@ -107,7 +132,10 @@ class Fetcher:
         fetch = self._fetch_series if dataset.is_series else self._fetch_record
         try:
             async with watch_consent(resources, usage_point):
-                await fetch(job, usage_point.prm, due, public_key)
+                is_news = await fetch(job, usage_point.prm, due, public_key)
+            if is_news:
+                told = {"usage_point_id": usage_point.id, "dataset": dataset.name, "job_id": job.id}
+                await resources.events.publish(job.account_id, "readings.updated", told)
         except AppError as error:
             absence = knowledge_of(error)
             if absence is None:
@@ -126,8 +154,9 @@ class Fetcher:
         known = await self._resources.readings.load_all_coverage(job.series)
         return all(each.state == "absent" for each in known.values())
 
-    async def _fetch_series(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> None:
-        dataset = DATASETS[job.dataset]
+    async def _fetch_series(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> bool:
+        """Whether anything of it is new: readings of a day that was not stored whole."""
+        dataset, is_news = DATASETS[job.dataset], False
         # Another job may have stored the ends of this call meanwhile: what is left is often shorter.
         days = DayRange(due[0].start, due[-1].end)
         provider = self._providers[dataset.provider]
@@ -138,12 +167,16 @@ class Fetcher:
         except (BeforeActivation, BeyondHistory) as refusal:
             reason = _REFUSED_STARTS[type(refusal)]
             first_day, readings = await _fetch_from_first_day(provider, request)
+        names = [window_name(dataset, window.start) for window in due]
+        before = await self._resources.readings.load_coverage(job.series, names)
         for window in due:
             inside = [reading for reading in readings if window.start <= day_of(reading.start) < window.end]
             known = _known_from(dataset, window, first_day, reason, inside)
             if not await self._resources.readings.save_window(job, known, inside, public_key):
                 # The job is over, and perhaps all that it was for: what is left of the answer is nobody's any more.
-                return
+                return False
+            is_news = is_news or brings_news(before.get(known.window), inside)
+        return is_news
 
     async def _remembered_start(self, job: Job, window: DayRange) -> tuple[date, Reason]:
         """The first day of a window that is worth asking for: earlier ones were refused before, for that reason."""
@@ -154,13 +187,14 @@ class Fetcher:
                 return gap.end, gap.reason
         return window.start, Reason.BEFORE_ACTIVATION
 
-    async def _fetch_record(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> None:
+    async def _fetch_record(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> bool:
+        """Whether it is stored; what it was before nobody here can open."""
         dataset = DATASETS[job.dataset]
         record = await self._providers[dataset.provider].fetch_record(RecordRequest(prm, dataset, job.lane))
         (window,), now = due, _now()
         gaps = gaps_of_record(record, window, now)
         known = Coverage(window_name(dataset, window.start), now, window.start, window.end, gaps)
-        await self._resources.readings.save_record(job, known, record, public_key)
+        return await self._resources.readings.save_record(job, known, record, public_key)
 
     async def _due_windows(self, job: Job, days: DayRange, now: datetime) -> list[DayRange]:
         """The windows of a call that nobody has stored since it was planned."""
@@ -168,7 +202,7 @@ class Fetcher:
         names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
         return due_windows(dataset, days, await self._resources.readings.load_coverage(job.series, names), now)
 
-    async def _give_up(self, job: Job, started: StartedCall, error: AppError) -> str:
+    async def _give_up(self, job: Job, started: StartedCall, error: AppError) -> None:
         """Write down why the days of a call are not there; what is stored of them stays."""
         now = _now()
         logger.error(
@@ -183,7 +217,6 @@ class Fetcher:
         if not isinstance(error, AccountSuspended):
             due = await self._due_windows(job, started.days, now)
             await save_absence(self._resources, job, due, failure_of(error), now)
-        return error.code
 
     @asynccontextmanager
     async def _kept_alive(self, ticket: CallTicket) -> AsyncIterator[None]:
@@ -198,14 +231,13 @@ class Fetcher:
         try:
             yield
         finally:
-            renewing.cancel()
             # A sign of life that is on its way must not arrive after the call was settled or laid aside.
-            await asyncio.gather(renewing, return_exceptions=True)
+            await cancel_all(renewing)
 
 
-async def publish_progress(jobs: JobStore, job: Job, ended_as: str | bool) -> None:
+async def publish_progress(events: EventStore, job: Job, ended_as: str | bool) -> None:
     """Tell who listens that a job went on, or how it ended."""
-    await jobs.publish(job.account_id, f"job.{ended_as or 'progress'}", {"job_id": job.id})
+    await events.publish(job.account_id, f"job.{ended_as or 'progress'}", {"job_id": job.id})
 
 
 async def _fetch_from_first_day(provider: Provider, request: FetchRequest) -> tuple[date, Sequence[Reading]]:

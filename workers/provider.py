@@ -1,6 +1,7 @@
 """The port: what a provider's adapter promises, and what it may rely on."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -28,11 +29,26 @@ class RecordRequest:
     lane: Lane
 
 
+class Slot(Protocol):
+    """A moment at which the quota allows one call, and what becomes of that call.
+
+    ``worked``: whether the provider answered, whatever it said; ``None`` when nothing can be told from it.
+    """
+
+    worked: bool | None
+
+    async def reach(self) -> None:
+        """Return when the request may be written, which has to follow at once. Raises `NoSlotYet`."""
+
+    def sent(self) -> None:
+        """The request has been written."""
+
+
 class Slots(Protocol):
     """The provider's quota, shared by every worker."""
 
-    async def wait(self, api: str, lane: Lane) -> None:
-        """Return at the moment of a slot. Raises `NoSlotYet` when the next one is not near."""
+    def slot(self, api: str, lane: Lane) -> AbstractAsyncContextManager[Slot]:
+        """A slot for one call, which is near. Raises `NoSlotYet` when none is, or nobody may call at the moment."""
 
     async def close_until(self, api: str, moment: datetime) -> None:
         """Nobody calls this API before that moment: the provider said so."""

@@ -1,109 +1,167 @@
 """The nightly plan: for every usage point that may be asked for, a bulk job for what is missing up to yesterday.
 
 Personal data that nobody asked for is not fetched: the catalogue says what the plan may begin by itself.
-It plans and enqueues; fetching is the calls' affair. A second run finds the days stored, or its calls find them so.
+It plans and enqueues; fetching is the calls' affair. A plan that was broken off goes on where it was, and a series of
+which an earlier wave's job is still under way is not planned again: a backlog must not grow with each wave.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from shared.calendar import day_of
 from shared.catalog import DATASETS, Dataset
 from shared.consents import UsagePoint
 from shared.derivation import whole_days
+from shared.dispatch import send_next_calls
 from shared.errors import NotFound
 from shared.models import Coverage, DayRange, Job, Lane, Series
 from shared.planning import plan_calls, refresh_windows
+from shared.refreshes import Wave, time_of_first_wave
 from shared.refreshing import days_to_come, is_collected, is_dormant, is_due_today, pause_days
 from shared.resources import Resources
 from shared.telemetry import current_trace_context, get_logger, linked_trace
-from shared.vault import CannotOpen
+from shared.waves import Cause, due_wave
 
 logger = get_logger(__name__)
 
-# Long enough to plan for many thousands of points; a plan that takes longer may run beside the next one without harm.
-_PLAN_SECONDS = 3600
 
+async def refresh(resources: Resources, cause: Cause = Cause.BY_HAND) -> int:
+    """Plan a wave: every usage point with an active consent. Returns how many jobs were made.
 
-async def refresh(resources: Resources) -> int:
-    """Plan the refresh of every usage point with an active consent. Returns how many jobs were made.
-
-    Of two runs at the same time one does nothing.
+    Of two planners at the same time one does nothing.
     """
-    async with resources.jobs.alone("refresh", _PLAN_SECONDS) as is_alone:
-        if not is_alone:
-            return 0
-        made = 0
-        async for usage_point in _active_usage_points(resources):
-            for dataset in DATASETS.values():
-                if _is_wanted(usage_point, dataset):
-                    made += await _refresh_dataset(resources, usage_point, dataset) is not None
-        logger.info("refresh planned", jobs=made)
-        return made
+    planner = await resources.refreshes.claim_plan()
+    if planner is None:
+        return 0
+    try:
+        wave = await _wave_to_plan(resources, cause)
+        return 0 if wave is None else await _plan(resources, planner, wave)
+    finally:
+        await resources.refreshes.release_plan(planner)
 
 
-def _is_wanted(usage_point: UsagePoint, dataset: Dataset) -> bool:
-    if not dataset.available or not usage_point.is_refreshed(dataset):
-        return False
-    return usage_point.reason_against(dataset, datetime.now(UTC)) is None
+async def _wave_to_plan(resources: Resources, cause: Cause) -> Wave | None:
+    """The wave that is to begin, or else the newest one if its plan was broken off."""
+    now = datetime.now(UTC)
+    begins = None
+    if cause is Cause.SCHEDULE:
+        begins = due_wave(now, time_of_first_wave(resources.settings, resources.server))
+    newest = await resources.refreshes.load_newest()
+    broken_off = newest if newest is not None and newest.planned_at is None else None
+    if cause is Cause.BY_HAND and broken_off is None:
+        begins = f"{day_of(now)}/by-hand-{secrets.token_hex(3)}"
+    if begins is not None and await resources.refreshes.begin_wave(begins, now, by_hand=cause is Cause.BY_HAND):
+        newest = await resources.refreshes.load_newest()
+        if newest is not None and newest.left_by_earlier:
+            logger.warning("refresh begins before the last one has ended", wave=begins, left=newest.left_by_earlier)
+        return newest
+    if broken_off is not None:
+        logger.warning("refresh resumed", wave=broken_off.id, points=broken_off.points)
+    return broken_off
 
 
-async def _active_usage_points(resources: Resources) -> AsyncIterator[UsagePoint]:
-    after = ""
-    while page := await resources.consents.active_usage_point_ids(datetime.now(UTC), after):
+async def _plan(resources: Resources, planner: str, wave: Wave) -> int:
+    made = 0
+    async for page in _usage_points_in_turn(resources, wave):
+        points = await resources.consents.load_usage_points(page)
         for usage_point_id in page:
-            try:
-                usage_point = await resources.consents.load_usage_point(usage_point_id)
-            except (NotFound, CannotOpen):
+            jobs, waiting = list[Job](), 0
+            if usage_point_id in points:
+                jobs, waiting = await _plan_point(resources, points[usage_point_id])
+            else:
                 # Erased meanwhile, or closed with a secret key that is lost: the plan of the others goes on.
                 logger.error("usage point not planned", usage_point_id=usage_point_id)
-                continue
-            yield usage_point
-        after = page[-1]
+            made += len(jobs)
+            if not await resources.refreshes.note_point(planner, wave.id, usage_point_id, jobs, waiting):
+                logger.warning("refresh left to another planner", wave=wave.id)
+                return made
+    await resources.refreshes.note_planned(wave.id, datetime.now(UTC))
+    logger.info("refresh planned", wave=wave.id, jobs=made)
+    return made
 
 
-async def _refresh_dataset(resources: Resources, usage_point: UsagePoint, dataset: Dataset) -> Job | None:
-    now = datetime.now(UTC)
-    series = Series(usage_point.account_id, usage_point.id, dataset.name)
-    coverage = await resources.readings.load_all_coverage(series)
-    curve = await _curve_of(resources, series, dataset)
-    collected = _is_collected(usage_point, dataset, coverage, curve)
+async def _usage_points_in_turn(resources: Resources, wave: Wave) -> AsyncIterator[list[str]]:
+    """The usage points that the wave has not come to yet, some at a time. Each wave begins somewhere else, so that
+    nobody is always last: ids are random, and it goes through them in their order and round."""
+    begin = f"up_{hashlib.sha256(wave.id.encode()).hexdigest()[:24]}"
+    is_second_lap = wave.cursor and wave.cursor <= begin
+    laps = [(wave.cursor, begin)] if is_second_lap else [(wave.cursor or begin, None), ("", begin)]
+    for after, end in laps:
+        while page := await resources.consents.active_usage_point_ids(datetime.now(UTC), after):
+            inside = [each for each in page if end is None or each <= end]
+            yield inside
+            if len(inside) < len(page):
+                break
+            after = page[-1]  # noqa: PLW2901  # the next page
+
+
+async def _plan_point(resources: Resources, usage_point: UsagePoint) -> tuple[list[Job], int]:
+    """The jobs that a usage point needs, and for how many of its series one is still under way."""
+    now, dormant_after_days = datetime.now(UTC), resources.settings.dormant_after_days
+    wanted = {dataset.name: dataset for dataset in DATASETS.values() if _is_wanted(usage_point, dataset, now)}
+    # Also the curves that nobody looks after: what somebody had fetched of one gives days as well.
+    names = {*wanted, *(dataset.derived_from for dataset in wanted.values() if dataset.derived_from)}
+    series = {name: Series(usage_point.account_id, usage_point.id, name) for name in sorted(names)}
+    coverage = dict(zip(series, await resources.readings.load_coverages(list(series.values())), strict=True))
+    missing = {
+        name: windows
+        for name, dataset in wanted.items()
+        if (windows := _missing(usage_point, dataset, wanted, coverage, now, dormant_after_days))
+    }
+    under_way = await resources.refreshes.find_under_way([series[name] for name in missing])
+    jobs = [
+        await _create_job(resources, series[name], wanted[name], windows, now)
+        for name, windows in missing.items()
+        if series[name] not in under_way
+    ]
+    if jobs:
+        await send_next_calls(resources, now)
+    return [job for job in jobs if job is not None], len(under_way)
+
+
+def _is_wanted(usage_point: UsagePoint, dataset: Dataset, now: datetime) -> bool:
+    if not dataset.available or not usage_point.is_refreshed(dataset):
+        return False
+    return usage_point.reason_against(dataset, now) is None
+
+
+def _missing(
+    usage_point: UsagePoint,
+    dataset: Dataset,
+    wanted: Collection[str],
+    known: Mapping[str, Mapping[str, Coverage]],
+    now: datetime,
+    dormant_after_days: int,
+) -> list[DayRange]:
+    """What is to be fetched of a dataset. ``wanted``: what is looked after; ``known``: what is of each dataset."""
+    coverage, curve = known[dataset.name], known[dataset.derived_from] if dataset.derived_from else {}
+    # Whether the curve that a series is, or is given by, is looked after and worth it.
+    collected = (
+        dataset.derived_from in wanted and is_collected(curve) if dataset.derived_from else is_collected(coverage)
+    )
     if dataset.is_series:
-        dormant = is_dormant(usage_point.used_on, now, resources.settings.dormant_after_days)
+        dormant = is_dormant(usage_point.used_on, now, dormant_after_days)
         pause = pause_days(dataset, collected=collected, dormant=dormant)
         if not is_due_today(dataset, usage_point.id, coverage, now, pause):
-            return None
+            return []
     if usage_point.refresh_datasets is not None:
         # Named by its owner: then it is not fetched unasked, whatever it is.
         dataset = replace(dataset, fetched_unasked=True)
     derived = whole_days(curve) | days_to_come(dataset, curve, now, collected=collected)
-    missing = refresh_windows(dataset, coverage, now, derived)
-    if not missing:
-        return None
+    return refresh_windows(dataset, coverage, now, derived)
+
+
+async def _create_job(
+    resources: Resources, series: Series, dataset: Dataset, missing: list[DayRange], now: datetime
+) -> Job | None:
     with linked_trace("refresh dataset", {"releve.dataset": dataset.name}):
         days = DayRange(missing[0].start, missing[-1].end)
         calls = plan_calls(dataset, missing)
         try:
-            job = await resources.jobs.create_job(series, days, Lane.BULK, calls, current_trace_context(), now)
+            return await resources.jobs.create_job(series, days, Lane.BULK, calls, current_trace_context(), now)
         except NotFound:
             # Erased since it was looked up: the plan of the others goes on.
             return None
-        for ticket in await resources.ledger.send_next(job.id, now):
-            await resources.broker.enqueue_call(ticket, job.lane, job.trace_context)
-    return job
-
-
-def _is_collected(
-    usage_point: UsagePoint, dataset: Dataset, coverage: Mapping[str, Coverage], curve: Mapping[str, Coverage]
-) -> bool:
-    """Whether the curve that a series is, or is given by, is looked after and worth it."""
-    if dataset.derived_from is None:
-        return is_collected(coverage)
-    return _is_wanted(usage_point, DATASETS[dataset.derived_from]) and is_collected(curve)
-
-
-async def _curve_of(resources: Resources, series: Series, dataset: Dataset) -> Mapping[str, Coverage]:
-    """What is known of the curve that gives a series its days, if one does."""
-    if dataset.derived_from is None:
-        return {}
-    return await resources.readings.load_all_coverage(replace(series, dataset=dataset.derived_from))

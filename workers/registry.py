@@ -6,6 +6,7 @@ import httpx
 
 from shared.config import Settings
 from shared.resources import Resources
+from workers.circuit import Patience
 from workers.client import ProviderClient
 from workers.generations import GenerationMemory, Generations
 from workers.pacer import Pacer, Quota
@@ -14,16 +15,24 @@ from workers.providers.enedis import Enedis, token_fetcher
 from workers.providers.enedis_v5 import EnedisV5
 from workers.tokens import Token, TokenStore
 
+# Beside the wait for an answer: for a token, a slot and a connection.
+_PROBE_SPARE_SECONDS = 5.0
+
 
 def _build_enedis(resources: Resources, http: httpx.AsyncClient) -> Provider:
     settings = resources.settings
     share = settings.interactive_share
 
     def client(per_hour: int) -> ProviderClient:
+        quota = Quota.shared_out(settings.enedis_per_second, per_hour, share, settings.enedis_slot_margin_seconds)
+        patience = Patience(
+            failures=settings.enedis_failures_before_pause,
+            probe_seconds=settings.enedis_timeout_seconds + _PROBE_SPARE_SECONDS,
+        )
         return ProviderClient(
             http,
             settings.enedis_base_url,
-            Pacer(resources.redis, Enedis.name, Quota.shared_out(settings.enedis_per_second, per_hour, share)),
+            Pacer(resources.redis, Enedis.name, quota, patience),
             # One token for both generations.
             TokenStore(resources.redis, resources.server, Enedis.name),
             enedis_token_fetcher(settings),

@@ -1,4 +1,6 @@
-"""Enqueues again what the queue lost or laid aside: the reason why a killed worker loses nothing. Ends erasures, too.
+"""Enqueues again what the queue lost or laid aside: the reason why a killed worker loses nothing.
+
+Ends erasures, too, and has a plan of the refresh taken up that was broken off.
 
 It runs every few seconds and may run twice at once: whatever it enqueues too often is recognised when it is taken up.
 """
@@ -8,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from shared.erasure import finish_erasures
 from shared.resources import Resources
 from shared.telemetry import get_logger
+from shared.waves import Cause
 
 logger = get_logger(__name__)
 
@@ -19,16 +22,15 @@ async def sweep(resources: Resources) -> int:
     now = datetime.now(UTC)
     if finished := await finish_erasures(resources, now):
         logger.info("erasures ended", erasures=finished)
-    tickets = await resources.ledger.overdue_calls(now)
-    for ticket in tickets:
-        job = await resources.jobs.load_job(ticket.job_id)
-        if job is not None:
-            await resources.broker.enqueue_call(ticket, job.lane, job.trace_context)
+    if await resources.refreshes.is_abandoned():
+        await resources.broker.enqueue_refresh(Cause.RESUME)
+    calls = await resources.ledger.overdue_calls(now)
+    await resources.broker.enqueue_calls(calls)
     consents = await resources.consents.stale_exchanges(now - _EXCHANGE_PAUSE)
     for consent_id in consents:
         # Not again with every sweep: the exchange that is enqueued now has the whole pause to begin and to end.
         await resources.consents.put_off_exchange(consent_id, now)
         await resources.broker.enqueue_consent(consent_id)
-    if tickets or consents:
-        logger.info("enqueued again", calls=len(tickets), consents=len(consents))
-    return len(tickets) + len(consents)
+    if calls or consents:
+        logger.info("enqueued again", calls=len(calls), consents=len(consents))
+    return len(calls) + len(consents)

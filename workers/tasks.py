@@ -8,6 +8,7 @@ from shared.broker import TaskName
 from shared.models import CallTicket
 from shared.retention import enforce_retention
 from shared.telemetry import untraced
+from shared.waves import Cause
 from workers.consent_care import care_for_consents
 from workers.refresh import refresh
 from workers.runtime import Runtime
@@ -26,8 +27,8 @@ def register_tasks(celery: Celery, runtime: Runtime) -> None:
         runtime.run(lambda shop: shop.consent_exchange.exchange(consent_id))
 
     @celery.task(name=TaskName.REFRESH, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
-    def refresh_all() -> None:
-        runtime.run(lambda shop: refresh(shop.resources))
+    def refresh_all(cause: str) -> None:
+        runtime.run(lambda shop: refresh(shop.resources, Cause(cause)))
 
     @celery.task(name=TaskName.CARE_FOR_CONSENTS, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
     def care() -> None:

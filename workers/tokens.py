@@ -15,6 +15,9 @@ from shared.vault import CannotOpen, ServerSecret
 _EARLY_SECONDS = 300
 _FETCH_SECONDS = 60
 
+# KEYS token; ARGV what is to be discarded → 1 when it was there
+_DISCARD = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0"
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -31,6 +34,7 @@ class TokenStore:
         """Keep it in ``redis``, closed by ``server``."""
         self._redis = redis
         self._server = server
+        self._discard = redis.register_script(_DISCARD)
         self._key = f"token:{provider}"
         self._purpose = f"provider-token:{provider}"
 
@@ -59,15 +63,19 @@ class TokenStore:
             with suppress(LockError):
                 await lock.release()
 
-    async def discard(self, token: str) -> None:
-        """Forget this token, which the provider refused; a newer one stays."""
-        if await self._load() == token:
-            await self._redis.delete(self._key)
+    async def discard(self, token: str) -> bool:
+        """Forget this token, which the provider refused; a newer one stays. Whether it was the newest."""
+        sealed = await cast(Awaitable[bytes | None], self._redis.get(self._key))
+        if sealed is None or self._open(sealed) != token:
+            return False
+        # Not by its name alone: a newer one may have come meanwhile.
+        return bool(await cast(Awaitable[int], self._discard(keys=[self._key], args=[sealed])))
 
     async def _load(self) -> str | None:
         sealed = await cast(Awaitable[bytes | None], self._redis.get(self._key))
-        if sealed is None:
-            return None
+        return None if sealed is None else self._open(sealed)
+
+    def _open(self, sealed: bytes) -> str | None:
         try:
             return self._server.decrypt(sealed, purpose=self._purpose).decode()
         except CannotOpen:

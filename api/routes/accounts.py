@@ -5,6 +5,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Response
 
 from api.dependencies import Address, CurrentCaller, Now, Parts, refuse_too_many
+from api.idempotency import NO_IDEMPOTENCY
 from api.schemas.accounts import (
     AccountDetails,
     AccountDocument,
@@ -16,6 +17,7 @@ from api.schemas.accounts import (
 from api.schemas.keys import KeyDocument
 from api.schemas.problems import documented
 from shared.errors import (
+    IdempotencyNotOffered,
     InvitationRefused,
     RegistrationClosed,
     ServiceUnavailable,
@@ -33,9 +35,16 @@ router = APIRouter(tags=["accounts"])
     "/v1/accounts",
     status_code=201,
     operation_id="create_account",
+    dependencies=NO_IDEMPOTENCY,
     summary="Create an account and its first API key",
     responses=documented(
-        RegistrationClosed, InvitationRefused, ValidationFailed, TooManyRequests, ServiceUnavailable, body=True
+        RegistrationClosed,
+        InvitationRefused,
+        ValidationFailed,
+        IdempotencyNotOffered,
+        TooManyRequests,
+        ServiceUnavailable,
+        body=True,
     ),
 )
 async def create_account(

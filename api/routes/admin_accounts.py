@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import ADMIN_ONLY, AccountId, Now, Parts
+from api.idempotency import NO_IDEMPOTENCY
 from api.schemas.admin import (
     AccountChange,
     AccountFile,
@@ -17,7 +18,14 @@ from api.schemas.fields import ObjectId
 from api.schemas.problems import documented
 from shared.audit import ADMIN
 from shared.erasure import erase_account, erase_readings_of_account
-from shared.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated, ValidationFailed
+from shared.errors import (
+    IdempotencyNotOffered,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthenticated,
+    ValidationFailed,
+)
 from shared.recovery import recover_account
 
 router = APIRouter(prefix="/v1/admin/accounts", tags=["administration"], dependencies=ADMIN_ONLY)
@@ -96,8 +104,9 @@ async def purge_readings(parts: Parts, now: Now, account_id: AccountId) -> Purge
     "/{account_id}/recovery",
     status_code=201,
     operation_id="admin_recover_account",
+    dependencies=NO_IDEMPOTENCY,
     summary="Give an account whose keys are lost a new start",
-    responses=documented(*_PROBLEMS),
+    responses=documented(*_PROBLEMS, IdempotencyNotOffered),
 )
 async def start_recovery(parts: Parts, now: Now, account_id: AccountId, response: Response) -> RecoveredAccount:
     """All its keys are revoked; it gets a new vault and one key that opens it. What was stored can't be opened any more

@@ -6,10 +6,18 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import ADMIN_ONLY, InvitationId, Now, Parts
+from api.idempotency import NO_IDEMPOTENCY
 from api.schemas.admin import InvitationDocument, InvitationList, InvitationRequest, NewInvitation
 from api.schemas.fields import ObjectId
 from api.schemas.problems import documented
-from shared.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated, ValidationFailed
+from shared.errors import (
+    IdempotencyNotOffered,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthenticated,
+    ValidationFailed,
+)
 
 router = APIRouter(prefix="/v1/admin/invitations", tags=["administration"], dependencies=ADMIN_ONLY)
 
@@ -32,8 +40,9 @@ async def list_invitations(
     "",
     status_code=201,
     operation_id="admin_create_invitation",
+    dependencies=NO_IDEMPOTENCY,
     summary="Invite somebody",
-    responses=documented(*_PROBLEMS, body=True),
+    responses=documented(*_PROBLEMS, IdempotencyNotOffered, body=True),
 )
 async def create_invitation(
     parts: Parts, now: Now, response: Response, request: InvitationRequest | None = None

@@ -5,7 +5,10 @@ from fastapi import APIRouter
 from api.dependencies import ADMIN_ONLY, Now, Parts
 from api.schemas.admin import PacerState, SlotUseDocument
 from api.schemas.problems import documented
+from api.schemas.refresh import RefreshState
 from shared.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated
+from shared.refreshes import time_of_first_wave
+from shared.waves import Cause, next_wave_at
 
 router = APIRouter(prefix="/v1/admin", tags=["administration"], dependencies=ADMIN_ONLY)
 
@@ -26,6 +29,18 @@ async def get_pacer(parts: Parts) -> PacerState:
     )
 
 
+@router.get(
+    "/refresh",
+    operation_id="admin_get_refresh",
+    summary="How far the nightly refresh is",
+    responses=documented(*_PROBLEMS),
+)
+async def get_refresh(parts: Parts, now: Now) -> RefreshState:
+    """Its newest waves: what is planned, done, failed and left, and when the next one begins."""
+    first = time_of_first_wave(parts.settings, parts.server)
+    return RefreshState.of(await parts.refreshes.load_waves(), next_wave_at(now, first))
+
+
 @router.post(
     "/refresh",
     status_code=202,
@@ -34,6 +49,7 @@ async def get_pacer(parts: Parts) -> PacerState:
     responses=documented(*_PROBLEMS),
 )
 async def start_refresh(parts: Parts, now: Now) -> None:
-    """A worker plans it; of two plans at the same time one does nothing. What is stored is not fetched again."""
+    """A worker plans it, or goes on with a plan that was broken off; of two plans at the same time one does nothing.
+    What is stored is not fetched again."""
     await parts.administration.note_for_gateway(now, "refresh.started")
-    await parts.broker.enqueue_refresh()
+    await parts.broker.enqueue_refresh(Cause.BY_HAND)

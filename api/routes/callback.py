@@ -190,7 +190,7 @@ async def _take(parts: Resources, state: str, given: _Return, browser: str, addr
     return await wait_until(
         is_over=lambda each: each.status is not ConsentStatus.EXCHANGING,
         load=lambda: parts.consents.load_consent(consent.id),
-        jobs=parts.jobs,
+        listening=parts.listening,
         account_id=consent.account_id,
         concerns=lambda event: event.type.startswith("consent."),
         wait_seconds=WAIT_SECONDS,

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 
 from api.consent_links import start_url
 from api.dependencies import ConsentId, CurrentCaller, Manager, Now, Parts
+from api.idempotency import NO_IDEMPOTENCY
 from api.schemas.consents import (
     ConsentDocument,
     ConsentError,
@@ -26,6 +27,7 @@ from shared.errors import (
     ConsentAlreadyActive,
     FieldError,
     Forbidden,
+    IdempotencyNotOffered,
     NotFound,
     ProviderMisconfigured,
     ServiceUnavailable,
@@ -60,6 +62,7 @@ _HINTS = {
     "/v1/consents",
     status_code=201,
     operation_id="create_consent",
+    dependencies=NO_IDEMPOTENCY,
     summary="Ask a person for a consent",
     responses=documented(
         Unauthenticated,
@@ -67,6 +70,7 @@ _HINTS = {
         ConsentAlreadyActive,
         TooManyRequests,
         ValidationFailed,
+        IdempotencyNotOffered,
         ProviderMisconfigured,
         ServiceUnavailable,
         body=True,
@@ -158,7 +162,7 @@ async def revoke_consent(parts: Parts, caller: Manager, now: Now, consent_id: Co
     """
     consent, is_new = await parts.consents.revoke(consent_id, caller.account.id, caller.key.id, now)
     if is_new:
-        await parts.jobs.publish(caller.account.id, "consent.revoked", {"consent_id": consent_id})
+        await parts.events.publish(caller.account.id, "consent.revoked", {"consent_id": consent_id})
     return _document(consent, await parts.consents.list_usage_points(caller.account.id), now)
 
 

@@ -3,11 +3,13 @@
 from fastapi import APIRouter, Response
 
 from api.dependencies import KeyId, Manager, Now, Parts
+from api.idempotency import NO_IDEMPOTENCY
 from api.schemas.keys import KeyDocument, KeyList, KeyRequest, NewKey
 from api.schemas.problems import documented
 from shared.errors import (
     FieldError,
     Forbidden,
+    IdempotencyNotOffered,
     LastKey,
     LimitReached,
     NotFound,
@@ -34,8 +36,11 @@ async def list_keys(parts: Parts, caller: Manager) -> KeyList:
     "/v1/account/keys",
     status_code=201,
     operation_id="create_key",
+    dependencies=NO_IDEMPOTENCY,
     summary="Make another API key",
-    responses=documented(Unauthenticated, Forbidden, LimitReached, ValidationFailed, ServiceUnavailable, body=True),
+    responses=documented(
+        Unauthenticated, Forbidden, LimitReached, ValidationFailed, IdempotencyNotOffered, ServiceUnavailable, body=True
+    ),
 )
 async def create_key(
     parts: Parts, caller: Manager, now: Now, response: Response, request: KeyRequest | None = None

@@ -1,29 +1,34 @@
-"""Stored readings and records, opened with the key that asks for them. Nothing is fetched here.
+"""Stored readings and records, opened with the key that asks for them.
 
-The way that has to be fast: no model is built for a reading, and the answer is written in one go.
+The way that has to be fast: no model is built for a reading, and what is small is sent in one go.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from datetime import date, datetime
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.responses import StreamingResponse
 
-from api.dependencies import Now, OwnUsagePoint, Parts, Reader
+from api.dependencies import CurrentCaller, Now, Parts, UsagePointId, WaitSeconds, own_usage_point
+from api.etags import entity_tag, is_current
+from api.fetching import Fetch, fetch_missing
 from api.limits import LIMIT_HEADERS, count_request, limit_headers
+from api.representations.about import About, Representation
+from api.representations.choice import MEDIA_TYPES, choose_media_type, represent
 from api.schemas.fields import AbsentDay, DatasetName
-from api.schemas.gaps import MissingDays
 from api.schemas.problems import documented
-from api.schemas.readings import StoredDocument, shown_reading
-from shared.calendar import day_of, day_start
-from shared.catalog import DATASETS, Dataset
-from shared.consents import UsagePoint
-from shared.derivation import derive_daily
+from api.schemas.readings import READING_HEADERS, StoredDocument
+from api.stored_readings import Known, check_days, in_unit, load_known, open_known, summed_up
+from shared.api_keys import Scope
+from shared.calendar import day_of
+from shared.catalog import DATASETS, Dataset, Quantity
+from shared.columns import Columns
 from shared.errors import (
     FieldError,
     Forbidden,
+    NotAcceptable,
     NotFound,
     QuotaExceeded,
     ServiceUnavailable,
@@ -31,16 +36,15 @@ from shared.errors import (
     Unreadable,
     ValidationFailed,
 )
-from shared.models import Coverage, DayRange, Gap, Reading, Series
-from shared.planning import current_days, missing_days, missing_windows, window_name, windows_of
+from shared.models import DayRange
 from shared.quotas import Quota
+from shared.resolution import NotComputable, Resolution, Unit, unit_shown
 from shared.resources import Resources
 
 router = APIRouter(tags=["readings"])
 
-MAX_DAYS = 1200
-# So many windows are taken from the store at once; other requests get their turn in between.
-_WINDOWS_AT_ONCE = 31
+# So much is written before it is sent, and so much fits into one answer with a length.
+_BLOCK_BYTES = 32_768
 
 
 @router.get(
@@ -50,155 +54,181 @@ _WINDOWS_AT_ONCE = 31
     response_model=StoredDocument,
     responses={
         200: {
-            "headers": {
-                "X-Cache-Status": {
-                    "description": "`hit`: nothing of it would need a call to the provider now. `miss`: nothing of it "
-                    "was ever fetched. `partial`: in between.",
-                    "schema": {"type": "string", "enum": ["hit", "partial", "miss"]},
-                },
-                **LIMIT_HEADERS,
+            "content": {
+                media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES if "json" not in media_type
             }
+            | {"application/x-ndjson": {"schema": {"type": "string"}}},
+            "headers": READING_HEADERS | LIMIT_HEADERS,
         },
+        304: {"description": "What was read before is still so.", "headers": READING_HEADERS | LIMIT_HEADERS},
         **documented(
-            Unauthenticated, Forbidden, NotFound, ValidationFailed, QuotaExceeded, Unreadable, ServiceUnavailable
+            Unauthenticated,
+            Forbidden,
+            NotFound,
+            NotAcceptable,
+            ValidationFailed,
+            QuotaExceeded,
+            Unreadable,
+            ServiceUnavailable,
         ),
     },
 )
 async def get_readings(
     parts: Parts,
-    caller: Reader,
-    usage_point: OwnUsagePoint,
+    caller: CurrentCaller,
     now: Now,
+    wait: WaitSeconds,
+    usage_point_id: UsagePointId,
     dataset: Annotated[DatasetName, Path()],
     start: Annotated[
         AbsentDay, Query(description="First day, Europe/Paris; of a series only, and needed there.")
     ] = None,
     end: Annotated[AbsentDay, Query(description="Day after the last one; of a series only, and needed there.")] = None,
+    resolution: Annotated[
+        Resolution | None,
+        Query(
+            description="Sum values up over hours, days, weeks from Monday on, or months, of Paris: energy is added up "
+            "exactly, of peaks the highest is kept. `coverage` says what part of each interval is measured."
+        ),
+    ] = None,
+    unit: Annotated[
+        Unit | None,
+        Query(description="Show energy as such (`Wh`, `kWh`), or as the mean power over its interval (`W`)."),
+    ] = None,
+    fetch: Annotated[
+        Literal["missing"] | None,
+        Query(
+            description="`missing`: first have fetched what is not stored, as `POST /v1/jobs` does, and wait for it as "
+            "`Prefer` says. Needs a key that may `fetch` too. Whatever becomes of it, `fetch` tells and what is stored "
+            "is answered with."
+        ),
+    ] = None,
+    accept: Annotated[
+        str | None, Header(description="One of the formats below; JSON for who says nothing. A record is JSON only.")
+    ] = None,
+    if_none_match: Annotated[
+        str | None, Header(description="The `ETag` of an earlier answer: 304 when nothing has changed.")
+    ] = None,
 ) -> Response:
     """What is stored of these days, or of this record, and why the rest is missing. Ask for the rest with
-    `POST /v1/jobs`."""
-    described = DATASETS[dataset]
-    if not described.is_series:
-        _check_no_days(start, end)
-        usage = await count_request(parts, caller.account, Quota.READ, now)
-        await parts.consents.note_read(usage_point, day_of(now))
-        return await _answer_record(parts, usage_point, described, caller.private_key, now, limit_headers(usage, now))
-    days = _check_days(start, end)
+    `POST /v1/jobs`, or here with `fetch=missing`."""
+    # Both could be asked for as dependencies; that would take as long as what they do.
+    caller.require(Scope.READ)
+    if fetch is not None:
+        caller.require(Scope.FETCH)
+    usage_point = await own_usage_point(parts, caller, usage_point_id)
+    described, private_key = DATASETS[dataset], caller.private_key
+    media_type = choose_media_type(accept, MEDIA_TYPES if described.is_series else MEDIA_TYPES[:1])
+    days, shown_in = _check_question(described, start, end, resolution, unit)
     usage = await count_request(parts, caller.account, Quota.READ, now)
     await parts.consents.note_read(usage_point, day_of(now))
-    series = Series(usage_point.account_id, usage_point.id, dataset)
-    names = [window_name(described, window.start) for window in windows_of(described, days)]
-    coverage = await parts.readings.load_coverage(series, names)
-    stored = [name for name in names if name in coverage]
-    readings = await _open(parts, series, stored, days, caller.private_key)
-    derived = await parts.readings.load_derived_days(series, described, days)
-    if derived:
-        readings = await _with_derived(parts, series, described, derived, readings, caller.private_key)
-    against = usage_point.reason_against(described, now)
-    document = {
-        "usage_point_id": usage_point.prm,
-        "dataset": dataset,
-        "unit": described.unit,
-        "timezone": "Europe/Paris",
-        "readings": readings,
-        "missing": [_missing(gap) for gap in missing_days(described, days, coverage, now, derived, against)],
-    }
-    status = "hit" if against else _cache_status(described, days, coverage, now, derived)
-    headers = {"X-Cache-Status": status, **limit_headers(usage, now)}
-    return _json(document, headers)
+    will_open = fetch is None and if_none_match is None
+    known = await load_known(parts, usage_point, described, days, now, will_open=will_open)
+    headers = {"Vary": "Accept", **limit_headers(usage, now)}
+    more = {}
+    if fetch is not None:
+        fetched = Fetch()
+        if known.cache_status != "hit":
+            fetched = await fetch_missing(parts, caller.account, usage_point, described, days, wait, now)
+            known = await load_known(parts, usage_point, described, days, now)
+        more["fetch"] = fetched.document
+        headers |= fetched.headers | ({"Preference-Applied": f"wait={wait}"} if wait else {})
+    headers["X-Cache-Status"] = known.cache_status
+    if days is None:
+        return await _answer_record(parts, known, usage_point.prm, private_key, more, headers)
+    question = [usage_point.id, dataset, str(days.start), str(days.end), media_type, resolution, shown_in, more]
+    headers["ETag"] = entity_tag(parts.server, orjson.dumps(question) + known.fingerprint())
+    # A copy may be kept by who asked, and is good only after asking whether it still is.
+    headers["Cache-Control"] = "private, no-cache"
+    if is_current(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    about = About(usage_point.prm, described, days, shown_in, resolution, known.missing, more)
+    headers["X-Missing-Days"] = str(known.missing_days)
+    path = f"/v1/usage-points/{usage_point.prm}/coverage/{dataset}?start={days.start}&end={days.end}"
+    headers["Link"] = f'<{path}>; rel="describedby"'
+    batches = _computed(about, open_known(parts, known, private_key))
+    return await _send(represent(media_type, about), about, batches, headers)
+
+
+def _computed(about: About, batches: AsyncIterator[Columns]) -> AsyncIterator[Columns]:
+    quantity = about.dataset.quantity
+    if quantity is None:
+        raise ValueError("a series measures something")
+    if about.resolution is not None:
+        unit = None if quantity is Quantity.PEAK else Unit(about.unit)
+        return summed_up(batches, quantity, about.resolution, unit, about.days)
+    return in_unit(batches, quantity, Unit(about.unit)) if about.has_decimals else batches
+
+
+async def _send(
+    representation: Representation, about: About, batches: AsyncIterator[Columns], headers: dict[str, str]
+) -> Response:
+    """What fits into one block at once; more than that block by block.
+
+    A blob that does not open is a problem document in either case if it is among the first; later on the connection is
+    cut, so that nobody takes the part for the whole.
+    """
+    if representation.extension is not None:
+        name = f"{about.dataset.name}_{about.days.start}_{about.days.end}.{representation.extension}"
+        headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    blocks = _blocks(representation, batches)
+    first, second = await anext(blocks, b""), await anext(blocks, b"")
+    media_type = representation.media_type
+    if not second:
+        return Response(first, 200, headers, media_type)
+    return StreamingResponse(_joined([first, second], blocks), 200, headers, media_type)
+
+
+async def _joined(first: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for block in first:
+        yield block
+    async for block in rest:
+        yield block
+
+
+async def _blocks(representation: Representation, batches: AsyncIterator[Columns]) -> AsyncIterator[bytes]:
+    block = bytearray(representation.begin())
+    async for columns in batches:
+        block += representation.rows(columns)
+        if len(block) >= _BLOCK_BYTES:
+            yield bytes(block)
+            block.clear()
+    block += representation.end()
+    yield bytes(block)
 
 
 async def _answer_record(
     parts: Resources,
-    usage_point: UsagePoint,
-    dataset: Dataset,
+    known: Known,
+    usage_point_id: str,
     private_key: bytes,
-    now: datetime,
+    more: dict[str, Any],
     headers: dict[str, str],
 ) -> Response:
-    series = Series(usage_point.account_id, usage_point.id, dataset.name)
-    today = current_days(now)
-    name = window_name(dataset, today.start)
-    coverage = await parts.readings.load_coverage(series, [name])
-    document = {
-        "usage_point_id": usage_point.prm,
-        "dataset": dataset.name,
-        "record": await parts.readings.open_record(series, private_key),
-        "fetched_at": coverage[name].fetched_at if name in coverage else None,
-        "missing": [_missing(gap) for gap in missing_days(dataset, today, coverage, now)],
+    fetched_at = next((each.fetched_at for each in known.coverage.values()), None)
+    document: dict[str, Any] = {
+        "usage_point_id": usage_point_id,
+        "dataset": known.dataset.name,
+        "record": await parts.readings.open_record(known.series, private_key),
+        "fetched_at": fetched_at,
+        "missing": known.missing,
+        **more,
     }
-    is_due = bool(missing_windows(dataset, today, coverage, now))
-    status = ("partial" if coverage else "miss") if is_due else "hit"
-    return _json(document, {"X-Cache-Status": status, **headers})
-
-
-def _json(document: dict[str, Any], headers: dict[str, str]) -> Response:
     return Response(orjson.dumps(document, option=orjson.OPT_UTC_Z), 200, headers, "application/json")
 
 
-def _check_no_days(start: date | None, end: date | None) -> None:
-    given = [name for name, day in (("start", start), ("end", end)) if day is not None]
-    if given:
-        raise ValidationFailed(errors=[FieldError(name, "A record is read without days.") for name in given])
-
-
-def _check_days(start: date | None, end: date | None) -> DayRange:
-    if start is None or end is None:
-        lacking = [name for name, day in (("start", start), ("end", end)) if day is None]
-        raise ValidationFailed(errors=[FieldError(name, "A series is read by its days.") for name in lacking])
-    if end <= start:
-        raise ValidationFailed(errors=[FieldError("end", "The end has to be after the start; it is not included.")])
-    if (end - start).days > MAX_DAYS:
-        raise ValidationFailed(errors=[FieldError("end", f"One request covers {MAX_DAYS} days at most.")])
-    return DayRange(start, end)
-
-
-async def _open(
-    parts: Resources, series: Series, names: list[str], days: DayRange, private_key: bytes
-) -> list[dict[str, Any]]:
-    """The readings within the days; a window at an end may hold more than was asked for."""
-    first, last = day_start(days.start), day_start(days.end)
-    found: list[dict[str, Any]] = []
-    for index in range(0, len(names), _WINDOWS_AT_ONCE):
-        opened = await parts.readings.open_windows(series, names[index : index + _WINDOWS_AT_ONCE], private_key)
-        found += _shown(opened, first, last)
-    return found
-
-
-async def _with_derived(
-    parts: Resources,
-    series: Series,
-    dataset: Dataset,
-    derived: frozenset[date],
-    measured: list[dict[str, Any]],
-    private_key: bytes,
-) -> list[dict[str, Any]]:
-    """The measured days, and between them those that the stored curve gives; what was measured stays."""
-    lacking = sorted(derived - {reading["start"].date() for reading in measured})
-    curve = replace(series, dataset=dataset.derived_from or "")
-    found = list(measured)
-    for index in range(0, len(lacking), _WINDOWS_AT_ONCE):
-        names = [str(day) for day in lacking[index : index + _WINDOWS_AT_ONCE]]
-        opened = derive_daily(await parts.readings.open_windows(curve, names, private_key))
-        found += [{**shown_reading(reading), "origin": "derived"} for reading in opened]
-    return sorted(found, key=lambda each: each["start"])
-
-
-def _shown(readings: Iterator[Reading], first: datetime, last: datetime) -> Iterator[dict[str, Any]]:
-    # orjson writes an aware datetime with its offset by itself, and faster than anything here could.
-    for reading in readings:
-        if first <= reading.start < last:
-            yield shown_reading(reading)
-
-
-def _cache_status(
-    dataset: Dataset, days: DayRange, coverage: Mapping[str, Coverage], now: datetime, derived: frozenset[date]
-) -> str:
-    if not missing_windows(dataset, days, coverage, now, derived):
-        return "hit"
-    asked_for = bool(derived) or any(each.since < days.end and days.start < each.through for each in coverage.values())
-    return "partial" if asked_for else "miss"
-
-
-def _missing(gap: Gap) -> dict[str, Any]:
-    return MissingDays.of(gap).model_dump()
+def _check_question(
+    dataset: Dataset, start: date | None, end: date | None, resolution: Resolution | None, unit: Unit | None
+) -> tuple[DayRange | None, str]:
+    """The days, of a series, and the unit of the answer. Raises `ValidationFailed`."""
+    if not dataset.is_series:
+        given = {"start": start, "end": end, "resolution": resolution, "unit": unit}
+        surplus = [name for name, value in given.items() if value is not None]
+        if surplus:
+            raise ValidationFailed(errors=[FieldError(name, "A record is read without this.") for name in surplus])
+        return None, ""
+    days = check_days(start, end)
+    try:
+        return days, unit_shown(dataset, resolution, unit)
+    except NotComputable as refused:
+        raise ValidationFailed(errors=[FieldError(refused.parameter, refused.reason)]) from None

@@ -1,14 +1,15 @@
 """What administrators see and send. Nothing here has a field for a reading, a usage point's number or a name."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Self
 
 from pydantic import Field
 
 from api.schemas.fields import Body, Document
 from shared.administration import AccountOverview
+from shared.dead_calls import DeadCall
 from shared.invitations import Invitation
-from shared.slots import SlotUse
+from shared.slots import CircuitState, SlotUse
 from shared.usage_points import Consent
 
 Quota = Annotated[int, Field(ge=0, le=10_000_000)]
@@ -116,6 +117,12 @@ class SlotUseDocument(Document):
     used_last_hour: int
     used_last_hour_by_bulk: int = Field(description="Of these, by backfills and the nightly refresh.")
     closed_until: datetime | None = Field(description="No call goes there before that moment: the provider said so.")
+    circuit: CircuitState = Field(
+        description="`working`: it is called. `paused`: it failed so often that it is left alone for a while. "
+        "`probing`: the pause is over, and one call tries before the others follow."
+    )
+    failures: int = Field(description="Calls in a row that it did not answer.")
+    reopens_at: datetime | None = Field(description="When the next call may go there, while it is left alone.")
 
     @classmethod
     def of(cls, use: SlotUse) -> Self:
@@ -128,6 +135,42 @@ class PacerState(Document):
 
     apis: list[SlotUseDocument]
     waiting_calls: int = Field(description="Calls that are enqueued, running or laid aside.")
+
+
+class DeadCallDocument(Document):
+    """A call that was given up, and why."""
+
+    job_id: str = Field(examples=["job_0123456789abcdef01234567"])
+    account_id: str = Field(examples=["acct_0123456789abcdef01234567"])
+    dataset: str = Field(examples=["consumption_load_curve"])
+    start: date = Field(description="Of the days asked for; of a record the day on which it was.")
+    end: date = Field(description="Not included.")
+    code: str = Field(description="Of the problem.", examples=["provider_timeout"])
+    upstream_code: str | None = Field(description="What the provider called it.", examples=["ADAM-ERR0069"])
+    attempts: int
+    at: datetime = Field(description="When it was given up.")
+
+    @classmethod
+    def of(cls, call: DeadCall) -> Self:
+        """What is shown of one."""
+        return cls(
+            job_id=call.job_id,
+            account_id=call.account_id,
+            dataset=call.dataset,
+            start=call.days.start,
+            end=call.days.end,
+            code=call.code,
+            upstream_code=call.upstream_code,
+            attempts=call.attempts,
+            at=call.at,
+        )
+
+
+class DeadCallList(Document):
+    """A page of calls that were given up, the newest first."""
+
+    calls: list[DeadCallDocument]
+    next_after: str | None = Field(description="What to send as `after` for the page that follows; `null` at the end.")
 
 
 class AwaitingConsent(Document):

@@ -72,9 +72,11 @@ class JobLinks(Document):
 
     self: str = Field(examples=["/v1/jobs/job_0123456789abcdef01234567"])
     readings: str
+    events: str = Field(description="What happens to it, as it happens.")
+    cancel: str | None = Field(description="What to DELETE to cancel it; `null` when it has ended.")
 
 
-class JobDocument(Document):
+class JobSummary(Document):
     """A job: what was asked for, and how far it is."""
 
     id: str = Field(examples=["job_0123456789abcdef01234567"])
@@ -87,6 +89,24 @@ class JobDocument(Document):
     started_at: datetime | None
     finished_at: datetime | None
     progress: JobProgress
-    missing: list[MissingDays] = Field(description="What of it is not stored whole at this moment.")
     error: JobError | None
     links: JobLinks
+
+
+class JobDocument(JobSummary):
+    """A job, and what is not there."""
+
+    missing: list[MissingDays] = Field(description="What of it is not stored whole at this moment.")
+
+
+class PageLinks(Document):
+    """Where the list goes on."""
+
+    next: str | None = Field(description="The next page; `null` at the end of the list.")
+
+
+class JobPage(Document):
+    """Some jobs of the account, newest first."""
+
+    jobs: list[JobSummary]
+    links: PageLinks

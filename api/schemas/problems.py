@@ -41,6 +41,11 @@ class Problem(BaseModel):
     retryable: bool = Field(description="Whether the same request may succeed later.")
     trace_id: str | None = Field(None, description="Quote it when you ask for help.")
     errors: list[ProblemField] = Field(default_factory=list, description="What is wrong with the request, by place.")
+    links: dict[str, str] = Field(
+        default_factory=dict,
+        description="Where to look instead: URI templates (RFC 6570), because a problem never names a usage point.",
+        examples=[{"readings": "/v1/usage-points/{usage_point_id}/readings/daily_consumption"}],
+    )
 
 
 def kind_of(error: type[AppError]) -> ProblemKind:

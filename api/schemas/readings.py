@@ -11,8 +11,42 @@ from pydantic import ConfigDict, Field, RootModel
 
 from api.schemas.fields import Document
 from api.schemas.gaps import MissingDays
-from shared.calendar import PARIS
-from shared.models import Reading
+from shared.models import JobStatus
+from shared.resolution import Resolution
+
+READING_HEADERS: dict[str, dict[str, Any]] = {
+    "X-Cache-Status": {
+        "description": "`hit`: nothing of it would need a call to the provider now. `miss`: nothing of it was ever "
+        "fetched. `partial`: in between.",
+        "schema": {"type": "string", "enum": ["hit", "partial", "miss"]},
+    },
+    "X-Missing-Days": {
+        "description": "How many of the days are not stored whole; why, says `missing`, or what `Link` leads to.",
+        "schema": {"type": "integer"},
+    },
+    "Link": {
+        "description": "`describedby`: the coverage of these days.",
+        "schema": {"type": "string"},
+    },
+    "ETag": {
+        "description": "Changes with what is stored of these days. For `If-None-Match`.",
+        "schema": {"type": "string"},
+    },
+    "X-Fetch-Status": {
+        "description": "With `fetch=missing`: the status of the job, `not_needed`, or the code of why it was refused.",
+        "schema": {"type": "string"},
+    },
+    "Location": {"description": "With `fetch=missing`: the job, if there is one.", "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "With `fetch=missing`: seconds until it is worth asking again, while the job has not ended.",
+        "schema": {"type": "integer"},
+    },
+    "Preference-Applied": {"description": "The wait that was granted.", "schema": {"type": "string"}},
+    "Content-Disposition": {
+        "description": "A name for the file, of CSV and Parquet.",
+        "schema": {"type": "string"},
+    },
+}
 
 
 class ReadingDocument(Document):
@@ -22,32 +56,45 @@ class ReadingDocument(Document):
         description="Start of the interval with the offset of Paris.", examples=["2026-10-25T02:00:00+02:00"]
     )
     step: str = Field(description="Length of the interval, ISO 8601.", examples=["PT30M"])
-    value: int = Field(description="In the dataset's unit.", examples=[540])
-    quality: Literal["raw"] = Field(description="`raw`: as the provider gave it.")
+    value: int | float = Field(
+        description="In the document's unit; decimals only with `resolution` or `unit`.",
+        examples=[540],
+    )
+    quality: Literal["raw", "computed"] = Field(
+        description="`raw`: as the provider gave it, whatever the unit. `computed`: of several, by `resolution`."
+    )
     origin: Literal["derived"] | None = Field(
         None, description="`derived`: the sum of the day's whole load curve; absent when it was measured."
     )
     at: datetime | None = Field(None, description="When within the interval, for a peak; absent otherwise.")
-    registers: dict[str, int] | None = Field(
+    registers: dict[str, int | float] | None = Field(
         None,
-        description="For an index, what each time-class register of the meter shows (Wh); absent otherwise.",
+        description="For an index, what each time-class register of the meter shows; absent otherwise.",
         examples=[{"HCB": 5_211_043, "HPB": 9_874_120}],
+    )
+    coverage: float | None = Field(
+        None,
+        description="Of a value by `resolution`: what part of its interval is measured and asked for. 1: whole; "
+        "with anything less, the value is no total of the interval.",
+        examples=[1, 0.9791],
     )
 
 
-def shown_reading(reading: Reading) -> dict[str, Any]:
-    """What `ReadingDocument` describes."""
-    shown: dict[str, Any] = {
-        "start": reading.start.astimezone(PARIS),
-        "step": reading.step,
-        "value": reading.value,
-        "quality": "raw",
-    }
-    if reading.at is not None:
-        shown["at"] = reading.at.astimezone(PARIS)
-    if reading.registers is not None:
-        shown["registers"] = reading.registers
-    return shown
+class FetchLinks(Document):
+    """Where to look on."""
+
+    job: str | None = Field(None, description="The job that fetches; absent when there is none.")
+
+
+class FetchDocument(Document):
+    """What became of `fetch=missing`."""
+
+    status: Literal["not_needed", "refused"] | JobStatus = Field(
+        description="`not_needed`: nothing that can be had was missing. `refused`: see `code`. Else that of the job."
+    )
+    code: str | None = Field(description="Why it was refused: that of the problem that `POST /v1/jobs` answers with.")
+    detail: str | None = Field(description="The same for people.")
+    links: FetchLinks
 
 
 class ReadingsDocument(Document):
@@ -55,10 +102,12 @@ class ReadingsDocument(Document):
 
     usage_point_id: str = Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])
     dataset: str = Field(examples=["consumption_load_curve"])
-    unit: str = Field(examples=["W"])
+    unit: str = Field(description="Of every value.", examples=["W"])
     timezone: Literal["Europe/Paris"]
+    resolution: Resolution | None = Field(None, description="As asked for; absent otherwise.")
     readings: list[ReadingDocument] = Field(description="Oldest first.")
     missing: list[MissingDays] = Field(description="The days that are not stored whole, and why.")
+    fetch: FetchDocument | None = Field(None, description="With `fetch=missing`; absent otherwise.")
 
 
 class RecordDocument(Document):
@@ -69,6 +118,7 @@ class RecordDocument(Document):
     record: dict[str, Any] | None = Field(description="`null` while nothing of it is stored.")
     fetched_at: datetime | None = Field(description="When the provider was last asked; `null`: never.")
     missing: list[MissingDays] = Field(description="Why it is not there, or not whole; empty when it is.")
+    fetch: FetchDocument | None = Field(None, description="With `fetch=missing`; absent otherwise.")
 
 
 def _one_of(schema: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ Owns the process and what it announces. Must never outlive it: the process ends 
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +37,15 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(data_dir: Path, extra: Mapping[str, str]) -> Iterator[Gateway]:
+def running_gateway(
+    data_dir: Path, extra: Mapping[str, str], command: Sequence[str] = (*COMMAND, "up")
+) -> Iterator[Gateway]:
     """Start `releve up` in ``data_dir`` with ``extra`` settings; everything has ended when the block is left.
 
-    Raises `GatewayFailed`.
+    ``command``: another program that takes its options. Raises `GatewayFailed`.
     """
     environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_PREFIXES)}
-    argv = [*COMMAND, "up", "--data-dir", str(data_dir), "--output", "json", "--while-stdin-open"]
+    argv = [*command, "--data-dir", str(data_dir), "--output", "json", "--while-stdin-open"]
     for option in ("--port", "--flower-port", "--simulator-port"):
         argv += [option, "0"]
     process = subprocess.Popen(

@@ -1,11 +1,15 @@
 """The gateway itself for administrators: quotas of providers, the nightly plan."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from shared.slots import KNOWN_KEY, slots_key
-from tests.integration.api.stage import Stage
+from shared.calendar import ONE_DAY
+from shared.consents import UsagePoint
+from shared.models import DayRange, Lane, Series
+from shared.slots import KNOWN_KEY, circuit_key, slots_key
+from tests.integration.api.stage import Person, Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +38,8 @@ async def test_the_slots_of_the_last_second_and_hour_are_counted_for_each_api(st
 
     answer = await stage.client.get("/v1/admin/pacer", headers=stage.admin)
 
-    common = {"provider": "enedis", "closed_until": None}
+    working = {"circuit": "working", "failures": 0, "reopens_at": None}
+    common = {"provider": "enedis", "closed_until": None, **working}
     assert [
         {**common, "api": "first", "used_last_second": 1, "used_last_hour": 3, "used_last_hour_by_bulk": 1},
         {**common, "api": "second", "used_last_second": 0, "used_last_hour": 0, "used_last_hour_by_bulk": 0},
@@ -54,6 +59,26 @@ async def test_an_api_that_the_provider_closed_says_until_when(stage: Stage) -> 
     }
 
 
+async def test_an_api_that_is_left_alone_says_since_how_many_failures_and_until_when(stage: Stage) -> None:
+    now = datetime.now(UTC)
+    pause_ends = (now + timedelta(minutes=5)).replace(microsecond=0)
+    circuits: Any = {
+        "failing": {"failures": 2},
+        "paused": {"failures": 7, "pause_ends": pause_ends.timestamp()},
+        "tried": {"failures": 8, "pause_ends": now.timestamp() - 60},
+    }
+    for api, fields in circuits.items():
+        await take_slots(stage, api, 60)
+        await stage.parts.redis.hset(circuit_key("enedis", api), mapping=fields)
+
+    shown = (await stage.client.get("/v1/admin/pacer", headers=stage.admin)).json()["apis"]
+
+    until = pause_ends.isoformat().replace("+00:00", "Z")
+    assert [("failing", "working", 2, None), ("paused", "paused", 7, until), ("tried", "probing", 8, None)] == [
+        (each["api"], each["circuit"], each["failures"], each["reopens_at"]) for each in shown
+    ]
+
+
 async def test_the_nightly_plan_is_begun_now_and_that_is_written_down(stage: Stage) -> None:
     answer = await stage.client.post("/v1/admin/refresh", headers=stage.admin)
 
@@ -62,3 +87,50 @@ async def test_the_nightly_plan_is_begun_now_and_that_is_written_down(stage: Sta
     assert b"releve.refresh" in message
     (event,) = await stage.parts.audit.load_events("admin")
     assert ("admin", "refresh.started", {}) == (event.actor, event.action, event.details)
+
+
+async def test_a_gateway_that_never_refreshed_knows_when_it_will(stage: Stage) -> None:
+    answer = await stage.client.get("/v1/admin/refresh", headers=stage.admin)
+
+    document = answer.json()
+    assert (200, []) == (answer.status_code, document["waves"])
+    # It is noon in Paris: the second of four waves has begun, the third is up to a quarter of an hour late.
+    next_wave = datetime.fromisoformat(document["next_wave_at"])
+    assert timedelta() <= next_wave - stage.clock.now.replace(hour=12, minute=30) <= timedelta(minutes=15)
+
+
+async def test_how_far_a_wave_is_can_be_seen(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
+    refreshes, now = stage.parts.refreshes, stage.clock.now
+    series = Series(person.account.id, usage_point.id, "consumption_load_curve")
+    days = DayRange(now.date() - 2 * ONE_DAY, now.date())
+    planner = await refreshes.claim_plan()
+    assert planner is not None
+    await refreshes.begin_wave("2026-10-20/1", now, by_hand=False)
+    job = await stage.parts.jobs.create_job(series, days, Lane.BULK, [days], {}, now)
+    await refreshes.note_point(planner, "2026-10-20/1", usage_point.id, [job], 1)
+
+    planning = (await stage.client.get("/v1/admin/refresh", headers=stage.admin)).json()
+    await refreshes.note_planned("2026-10-20/1", now)
+    await stage.parts.ledger.cancel(job.id, now)
+    ended = (await stage.client.get("/v1/admin/refresh", headers=stage.admin)).json()
+
+    moment = now.isoformat().replace("+00:00", "Z")
+    expected = {
+        "id": "2026-10-20/1",
+        "state": "planning",
+        "by_hand": False,
+        "started_at": moment,
+        "planned_at": None,
+        "ended_at": None,
+        "usage_points": 1,
+        "jobs": 1,
+        "calls": 1,
+        "calls_done": 0,
+        "calls_failed": 0,
+        "calls_left": 1,
+        "series_waiting": 1,
+        "left_by_earlier": 0,
+    }
+    over = {"state": "ended", "planned_at": moment, "ended_at": moment, "calls_done": 1, "calls_left": 0}
+    assert [expected] == planning["waves"]
+    assert [expected | over] == ended["waves"]

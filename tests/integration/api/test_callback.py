@@ -70,7 +70,7 @@ async def test_it_waits_for_the_end_of_the_exchange(
     async def work() -> None:
         assert [started["id"]] == await stage.take_task("interactive")
         await grant(stage, started["id"])
-        await stage.parts.jobs.publish(person.account.id, "consent.granted", {"consent_id": started["id"]})
+        await stage.parts.events.publish(person.account.id, "consent.granted", {"consent_id": started["id"]})
 
     answer, _ = await asyncio.gather(come_back(stage, {"state": started["state"], "autorisation_id": 4711}), work())
 

@@ -106,7 +106,7 @@ async def test_the_account_and_what_was_done_to_it_are_in_it(
     await stage.client.patch(f"/v1/usage-points/{PRM}", json={"label": "Maison 471"}, headers=person.headers)
     series, days = Series(person.account.id, usage_point.id, CURVE), DayRange(START, END)
     job = await stage.parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {"traceparent": "x"}, NOON)
-    await stage.parts.jobs.publish(person.account.id, "job.progress", {"job_id": job.id})
+    await stage.parts.events.publish(person.account.id, "job.progress", {"job_id": job.id})
 
     archive = await export(stage, person)
 

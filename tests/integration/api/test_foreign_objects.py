@@ -22,13 +22,23 @@ FOREIGN = {
     "revoke_consent",
     "get_usage_point",
     "get_readings",
+    "get_coverage",
+    "get_coverage_overview",
     "create_job",
     "get_job",
     "cancel_job",
+    "stream_job_events",
     "change_usage_point",
     "erase_usage_point",
     "erase_readings",
     "revoke_key",
+    "get_webhook",
+    "change_webhook",
+    "delete_webhook",
+    "rotate_webhook_secret",
+    "test_webhook",
+    "list_webhook_deliveries",
+    "replay_webhook_delivery",
 }
 # It names nothing: what it shows or makes is the caller's own.
 OWN = {
@@ -41,6 +51,10 @@ OWN = {
     "create_consent",
     "list_consents",
     "list_usage_points",
+    "list_jobs",
+    "stream_events",
+    "list_webhooks",
+    "create_webhook",
 }
 # It belongs to nobody, or lets nobody in by a key.
 PUBLIC = {
@@ -51,6 +65,7 @@ PUBLIC = {
     "list_datasets",
     "get_liveness",
     "get_readiness",
+    "get_metrics",
     "get_index",
     "get_problem",
     "get_public_keys",
@@ -63,6 +78,7 @@ ADMIN = {
     "admin_delete_account",
     "admin_purge_readings",
     "admin_recover_account",
+    "admin_list_dead_calls",
     "admin_list_consents",
     "admin_approve_consent",
     "admin_deny_consent",
@@ -70,14 +86,16 @@ ADMIN = {
     "admin_create_invitation",
     "admin_delete_invitation",
     "admin_get_pacer",
+    "admin_get_refresh",
     "admin_start_refresh",
     "admin_get_audit",
 }
 
-QUERIES = {"get_readings": DAYS}
+QUERIES = {"get_readings": DAYS, "get_coverage": DAYS}
 BODIES = {
     "create_job": {"usage_point_id": PRM, "dataset": "consumption_load_curve", **DAYS},
     "change_usage_point": {"label": "mine", "refresh": False},
+    "change_webhook": {"enabled": False},
 }
 
 
@@ -113,6 +131,11 @@ async def foreign_values(stage: Stage, victim: Person) -> dict[str, str]:
     series = Series(victim.account.id, point.id, "consumption_load_curve")
     days = DayRange(NOON.date().replace(day=1), NOON.date().replace(day=3))
     job = await stage.parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOON)
+    webhook, _ = await stage.parts.webhooks.create_webhook(
+        victim.account.id, "https://receiver.example", None, None, key.id, NOON
+    )
+    delivery = await stage.parts.deliveries.enqueue_test(victim.account.id, webhook.id, NOON, awaited=False)
+    assert delivery is not None
     return {
         "usage_point_id": PRM,
         "dataset": "consumption_load_curve",
@@ -121,6 +144,8 @@ async def foreign_values(stage: Stage, victim: Person) -> dict[str, str]:
         "key_id": key.id,
         "account_id": victim.account.id,
         "invitation_id": "inv_0123456789abcdef",
+        "webhook_id": webhook.id,
+        "delivery_id": delivery.id,
     }
 
 

@@ -49,6 +49,8 @@ async def test_a_job_is_accepted_and_its_calls_are_enqueued(
     assert job["error"] is None
     assert {
         "self": f"/v1/jobs/{job['id']}",
+        "events": f"/v1/jobs/{job['id']}/events",
+        "cancel": f"/v1/jobs/{job['id']}",
         "readings": f"/v1/usage-points/{PRM}/readings/consumption_load_curve?start=2026-09-01&end=2026-10-01",
     } == job["links"]
 
@@ -131,7 +133,7 @@ async def test_who_prefers_to_wait_gets_the_ended_job(
         job_id, number = await stage.take_task("interactive")
         await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 8))
         await stage.parts.ledger.settle(CallTicket(job_id, number), OK, NOON)
-        await stage.parts.jobs.publish(person.account.id, "job.succeeded", {"job_id": job_id})
+        await stage.parts.events.publish(person.account.id, "job.succeeded", {"job_id": job_id})
 
     wait = {**person.headers, "Prefer": "wait=20"}
     if how == "when asking":

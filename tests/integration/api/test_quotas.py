@@ -104,6 +104,20 @@ async def test_what_is_left_is_in_the_headers(limited: Stage, person: Person, us
     )
 
 
+async def test_the_older_names_of_the_headers_say_the_same_also_when_it_is_used_up(
+    limited: Stage, person: Person, usage_point: UsagePoint
+) -> None:
+    answers = [await read(limited, person) for _ in range(4)]
+
+    midnight = str(int(datetime(2026, 10, 20, 22, tzinfo=UTC).timestamp()))
+    assert [200, 200, 200, 429] == [answer.status_code for answer in answers]
+    assert [("3", left, midnight) for left in ("2", "1", "0", "0")] == [
+        tuple(answer.headers[f"X-RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset")) for answer in answers
+    ]
+    assert '"read";q=3;w=86400' == answers[-1].headers["RateLimit-Policy"]
+    assert answers[-1].headers["RateLimit"].startswith('"read";r=0;t=')
+
+
 @pytest.mark.usefixtures("usage_point")
 async def test_at_midnight_in_paris_there_are_all_of_them_again(limited: Stage, person: Person) -> None:
     for day in (2, 3):

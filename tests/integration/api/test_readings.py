@@ -23,7 +23,7 @@ async def test_stored_days_are_read_with_their_offsets(stage: Stage, person: Per
     answer = await stage.client.get(f"{CURVE}?start=2026-10-01&end=2026-10-08", headers=person.headers)
 
     assert (200, "hit") == (answer.status_code, answer.headers["X-Cache-Status"])
-    assert "no-store" == answer.headers["Cache-Control"]
+    assert "private, no-cache" == answer.headers["Cache-Control"]
     document = answer.json()
     readings = document.pop("readings")
     assert {
@@ -161,7 +161,7 @@ async def test_a_blob_that_was_changed_is_our_failure_and_says_nothing(
         pytest.param(f"{CURVE}?start=2026-10-01&end=x", 422, "validation_failed", ["end"], id="no date"),
         pytest.param(f"{CURVE}?start=2026-10-01&end=2026-10-01", 422, "validation_failed", ["end"], id="empty"),
         pytest.param(f"{CURVE}?start=2026-10-02&end=2026-10-01", 422, "validation_failed", ["end"], id="backwards"),
-        pytest.param(f"{CURVE}?start=2020-10-02&end=2026-10-01", 422, "validation_failed", ["end"], id="too long"),
+        pytest.param(f"{CURVE}?start=2014-10-02&end=2026-10-01", 422, "validation_failed", ["end"], id="too long"),
         pytest.param(f"{CURVE}?start=0001-01-01&end=0001-01-02", 422, "validation_failed", ["start", "end"], id="0001"),
         pytest.param(f"{CURVE}?start=%00&end=2026-10-01", 422, "validation_failed", ["start"], id="NUL"),
         pytest.param(f"{CURVE}?start=%FF%FE&end=2026-10-01", 422, "validation_failed", ["start"], id="not UTF-8"),

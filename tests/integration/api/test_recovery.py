@@ -183,7 +183,7 @@ async def test_nobody_else_is_concerned(stage: Stage, person: Person, stored: Us
 
 
 async def test_it_is_written_down_for_both_and_the_account_is_told(stage: Stage, person: Person) -> None:
-    after = await stage.parts.jobs.last_event_id(person.account.id)
+    after = await stage.parts.events.last_event_id(person.account.id)
 
     await recover(stage, person)
 
@@ -193,7 +193,7 @@ async def test_it_is_written_down_for_both_and_the_account_is_told(stage: Stage,
     (of_admin, *_) = await stage.parts.audit.load_events("admin")
     assert ("admin", "account.recovered", details) == (of_account.actor, of_account.action, of_account.details)
     assert {"account_id": person.account.id, **details} == of_admin.details
-    events = await stage.parts.jobs.next_events(person.account.id, after, 1)
+    events = await stage.parts.events.next_events(person.account.id, after, 1)
     assert ["account.recovered"] == [event.type for event in events]
 
 

@@ -1,10 +1,11 @@
 """`releve admin`, as an operator types it, over real stores."""
 
 import asyncio
+import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TypeVar
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from shared.config import load_settings
+from shared.models import CallTicket, DayRange, Lane, Series
 from shared.resources import Resources, open_resources
 
 Result = TypeVar("Result")
@@ -142,3 +144,40 @@ def test_a_new_secret_is_rotated_to_and_what_needs_the_old_one_is_told(operator:
     assert f"{old_id} is in links of the audit" in after
     assert old not in before + rotated + after
     assert operator.environ["RELEVE_SECRET_KEY"] not in rotated + after
+
+
+def test_the_status_of_the_refresh_is_told_to_people_and_to_programs(operator: Operator) -> None:
+    before = operator.types("refresh", "--status")
+    planned = operator.types("refresh", "--now")
+    told = operator.types("refresh", "--status")
+    document = json.loads(operator.types("refresh", "--status", "--json"))
+
+    assert before.startswith("next wave at ")
+    assert "0 jobs planned" in planned
+    (wave,) = document["waves"]
+    assert ("ended", True, 0) == (wave["state"], wave["by_hand"], wave["calls"])
+    assert {"next_wave_at", "waves"} == set(document)
+    first, second, last = told.splitlines()
+    assert re.fullmatch(rf"{wave['id']}  ended  began \d\d \d\d:\d\d  planned .+  ended .+", first)
+    assert second.startswith("  0 points  0 calls  0 done  0 failed  0 left")
+    assert before.strip() == last
+
+
+def test_the_refresh_does_nothing_that_it_was_not_told(operator: Operator) -> None:
+    assert "--now" in operator.is_refused("refresh")
+
+
+def test_calls_that_were_given_up_are_printed_with_the_reason(operator: Operator) -> None:
+    days = DayRange(date(2026, 11, 2), date(2026, 11, 9))
+
+    async def give_up(parts: Resources) -> str:
+        series = Series(NOBODY, "up_0123456789abcdef01234567", "consumption_load_curve")
+        job = await parts.jobs.create_job(series, days, Lane.BULK, [days], {}, NOW)
+        ticket = CallTicket(job.id, 0)
+        await parts.ledger.settle(ticket, "consent_lost", NOW, is_dead=True, upstream_code="ADAM-DC-0008")
+        return job.id
+
+    job_id = operator.does(give_up)
+
+    what = "consumption_load_curve 2026-11-02 to 2026-11-09  consent_lost (ADAM-DC-0008)"
+    assert f"2026-11-23T08:30Z  {job_id} of {NOBODY}  {what}, attempt 0" in operator.types("calls")

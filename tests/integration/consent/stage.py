@@ -149,7 +149,7 @@ class Town:
 
     async def events(self, person: Person) -> list[tuple[str, Mapping[str, str]]]:
         """What the account was told about consents."""
-        found = await self.parts.jobs.next_events(person.account.id, "0-0", 0.001)
+        found = await self.parts.events.next_events(person.account.id, "0-0", 0.001)
         return [(each.type, each.data) for each in found if each.type.startswith("consent.")]
 
     async def audited(self, person: Person) -> list[str]:

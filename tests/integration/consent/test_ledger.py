@@ -178,9 +178,9 @@ async def test_a_call_that_waits_while_its_consent_is_ended_is_not_made(town: To
     series = Series(holder.account.id, point.id, dataset.name)
     calls = plan_calls(dataset, windows_of(dataset, days))
     job = await town.parts.jobs.create_job(series, days, Lane.INTERACTIVE, calls, {}, datetime.now(UTC))
-    tickets = await town.parts.ledger.send_next(job.id, datetime.now(UTC))
+    due = await town.parts.ledger.send_next(datetime.now(UTC))
     fetcher = Fetcher(town.parts, {"enedis": town.provider})
-    await fetcher.do_call(tickets[0])
+    await fetcher.do_call(due[0].ticket)
     before = await asked_of_enedis(town)
 
     await end_of_house(town, holder)

@@ -55,6 +55,16 @@ async def test_another_key_opens_what_was_sealed_before_it_was_made(store: Accou
     assert (b"synthetic reading", owner.account, "Home") == (opened, caller.account, caller.key.name)
 
 
+async def test_of_many_keys_it_is_known_which_still_let_in(store: AccountStore, owner: Caller) -> None:
+    soon, _ = await store.keys.create_key(owner.key, owner.opened, NOW, expires_at=NOW + SECOND)
+    gone, _ = await store.keys.create_key(owner.key, owner.opened, NOW)
+    await store.keys.revoke_key(owner.account.id, gone.id, owner.key.id, NOW)
+    shown = [owner.key.id, soon.id, gone.id, "key_of_nobody"]
+
+    assert {owner.key.id, soon.id} == await store.keys.usable_keys(shown, NOW)
+    assert {owner.key.id} == await store.keys.usable_keys(shown, NOW + SECOND)
+
+
 async def test_a_key_that_may_not_read_is_given_nothing_that_opens(
     store: AccountStore, database: Database, owner: Caller
 ) -> None:
@@ -216,9 +226,9 @@ async def test_one_look_up_by_an_index_finds_a_key(store: AccountStore, database
     queries: list[str] = []
     read = database.read
 
-    async def noting(query):  # type: ignore[no-untyped-def]  # what it stands for is typed
+    async def noting(query, parameters=None):  # type: ignore[no-untyped-def]  # what it stands for is typed
         queries.append(str(query))
-        return await read(query)
+        return await read(query, parameters)
 
     database.read = noting  # type: ignore[method-assign]  # the real thing is called
     _, api_key = await store.create_account(NOW)

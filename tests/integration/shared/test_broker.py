@@ -19,6 +19,7 @@ from shared.broker import SYSTEM_QUEUE, Broker, TaskName, broker_url, create_cel
 from shared.config import Settings
 from shared.models import CallTicket, Lane
 from shared.telemetry import current_trace_context
+from shared.waves import Cause
 
 pytestmark = pytest.mark.anyio
 
@@ -74,10 +75,10 @@ async def test_a_consent_is_exchanged_while_somebody_waits(broker: Broker, redis
 
 
 async def test_the_refresh_is_a_system_matter(broker: Broker, redis: Redis) -> None:
-    await broker.enqueue_refresh()
+    await broker.enqueue_refresh(Cause.BY_HAND)
 
     (message,) = await messages(redis, SYSTEM_QUEUE)
-    assert ("releve.refresh", []) == (message["headers"]["task"], message["body"][0])
+    assert ("releve.refresh", ["by_hand"]) == (message["headers"]["task"], message["body"][0])
 
 
 async def test_calls_are_delivered_in_the_order_in_which_they_were_enqueued(broker: Broker, redis: Redis) -> None:

@@ -1,6 +1,5 @@
-"""Jobs and events on a real server: what was asked is kept as long as promised, and whoever listens hears of it."""
+"""Jobs on a real server: what was asked is kept as long as promised."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -8,7 +7,7 @@ from functools import partial
 import pytest
 from redis.asyncio import Redis
 
-from shared.jobs import Event, JobStore
+from shared.jobs import JobStore
 from shared.ledger import OK, Ledger, calls_key, job_key
 from shared.models import CallTicket, DayRange, Job, JobStatus, Lane, Series
 
@@ -39,7 +38,8 @@ def store(redis: Redis) -> JobStore:
 @pytest.fixture
 def ledger(redis: Redis) -> Ledger:
     """The ledger beside it."""
-    return Ledger(redis, calls_in_flight=4, queued_lease_seconds=20, keep_seconds=int(RETENTION.total_seconds()))
+    keep_seconds = int(RETENTION.total_seconds())
+    return Ledger(redis, calls_in_flight=4, queue_depth=32, queued_lease_seconds=20, keep_seconds=keep_seconds)
 
 
 async def create(store: JobStore, calls: list[DayRange], now: datetime = NOW) -> Job:
@@ -79,6 +79,7 @@ async def test_a_job_without_calls_has_succeeded_at_once(store: JobStore, redis:
 async def test_a_job_tells_how_its_calls_went(store: JobStore, ledger: Ledger) -> None:
     job = await create(store, CALLS)
     started, ended = NOW + timedelta(seconds=1), NOW + timedelta(seconds=2)
+    await ledger.send_next(NOW)
     await ledger.start_call(CallTicket(job.id, 0), started, 10)
     await ledger.settle(CallTicket(job.id, 0), OK, ended)
     running = await store.load_job(job.id)
@@ -140,7 +141,7 @@ async def test_the_list_of_an_accounts_jobs_forgets_those_that_are_long_over(sto
 async def test_waiting_calls_are_those_that_are_enqueued_running_or_laid_aside(store: JobStore, ledger: Ledger) -> None:
     job = await create(store, [*CALLS, DayRange(date(2026, 11, 15), date(2026, 11, 20))])
     before = await store.waiting_calls()
-    await ledger.send_next(job.id, NOW)
+    await ledger.send_next(NOW)
     await ledger.start_call(CallTicket(job.id, 0), NOW, 10)
     await ledger.park(CallTicket(job.id, 1), NOW + timedelta(hours=1), counts_as_attempt=True)
     during = await store.waiting_calls()
@@ -189,61 +190,3 @@ async def test_a_turn_ends_with_an_exception_too(store: JobStore) -> None:
         await fail()
     async with store.alone("refresh", 60) as again:
         assert again
-
-
-# Events
-
-
-async def test_events_are_heard_in_order_and_only_by_their_account(store: JobStore) -> None:
-    start = await store.last_event_id("acct_1")
-    await store.publish("acct_1", "job.progress", {"job_id": "job_1"})
-    await store.publish("acct_2", "job.failed", {"job_id": "job_9"})
-    await store.publish("acct_1", "job.succeeded", {"job_id": "job_1", "note": "é"})
-
-    events = await store.next_events("acct_1", start, 1)
-
-    assert [
-        Event(events[0].id, "job.progress", {"job_id": "job_1"}),
-        Event(events[1].id, "job.succeeded", {"job_id": "job_1", "note": "é"}),
-    ] == events
-    assert "0-0" == start
-    assert events[1].id == await store.last_event_id("acct_1")
-    assert [events[1]] == await store.next_events("acct_1", events[0].id, 1)
-
-
-async def test_who_waits_is_woken_by_the_next_event(store: JobStore, redis: Redis) -> None:
-    await store.publish("acct_1", "job.progress", {"job_id": "job_1"})
-    waiting = asyncio.create_task(store.next_events("acct_1", await store.last_event_id("acct_1"), 60))
-    while not [each for each in await redis.client_list() if "b" in each["flags"]]:  # noqa: ASYNC110  # no event here
-        await asyncio.sleep(0)
-
-    await store.publish("acct_1", "job.succeeded", {"job_id": "job_1"})
-
-    assert ["job.succeeded"] == [event.type for event in await waiting]
-
-
-@pytest.mark.parametrize("protocol", [2, 3])
-async def test_events_are_heard_in_both_dialects_of_the_server(protocol: int, redis_url: str) -> None:
-    async with Redis.from_url(redis_url, protocol=protocol) as redis:
-        store = JobStore(redis, retention=RETENTION)
-        await store.publish("acct_1", "job.succeeded", {"job_id": "job_1"})
-
-        heard = await store.next_events("acct_1", "0-0", 1)
-        nothing = await store.next_events("acct_1", heard[-1].id, 0)
-
-    assert ([{"job_id": "job_1"}], []) == ([event.data for event in heard], nothing)
-
-
-async def test_a_wait_without_event_ends_empty(store: JobStore) -> None:
-    assert [] == await store.next_events("acct_1", "0-0", 0)
-    assert [] == await store.next_events("acct_1", "0-0", 0.01)
-
-
-async def test_an_account_keeps_its_newest_events_and_about_a_thousand_of_them(store: JobStore, redis: Redis) -> None:
-    for n in range(1500):
-        await store.publish("acct_1", "job.progress", {"n": str(n)})
-
-    kept = await store.next_events("acct_1", "0-0", 1)
-
-    assert 1000 <= len(kept) < 1200
-    assert "1499" == kept[-1].data["n"]

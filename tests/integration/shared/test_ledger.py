@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from shared.jobs import JobStore
 from shared.ledger import LEASES_KEY, OK, Ledger, calls_key, job_key
-from shared.models import CallTicket, DayRange, Job, JobStatus, Lane, Series
+from shared.models import CallTicket, DayRange, DueCall, Job, JobStatus, Lane, Series
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +40,9 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 @pytest.fixture
 def ledger(redis: Redis) -> Ledger:
     """The ledger in it."""
-    return Ledger(redis, calls_in_flight=IN_FLIGHT, queued_lease_seconds=QUEUED_LEASE, keep_seconds=KEEP)
+    return Ledger(
+        redis, calls_in_flight=IN_FLIGHT, queue_depth=32, queued_lease_seconds=QUEUED_LEASE, keep_seconds=KEEP
+    )
 
 
 @pytest.fixture
@@ -65,37 +67,52 @@ async def status_of(jobs: JobStore, job: Job) -> Job:
     return loaded
 
 
+async def send(ledger: Ledger) -> tuple[CallTicket, ...]:
+    return tuple(call.ticket for call in await ledger.send_next(NOW))
+
+
 # Sending
 
 
 async def test_a_job_gets_as_many_calls_as_may_be_in_flight_and_no_more(ledger: Ledger, jobs: JobStore) -> None:
     job = await create(jobs, 10)
 
-    assert tickets(job, 0, 1, 2, 3) == await ledger.send_next(job.id, NOW)
-    assert () == await ledger.send_next(job.id, NOW)
+    assert tickets(job, 0, 1, 2, 3) == await send(ledger)
+    assert () == await send(ledger)
 
 
 async def test_a_short_job_gets_all_its_calls(ledger: Ledger, jobs: JobStore) -> None:
     job = await create(jobs, 2)
 
-    assert tickets(job, 0, 1) == await ledger.send_next(job.id, NOW)
-    assert () == await ledger.send_next(job.id, NOW)
+    assert tickets(job, 0, 1) == await send(ledger)
+    assert () == await send(ledger)
+
+
+async def test_a_call_is_sent_with_its_lane_and_the_trace_of_its_job(ledger: Ledger, jobs: JobStore) -> None:
+    trace = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01", "tracestate": "synthetic=é"}
+    days = days_of_call(0)
+    job = await jobs.create_job(SERIES, days, Lane.INTERACTIVE, [days], trace, NOW)
+
+    assert [DueCall(CallTicket(job.id, 0), Lane.INTERACTIVE, trace)] == await ledger.send_next(NOW)
 
 
 async def test_a_call_that_is_settled_makes_room_for_one(ledger: Ledger, jobs: JobStore) -> None:
     job = await create(jobs, 6)
-    await ledger.send_next(job.id, NOW)
+    await send(ledger)
 
-    settlements = [await ledger.settle(ticket, OK, NOW) for ticket in tickets(job, 2, 0, 1)]
+    given = []
+    for ticket in tickets(job, 2, 0, 1):
+        settlement = await ledger.settle(ticket, OK, NOW)
+        assert (True, JobStatus.QUEUED) == (settlement.settled, settlement.status)
+        given.append(await send(ledger))
 
-    assert [tickets(job, 4), tickets(job, 5), ()] == [each.next_calls for each in settlements]
-    assert {JobStatus.QUEUED} == {each.status for each in settlements}
+    assert [tickets(job, 4), tickets(job, 5), ()] == given
 
 
 async def test_fifty_processes_that_send_at_once_send_each_call_once(ledger: Ledger, jobs: JobStore) -> None:
     job = await create(jobs, 10)
 
-    sent = await asyncio.gather(*(ledger.send_next(job.id, NOW) for _ in range(50)))
+    sent = await asyncio.gather(*(send(ledger) for _ in range(50)))
 
     assert list(tickets(job, 0, 1, 2, 3)) == [ticket for each in sent for ticket in each]
 
@@ -103,11 +120,11 @@ async def test_fifty_processes_that_send_at_once_send_each_call_once(ledger: Led
 async def test_of_a_job_nobody_knows_nothing_is_sent_started_or_settled(ledger: Ledger, redis: Redis) -> None:
     ghost = CallTicket("job_unknown", 0)
 
-    assert () == await ledger.send_next("job_unknown", NOW)
     assert await ledger.start_call(ghost, NOW, LEASE) is None
     settlement = await ledger.settle(ghost, OK, NOW)
 
-    assert (False, None, ()) == (settlement.settled, settlement.status, settlement.next_calls)
+    assert (False, None) == (settlement.settled, settlement.status)
+    assert not await ledger.claim(ghost, ["2026-01-01"], NOW)
     assert not await ledger.renew(ghost, NOW, LEASE)
     assert [] == await redis.keys()
 
@@ -117,7 +134,7 @@ async def test_of_a_job_nobody_knows_nothing_is_sent_started_or_settled(ledger: 
 
 async def test_a_started_call_says_its_days_and_attempt_and_its_job_runs(ledger: Ledger, jobs: JobStore) -> None:
     job = await create(jobs, 3)
-    await ledger.send_next(job.id, NOW)
+    await send(ledger)
 
     started = await ledger.start_call(CallTicket(job.id, 1), later(1), LEASE)
 
@@ -130,8 +147,8 @@ async def test_a_started_call_says_its_days_and_attempt_and_its_job_runs(ledger:
 async def test_a_duplicate_is_refused_while_its_twin_lives_and_taken_from_then_on(
     ledger: Ledger, jobs: JobStore
 ) -> None:
-    job = await create(jobs, 1)
-    (ticket,) = await ledger.send_next(job.id, NOW)
+    await create(jobs, 1)
+    (ticket,) = await send(ledger)
     await ledger.start_call(ticket, NOW, LEASE)
 
     during = [await ledger.start_call(ticket, later(seconds), LEASE) for seconds in (0, 5, LEASE - 0.001)]
@@ -143,8 +160,8 @@ async def test_a_duplicate_is_refused_while_its_twin_lives_and_taken_from_then_o
 
 
 async def test_of_fifty_deliveries_at_once_one_starts_the_call(ledger: Ledger, jobs: JobStore) -> None:
-    job = await create(jobs, 1)
-    (ticket,) = await ledger.send_next(job.id, NOW)
+    await create(jobs, 1)
+    (ticket,) = await send(ledger)
 
     started = await asyncio.gather(*(ledger.start_call(ticket, NOW, LEASE) for _ in range(50)))
 
@@ -152,8 +169,8 @@ async def test_of_fifty_deliveries_at_once_one_starts_the_call(ledger: Ledger, j
 
 
 async def test_a_sign_of_life_keeps_the_call(ledger: Ledger, jobs: JobStore) -> None:
-    job = await create(jobs, 1)
-    (ticket,) = await ledger.send_next(job.id, NOW)
+    await create(jobs, 1)
+    (ticket,) = await send(ledger)
     await ledger.start_call(ticket, NOW, LEASE)
 
     for seconds in (0, 3, 6, 9):
@@ -161,12 +178,12 @@ async def test_a_sign_of_life_keeps_the_call(ledger: Ledger, jobs: JobStore) -> 
 
     assert await ledger.start_call(ticket, later(18), LEASE) is None
     assert [] == await ledger.overdue_calls(later(18))
-    assert [ticket] == await ledger.overdue_calls(later(19))
+    assert [ticket] == [call.ticket for call in await ledger.overdue_calls(later(19))]
 
 
 async def test_two_signs_of_life_at_the_same_moment_are_both_true(ledger: Ledger, jobs: JobStore) -> None:
-    job = await create(jobs, 1)
-    (ticket,) = await ledger.send_next(job.id, NOW)
+    await create(jobs, 1)
+    (ticket,) = await send(ledger)
     await ledger.start_call(ticket, NOW, LEASE)
 
     assert [True, True] == [await ledger.renew(ticket, NOW, LEASE), await ledger.renew(ticket, NOW, LEASE)]
@@ -174,7 +191,7 @@ async def test_two_signs_of_life_at_the_same_moment_are_both_true(ledger: Ledger
 
 async def test_a_settled_call_has_nothing_left_to_do(ledger: Ledger, jobs: JobStore, redis: Redis) -> None:
     job = await create(jobs, 2)
-    ticket, _ = await ledger.send_next(job.id, NOW)
+    ticket, _ = await send(ledger)
     await ledger.start_call(ticket, NOW, LEASE)
     await ledger.settle(ticket, OK, NOW)
 
@@ -189,15 +206,15 @@ async def test_a_call_of_a_job_that_is_over_is_not_begun_and_no_other_one_is_sen
     status: JobStatus, ledger: Ledger, jobs: JobStore, redis: Redis
 ) -> None:
     job = await create(jobs, 6)
-    waiting, running, *_ = await ledger.send_next(job.id, NOW)
+    waiting, running, *_ = await send(ledger)
     await ledger.start_call(running, NOW, LEASE)
     await redis.hset(job_key(job.id), "status", status)
 
     assert await ledger.start_call(waiting, NOW, LEASE) is None
     settlement = await ledger.settle(running, OK, NOW)
 
-    assert (False, None, ()) == (settlement.settled, settlement.status, settlement.next_calls)
-    assert () == await ledger.send_next(job.id, NOW)
+    assert (False, None) == (settlement.settled, settlement.status)
+    assert () == await send(ledger)
     assert [] == await ledger.overdue_calls(later(3600))
     assert 0 == await redis.zcard(LEASES_KEY)
 
@@ -207,15 +224,14 @@ async def test_a_call_of_a_job_that_is_over_is_not_begun_and_no_other_one_is_sen
 
 async def test_of_fifty_settlements_at_once_one_counts(ledger: Ledger, jobs: JobStore) -> None:
     job = await create(jobs, 9)
-    ticket, *_ = await ledger.send_next(job.id, NOW)
+    ticket, *_ = await send(ledger)
 
     settlements = await asyncio.gather(
         *(ledger.settle(ticket, OK if n % 2 else "provider_timeout", NOW) for n in range(50))
     )
 
-    (first,) = [each for each in settlements if each.settled]
-    assert tickets(job, 4) == first.next_calls
-    assert {()} == {each.next_calls for each in settlements if not each.settled}
+    assert 1 == len([each for each in settlements if each.settled])
+    assert tickets(job, 4) == await send(ledger)
     loaded = await status_of(jobs, job)
     assert 1 == loaded.calls_done
     assert (loaded.calls_failed, sum(loaded.errors.values())) in [(0, 0), (1, 1)]
@@ -262,7 +278,7 @@ async def test_a_job_that_ended_leaves_no_lease_and_is_kept_for_a_while(
     ledger: Ledger, jobs: JobStore, redis: Redis
 ) -> None:
     job = await create(jobs, 3)
-    await ledger.send_next(job.id, NOW)
+    await send(ledger)
 
     for ticket in tickets(job, 0, 1, 2):
         await ledger.settle(ticket, OK, NOW)

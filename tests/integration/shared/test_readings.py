@@ -104,7 +104,7 @@ async def test_coverage_comes_back_with_every_gap_and_moment(store: ReadingStore
         for n, (reason, partial, again) in enumerate(
             [
                 *((reason, False, None) for reason in Reason),
-                (Reason.INCOMPLETE, True, NOW + timedelta(hours=3)),
+                (Reason.INCOMPLETE, True, NOW + timedelta(hours=2)),
                 (Reason.NOT_PUBLISHED_YET, False, datetime(2026, 11, 23, 8, tzinfo=PARIS)),
             ],
             start=1,

@@ -16,6 +16,7 @@ from shared.ledger import OK, job_key
 from shared.models import CallTicket, Coverage, DayRange, GrantedPoint, Lane, Reading, Series
 from shared.resources import open_resources
 from shared.vault import ServerSecret
+from shared.waves import Cause
 from tests.states import take_state
 
 pytestmark = pytest.mark.anyio
@@ -47,13 +48,13 @@ async def test_a_reading_goes_the_whole_way_through_the_parts_of_one_process(set
         series = Series(account.id, point_id, "consumption_load_curve")
         days = DayRange(DAY, DAY + ONE_DAY)
         job = await parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOW)
-        (ticket,) = await parts.ledger.send_next(job.id, NOW)
-        await parts.broker.enqueue_call(ticket, Lane.INTERACTIVE, {})
-        await parts.ledger.start_call(ticket, NOW, 10)
+        (due,) = await parts.ledger.send_next(NOW)
+        await parts.broker.enqueue_calls([due])
+        await parts.ledger.start_call(due.ticket, NOW, 10)
         readings = [Reading(day_start(DAY), "PT30M", 540)]
         coverage = Coverage(str(DAY), NOW, DAY, DAY + ONE_DAY)
         await parts.readings.save_window(job, coverage, readings, await parts.accounts.load_public_key(account.id))
-        await parts.ledger.settle(ticket, OK, NOW)
+        await parts.ledger.settle(due.ticket, OK, NOW)
 
     async with open_resources(settings) as others:
         caller = await others.accounts.authenticate(api_key)
@@ -72,7 +73,7 @@ async def test_the_settings_reach_the_parts(settings: Settings) -> None:
     async with open_resources(chosen) as parts:
         series = Series("acct_1", "up_1", "consumption_load_curve")
         job = await parts.jobs.create_job(series, DayRange(DAY, days[-1].end), Lane.BULK, days, {}, NOW)
-        sent = await parts.ledger.send_next(job.id, NOW)
+        sent = await parts.ledger.send_next(NOW)
         overdue = [await parts.ledger.overdue_calls(NOW + timedelta(seconds=each)) for each in (32.9, 33)]
         for number in range(3):
             await parts.ledger.settle(CallTicket(job.id, number), OK, NOW)
@@ -136,7 +137,7 @@ async def test_the_queue_is_given_back_at_the_end(settings: Settings, redis_url:
         await other.client_kill_filter(_type="normal", skipme=True)
 
     async with open_resources(settings) as parts:
-        await parts.broker.enqueue_refresh()
+        await parts.broker.enqueue_refresh(Cause.BY_HAND)
 
     assert set() == await clients_of(redis_url)
 

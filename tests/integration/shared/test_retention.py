@@ -160,13 +160,13 @@ async def test_jobs_that_are_kept_no_longer_go_off_the_list_and_those_under_way_
 
 
 async def test_events_go_with_the_jobs_they_are_about(parts: Resources, point: UsagePoint) -> None:
-    await parts.jobs.publish(point.account_id, "readings.updated", {})
+    await parts.events.publish(point.account_id, "readings.updated", {})
     # The server's own clock stamps events.
     later = datetime.now(UTC) + timedelta(days=parts.settings.job_retention_days, minutes=1)
 
     await enforce_retention(parts, later)
 
-    assert [] == await parts.jobs.next_events(point.account_id, "0-0", 0.01)
+    assert [] == await parts.events.next_events(point.account_id, "0-0", 0.01)
 
 
 async def test_every_account_is_reached_page_by_page(parts: Resources, monkeypatch: pytest.MonkeyPatch) -> None:

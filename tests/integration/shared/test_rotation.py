@@ -32,6 +32,7 @@ DAY = date(2026, 11, 20)
 PRM = "99000000004711"
 EMAIL = "somebody@example.org"
 LABEL = "Synthetic name of a home"
+URL = "https://receiver.example/synthetic"
 
 
 @dataclass
@@ -74,6 +75,8 @@ async def household(parts: Resources, prm: str = PRM) -> Household:
     await parts.consents.grant(consent.id, [point], NOW)
     found = await parts.consents.find_usage_point(account.id, prm)
     found = await parts.consents.change_usage_point(found, {"label": LABEL}, caller.key.id, NOW)
+    webhook, _ = await parts.webhooks.create_webhook(account.id, URL, None, "Synthetic", caller.key.id, NOW)
+    await parts.webhooks.rotate_secret(webhook, caller.key.id, NOW)
     return Household(account, api_key, found)
 
 
@@ -108,14 +111,18 @@ async def test_everything_works_with_the_new_secret_alone_after_a_rotation(gatew
 
     changed = await rotation(both).rotate(NOW)
 
-    # The account, the key with a name, the usage point.
-    assert 3 == changed
+    # The account, the key with a name, the usage point, the webhook.
+    assert 4 == changed
     caller = await new.accounts.authenticate(home.api_key, NOW)
     assert (home.account.id, EMAIL) == (caller.account.id, caller.account.email)
     assert "Synthetic name of a key" in {key.name for key in await new.accounts.keys.list_keys(home.account.id)}
     assert home.usage_point.id == (await new.consents.find_usage_point(home.account.id, PRM)).id
     found = await new.consents.load_usage_point(home.usage_point.id)
     assert (PRM, LABEL) == (found.prm, found.label)
+    (webhook,) = await new.webhooks.list_webhooks(home.account.id)
+    signer = await new.webhooks.load_signer(webhook.id, NOW)
+    assert signer is not None
+    assert (URL, "Synthetic", 2) == (webhook.url, webhook.description, len(signer.secrets))
     await fetch(new, home, DAY + timedelta(days=1), 815)
     assert [815] == await read(new, home, DAY + timedelta(days=1))
 

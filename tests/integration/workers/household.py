@@ -16,6 +16,7 @@ from shared.errors import AppError
 from shared.models import CallTicket, Coverage, GrantedPoint, Job, Lane, Reading, Series
 from shared.planning import current_days, missing_windows, plan_calls
 from shared.resources import Resources, open_resources
+from tests.due_calls import bring_back
 from tests.states import take_state
 from tests.storing import save_window
 from workers.fetch import Fetcher
@@ -78,8 +79,13 @@ class Household:
         described, days = DATASETS[dataset], current_days(now)
         calls = plan_calls(described, missing_windows(described, days, await self.coverage(dataset), now))
         job = await self.parts.jobs.create_job(series, days, lane, calls, {}, now)
-        await self.parts.ledger.send_next(job.id, now)
+        await self.parts.ledger.send_next(now)
         return job
+
+    async def do_again(self, ticket: CallTicket) -> None:
+        """Do a call that was laid aside as soon as its moment has come: that is now."""
+        await bring_back(self.parts, ticket)
+        await self.fetcher.do_call(ticket)
 
     async def fetch(self, dataset: str) -> Job:
         """The same, and a worker does its call."""

@@ -18,10 +18,12 @@ from sqlalchemy import update
 from shared.calendar import day_of
 from shared.catalog import DATASETS
 from shared.consents import UsagePoint
+from shared.dispatch import send_next_calls
 from shared.models import CallTicket, Coverage, DayRange, Job, Lane, Reading, Series
 from shared.planning import plan_calls, window_name, windows_of
 from shared.resources import Resources
 from shared.tables import consents
+from tests.due_calls import bring_back
 from tests.integration.workers.simulated_enedis import SimulatedEnedis
 from tests.states import take_state
 from workers.consents import ConsentExchange
@@ -98,8 +100,7 @@ class Stage:
         windows = [part for each in windows_of(kind, days) if (part := each.clipped(days.start, days.end))]
         series = Series(usage_point.account_id, usage_point.id, dataset)
         job = await self.resources.jobs.create_job(series, days, lane, plan_calls(kind, windows), {}, now)
-        for ticket in await self.resources.ledger.send_next(job.id, now):
-            await self.resources.broker.enqueue_call(ticket, lane, {})
+        await send_next_calls(self.resources, now)
         return job
 
     async def age_exchange(self, consent_id: str, by: timedelta) -> None:
@@ -125,6 +126,11 @@ class Stage:
             await self.fetcher.do_call(ticket)
             done += 1
         return done
+
+    async def do_again(self, ticket: CallTicket, fetcher: Fetcher | None = None) -> None:
+        """Do a call that was laid aside as soon as its moment has come: that is now."""
+        await bring_back(self.resources, ticket)
+        await (fetcher or self.fetcher).do_call(ticket)
 
     async def job(self, job: Job) -> Job:
         """The job as it stands."""

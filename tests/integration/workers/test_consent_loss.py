@@ -35,7 +35,7 @@ async def refused_before(home: Household, *days_ago: int) -> None:
 
 
 async def told(home: Household) -> list[tuple[str, dict[str, str]]]:
-    events = await home.parts.jobs.next_events(home.account.id, "0-0", 0.001)
+    events = await home.parts.events.next_events(home.account.id, "0-0", 0.001)
     return [(each.type, dict(each.data)) for each in events if each.type.startswith("consent.")]
 
 

@@ -38,12 +38,12 @@ async def test_a_call_outlives_any_outage_of_the_database(
         begun = datetime.now(UTC).timestamp()
 
         for _ in range(here.call_attempts + 3):
-            await home.fetcher.do_call(ticket)
+            await home.do_again(ticket)
         during = await home.load_job(ticket.job_id)
         with Redis.from_url(redis_url) as redis:
             lease = redis.zscore("leases", f"{ticket.job_id}/{ticket.number}")
         await asyncio.to_thread(server.start)
-        await home.fetcher.do_call(ticket)
+        await home.do_again(ticket)
 
         assert JobStatus.RUNNING is during.status
         assert isinstance(lease, float)

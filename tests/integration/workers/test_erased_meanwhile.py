@@ -161,7 +161,7 @@ async def test_a_consent_whose_exchange_runs_while_its_account_is_erased_binds_n
     await erase_account(stage.resources, person.account_id, OWNER, datetime.now(UTC))
 
     await stage.exchange.exchange(consent_id)
-    await stage.resources.jobs.publish(person.account_id, "consent.failed", {"consent_id": consent_id})
+    await stage.resources.events.publish(person.account_id, "consent.failed", {"consent_id": consent_id})
     await finish_erasures(stage.resources, datetime.now(UTC) + SECOND_PASS_AFTER)
 
     dump = await redis_dump(stage.resources.redis) + await sql_dump(stage.resources.database)

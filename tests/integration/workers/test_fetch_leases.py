@@ -65,7 +65,7 @@ async def test_a_call_whose_worker_died_is_done_by_the_next(stage: Stage, house:
     ticket = CallTicket(job.id, 0)
     await die_while_working_on(stage, ticket)
 
-    assert [ticket] == await stage.resources.ledger.overdue_calls(datetime.now(UTC))
+    assert [ticket] == [each.ticket for each in await stage.resources.ledger.overdue_calls(datetime.now(UTC))]
     await stage.fetcher.do_call(ticket)
 
     assert JobStatus.SUCCEEDED is (await stage.job(job)).status

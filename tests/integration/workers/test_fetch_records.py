@@ -158,7 +158,7 @@ async def test_an_outage_is_tried_again_and_given_up_after_the_last_attempt(home
 
     for _ in range(attempts):
         assert not (await home.load_job(job.id)).status.ended
-        await home.fetcher.do_call(CallTicket(job.id, 0))
+        await home.do_again(CallTicket(job.id, 0))
 
     ended = await home.load_job(job.id)
     assert (JobStatus.FAILED, {"provider_unavailable": 1}) == (ended.status, ended.errors)
@@ -172,6 +172,6 @@ async def test_a_call_without_a_slot_is_laid_aside_and_done_later(home: Househol
     assert not (await home.load_job(job.id)).status.ended
 
     home.provider.answers["contract"] = CONTRACT
-    await home.fetcher.do_call(CallTicket(job.id, 0))
+    await home.do_again(CallTicket(job.id, 0))
 
     assert JobStatus.SUCCEEDED is (await home.load_job(job.id)).status

@@ -11,6 +11,7 @@ from redis import Redis
 
 from shared.consents import UsagePoint
 from shared.models import DayRange, Lane, Reading
+from shared.waves import Cause
 from tests.integration.workers.stage import Person, Stage, days_ago
 
 pytestmark = pytest.mark.anyio
@@ -44,8 +45,9 @@ async def test_log_lines_name_no_usage_point_and_no_reading(
     # One for each of the three calls, then one for the first of the next job, then one for the exchange.
     for fault in ({"kind": "technical_error"}, {"kind": "truncated"}, {"kind": "wrong_point"}, {"code": "900908"}):
         stage.enedis.break_calls(**fault)
-    for _ in range(2):
-        await stage.run(house, "consumption_load_curve", THREE_WEEKS)
+    # The calls of the first that are laid aside keep their days: who asked for the same would wait for them.
+    for days in (THREE_WEEKS, DayRange(days_ago(70), days_ago(60))):
+        await stage.run(house, "consumption_load_curve", days)
     stage.enedis.break_calls(code="900908")
     await stage.exchange.exchange(await stage.begin_consent(person, 1))
 
@@ -60,11 +62,11 @@ async def test_messages_carry_a_jobs_id_and_a_calls_number(stage: Stage, house: 
     job = await stage.submit(house, "consumption_load_curve", THREE_WEEKS, Lane.BULK)
     consent = await stage.begin_consent(await stage.create_person(), 1)
     await stage.resources.broker.enqueue_consent(consent)
-    await stage.resources.broker.enqueue_refresh()
+    await stage.resources.broker.enqueue_refresh(Cause.BY_HAND)
 
     assert [[job.id, number] for number in range(3)] == stage.queued("bulk")
     assert [[consent]] == stage.queued("interactive")
-    assert [[]] == stage.queued("system")
+    assert [[Cause.BY_HAND]] == stage.queued("system")
     assert house.prm not in dump_of(stage.redis)
 
 

@@ -18,8 +18,9 @@ from redis import Redis
 from shared.broker import TaskName
 from shared.config import Settings
 from shared.consents import UsagePoint
-from shared.jobs import Event
+from shared.events import Event
 from shared.models import DayRange, JobStatus, Lane
+from shared.waves import Cause
 from tests.integration.workers.simulated_enedis import SOLAR_HOUSE
 from tests.integration.workers.stage import Person, Stage, days_ago
 
@@ -98,7 +99,7 @@ def log_text(log: IO[bytes]) -> str:
 async def events(stage: Stage, person: Person, after: str) -> AsyncIterator[Event]:
     """What the person's listeners are told from now on."""
     while True:
-        for event in await stage.resources.jobs.next_events(person.account_id, after, 30):
+        for event in await stage.resources.events.next_events(person.account_id, after, 30):
             after = event.id
             yield event
 
@@ -115,7 +116,7 @@ async def test_worker_and_beat_do_everything_between_them_until_they_are_told_to
     stage: Stage, person: Person, house: UsagePoint, log: IO[bytes]
 ) -> None:
     settings = stage.resources.settings
-    start = await stage.resources.jobs.last_event_id(person.account_id)
+    start = await stage.resources.events.last_event_id(person.account_id)
     # A call that a worker had taken when it was killed: only the sweep brings it back.
     orphan = await stage.submit(house, "daily_consumption", WEEK)
     taken = stage.next_ticket()
@@ -132,7 +133,7 @@ async def test_worker_and_beat_do_everything_between_them_until_they_are_told_to
         for each in (orphan, job):
             await event_of(stage, person, start, "job.succeeded", job_id=each.id)
         # The plan is for the whole system, its calls are not for this worker.
-        await stage.resources.broker.enqueue_refresh()
+        await stage.resources.broker.enqueue_refresh(Cause.BY_HAND)
         assert stage.redis.blmove("bulk", "bulk", 30) is not None
 
         for process in (beat, worker):
@@ -149,7 +150,7 @@ async def test_a_worker_leaves_the_other_lane_alone_and_its_log_names_no_usage_p
     stage: Stage, person: Person, house: UsagePoint, log: IO[bytes]
 ) -> None:
     stage.enedis.break_calls(code="900908")
-    start = await stage.resources.jobs.last_event_id(person.account_id)
+    start = await stage.resources.events.last_event_id(person.account_id)
     waiting = await stage.submit(house, CURVE, WEEK)
     with spawned(WORKER, stage.resources.settings, log, "bulk") as worker:
         await asyncio.to_thread(until_ready, worker, log)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,19 @@ from api.schemas.readings import ReadingsDocument, RecordDocument, StoredDocumen
 from shared.catalog import DATASETS
 
 
+SNAPSHOT = Path(__file__).parents[3] / "docs" / "openapi.json"
+
+
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
     """Every operation: method, path, description."""
     document = openapi_document()
     return [(method, path, each) for path, item in document["paths"].items() for method, each in item.items()]
+
+
+def test_the_contract_has_not_changed_unnoticed() -> None:
+    written = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+    assert written == openapi_document(), "if the contract is to change: make openapi > docs/openapi.json"
 
 
 def test_every_operation_has_a_name_a_tag_a_summary_and_a_description() -> None:
@@ -56,6 +66,7 @@ def test_what_needs_a_key_says_so_and_describes_its_refusal() -> None:
         "list_datasets",
         "get_liveness",
         "get_readiness",
+        "get_metrics",
         "get_index",
         "get_problem",
         "get_public_keys",

@@ -14,16 +14,19 @@ SETTINGS = {
     "DATABASE_URL": "sqlite+aiosqlite:///:memory:",
 }
 PROCESS_COMMANDS = ("up", "api", "worker", "beat", "flower", "simulator", "migrate", "openapi")
+ACCOUNT_COMMANDS = ("login", "logout", "whoami", "status", "datasets", "consent")
+DATA_COMMANDS = ("fetch", "cancel", "watch", "show", "export")
+COMMANDS = PROCESS_COMMANDS + ACCOUNT_COMMANDS + DATA_COMMANDS
 
 
 def test_every_command_explains_itself() -> None:
     runner = CliRunner()
 
     shown = runner.invoke(app, ["--help"]).output
-    helps = {name: runner.invoke(app, [name, "--help"]).exit_code for name in PROCESS_COMMANDS}
+    helps = {name: runner.invoke(app, [name, "--help"]).exit_code for name in COMMANDS}
 
-    assert [name for name in PROCESS_COMMANDS if name not in shown] == []
-    assert helps == dict.fromkeys(PROCESS_COMMANDS, 0)
+    assert [name for name in COMMANDS if name not in shown] == []
+    assert helps == dict.fromkeys(COMMANDS, 0)
 
 
 def test_version_is_printed() -> None:

@@ -40,7 +40,8 @@ def test_bare_environment_gets_everything_embedded(directory: DataDirectory) -> 
     planned = plan({}, directory)
 
     assert [child.name for child in planned.children] == [
-        *("valkey", "simulator", "migrate", "api", "worker-interactive", "worker-bulk", "beat", "flower")
+        *("valkey", "simulator", "migrate", "api", "worker-interactive", "worker-bulk", "worker-webhooks", "beat"),
+        "flower",
     ]
     told = child_of(planned, "api").env
     assert told["REDIS_URL"] == "unix:///run/releve%20test/valkey.sock?db=0"
@@ -55,7 +56,7 @@ def test_external_services_and_credentials_win(directory: DataDirectory) -> None
 
     names = {child.name for child in planned.children}
     told = child_of(planned, "api").env
-    assert names == {"migrate", "api", "worker-interactive", "worker-bulk", "beat", "flower"}
+    assert names == {"migrate", "api", "worker-interactive", "worker-bulk", "worker-webhooks", "beat", "flower"}
     assert {name: told[name] for name in EXTERNAL} == EXTERNAL
     assert planned.notices == ()
     assert not (directory.path / "secret_key").exists()

@@ -57,11 +57,11 @@ def test_a_leaf_has_a_message_of_one_line_and_an_error_status(leaf: type[AppErro
 @ids
 def test_what_the_caller_must_mend_is_not_worth_the_same_request_again(leaf: type[AppError]) -> None:
     if issubclass(leaf, RequestError):
-        # Waiting mends it when there was too much of it, and nothing else.
-        assert leaf.retryable is (leaf.status == 429)
+        # Waiting mends it when there was too much of it, or when it is being done, and nothing else.
+        assert leaf.retryable is (leaf.status == 429 or leaf is errors.IdempotencyInProgress)
         assert 400 <= leaf.status < 500
     if leaf.retryable:
-        assert leaf.status == 429 or leaf.status >= 500
+        assert leaf.status == 429 or leaf.status >= 500 or leaf is errors.IdempotencyInProgress
 
 
 def test_the_message_is_the_docstring_unless_another_one_is_given() -> None:

@@ -193,11 +193,11 @@ def test_a_gap_that_is_final_is_never_due() -> None:
 @pytest.mark.parametrize(
     ("since_publication", "pause"),
     [
-        (timedelta(hours=-3), timedelta(hours=3)),
-        (timedelta(), timedelta(hours=3)),
-        (timedelta(days=2) - timedelta(seconds=1), timedelta(hours=3)),
-        (timedelta(days=2), timedelta(hours=24)),
-        (timedelta(days=7) - timedelta(seconds=1), timedelta(hours=24)),
+        (timedelta(hours=-3), timedelta(hours=2)),
+        (timedelta(), timedelta(hours=2)),
+        (timedelta(days=2) - timedelta(seconds=1), timedelta(hours=2)),
+        (timedelta(days=2), timedelta(hours=20)),
+        (timedelta(days=7) - timedelta(seconds=1), timedelta(hours=20)),
         (timedelta(days=7), None),
         (timedelta(days=900), None),
     ],

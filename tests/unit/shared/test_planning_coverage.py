@@ -72,7 +72,7 @@ def test_a_day_of_which_nothing_came_has_no_measure_when_it_is_old_and_is_not_pu
     old, young = (coverage_of(CURVE, one_day(day), [], NOW) for day in (OLD, YOUNG))
 
     assert (Gap(OLD, OLD + ONE_DAY, Reason.NO_MEASURE),) == old.gaps
-    assert (Gap(YOUNG, YOUNG + ONE_DAY, Reason.NOT_PUBLISHED_YET, ask_again_at=NOW + timedelta(hours=3)),) == young.gaps
+    assert (Gap(YOUNG, YOUNG + ONE_DAY, Reason.NOT_PUBLISHED_YET, ask_again_at=NOW + timedelta(hours=2)),) == young.gaps
     assert ("absent", "absent") == (old.state, young.state)
 
 

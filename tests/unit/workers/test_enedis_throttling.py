@@ -24,6 +24,14 @@ def test_a_used_up_hour_is_over_when_enedis_says_so() -> None:
     assert datetime(2026, 9, 8, 9, tzinfo=UTC) == error.retry_at
 
 
+def test_a_used_up_hour_is_read_in_the_other_form_of_the_gateway_too() -> None:
+    fault = {"code": 900804, "message": "Message throttled out", "nextAccessTime": "2026-Sep-08 09:00:00+0000 UTC"}
+
+    error = error_of(answered(429, {"fault": fault}))
+
+    assert (datetime(2026, 9, 8, 9, tzinfo=UTC), "900804") == (error.retry_at, error.upstream_code)
+
+
 def test_a_burst_is_over_in_a_second() -> None:
     error = error_of(answered(429, recorded("erreur_429_900807")))
 

@@ -1,12 +1,18 @@
 """What beat sends, and when."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 import pytest
+from celery.schedules import crontab
 
 from shared.broker import SYSTEM_QUEUE, TaskName, create_celery
 from shared.calendar import PARIS
 from shared.config import Settings
+from shared.refreshes import time_of_first_wave
+from shared.server_secret import ServerSecret
+from shared.waves import Cause, wave_hours
 from workers.app import schedule
 
 
@@ -20,7 +26,7 @@ def is_due(settings: Settings, name: str, last_run: datetime, now: datetime) -> 
 
 @pytest.fixture
 def at_half_past_eight(offline_settings: Settings) -> Settings:
-    return offline_settings.model_copy(update={"refresh_at": time(8, 30)})
+    return offline_settings.model_copy(update={"refresh_at": time(8, 30), "refresh_jitter_minutes": 0})
 
 
 # Summer, winter, and the two mornings after the clock was changed: each time 08:30 in Paris is another hour in UTC.
@@ -36,11 +42,44 @@ def test_the_refresh_is_due_at_its_hour_in_paris(at_half_past_eight: Settings, d
     assert is_due(at_half_past_eight, "refresh", last_wave, moment)
 
 
+@pytest.mark.parametrize("night", [date(2026, 3, 29), date(2026, 10, 25)])
+@pytest.mark.parametrize("refresh_at", [time(2, 0), time(2, 30), time(3, 0), time(8, 30)])
+def test_nothing_is_left_out_or_sent_twice_in_a_night_in_which_the_clock_is_changed(
+    offline_settings: Settings, refresh_at: time, night: date
+) -> None:
+    changes = {"refresh_at": refresh_at, "refresh_jitter_minutes": 0}
+    begin = datetime.combine(night, time(0, 5), PARIS).astimezone(UTC)
+    moments = [begin + timedelta(minutes=10 * number) for number in range(6 * 19)]
+    celery = create_celery(offline_settings)
+    sent: Counter[str] = Counter()
+    for name, waited_for in schedule(offline_settings.model_copy(update=changes)).items():
+        entry, last_run = waited_for["schedule"], begin
+        if not isinstance(entry, crontab):
+            continue
+        for moment in moments:
+            entry.app, entry.nowfun = celery, partial(moment.astimezone, PARIS)
+            if entry.is_due(last_run).is_due:
+                sent[name], last_run = sent[name] + 1, moment
+
+    assert {"refresh": 4, "care-for-consents": 1, "retention": 1} == sent
+
+
 def test_the_hour_of_the_refresh_is_a_setting(offline_settings: Settings) -> None:
-    entry = schedule(offline_settings.model_copy(update={"refresh_at": time(21, 5)}))["refresh"]
+    changes = {"refresh_at": time(21, 5), "refresh_jitter_minutes": 0}
+    entry = schedule(offline_settings.model_copy(update=changes))["refresh"]
 
     # And three times again, for what was not published yet.
     assert ({21, 0, 3, 6}, {5}) == (entry["schedule"].hour, entry["schedule"].minute)
+
+
+def test_beat_sends_a_wave_when_the_worker_that_takes_it_up_finds_it_due(offline_settings: Settings) -> None:
+    first = time_of_first_wave(offline_settings, ServerSecret(offline_settings.secret_key.get_secret_value()))
+
+    entry = schedule(offline_settings)["refresh"]
+
+    assert ({first.minute}, set(wave_hours(first))) == (entry["schedule"].minute, entry["schedule"].hour)
+    assert [Cause.SCHEDULE] == entry["args"]
+    assert first == time_of_first_wave(offline_settings, ServerSecret(offline_settings.secret_key.get_secret_value()))
 
 
 def test_the_queue_keeps_the_time_of_paris(offline_settings: Settings) -> None:

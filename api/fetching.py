@@ -1,0 +1,73 @@
+"""Having what is missing fetched by who reads it. Whatever becomes of that, what is stored is answered with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from api.job_documents import find_job, job_path, pause_headers
+from api.submission import check_right, submit_job
+from api.waiting import wait_until
+from shared.accounts import Account
+from shared.calendar import day_of
+from shared.catalog import Dataset
+from shared.consents import UsagePoint
+from shared.errors import AppError
+from shared.models import DayRange, Job
+from shared.planning import current_days, history_start
+from shared.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """What became of it: a job, or why there is none."""
+
+    job: Job | None = None
+    refusal: AppError | None = None
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """What `FetchDocument` describes."""
+        if self.job is not None:
+            return {"status": self.job.status, "code": None, "detail": None, "links": {"job": job_path(self.job.id)}}
+        if self.refusal is not None:
+            return {"status": "refused", "code": self.refusal.code, "detail": self.refusal.detail, "links": {}}
+        return {"status": "not_needed", "code": None, "detail": None, "links": {}}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The same for who can't read the document."""
+        if self.job is not None:
+            location = {"Location": job_path(self.job.id), "X-Fetch-Status": str(self.job.status)}
+            return location | pause_headers(self.job)
+        return {"X-Fetch-Status": "not_needed" if self.refusal is None else self.refusal.code}
+
+
+async def fetch_missing(
+    parts: Resources,
+    account: Account,
+    usage_point: UsagePoint,
+    dataset: Dataset,
+    days: DayRange | None,
+    wait_seconds: int,
+    now: datetime,
+) -> Fetch:
+    """A job for those of the days that the provider can have, waited for; of a record for the present one."""
+    wanted = current_days(now) if days is None else days.clipped(history_start(dataset, now), day_of(now))
+    if wanted is None:
+        return Fetch()
+    try:
+        check_right(usage_point, dataset, now)
+        job, _ = await submit_job(parts, account, usage_point, dataset, wanted, now)
+    except AppError as refusal:
+        return Fetch(refusal=refusal)
+    if wait_seconds:
+        job = await wait_until(
+            is_over=lambda each: each.status.ended,
+            load=lambda: find_job(parts, job.id, account.id),
+            listening=parts.listening,
+            account_id=account.id,
+            concerns=lambda event: event.type != "job.progress" and event.data.get("job_id") == job.id,
+            wait_seconds=wait_seconds,
+        )
+    return Fetch(job)

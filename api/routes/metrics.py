@@ -1,0 +1,31 @@
+"""What an operator's Prometheus reads. For machines."""
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from api.dependencies import CurrentMeters, Now, Parts
+from api.schemas.problems import documented
+from shared.errors import ServiceUnavailable
+from shared.telemetry import untraced
+
+router = APIRouter(tags=["service"])
+
+
+class MetricsText(Response):
+    """Text in the format of Prometheus."""
+
+    media_type = CONTENT_TYPE_LATEST
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_metrics",
+    summary="Figures for Prometheus",
+    response_class=MetricsText,
+    responses=documented(ServiceUnavailable),
+)
+async def get_metrics(parts: Parts, now: Now, meters: CurrentMeters) -> MetricsText:
+    """Needs no key, as no figure is anybody's: queues, quotas, the nightly refresh, how calls and jobs ended; and the
+    requests that this process has served."""
+    with untraced():
+        return MetricsText(await meters.tell(parts, now))

@@ -1,0 +1,134 @@
+"""Receivers of webhooks, good and bad: each a server on this machine that speaks as much HTTP as it likes.
+
+The bad ones do what receivers on the internet do, by accident or to do harm. Each is told by what it is called in
+`BAD`; the good one answers 204 at once.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+_BLOCK = b"0" * 65_536
+_DROP_SECONDS = 0.05
+_SLOW_SECONDS = 2.0
+
+
+async def read_message(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
+    """The headers of one request, by name in small letters, and its body."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    _, *lines = head.strip().split("\r\n")
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return headers, await reader.readexactly(int(headers.get("content-length", "0")))
+
+
+def answers(status: str, *headers: str, body: bytes = b"") -> Handler:
+    """Answers every request so."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_message(reader)
+        lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}", "Connection: close", "", ""]
+        writer.write("\r\n".join(lines).encode() + body)
+        await writer.drain()
+
+    return handle
+
+
+async def _takes_its_time(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_message(reader)
+    await asyncio.sleep(_SLOW_SECONDS)
+    writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+async def _never_answers(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    # Until the other side has had enough.
+    await reader.read(-1)
+
+
+async def _answers_in_drops(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_message(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\nX-Drops: ")
+    while not writer.is_closing():
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(_DROP_SECONDS)
+
+
+async def _body_has_no_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_message(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b"1\r\nx\r\n")
+        await writer.drain()
+        await asyncio.sleep(_DROP_SECONDS)
+
+
+async def _body_is_huge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_message(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(_BLOCK)
+        await writer.drain()
+
+
+async def _head_is_huge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_message(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while not writer.is_closing():
+        writer.write(b"X-More: " + _BLOCK + b"\r\n")
+        await writer.drain()
+
+
+async def _speaks_something_else(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_message(reader)
+    writer.write(b"\x00\xff\x16\x03 220 this is not HTTP\r\n\r\n")
+
+
+async def _closes_early(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    await reader.read(10)
+
+
+async def _breaks_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_message(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Le")
+
+
+async def _never_listens(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+BAD: dict[str, Handler] = {
+    "slow (2 s)": _takes_its_time,
+    "never answers": _never_answers,
+    "answers in drops": _answers_in_drops,
+    "body without end": _body_has_no_end,
+    "body of 1 TiB": _body_is_huge,
+    "head without end": _head_is_huge,
+    "not HTTP": _speaks_something_else,
+    "closes early": _closes_early,
+    "breaks off": _breaks_off,
+    "resets": _never_listens,
+    "redirects": answers("302 Found", "Location: http://127.0.0.1:1/"),
+    "500": answers("500 Internal Server Error", body=b"synthetic"),
+    "410": answers("410 Gone"),
+}
+
+
+@asynccontextmanager
+async def receiving(handler: Handler, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """A receiver; gives its URL."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            await handler(reader, writer)
+        with suppress(OSError):
+            writer.close()
+
+    server = await asyncio.start_server(handle, host, 0, backlog=1024, ssl=tls)
+    shown = f"[{host}]" if ":" in host else host
+    try:
+        yield f"{'https' if tls else 'http'}://{shown}:{server.sockets[0].getsockname()[1]}/webhook"
+    finally:
+        server.close()

@@ -1,0 +1,174 @@
+"""What befalls a gateway: processes that are killed, a broker that is away, messages that are lost; and when exactly.
+
+Prefers moments at which calls are in the air, and watches how long those that were in somebody's hands take to be done.
+"""
+
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import date
+from math import inf
+from random import Random
+from signal import Signals
+
+from redis.exceptions import RedisError
+
+from bench.chaos_gateway import ChaosGateway
+from bench.chaos_ledger import Held, LedgerView
+from bench.chaos_load import CURVES, Load
+from shared.models import Lane
+
+BOTH = frozenset(Lane)
+# Few or none in the air is a moment too, but not one to wait for.
+_IN_THE_AIR = 3
+_AIR_SECONDS = 15.0
+_WATCH_SECONDS = 0.2
+# A moment is looked for while calls of about the last second are looked at.
+_LOOK_BACK = 60
+
+
+@dataclass
+class Injection:
+    """One thing that befell the gateway. Times are those of the machine's monotonic clock.
+
+    ``lanes``: whose calls it can have spoiled; ``in_air``: how many of them were at the provider. ``held``: the calls
+    that have to be done all the same, ``waiting`` those of them that are not yet. ``stored``: by account and dataset,
+    the days that were known right after it.
+    """
+
+    what: str
+    lanes: frozenset[Lane]
+    begun: float
+    ended: float = inf
+    in_air: int = 0
+    held: list[Held] = field(default_factory=list)
+    waiting: list[Held] = field(default_factory=list)
+    stored: Mapping[tuple[str, str], frozenset[date]] = field(default_factory=dict)
+    recovered: float | None = None
+
+    @property
+    def recovery_seconds(self) -> float | None:
+        """From its end until the last call in hand was done; ``None``: one never was."""
+        return None if self.recovered is None else max(0.0, self.recovered - self.ended)
+
+
+class Chaos:
+    """Everything that befalls one gateway."""
+
+    def __init__(
+        self, gateway: ChaosGateway, ledger: LedgerView, load: Load, chance: Random, shift_seconds: float
+    ) -> None:
+        """Nothing yet; ``chance`` decides about moments. ``shift_seconds``: how much later it is at the gateway."""
+        self.injections: list[Injection] = []
+        self.shift_seconds = shift_seconds
+        self._gateway = gateway
+        self._ledger = ledger
+        self._load = load
+        self._chance = chance
+        self._last_call = 0
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within the block, see when what was in hand is done."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(_WATCH_SECONDS):
+                # A broker that is away is asked again.
+                with suppress(RedisError):
+                    self.look()
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+            self.look()
+
+    def look(self) -> None:
+        """See which calls are done by now."""
+        for injection in self.injections:
+            if injection.recovered is None and injection.ended < inf:
+                injection.waiting = self._ledger.unsettled(injection.waiting)
+                if not injection.waiting:
+                    injection.recovered = time.monotonic()
+
+    @contextmanager
+    def befalling(self, what: str, lanes: Collection[Lane] = BOTH) -> Iterator[Injection]:
+        """In the block it happens, and is over when the block is left."""
+        held = self._ledger.held(lanes, time.time() + self.shift_seconds)
+        in_air = sum(self._in_air(lane) for lane in lanes)
+        injection = Injection(what, frozenset(lanes), time.monotonic(), in_air=in_air, held=held)
+        yield injection
+        injection.waiting = injection.held
+        injection.stored = self._stored()
+        injection.ended = time.monotonic()
+        self.injections.append(injection)
+
+    def await_moment(self, *lanes: Lane) -> None:
+        """Return at a moment, by chance, at which calls of these lanes are at the provider; after a while at any."""
+        deadline = time.monotonic() + _AIR_SECONDS
+        while any(map(self._is_about_to_send, lanes)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(self._chance.uniform(0.0, 0.6))
+
+    def end_worker(self, lane: Lane, number: Signals, *, is_awaited: bool = True) -> None:
+        """Kill a worker, or ask it to end, while it works; return when another one is ready, if that is awaited."""
+        name = f"worker-{lane}"
+        self.await_moment(lane)
+        with self.befalling(f"{name} {number.name}", [lane]):
+            pid = self._gateway.signal(name, number)
+        if is_awaited:
+            self._gateway.wait_restarted(name, pid)
+
+    def end_beat(self, number: Signals, *, is_awaited: bool = True) -> None:
+        """Kill beat; return when another one is ready, if that is to be awaited."""
+        with self.befalling(f"beat {number.name}", []):
+            pid = self._gateway.signal("beat", number)
+        if is_awaited:
+            self._gateway.wait_restarted("beat", pid)
+
+    def end_broker(self, number: Signals, away_seconds: float = 0.0) -> None:
+        """End the broker while calls are in the air, and start it again after a while."""
+        self.await_moment(*Lane)
+        with self.befalling(f"broker {number.name}"):
+            self._gateway.broker.end(number)
+            time.sleep(away_seconds)
+            self._gateway.broker.start()
+
+    def freeze_broker(self, seconds: float) -> None:
+        """Nobody gets an answer from the broker for a while, and nobody is told why."""
+        self.await_moment(*Lane)
+        with self.befalling("broker frozen"):
+            self._gateway.broker.freeze()
+            time.sleep(seconds)
+            self._gateway.broker.thaw()
+
+    def lose_messages(self, lane: Lane) -> None:
+        """Take messages out of the broker."""
+        self.await_moment(lane)
+        with self.befalling("messages lost", [lane]) as injection:
+            injection.held = self._ledger.lose_messages(lane, self._chance)
+
+    def _is_about_to_send(self, lane: Lane) -> bool:
+        """Whether a lane has work, and little of it is at the provider."""
+        return self._in_air(lane) < _IN_THE_AIR and self._ledger.waiting(lane) > 0
+
+    def _in_air(self, lane: Lane) -> int:
+        """How many calls of a lane have arrived at the provider and are not answered."""
+        calls = self._gateway.calls(max(0, self._last_call - _LOOK_BACK))
+        self._last_call = max([self._last_call, *(call["number"] for call in calls)])
+        points = {each.usage_point_id for each in self._load.people_of(lane)}
+        return sum(call["status"] is None and call["usage_point_id"] in points for call in calls)
+
+    def _stored(self) -> Mapping[tuple[str, str], frozenset[date]]:
+        accounts = [each.account_id for each in self._load.households]
+        return {
+            (account_id, dataset): days
+            for dataset in CURVES
+            for account_id, days in self._ledger.stored_days(accounts, dataset).items()
+        }

@@ -1,0 +1,163 @@
+"""Whatever anybody sends: every route, called by schemathesis with what its description allows and what it forbids.
+
+The keys are real, one of an account and the administrator's, and so is a part of the ids: of a household with stored
+readings. What is judged: no answer says that something failed on our side, and each is one that the description knows,
+with its media type, its headers and its form.
+"""
+
+import json
+import secrets
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bench.household import Household
+from cli.demo.gateway import Gateway, running_gateway
+from shared.calendar import day_of
+
+# Nothing that is sent is refused because there was too much of it.
+WIDE = {
+    # Of this process alone: a gateway refuses one that stands in its source.
+    "ADMIN_API_KEY": secrets.token_hex(32),
+    "ENEDIS_PER_SECOND": "100",
+    "ENEDIS_PER_HOUR": "100000",
+    "SIMULATOR_PER_SECOND": "1000",
+    "SIMULATOR_PER_HOUR": "1000000",
+    "RELEVE_REGISTRATIONS_PER_HOUR": "1000000",
+    "RELEVE_FAILED_LOGINS_PER_MINUTE": "1000000",
+    "RELEVE_CONSENTS_PER_HOUR": "1000000",
+    "RELEVE_CONSENT_RETURNS_PER_HOUR": "1000000",
+}
+# In these it shows whether the description is whole. Not among them: whether all that the description forbids is
+# refused (what is not understood of a preference is left alone), and all that it allows is taken (it can't say that an
+# end comes after a start).
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "ignored_auth",
+    "unsupported_method",
+)
+# So often a real id comes in where one is asked for; invented ones else.
+_REAL_SHARE = 0.7
+# After these there is no household any more: they come last.
+_ENDS = ("erase_usage_point", "revoke_consent", "erase_account", "admin_delete_account")
+_DATASET = "daily_consumption"
+_WIDE_QUOTA = 100_000
+_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Fuzzed:
+    """What a run found. ``failures``: what schemathesis says of each, nothing when all is well."""
+
+    operations: int
+    cases: int
+    server_errors: int
+    undocumented: int
+    statuses: Mapping[int, int]
+    failures: str
+
+
+def fuzz(gateway: Gateway, directory: Path, *, examples: int, seed: int) -> Fuzzed:
+    """Send up to ``examples`` invented cases to each route of a ``gateway`` with the settings `WIDE`, and as many
+    chosen ones as its parameters have edges; the same ``seed`` invents the same. ``directory`` takes the protocols."""
+    with httpx.Client(base_url=gateway.api, timeout=40) as client:
+        settings = directory / "schemathesis.toml"
+        settings.write_text(_settings(Household(gateway, client), client, WIDE["ADMIN_API_KEY"]))
+    ends = [f"--include-operation-id={each}" for each in _ENDS]
+    others = [f"--exclude-operation-id={each}" for each in _ENDS]
+    texts, protocols = [], []
+    for number, chosen in enumerate((others, ends)):
+        protocol = directory / f"events-{number}.ndjson"
+        texts.append(_run(gateway, settings, protocol, [*chosen, f"--max-examples={examples}", f"--seed={seed}"]))
+        protocols.append(protocol)
+    return _judged(protocols, "\n".join(filter(None, texts)))
+
+
+def fuzz_own_gateway(directory: Path, *, examples: int, seed: int) -> Fuzzed:
+    """The same, with a gateway that is started for it in ``directory``."""
+    with running_gateway(directory / "gateway", WIDE) as gateway:
+        return fuzz(gateway, directory, examples=examples, seed=seed)
+
+
+def _run(gateway: Gateway, settings: Path, protocol: Path, options: Sequence[str]) -> str:
+    """What it says of failures."""
+    argv = ["schemathesis.cli", "--config-file", str(settings), "run", f"{gateway.api}/openapi.json"]
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", *argv, f"--checks={','.join(CHECKS)}", "--phases=examples,coverage,fuzzing"),
+            *("--continue-on-failure", "--no-shrink", "--no-color", "--warnings=off", "--generation-database=none"),
+            *(f"--report-ndjson-path={protocol}", *options),
+        ],
+        cwd=settings.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "" if ended.returncode == 0 else ended.stdout + ended.stderr
+
+
+def _settings(household: Household, client: httpx.Client, admin_key: str) -> str:
+    """Keys and real ids, for its configuration file."""
+    account = client.get("/v1/account", headers=household.headers).raise_for_status().json()
+    # Else most of what is asked for would be refused for the day's quota.
+    quotas = {"fetch_quota": _WIDE_QUOTA, "read_quota": _WIDE_QUOTA}
+    path, administrator = f"/v1/admin/accounts/{account['id']}", {"Authorization": f"Bearer {admin_key}"}
+    client.patch(path, json=quotas, headers=administrator).raise_for_status()
+    end = day_of(datetime.now(UTC)) - _WEEK
+    household.fetch(_DATASET, end - _WEEK, end)
+    job = household.submit(_DATASET, end - 2 * _WEEK, end)
+    real = {
+        "path.usage_point_id": [household.usage_point_id],
+        "body.usage_point_id": [household.usage_point_id],
+        "path.job_id": [job["id"]],
+        "path.account_id": [account["id"]],
+        "path.dataset": [_DATASET, "contract"],
+        "query.start": [str(end - _WEEK)],
+        "query.end": [str(end), str(end - timedelta(days=1))],
+    }
+    # A stream that never ends is heard until its first event.
+    lines = ["max-stream-events = 1", "request-timeout = 20", "[auth.openapi]"]
+    lines += [f'apiKeyBearer = {{ bearer = "{household.headers["Authorization"].removeprefix("Bearer ")}" }}']
+    lines += [f'adminKey = {{ bearer = "{admin_key}" }}']
+    for place, values in real.items():
+        lines += [f'[dictionaries."{place}"]', f"values = {json.dumps(values)}"]
+    lines += ["[parameters]"]
+    lines += [f'"{place}" = {{ dictionary = "{place}", probability = {_REAL_SHARE} }}' for place in real]
+    return "\n".join(lines)
+
+
+def _judged(protocols: Sequence[Path], failures: str) -> Fuzzed:
+    operations, statuses, broken = set(), Counter[int](), Counter[str]()
+    for recorder in _recorders(protocols):
+        operations.add(recorder["label"])
+        answers = [each.get("response") or {} for each in recorder.get("interactions", {}).values()]
+        statuses.update(int(each.get("status_code", 0)) for each in answers)
+        for checks in recorder.get("checks", {}).values():
+            broken.update(each["name"] for each in checks if each["status"] != "success")
+    return Fuzzed(
+        operations=len(operations),
+        cases=statuses.total(),
+        server_errors=sum(times for status, times in statuses.items() if status >= 500 or status == 0),
+        undocumented=broken.total() - broken["not_a_server_error"],
+        statuses=dict(sorted(statuses.items())),
+        failures=failures,
+    )
+
+
+def _recorders(protocols: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
+    for protocol in protocols:
+        for line in protocol.read_text().splitlines():
+            event = json.loads(line)
+            if ended := event.get("ScenarioFinished"):
+                yield ended["recorder"]

@@ -1,0 +1,116 @@
+"""The gateway's address and the API key of whoever types, in one file that its owner alone can read.
+
+What the environment says wins. A stored key is only ever sent to the address that it was stored with. Must never print
+a key.
+"""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cli.user.failures import Failure, NotLoggedIn, WrongUse
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+_KEY_FORM = re.compile(r"rlv_[0-9A-Za-z]{20,100}")
+URL, KEY, DIRECTORY = "RELEVE_URL", "RELEVE_API_KEY", "RELEVE_CONFIG_DIR"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Where to ask, and the key to ask with."""
+
+    url: str
+    api_key: str = field(repr=False)
+
+
+def credentials_path(environ: Mapping[str, str]) -> Path:
+    """Where the credentials are kept: `RELEVE_CONFIG_DIR`, or `releve` where the system keeps settings (XDG)."""
+    if environ.get(DIRECTORY):
+        return Path(environ[DIRECTORY]) / "credentials.json"
+    settings = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or Path.home()) / ".config"
+    return Path(settings) / "releve" / "credentials.json"
+
+
+def find_credentials(environ: Mapping[str, str]) -> Credentials:
+    """What to ask with now. Raises `NotLoggedIn`."""
+    stored = load_credentials(environ)
+    named = parse_url(environ[URL]) if environ.get(URL) else None
+    if environ.get(KEY):
+        return Credentials(named or (stored.url if stored else DEFAULT_URL), parse_key(environ[KEY]))
+    if stored is None:
+        raise NotLoggedIn
+    if named not in (None, stored.url):
+        raise NotLoggedIn(f"{URL} names {named}, and the stored key is for {stored.url}")
+    return stored
+
+
+def load_credentials(environ: Mapping[str, str]) -> Credentials | None:
+    """What is stored, if anything. Raises `Failure` when it can't be read."""
+    path = credentials_path(environ)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Credentials(parse_url(found["url"]), str(found["api_key"]))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Failure(f"{path} can't be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, WrongUse):
+        # A broken file may still hold the only copy of a key: it is left as it is.
+        raise Failure(f"{path} is not what `releve login` has written") from None
+
+
+def save_credentials(environ: Mapping[str, str], credentials: Credentials) -> Path:
+    """Store them, whole or not at all, for their owner alone; where."""
+    path = credentials_path(environ)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A temporary file is made with mode 0600.
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".credentials-", delete=False) as file:
+        try:
+            json.dump({"url": credentials.url, "api_key": credentials.api_key}, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(file.name)
+            raise
+    return path
+
+
+def forget_credentials(environ: Mapping[str, str]) -> None:
+    """Delete what is stored."""
+    credentials_path(environ).unlink(missing_ok=True)
+
+
+def parse_key(text: str) -> str:
+    """An API key. Raises `Failure`, which never repeats what was given."""
+    if not _KEY_FORM.fullmatch(text.strip()):
+        raise Failure("that is no API key: one begins with rlv_ and is 40 to 60 letters and digits long")
+    return text.strip()
+
+
+def parse_url(text: str) -> str:
+    """The address of a gateway, without a slash at its end. Raises `WrongUse`."""
+    try:
+        parts = urlsplit(text.strip())
+        is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_plain = is_usable = False
+    if not (is_plain and is_usable):
+        raise WrongUse("the address of a gateway looks like https://releve.example")
+    return text.strip().rstrip("/")
+
+
+def is_unprotected(url: str) -> bool:
+    """Whether a key would travel readable over a network."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return parts.scheme == "http" and host not in ("localhost", "::1") and not host.startswith("127.")

@@ -1,0 +1,35 @@
+"""What every command after the login begins with: the gateway, the catalogue, the usage point that is meant."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cli.user.credentials import find_credentials
+from cli.user.failures import WrongUse
+from cli.user.gateway import Document, Gateway, open_gateway
+from cli.user.points import Point, choose_point
+from cli.user.screen import Screen
+
+
+@contextmanager
+def logged_in(screen: Screen) -> Iterator[Gateway]:
+    """The gateway with the key that is at hand. Raises `NotLoggedIn`."""
+    credentials = find_credentials(os.environ)
+    with open_gateway(credentials.url, credentials, screen.note) as gateway:
+        yield gateway
+
+
+def find_dataset(gateway: Gateway, name: str) -> Document:
+    """A dataset of the gateway's catalogue. Raises `WrongUse` when there is none of that name."""
+    known: dict[str, Document] = {each["name"]: each for each in gateway.get("/v1/datasets")["datasets"]}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    raise WrongUse(f"there is no such dataset: {hint}")
+
+
+def find_point(gateway: Gateway, wanted: str | None) -> Point:
+    """The usage point that is meant. Raises `Failure`, `WrongUse`."""
+    return choose_point(gateway.get("/v1/usage-points")["usage_points"], wanted)

@@ -1,0 +1,53 @@
+"""Processes are killed, the broker goes away, messages are lost: the bench of chaos, with little of each."""
+
+from contextlib import ExitStack
+from signal import SIGKILL, SIGTERM
+
+import pytest
+
+from bench.chaos import run_scenario
+from bench.chaos_scenarios import Scenario, Scene
+from shared.models import Lane
+
+pytestmark = pytest.mark.timeout(240)
+
+# What is taken for dead is looked for soon, and nobody waits for slots: what has to happen, happens in less time.
+QUICK = {
+    "ENEDIS_PER_SECOND": "100",
+    "RELEVE_CALL_LEASE_SECONDS": "3",
+    "RELEVE_QUEUED_LEASE_SECONDS": "4",
+    "RELEVE_SWEEP_SECONDS": "0.5",
+}
+OUTAGE_SECONDS = 3.0
+
+
+def everything(scene: Scene) -> None:
+    """A little of each, beside two more beats."""
+    chaos, top_up = scene.chaos, scene.load.top_up
+    with ExitStack() as stack:
+        for number in range(2):
+            stack.enter_context(scene.gateway.another_beat(number))
+        chaos.end_worker(Lane.BULK, SIGKILL, is_awaited=False)
+        chaos.end_beat(SIGKILL, is_awaited=False)
+        for number in (SIGKILL, SIGTERM, SIGKILL):
+            chaos.end_worker(Lane.INTERACTIVE, number)
+            top_up()
+        chaos.lose_messages(Lane.INTERACTIVE)
+        for number in (SIGKILL, SIGTERM):
+            chaos.end_broker(number)
+        chaos.end_broker(SIGKILL, OUTAGE_SECONDS)
+        chaos.freeze_broker(OUTAGE_SECONDS)
+
+
+SHORT = Scenario("everything", everything, times=1, askers=4, sleepers=2)
+
+
+def test_no_job_is_lost_or_stuck_nothing_is_settled_twice_and_nothing_that_is_stored_is_asked_for() -> None:
+    outcome = run_scenario(SHORT, extra=QUICK)
+
+    assert dict.fromkeys(outcome.violations, 0) == outcome.violations, outcome.notes
+    # Enough befell them, and there was enough to do, to say something.
+    assert 10 == outcome.injections
+    assert outcome.in_air > 10
+    assert outcome.calls_planned > 100
+    assert outcome.days > 500

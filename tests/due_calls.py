@@ -1,0 +1,14 @@
+"""Having the moment come at which a call that was laid aside is due again."""
+
+from datetime import UTC, datetime
+
+from shared.ledger import LEASES_KEY
+from shared.models import CallTicket
+from shared.resources import Resources
+
+
+async def bring_back(parts: Resources, ticket: CallTicket) -> None:
+    """As if the call had been laid aside until a moment ago, and a sweep had found it; without a message."""
+    now = datetime.now(UTC)
+    await parts.redis.zadd(LEASES_KEY, {f"{ticket.job_id}/{ticket.number}": now.timestamp() - 1}, xx=True)
+    await parts.ledger.overdue_calls(now)

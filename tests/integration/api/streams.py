@@ -1,0 +1,112 @@
+"""Streams of events over real HTTP: the API served on a port of the loopback, in the loop of the test."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from api.event_streams import listening_until_exit
+
+DEADLINE_SECONDS = 10
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the test run's own affair."""
+        yield
+
+
+@dataclass(frozen=True)
+class Served:
+    """The API as others see it, and the server in front of it."""
+
+    server: uvicorn.Server
+    client: httpx.AsyncClient
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[Served]:
+    """Serve an application whose parts are open already."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # Little is on its way to somebody who does not read.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    server = _Server(
+        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=5)
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    async with (
+        listening_until_exit(app.state.resources.listening),
+        httpx.AsyncClient(base_url=address, timeout=DEADLINE_SECONDS) as client,
+    ):
+        yield Served(server, client)
+    server.should_exit = True
+    await serving
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event as it came over the wire."""
+
+    id: str | None
+    type: str | None
+    data: Any
+
+
+class Stream:
+    """What a server tells, event by event."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self._lines = answer.aiter_lines()
+        self.comments = 0
+        self.retry: int | None = None
+
+    async def next(self) -> Told | None:
+        """The next event; ``None`` at the end of the stream."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            fields: dict[str, str] = {}
+            async for line in self._lines:
+                name, _, value = line.partition(": ")
+                if not line and "data" in fields:
+                    return Told(fields.get("id"), fields.get("event"), json.loads(fields["data"]))
+                if not line:
+                    fields = {}
+                elif name == "retry":
+                    self.retry = int(value)
+                elif line.startswith(":"):
+                    self.comments += 1
+                else:
+                    fields[name] = value
+            return None
+
+    async def next_id(self) -> str:
+        """The next id, also one that comes without an event."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            return await anext(line.removeprefix("id: ") async for line in self._lines if line.startswith("id: "))
+
+    async def rest(self) -> list[str | None]:
+        """The types of everything that comes until the end."""
+        types = []
+        while told := await self.next():
+            types.append(told.type)
+        return types
+
+
+@asynccontextmanager
+async def listening_to(client: httpx.AsyncClient, path: str, headers: Mapping[str, str]) -> AsyncIterator[Stream]:
+    """An open stream."""
+    async with client.stream("GET", path, headers=dict(headers)) as answer:
+        if answer.status_code >= 400:
+            await answer.aread()
+        yield Stream(answer)

@@ -1,0 +1,41 @@
+"""A courier over real stores, and a receiver over real HTTP."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from bench.bad_receivers import receiving
+from shared.config import Settings
+from shared.resources import open_resources
+from tests.integration.webhooks.stage import ACTOR, Receiver, Stage
+from tests.integration.workers.loopback import one_authority
+from workers.deliver import Courier
+from workers.receivers import open_receivers
+
+TIMEOUT_SECONDS = 0.5
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """HTTP clients that are made in no time."""
+    with one_authority(tmp_path_factory.mktemp("tls")):
+        yield
+
+
+@pytest.fixture
+async def stage(settings: Settings) -> AsyncIterator[Stage]:
+    """A gateway whose webhooks may go to this machine, and that has less patience."""
+    settings = settings.model_copy(update={"webhook_private_targets": True, "public_url": "https://gateway.example"})
+    receiver = Receiver()
+    async with (
+        receiving(receiver) as url,
+        open_resources(settings) as parts,
+        open_receivers(parts.targets, 100, TIMEOUT_SECONDS) as receivers,
+    ):
+        now = datetime.now(UTC)
+        account, _ = await parts.accounts.create_account(now)
+        webhook, secret = await parts.webhooks.create_webhook(account.id, url, None, "Synthetic name", ACTOR, now)
+        stage = Stage(parts, Courier(parts, receivers), receiver, account, url, webhook, secret)
+        await stage.note(webhook)
+        yield stage

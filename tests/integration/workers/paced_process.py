@@ -1,0 +1,53 @@
+"""A process that calls an address in slots, as a worker does: `python paced_process.py REDIS_URL ADDRESS LANE`, as many
+as there are lines on its standard input. For each line it prints when the request was begun and when it was written."""
+
+import asyncio
+import sys
+import time
+
+import httpx
+from redis.asyncio import Redis
+
+from shared.models import Lane
+from workers.client import open_http, send
+from workers.pacer import PacedSlot, Pacer, Quota
+
+PER_SECOND = 5
+MARGIN_SECONDS = 0.03
+
+
+class ObservedSlot(PacedSlot):
+    """Prints its moments."""
+
+    begun = 0.0
+
+    async def reach(self) -> None:
+        await super().reach()
+        self.begun = time.monotonic()
+
+    def sent(self) -> None:
+        sys.stdout.write(f"{self.begun} {time.monotonic()}\n")
+        super().sent()
+
+
+async def call(http: httpx.AsyncClient, pacer: Pacer, address: str, lane: Lane) -> None:
+    slot = ObservedSlot(pacer, "measures", lane)
+    await slot.take()
+    try:
+        await send(http, http.build_request("GET", address), slot)
+    finally:
+        await slot.end()
+
+
+async def main(redis_url: str, address: str, lane: Lane) -> None:
+    async with Redis.from_url(redis_url) as redis, open_http(10.0) as http:
+        pacer = Pacer(redis, "enedis", Quota(PER_SECOND, 10_000, 10_000, MARGIN_SECONDS))
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        # All at once, when the test has seen that every process is there.
+        count = int(await asyncio.to_thread(sys.stdin.readline))
+        await asyncio.gather(*(call(http, pacer, address, lane) for _ in range(count)))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], Lane(sys.argv[3])))

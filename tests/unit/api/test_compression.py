@@ -1,0 +1,34 @@
+"""What is left as it is, whatever the client takes."""
+
+import httpx
+import pytest
+from fastapi import FastAPI, Response
+
+from api.compression import compression
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("media_type", "is_compressed"),
+    [
+        ("application/json", True),
+        ("text/csv", True),
+        # An event must go out when it happens.
+        ("text/event-stream", False),
+        # These are compressed already.
+        ("application/zip", False),
+        ("application/vnd.apache.parquet", False),
+        # The pages of a consent live by a cookie.
+        ("text/html", False),
+    ],
+)
+async def test_only_what_gains_by_it_and_loses_nothing_is_compressed(media_type: str, is_compressed: bool) -> None:
+    app = FastAPI(middleware=[compression()])
+    app.add_api_route("/", lambda: Response(b"0123456789" * 100, media_type=media_type))
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway.test") as client:
+        answer = await client.get("/", headers={"Accept-Encoding": "gzip, zstd"})
+
+    assert is_compressed == ("Content-Encoding" in answer.headers)
+    assert b"0123456789" * 100 == answer.content
