@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Annotated, cast
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Path, Query, Request
 
 from api.meters import Meters
-from api.schemas.fields import ObjectId, Prm
+from api.schemas.fields import DatasetName, ObjectId, Prm
 from api.security import is_admin_key, shown_admin_key, shown_api_key
 from api.waiting import parse_wait
 from shared.accounts import Caller
@@ -128,13 +128,24 @@ async def own_usage_point(parts: Parts, caller: CurrentCaller, usage_point_id: U
 
 OwnUsagePoint = Annotated[UsagePoint, Depends(own_usage_point)]
 
-JobId = Annotated[ObjectId, Path(examples=["job_0123456789abcdef01234567"])]
-KeyId = Annotated[ObjectId, Path(examples=["key_0123456789abcdef"])]
-AccountId = Annotated[ObjectId, Path(examples=["acct_0123456789abcdef01234567"])]
-InvitationId = Annotated[ObjectId, Path(examples=["inv_0123456789abcdef"])]
-ConsentId = Annotated[ObjectId, Path(examples=["cons_0123456789abcdef01234567"])]
-WebhookId = Annotated[ObjectId, Path(examples=["hook_0123456789abcdef"])]
-DeliveryId = Annotated[ObjectId, Path(examples=["dlv_0123456789abcdef01234567"])]
+JobId = Annotated[ObjectId, Path(description="The job's id.", examples=["job_0123456789abcdef01234567"])]
+KeyId = Annotated[ObjectId, Path(description="The key's id.", examples=["key_0123456789abcdef"])]
+AccountId = Annotated[ObjectId, Path(description="The account's id.", examples=["acct_0123456789abcdef01234567"])]
+InvitationId = Annotated[ObjectId, Path(description="The invitation's id.", examples=["inv_0123456789abcdef"])]
+ConsentId = Annotated[ObjectId, Path(description="The consent's id.", examples=["cons_0123456789abcdef01234567"])]
+WebhookId = Annotated[ObjectId, Path(description="The webhook's id.", examples=["hook_0123456789abcdef"])]
+DeliveryId = Annotated[ObjectId, Path(description="The delivery's id.", examples=["dlv_0123456789abcdef01234567"])]
+
+DatasetInPath = Annotated[DatasetName, Path(description="One of `GET /v1/datasets`.")]
+PageSize = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
+SmallPageSize = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(
+        description="The `ETag` of an earlier answer: 304 when nothing has changed.",
+        examples=['W/"0123456789abcdef0123456789abcdef"'],
+    ),
+]
 
 
 async def wanted_wait(

@@ -10,24 +10,6 @@ from shared.resources import Resources
 
 _DAY_SECONDS = 86_400
 
-LIMIT_HEADERS = {
-    "RateLimit-Policy": {
-        "description": "The quota that this request counts for: `q` requests in `w` seconds, a day of Paris.",
-        "schema": {"type": "string", "examples": ['"fetch";q=50;w=86400']},
-    },
-    "RateLimit": {
-        "description": "Of that quota: `r` requests are left, and in `t` seconds there are all of them again.",
-        "schema": {"type": "string", "examples": ['"fetch";r=49;t=30600']},
-    },
-    # The names that most clients knew before there was a draft of a standard.
-    "X-RateLimit-Limit": {"description": "As `q` above.", "schema": {"type": "integer"}},
-    "X-RateLimit-Remaining": {"description": "As `r` above.", "schema": {"type": "integer"}},
-    "X-RateLimit-Reset": {
-        "description": "When there are all of them again, in seconds since 1970.",
-        "schema": {"type": "integer"},
-    },
-}
-
 
 async def count_request(parts: Resources, account: Account, quota: Quota, now: datetime) -> Usage:
     """Count a request of an account. Raises `QuotaExceeded`."""

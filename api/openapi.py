@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from api.schemas.examples import add_examples
 from api.schemas.problems import Problem, ProblemField
 
 _DESCRIPTION = """
@@ -28,6 +29,8 @@ _TAGS = [
     {"name": "administration", "description": "For operators, with `ADMIN_API_KEY`. Opens no reading."},
     {"name": "service", "description": "The gateway itself."},
 ]
+
+_FRAMEWORK_WORDS = "Successful Response"
 
 
 class DescribedApi(FastAPI):
@@ -61,4 +64,17 @@ class DescribedApi(FastAPI):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schema.pop("$defs", None)
                 schemas[model.__name__] = schema
+            add_examples(schemas)
+            for item in document["paths"].values():
+                for operation in item.values():
+                    _describe_answers(operation["responses"], schemas)
         return super().openapi()
+
+
+def _describe_answers(responses: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """What the framework has no words for is the answer's own model: its first sentence says what it is."""
+    for answer in responses.values():
+        schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+        if answer["description"] == _FRAMEWORK_WORDS and "$ref" in schema:
+            text = schemas[schema["$ref"].rsplit("/", 1)[1]]["description"]
+            answer["description"] = text.replace("\n", " ").split(". ")[0].removesuffix(".") + "."

@@ -15,14 +15,13 @@ from api.schemas.accounts import (
     QuotaDocument,
 )
 from api.schemas.keys import KeyDocument
-from api.schemas.problems import documented
+from api.schemas.problems import KEY_REFUSALS, documented
 from shared.errors import (
     IdempotencyNotOffered,
     InvitationRefused,
     RegistrationClosed,
     ServiceUnavailable,
     TooManyRequests,
-    Unauthenticated,
     ValidationFailed,
 )
 from shared.quotas import Quota
@@ -67,7 +66,7 @@ async def create_account(
     "/v1/account",
     operation_id="get_account",
     summary="What the account holds",
-    responses=documented(Unauthenticated, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, ServiceUnavailable),
 )
 async def get_account(parts: Parts, caller: CurrentCaller, now: Now) -> AccountDetails:
     """The account of the API key, what it has left for today, and its usage points."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import ADMIN_ONLY, AccountId, Now, Parts
+from api.dependencies import ADMIN_ONLY, AccountId, Now, PageSize, Parts
 from api.idempotency import NO_IDEMPOTENCY
 from api.schemas.admin import (
     AccountChange,
@@ -36,8 +36,11 @@ _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ValidationFailed, Servi
 @router.get("", operation_id="admin_list_accounts", summary="All accounts", responses=documented(*_PROBLEMS))
 async def list_accounts(
     parts: Parts,
-    after: Annotated[ObjectId | None, Query(description="The `next_after` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    after: Annotated[
+        ObjectId | None,
+        Query(description="The `next_after` of the page before.", examples=["acct_0123456789abcdef01234567"]),
+    ] = None,
+    limit: PageSize = 100,
 ) -> AccountSummaryList:
     """In the order of their ids, without e-mail addresses."""
     found = await parts.administration.list_accounts(after or "", limit)
@@ -78,6 +81,7 @@ async def change_account(parts: Parts, now: Now, account_id: AccountId, request:
     status_code=204,
     operation_id="admin_delete_account",
     summary="Erase an account",
+    response_description="It is erased.",
     responses=documented(*_PROBLEMS),
 )
 async def delete_account(parts: Parts, now: Now, account_id: AccountId) -> None:

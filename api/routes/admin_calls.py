@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import ADMIN_ONLY, Now, Parts
+from api.dependencies import ADMIN_ONLY, Now, PageSize, Parts
 from api.schemas.admin import DeadCallDocument, DeadCallList
 from api.schemas.problems import documented
 from shared.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated, ValidationFailed
@@ -14,7 +14,11 @@ router = APIRouter(prefix="/v1/admin/calls", tags=["administration"], dependenci
 _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable)
 _After = Annotated[
     str | None,
-    Query(pattern=r"^[1-9][0-9]{0,14}-[0-9]{1,9}$", description="The `next_after` of the page before."),
+    Query(
+        pattern=r"^[1-9][0-9]{0,14}-[0-9]{1,9}$",
+        description="The `next_after` of the page before.",
+        examples=["1790000000000-0"],
+    ),
 ]
 
 
@@ -24,9 +28,7 @@ _After = Annotated[
     summary="The calls that were given up",
     responses=documented(*_PROBLEMS),
 )
-async def list_dead_calls(
-    parts: Parts, now: Now, after: _After = None, limit: Annotated[int, Query(ge=1, le=500)] = 100
-) -> DeadCallList:
+async def list_dead_calls(parts: Parts, now: Now, after: _After = None, limit: PageSize = 100) -> DeadCallList:
     """The newest first, with the reason. The newest thousand are kept, for thirty days."""
     found = await parts.dead_calls.list_calls(after, limit, now)
     next_after = found[-1].id if len(found) == limit else None

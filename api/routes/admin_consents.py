@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import ADMIN_ONLY, ConsentId, Now, Parts
+from api.dependencies import ADMIN_ONLY, ConsentId, Now, PageSize, Parts
 from api.schemas.admin import AwaitingConsent, AwaitingConsentList
 from api.schemas.fields import ObjectId
-from api.schemas.problems import documented
+from api.schemas.problems import NO_CONTENT, documented
 from shared.audit import ADMIN
 from shared.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated, ValidationFailed
 
@@ -32,9 +32,12 @@ class WantedStatus(StrEnum):
 async def list_consents(
     parts: Parts,
     # The only one there is, so that others may come without changing what this means.
-    status: WantedStatus = WantedStatus.AWAITING_APPROVAL,
-    after: Annotated[ObjectId | None, Query(description="The `next_after` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    status: Annotated[WantedStatus, Query(description="Only consents in this state.")] = WantedStatus.AWAITING_APPROVAL,
+    after: Annotated[
+        ObjectId | None,
+        Query(description="The `next_after` of the page before.", examples=["cons_0123456789abcdef01234567"]),
+    ] = None,
+    limit: PageSize = 100,
 ) -> AwaitingConsentList:
     """Whose they are and since when they wait; not for which usage point: ask the person who wants it."""
     found = await parts.consents.list_awaiting(after or "", limit)
@@ -47,7 +50,8 @@ async def list_consents(
     status_code=202,
     operation_id="admin_approve_consent",
     summary="Let the account have the usage point",
-    responses=documented(*_PROBLEMS),
+    response_description="Approved; a worker goes on.",
+    responses=NO_CONTENT | documented(*_PROBLEMS),
 )
 async def approve_consent(parts: Parts, now: Now, consent_id: ConsentId) -> None:
     """A worker asks the provider anew and binds what it opens. Both accounts hold the point then, each with its own
@@ -61,6 +65,7 @@ async def approve_consent(parts: Parts, now: Now, consent_id: ConsentId) -> None
     status_code=204,
     operation_id="admin_deny_consent",
     summary="Refuse a consent",
+    response_description="It is refused.",
     responses=documented(*_PROBLEMS),
 )
 async def deny_consent(parts: Parts, now: Now, consent_id: ConsentId) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import ADMIN_ONLY, InvitationId, Now, Parts
+from api.dependencies import ADMIN_ONLY, InvitationId, Now, PageSize, Parts
 from api.idempotency import NO_IDEMPOTENCY
 from api.schemas.admin import InvitationDocument, InvitationList, InvitationRequest, NewInvitation
 from api.schemas.fields import ObjectId
@@ -27,8 +27,10 @@ _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ValidationFailed, Servi
 @router.get("", operation_id="admin_list_invitations", summary="All invitations", responses=documented(*_PROBLEMS))
 async def list_invitations(
     parts: Parts,
-    after: Annotated[ObjectId | None, Query(description="The `next_after` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    after: Annotated[
+        ObjectId | None, Query(description="The `next_after` of the page before.", examples=["inv_0123456789abcdef"])
+    ] = None,
+    limit: PageSize = 100,
 ) -> InvitationList:
     """Used and expired ones too, without their codes."""
     found = await parts.invitations.list_invitations(after or "", limit)
@@ -59,6 +61,7 @@ async def create_invitation(
     status_code=204,
     operation_id="admin_delete_invitation",
     summary="Take an invitation back",
+    response_description="It can't be used any more.",
     responses=documented(*_PROBLEMS),
 )
 async def delete_invitation(parts: Parts, now: Now, invitation_id: InvitationId) -> None:

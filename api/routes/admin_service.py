@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api.dependencies import ADMIN_ONLY, Now, Parts
 from api.schemas.admin import PacerState, SlotUseDocument
-from api.schemas.problems import documented
+from api.schemas.problems import NO_CONTENT, documented
 from api.schemas.refresh import RefreshState
 from shared.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated
 from shared.refreshes import time_of_first_wave
@@ -46,7 +46,8 @@ async def get_refresh(parts: Parts, now: Now) -> RefreshState:
     status_code=202,
     operation_id="admin_start_refresh",
     summary="Run the nightly refresh now",
-    responses=documented(*_PROBLEMS),
+    response_description="A worker begins it.",
+    responses=NO_CONTENT | documented(*_PROBLEMS),
 )
 async def start_refresh(parts: Parts, now: Now) -> None:
     """A worker plans it, or goes on with a plan that was broken off; of two plans at the same time one does nothing.

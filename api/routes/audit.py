@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import StringConstraints
 
-from api.dependencies import ADMIN_ONLY, Manager, Parts
+from api.dependencies import ADMIN_ONLY, Manager, PageSize, Parts
 from api.schemas.audit import AuditEventDocument, AuditPage
-from api.schemas.problems import documented
+from api.schemas.problems import KEY_REFUSALS, documented
 from shared.audit import ADMIN
 from shared.errors import (
     Forbidden,
@@ -21,8 +21,9 @@ from shared.resources import Resources
 
 router = APIRouter()
 
-Before = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The `next_before` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=500)]
+Before = Annotated[
+    int | None, Query(ge=1, le=2**31 - 1, description="The `next_before` of the page before.", examples=[12])
+]
 
 
 @router.get(
@@ -30,9 +31,9 @@ Limit = Annotated[int, Query(ge=1, le=500)]
     tags=["accounts"],
     operation_id="get_audit",
     summary="Who did what to the account",
-    responses=documented(Unauthenticated, Forbidden, ValidationFailed, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, Forbidden, ValidationFailed, ServiceUnavailable),
 )
-async def get_audit(parts: Parts, caller: Manager, before: Before = None, limit: Limit = 100) -> AuditPage:
+async def get_audit(parts: Parts, caller: Manager, before: Before = None, limit: PageSize = 100) -> AuditPage:
     """Newest first. Older events than the gateway keeps are gone."""
     return await _page(parts, caller.account.id, before, limit)
 
@@ -53,7 +54,7 @@ async def get_any_audit(
         Query(description="`admin`, what administrators did; or an account's id."),
     ] = ADMIN,
     before: Before = None,
-    limit: Limit = 100,
+    limit: PageSize = 100,
 ) -> AuditPage:
     """Newest first. An account takes its chain along when it is erased; that it was, is in `admin`."""
     return await _page(parts, chain, before, limit)

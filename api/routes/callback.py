@@ -25,7 +25,8 @@ from api.pages import (
     granted_page,
     prefers_html,
 )
-from api.schemas.consents import CallbackDocument, CallbackUsagePoint
+from api.schemas.consents import PAGE, CallbackDocument, CallbackUsagePoint
+from api.schemas.headers import COOKIE, RETRY_AFTER
 from api.schemas.problems import documented
 from api.waiting import wait_until
 from shared.consents import Consent, ReturnedPoints, UsagePoint
@@ -81,7 +82,13 @@ class _Return:
     summary="Where the provider sends a person back to",
     response_model=CallbackDocument,
     responses={
-        202: {"model": CallbackDocument, "description": "Given; still being exchanged. Load it again."},
+        200: {"content": PAGE},
+        202: {
+            "model": CallbackDocument,
+            "description": "Given; still being exchanged. Load it again.",
+            "content": PAGE,
+            "headers": RETRY_AFTER | COOKIE,
+        },
         **documented(
             ValidationFailed,
             StateRefused,
@@ -101,7 +108,9 @@ async def return_from_provider(
     now: Now,
     address: Address,
     state: Annotated[str, Query(description="As given by `POST /v1/consents`.")] = "",
-    autorisation_id: Annotated[str, Query(description="From page v2: the consent's number at the provider.")] = "",
+    autorisation_id: Annotated[
+        str, Query(description="From page v2: the consent's number at the provider.", examples=["123456"])
+    ] = "",
     code: Annotated[str, Query(description="From page v1: a code; it is neither exchanged nor kept.")] = "",
     usage_point_id: Annotated[
         str, Query(description="From page v1: the usage points, separated by `;` or `,`; 20 at most.")

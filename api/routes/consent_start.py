@@ -5,7 +5,7 @@ links too. Only the button does, which is sent by the page itself; what comes ba
 alone (docs/decisions/0013). The state stands in the query, where traces and logs mask it.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -15,7 +15,8 @@ from api.consent_links import provider_url, return_rate
 from api.dependencies import Address, Now, Parts, refuse_too_many
 from api.errors import error_response
 from api.pages import ShownAccount, failure_page, onward_page, prefers_html, start_page
-from api.schemas.consents import ConsentInvitation, ProviderPage
+from api.schemas.consents import PAGE, ConsentInvitation, ProviderPage
+from api.schemas.headers import COOKIE
 from api.schemas.problems import documented
 from shared.config import Settings
 from shared.consent_states import Invitee
@@ -24,7 +25,10 @@ from shared.resources import Resources
 
 router = APIRouter(tags=["consents"])
 
-_PROBLEMS = documented(StateRefused, TooManyRequests, ValidationFailed, ServiceUnavailable)
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": PAGE, "headers": COOKIE},
+    **documented(StateRefused, TooManyRequests, ValidationFailed, ServiceUnavailable),
+}
 State = Annotated[str, Query(description="As given by `POST /v1/consents`.", max_length=200)]
 Accept = Annotated[str, Header(include_in_schema=False)]
 
@@ -34,7 +38,7 @@ Accept = Annotated[str, Header(include_in_schema=False)]
     operation_id="look_at_consent_link",
     summary="What a consent link is for",
     response_model=ConsentInvitation,
-    responses=_PROBLEMS,
+    responses=_RESPONSES,
 )
 async def look_at_consent_link(
     request: Request, parts: Parts, now: Now, address: Address, state: State = "", accept: Accept = ""
@@ -62,7 +66,7 @@ async def look_at_consent_link(
     operation_id="open_consent_link",
     summary="Go on to the provider's page",
     response_model=ProviderPage,
-    responses=_PROBLEMS,
+    responses=_RESPONSES,
 )
 async def open_consent_link(
     request: Request,

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.consent_links import start_url
-from api.dependencies import ConsentId, CurrentCaller, Manager, Now, Parts
+from api.dependencies import ConsentId, CurrentCaller, Manager, Now, Parts, SmallPageSize
 from api.idempotency import NO_IDEMPOTENCY
 from api.schemas.consents import (
     ConsentDocument,
@@ -21,7 +21,7 @@ from api.schemas.consents import (
     StartedConsent,
 )
 from api.schemas.fields import ObjectId
-from api.schemas.problems import documented, problem_kinds
+from api.schemas.problems import KEY_REFUSALS, documented, problem_kinds
 from shared.consents import Consent, UsagePoint
 from shared.errors import (
     ConsentAlreadyActive,
@@ -32,7 +32,6 @@ from shared.errors import (
     ProviderMisconfigured,
     ServiceUnavailable,
     TooManyRequests,
-    Unauthenticated,
     ValidationFailed,
 )
 from shared.models import ConsentStatus
@@ -65,7 +64,7 @@ _HINTS = {
     dependencies=NO_IDEMPOTENCY,
     summary="Ask a person for a consent",
     responses=documented(
-        Unauthenticated,
+        *KEY_REFUSALS,
         Forbidden,
         ConsentAlreadyActive,
         TooManyRequests,
@@ -118,14 +117,17 @@ async def create_consent(
     "/v1/consents",
     operation_id="list_consents",
     summary="The account's consents",
-    responses=documented(Unauthenticated, NotFound, ValidationFailed, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def list_consents(
     parts: Parts,
     caller: CurrentCaller,
     now: Now,
-    cursor: Annotated[ObjectId | None, Query(description="`next_cursor` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 50,
+    cursor: Annotated[
+        ObjectId | None,
+        Query(description="`next_cursor` of the page before.", examples=["cons_0123456789abcdef01234567"]),
+    ] = None,
+    limit: SmallPageSize = 50,
 ) -> ConsentList:
     """Newest first: also those that were refused, failed, ran out or were ended."""
     found = await parts.consents.list_consents(caller.account.id, cursor or "", limit + 1)
@@ -141,7 +143,7 @@ async def list_consents(
     "/v1/consents/{consent_id}",
     operation_id="get_consent",
     summary="What became of a consent",
-    responses=documented(Unauthenticated, NotFound, ValidationFailed, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def get_consent(parts: Parts, caller: CurrentCaller, now: Now, consent_id: ConsentId) -> ConsentDocument:
     """Its state, how long it holds, and the usage points that it opened."""
@@ -153,7 +155,7 @@ async def get_consent(parts: Parts, caller: CurrentCaller, now: Now, consent_id:
     "/v1/consents/{consent_id}",
     operation_id="revoke_consent",
     summary="End a consent",
-    responses=documented(Unauthenticated, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def revoke_consent(parts: Parts, caller: Manager, now: Now, consent_id: ConsentId) -> ConsentDocument:
     """Nothing is fetched any more on the strength of it; what is stored can still be read. Ended twice it stays so.

@@ -6,30 +6,28 @@ from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 
-from api.dependencies import CurrentCaller, Now, OwnUsagePoint, Parts
+from api.dependencies import CurrentCaller, DatasetInPath, IfNoneMatch, Now, OwnUsagePoint, Parts
 from api.etags import entity_tag, is_current
 from api.schemas.coverage import CoverageDocument, CoverageOverview, CoveredDays, SeriesCoverage, State
-from api.schemas.fields import DatasetName, Day, Document
-from api.schemas.problems import documented
+from api.schemas.fields import Day, Document
+from api.schemas.headers import ETAG
+from api.schemas.problems import KEY_REFUSALS, documented
 from api.stored_readings import Known, check_days, load_known
 from shared.calendar import ONE_DAY, days_between
 from shared.catalog import DATASETS, Dataset
-from shared.errors import FieldError, NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
+from shared.errors import FieldError, NotFound, ServiceUnavailable, ValidationFailed
 from shared.models import Coverage, Gap, Reason, Series
 from shared.planning import missing_days
 from shared.resources import Resources
 
 router = APIRouter(tags=["readings"])
 
-_ETAG = {"ETag": {"description": "For `If-None-Match`.", "schema": {"type": "string"}}}
 _NOT_CHANGED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "What was read before is still so.", "headers": _ETAG}
+    304: {"description": "What was read before is still so.", "headers": ETAG}
 }
 _NOT_ASKED = frozenset({Reason.NOT_FETCHED, Reason.BEYOND_HISTORY, Reason.NOT_PUBLISHED_YET})
-
-IfNoneMatch = Annotated[str | None, Header(description="The `ETag` of an earlier answer.")]
 
 
 @router.get(
@@ -38,9 +36,9 @@ IfNoneMatch = Annotated[str | None, Header(description="The `ETag` of an earlier
     summary="Which days of a series are stored",
     response_model=CoverageDocument,
     responses={
-        200: {"headers": _ETAG},
+        200: {"headers": ETAG},
         **_NOT_CHANGED,
-        **documented(Unauthenticated, NotFound, ValidationFailed, ServiceUnavailable),
+        **documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
     },
 )
 async def get_coverage(
@@ -48,7 +46,7 @@ async def get_coverage(
     caller: CurrentCaller,
     usage_point: OwnUsagePoint,
     now: Now,
-    dataset: Annotated[DatasetName, Path()],
+    dataset: DatasetInPath,
     start: Annotated[Day, Query(description="First day, Europe/Paris.")],
     end: Annotated[Day, Query(description="Day after the last one.")],
     if_none_match: IfNoneMatch = None,
@@ -83,9 +81,9 @@ async def get_coverage(
     summary="What is stored of every dataset, in one look",
     response_model=CoverageOverview,
     responses={
-        200: {"headers": _ETAG},
+        200: {"headers": ETAG},
         **_NOT_CHANGED,
-        **documented(Unauthenticated, NotFound, ValidationFailed, ServiceUnavailable),
+        **documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
     },
 )
 async def get_coverage_overview(

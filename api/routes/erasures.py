@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from api.dependencies import Manager, Now, Parts
-from api.schemas.problems import documented
+from api.schemas.problems import KEY_REFUSALS, documented
 from api.schemas.receipts import KeySet, ReceiptDocument
 from shared.erasure import OWNER, erase_account
 from shared.errors import Forbidden, NotFound, ServiceUnavailable, Unauthenticated
@@ -16,7 +16,7 @@ router = APIRouter(tags=["accounts"])
     "/v1/account",
     operation_id="erase_account",
     summary="Erase the account and everything of it",
-    responses=documented(Unauthenticated, Forbidden, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, Forbidden, ServiceUnavailable),
 )
 async def delete_account(parts: Parts, caller: Manager, now: Now, response: Response) -> ReceiptDocument:
     """At once and for good: keys, usage points, consents, readings, jobs, events and what was written down about them.

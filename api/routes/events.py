@@ -10,8 +10,8 @@ from api.dependencies import CurrentCaller, JobId, Parts
 from api.event_streams import AccountStory, JobStory, is_all_told, open_stream
 from api.job_documents import find_job
 from api.schemas.events import EventType
-from api.schemas.problems import documented
-from shared.errors import JobGone, NotFound, ServiceUnavailable, TooManyListeners, Unauthenticated, ValidationFailed
+from api.schemas.problems import KEY_REFUSALS, documented
+from shared.errors import JobGone, NotFound, ServiceUnavailable, TooManyListeners, ValidationFailed
 from shared.events import EVENT_TYPES
 
 router = APIRouter(tags=["events"])
@@ -22,10 +22,15 @@ _EventId = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,18}-[0-9]{1,18})
 async def last_heard(
     header: Annotated[
         _EventId | None,
-        Header(alias="Last-Event-ID", description="The `id` of the last event that was heard: go on after it."),
+        Header(
+            alias="Last-Event-ID",
+            description="The `id` of the last event that was heard: go on after it.",
+            examples=["1790000000000-0"],
+        ),
     ] = None,
     query: Annotated[
-        _EventId | None, Query(alias="last_event_id", description="The same, for who can't set headers.")
+        _EventId | None,
+        Query(alias="last_event_id", description="The same, for who can't set headers.", examples=["1790000000000-0"]),
     ] = None,
 ) -> str | None:
     """The event to go on after, if any. The header is the newer one: a browser sets it when it comes back."""
@@ -83,7 +88,7 @@ data: {"type":"job.succeeded","timestamp":"2026-09-21T14:13:20Z","data":{"job_id
     responses={
         200: _stream(_JOB_EXAMPLE),
         204: {"description": "The job has ended, and everything was told: don't come back."},
-        **documented(Unauthenticated, NotFound, JobGone, ValidationFailed, TooManyListeners, ServiceUnavailable),
+        **documented(*KEY_REFUSALS, NotFound, JobGone, ValidationFailed, TooManyListeners, ServiceUnavailable),
     },
 )
 async def stream_job_events(parts: Parts, caller: CurrentCaller, job_id: JobId, after: LastHeard) -> Response:
@@ -104,7 +109,7 @@ async def stream_job_events(parts: Parts, caller: CurrentCaller, job_id: JobId, 
     response_class=Response,
     responses={
         200: _stream(_JOB_EXAMPLE),
-        **documented(Unauthenticated, ValidationFailed, TooManyListeners, ServiceUnavailable),
+        **documented(*KEY_REFUSALS, ValidationFailed, TooManyListeners, ServiceUnavailable),
     },
 )
 async def stream_events(parts: Parts, caller: CurrentCaller, after: LastHeard, types: Types = []) -> Response:  # noqa: B006  # FastAPI copies it

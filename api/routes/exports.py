@@ -7,7 +7,8 @@ from fastapi.responses import StreamingResponse
 
 from api.dependencies import Manager, Now, Parts, refuse_too_many
 from api.export import stream_export
-from api.schemas.problems import documented
+from api.schemas.headers import file_name
+from api.schemas.problems import KEY_REFUSALS, documented
 from shared.api_keys import Scope
 from shared.errors import Forbidden, NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated
 from shared.throttle import Rate
@@ -25,12 +26,11 @@ _RATE = Rate(6, timedelta(hours=1))
     response_class=StreamingResponse,
     responses={
         200: {
+            "description": "The zip.",
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
-            "headers": {
-                "Content-Disposition": {"description": "A name for the file.", "schema": {"type": "string"}},
-            },
+            "headers": file_name("A name for the file.", "releve-export-2026-10-01.zip"),
         },
-        **documented(Unauthenticated, Forbidden, TooManyRequests, ServiceUnavailable),
+        **documented(*KEY_REFUSALS, Forbidden, TooManyRequests, ServiceUnavailable),
     },
 )
 async def export_account(parts: Parts, caller: Manager, now: Now) -> StreamingResponse:

@@ -12,12 +12,12 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.dependencies import CurrentCaller, Parts
+from api.dependencies import CurrentCaller, Parts, SmallPageSize
 from api.job_documents import job_summary
 from api.schemas.fields import DatasetName, Prm
 from api.schemas.jobs import JobPage, PageLinks
-from api.schemas.problems import documented
-from shared.errors import FieldError, NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
+from api.schemas.problems import KEY_REFUSALS, documented
+from shared.errors import FieldError, NotFound, ServiceUnavailable, ValidationFailed
 from shared.job_lists import Place
 from shared.models import Job, JobStatus
 from shared.server_secret import ServerSecret, length_prefixed
@@ -30,7 +30,12 @@ _PLACE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?) ([a-z]{1,8}_[0-9a-f]{1,40})")
 
 Status = Annotated[list[JobStatus], Query(max_length=6, description="Only jobs in one of these states.")]
 Dataset = Annotated[DatasetName | None, Query(description="Only jobs for this dataset.")]
-Point = Annotated[Prm | None, Query(alias="usage_point_id", description="Only jobs for this usage point (14 digits).")]
+Point = Annotated[
+    Prm | None,
+    Query(
+        alias="usage_point_id", description="Only jobs for this usage point (14 digits).", examples=["12345678901234"]
+    ),
+]
 
 
 def _as_moment(value: object) -> object:
@@ -45,7 +50,9 @@ Moment = Annotated[
     BeforeValidator(_as_moment, json_schema_input_type=AwareDatetime),
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2199, 12, 31, tzinfo=UTC)),
 ]
-Cursor = Annotated[str | None, Query(max_length=300, description="From `links.next` of the page before.")]
+Cursor = Annotated[
+    str | None, Query(max_length=300, description="From `links.next` of the page before.", examples=["…"])
+]
 
 
 @router.head("/v1/jobs", include_in_schema=False)
@@ -53,7 +60,7 @@ Cursor = Annotated[str | None, Query(max_length=300, description="From `links.ne
     "/v1/jobs",
     operation_id="list_jobs",
     summary="All jobs",
-    responses=documented(Unauthenticated, NotFound, ValidationFailed, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def list_jobs(
     parts: Parts,
@@ -63,7 +70,7 @@ async def list_jobs(
     prm: Point = None,
     created_after: Annotated[Moment | None, Query(description="Only jobs made at this moment or later.")] = None,
     created_before: Annotated[Moment | None, Query(description="Only jobs made before this moment.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: SmallPageSize = 20,
     cursor: Cursor = None,
 ) -> JobPage:
     """Newest first, also those of the nightly refresh. Follow `links.next` until it is `null`: jobs that come in

@@ -1,17 +1,17 @@
 """Jobs: asking for data, and seeing how far it is."""
 
 from datetime import datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 
-from api.dependencies import Asker, CurrentCaller, JobId, Now, Parts, WaitSeconds
+from api.dependencies import Asker, CurrentCaller, IfNoneMatch, JobId, Now, Parts, WaitSeconds
 from api.etags import is_current
 from api.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKey, once
 from api.job_documents import find_job, job_document, job_path, job_tag, pause_headers
-from api.limits import LIMIT_HEADERS, limit_headers
+from api.limits import limit_headers
+from api.schemas.headers import ETAG, LIMITS, PREFERENCE_APPLIED, HeaderDocs, header, location
 from api.schemas.jobs import JobDocument, JobRequest
-from api.schemas.problems import documented
+from api.schemas.problems import KEY_REFUSALS, documented
 from api.submission import check_period, check_right, submit_job
 from api.waiting import wait_until
 from shared.catalog import DATASETS
@@ -28,7 +28,6 @@ from shared.errors import (
     ProviderDown,
     QuotaExceeded,
     ServiceUnavailable,
-    Unauthenticated,
     ValidationFailed,
     WrongDirection,
 )
@@ -37,16 +36,10 @@ from shared.resources import Resources
 
 router = APIRouter(tags=["jobs"])
 
-_JOB_HEADERS = {
-    "Retry-After": {"description": "Seconds until it is worth asking again.", "schema": {"type": "integer"}},
-    "Preference-Applied": {"description": "The wait that was granted.", "schema": {"type": "string"}},
-    "ETag": {
-        "description": "Another one as soon as the job has gone on.",
-        "schema": {"type": "string", "examples": ['W/"0123456789abcdef"']},
-    },
-}
-_LOCATION = {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}}
-_CREATED_HEADERS = {**_LOCATION, **_JOB_HEADERS, **LIMIT_HEADERS, **REPLAYED_HEADER}
+_PAUSE: HeaderDocs = {"Retry-After": header("Seconds until it is worth asking again, while it has not ended.", 5)}
+_JOB_HEADERS = _PAUSE | PREFERENCE_APPLIED | ETAG
+_LOCATION = location("Where the job is.", "/v1/jobs/job_0123456789abcdef01234567")
+_CREATED_HEADERS = _LOCATION | _JOB_HEADERS | LIMITS | REPLAYED_HEADER
 # A browser may keep it for its person and has to ask each time whether it still holds; nobody on the way keeps it.
 _CACHING = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Key, Prefer"}
 
@@ -62,9 +55,9 @@ _CACHING = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-
             "description": "With `Prefer: wait=N`: the job, which has ended.",
             "headers": _CREATED_HEADERS,
         },
-        202: {"headers": _CREATED_HEADERS},
+        202: {"description": "The job.", "headers": _CREATED_HEADERS},
         **documented(
-            Unauthenticated,
+            *KEY_REFUSALS,
             Forbidden,
             NotFound,
             ConsentMissing,
@@ -122,7 +115,7 @@ async def create_job(
     responses={
         200: {"headers": _JOB_HEADERS},
         304: {"description": "The job has not gone on since `If-None-Match`.", "headers": _JOB_HEADERS},
-        **documented(Unauthenticated, NotFound, JobGone, ValidationFailed, ServiceUnavailable),
+        **documented(*KEY_REFUSALS, NotFound, JobGone, ValidationFailed, ServiceUnavailable),
     },
 )
 async def get_job(
@@ -132,9 +125,7 @@ async def get_job(
     wait: WaitSeconds,
     job_id: JobId,
     response: Response,
-    if_none_match: Annotated[
-        str | None, Header(description="The `ETag` of the answer before.", examples=['W/"0123456789abcdef"'])
-    ] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> JobDocument | Response:
     """Ask again after `Retry-After` seconds, until `status` is `succeeded`, `partial`, `failed` or `cancelled`."""
     job = await find_job(parts, job_id, caller.account.id)
@@ -150,7 +141,10 @@ async def get_job(
     "/v1/jobs/{job_id}",
     operation_id="cancel_job",
     summary="Cancel a job",
-    responses=documented(Unauthenticated, Forbidden, NotFound, JobGone, ValidationFailed, ServiceUnavailable),
+    responses={
+        200: {"headers": ETAG},
+        **documented(*KEY_REFUSALS, Forbidden, NotFound, JobGone, ValidationFailed, ServiceUnavailable),
+    },
 )
 async def delete_job(parts: Parts, caller: Asker, now: Now, job_id: JobId, response: Response) -> JobDocument:
     """What it has stored stays; what is on its way is not stored, and what is queued is not asked for. A job that has

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from api.dependencies import KeyId, Manager, Now, Parts
 from api.idempotency import NO_IDEMPOTENCY
 from api.schemas.keys import KeyDocument, KeyList, KeyRequest, NewKey
-from api.schemas.problems import documented
+from api.schemas.problems import KEY_REFUSALS, documented
 from shared.errors import (
     FieldError,
     Forbidden,
@@ -14,7 +14,6 @@ from shared.errors import (
     LimitReached,
     NotFound,
     ServiceUnavailable,
-    Unauthenticated,
     ValidationFailed,
 )
 
@@ -25,7 +24,7 @@ router = APIRouter(tags=["accounts"])
     "/v1/account/keys",
     operation_id="list_keys",
     summary="The account's API keys",
-    responses=documented(Unauthenticated, Forbidden, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, Forbidden, ServiceUnavailable),
 )
 async def list_keys(parts: Parts, caller: Manager) -> KeyList:
     """Oldest first, without the keys themselves."""
@@ -39,7 +38,7 @@ async def list_keys(parts: Parts, caller: Manager) -> KeyList:
     dependencies=NO_IDEMPOTENCY,
     summary="Make another API key",
     responses=documented(
-        Unauthenticated, Forbidden, LimitReached, ValidationFailed, IdempotencyNotOffered, ServiceUnavailable, body=True
+        *KEY_REFUSALS, Forbidden, LimitReached, ValidationFailed, IdempotencyNotOffered, ServiceUnavailable, body=True
     ),
 )
 async def create_key(
@@ -62,7 +61,8 @@ async def create_key(
     status_code=204,
     operation_id="revoke_key",
     summary="Take an API key back",
-    responses=documented(Unauthenticated, Forbidden, NotFound, LastKey, ValidationFailed, ServiceUnavailable),
+    response_description="It is refused from now on.",
+    responses=documented(*KEY_REFUSALS, Forbidden, NotFound, LastKey, ValidationFailed, ServiceUnavailable),
 )
 async def revoke_key(parts: Parts, caller: Manager, now: Now, key_id: KeyId) -> None:
     """It is refused everywhere from now on. The last one that may manage the account can't be taken back."""

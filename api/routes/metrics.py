@@ -21,8 +21,21 @@ class MetricsText(Response):
     "/metrics",
     operation_id="get_metrics",
     summary="Figures for Prometheus",
+    response_description="The figures, in the text format of Prometheus.",
     response_class=MetricsText,
-    responses=documented(ServiceUnavailable),
+    responses={
+        200: {
+            "content": {
+                CONTENT_TYPE_LATEST: {
+                    "schema": {
+                        "type": "string",
+                        "examples": ["# HELP releve_dead_calls Calls given up that are still listed.\n"],
+                    }
+                }
+            }
+        },
+        **documented(ServiceUnavailable),
+    },
 )
 async def get_metrics(parts: Parts, now: Now, meters: CurrentMeters) -> MetricsText:
     """Needs no key, as no figure is anybody's: queues, quotas, the nightly refresh, how calls and jobs ended; and the

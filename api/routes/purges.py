@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
-from api.dependencies import Manager, Now, OwnUsagePoint, Parts
-from api.schemas.fields import AbsentDay, DatasetName
-from api.schemas.problems import documented
+from api.dependencies import DatasetInPath, Manager, Now, OwnUsagePoint, Parts
+from api.schemas.fields import AbsentDay
+from api.schemas.problems import KEY_REFUSALS, documented
 from api.schemas.purges import PurgeDocument
 from shared.catalog import DATASETS
 from shared.erasure import erase_readings
-from shared.errors import FieldError, Forbidden, NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
+from shared.errors import FieldError, Forbidden, NotFound, ServiceUnavailable, ValidationFailed
 from shared.models import DayRange, Series
 
 router = APIRouter(tags=["readings"])
@@ -20,14 +20,14 @@ router = APIRouter(tags=["readings"])
     "/v1/usage-points/{usage_point_id}/readings/{dataset}",
     operation_id="erase_readings",
     summary="Erase stored readings",
-    responses=documented(Unauthenticated, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def delete_readings(
     parts: Parts,
     caller: Manager,
     usage_point: OwnUsagePoint,
     now: Now,
-    dataset: Annotated[DatasetName, Path()],
+    dataset: DatasetInPath,
     start: Annotated[AbsentDay, Query(description="First day, Europe/Paris; with `end`, of a series only.")] = None,
     end: Annotated[AbsentDay, Query(description="Day after the last one; with `start`, of a series only.")] = None,
 ) -> PurgeDocument:

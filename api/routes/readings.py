@@ -8,18 +8,27 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.dependencies import CurrentCaller, Now, Parts, UsagePointId, WaitSeconds, own_usage_point
+from api.dependencies import (
+    CurrentCaller,
+    DatasetInPath,
+    IfNoneMatch,
+    Now,
+    Parts,
+    UsagePointId,
+    WaitSeconds,
+    own_usage_point,
+)
 from api.etags import entity_tag, is_current
 from api.fetching import Fetch, fetch_missing
-from api.limits import LIMIT_HEADERS, count_request, limit_headers
+from api.limits import count_request, limit_headers
 from api.representations.about import About, Representation
 from api.representations.choice import MEDIA_TYPES, choose_media_type, represent
-from api.schemas.fields import AbsentDay, DatasetName
-from api.schemas.problems import documented
-from api.schemas.readings import READING_HEADERS, StoredDocument
+from api.schemas.fields import AbsentDay
+from api.schemas.problems import KEY_REFUSALS, documented
+from api.schemas.readings import OTHER_FORMATS, READING_HEADERS, UNCHANGED_HEADERS, StoredDocument
 from api.stored_readings import Known, check_days, in_unit, load_known, open_known, summed_up
 from shared.api_keys import Scope
 from shared.calendar import day_of
@@ -32,7 +41,6 @@ from shared.errors import (
     NotFound,
     QuotaExceeded,
     ServiceUnavailable,
-    Unauthenticated,
     Unreadable,
     ValidationFailed,
 )
@@ -54,15 +62,12 @@ _BLOCK_BYTES = 32_768
     response_model=StoredDocument,
     responses={
         200: {
-            "content": {
-                media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES if "json" not in media_type
-            }
-            | {"application/x-ndjson": {"schema": {"type": "string"}}},
-            "headers": READING_HEADERS | LIMIT_HEADERS,
+            "content": OTHER_FORMATS,
+            "headers": READING_HEADERS,
         },
-        304: {"description": "What was read before is still so.", "headers": READING_HEADERS | LIMIT_HEADERS},
+        304: {"description": "What was read before is still so.", "headers": UNCHANGED_HEADERS},
         **documented(
-            Unauthenticated,
+            *KEY_REFUSALS,
             Forbidden,
             NotFound,
             NotAcceptable,
@@ -79,7 +84,7 @@ async def get_readings(
     now: Now,
     wait: WaitSeconds,
     usage_point_id: UsagePointId,
-    dataset: Annotated[DatasetName, Path()],
+    dataset: DatasetInPath,
     start: Annotated[
         AbsentDay, Query(description="First day, Europe/Paris; of a series only, and needed there.")
     ] = None,
@@ -88,27 +93,34 @@ async def get_readings(
         Resolution | None,
         Query(
             description="Sum values up over hours, days, weeks from Monday on, or months, of Paris: energy is added up "
-            "exactly, of peaks the highest is kept. `coverage` says what part of each interval is measured."
+            "exactly, of peaks the highest is kept. `coverage` says what part of each interval is measured.",
+            examples=["day"],
         ),
     ] = None,
     unit: Annotated[
         Unit | None,
-        Query(description="Show energy as such (`Wh`, `kWh`), or as the mean power over its interval (`W`)."),
+        Query(
+            description="Show energy as such (`Wh`, `kWh`), or as the mean power over its interval (`W`).",
+            examples=["kWh"],
+        ),
     ] = None,
     fetch: Annotated[
         Literal["missing"] | None,
         Query(
             description="`missing`: first have fetched what is not stored, as `POST /v1/jobs` does, and wait for it as "
             "`Prefer` says. Needs a key that may `fetch` too. Whatever becomes of it, `fetch` tells and what is stored "
-            "is answered with."
+            "is answered with.",
+            examples=["missing"],
         ),
     ] = None,
     accept: Annotated[
-        str | None, Header(description="One of the formats below; JSON for who says nothing. A record is JSON only.")
+        str | None,
+        Header(
+            description="One of the formats below; JSON for who says nothing. A record is JSON only.",
+            examples=["application/json"],
+        ),
     ] = None,
-    if_none_match: Annotated[
-        str | None, Header(description="The `ETag` of an earlier answer: 304 when nothing has changed.")
-    ] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """What is stored of these days, or of this record, and why the rest is missing. Ask for the rest with
     `POST /v1/jobs`, or here with `fetch=missing`."""

@@ -32,7 +32,9 @@ async def get_index() -> IndexDocument:
     responses=documented(NotFound, ValidationFailed),
 )
 async def get_problem(
-    code: Annotated[str, Path(max_length=64, examples=["out_of_history"])],
+    code: Annotated[
+        str, Path(max_length=64, description="The `code` of a problem document.", examples=["out_of_history"])
+    ],
 ) -> ProblemKind:
     """What the `type` of a problem document leads to."""
     kind = problem_kinds().get(code)

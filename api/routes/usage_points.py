@@ -6,7 +6,7 @@ from collections.abc import Collection
 from fastapi import APIRouter
 
 from api.dependencies import CurrentCaller, Manager, Now, OwnUsagePoint, Parts
-from api.schemas.problems import documented
+from api.schemas.problems import KEY_REFUSALS, documented
 from api.schemas.receipts import ReceiptDocument
 from api.schemas.usage_points import (
     DatasetCoverage,
@@ -20,7 +20,7 @@ from api.schemas.usage_points import (
 from shared.catalog import DATASETS, Dataset
 from shared.consents import UsagePoint
 from shared.erasure import erase_usage_point
-from shared.errors import Forbidden, NotFound, ServiceUnavailable, Unauthenticated, ValidationFailed
+from shared.errors import Forbidden, NotFound, ServiceUnavailable, ValidationFailed
 from shared.models import Coverage, Series
 
 router = APIRouter(tags=["usage points"])
@@ -30,7 +30,7 @@ router = APIRouter(tags=["usage points"])
     "/v1/usage-points",
     operation_id="list_usage_points",
     summary="The account's usage points",
-    responses=documented(Unauthenticated, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, ServiceUnavailable),
 )
 async def list_usage_points(parts: Parts, caller: CurrentCaller, now: Now) -> UsagePointList:
     """Oldest first."""
@@ -42,7 +42,7 @@ async def list_usage_points(parts: Parts, caller: CurrentCaller, now: Now) -> Us
     "/v1/usage-points/{usage_point_id}",
     operation_id="get_usage_point",
     summary="One usage point, and what is stored of it",
-    responses=documented(Unauthenticated, NotFound, ValidationFailed, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def get_usage_point(parts: Parts, usage_point: OwnUsagePoint, now: Now) -> UsagePointDetails:
     """The consent it rests on, and for each dataset how many windows are stored."""
@@ -59,7 +59,7 @@ async def get_usage_point(parts: Parts, usage_point: OwnUsagePoint, now: Now) ->
     "/v1/usage-points/{usage_point_id}",
     operation_id="change_usage_point",
     summary="Name a usage point, or say what the nightly refresh does with it",
-    responses=documented(Unauthenticated, Forbidden, NotFound, ValidationFailed, ServiceUnavailable, body=True),
+    responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable, body=True),
 )
 async def change_usage_point(
     parts: Parts, caller: Manager, usage_point: OwnUsagePoint, now: Now, changes: UsagePointChanges
@@ -73,7 +73,7 @@ async def change_usage_point(
     "/v1/usage-points/{usage_point_id}",
     operation_id="erase_usage_point",
     summary="Erase a usage point with everything that is stored of it",
-    responses=documented(Unauthenticated, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def delete_usage_point(parts: Parts, caller: Manager, usage_point: OwnUsagePoint, now: Now) -> ReceiptDocument:
     """Its readings, records and jobs go, and can't be brought back; what is being fetched for it is not stored. Its

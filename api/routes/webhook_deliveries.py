@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from api.dependencies import DeliveryId, Manager, Now, Parts, WaitSeconds, WebhookId, refuse_too_many
+from api.dependencies import DeliveryId, Manager, Now, Parts, SmallPageSize, WaitSeconds, WebhookId, refuse_too_many
 from api.schemas.fields import ObjectId
-from api.schemas.problems import documented
+from api.schemas.headers import PREFERENCE_APPLIED
+from api.schemas.problems import KEY_REFUSALS, documented
 from api.schemas.webhooks import DeliveryDocument, DeliveryPage, DeliveryPageLinks
 from shared.deliveries import TEST_TYPE
 from shared.errors import (
@@ -16,7 +17,6 @@ from shared.errors import (
     NotFound,
     ServiceUnavailable,
     TooManyRequests,
-    Unauthenticated,
     ValidationFailed,
     WebhookDisabled,
 )
@@ -46,11 +46,10 @@ OwnWebhook = Annotated[Webhook, Depends(own_webhook)]
         200: {
             "model": DeliveryDocument,
             "description": "With `Prefer: wait=N`: the delivery, which was tried.",
-            "headers": {
-                "Preference-Applied": {"description": "The wait that was granted.", "schema": {"type": "string"}}
-            },
+            "headers": PREFERENCE_APPLIED,
         },
-        **documented(Unauthenticated, Forbidden, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable),
+        202: {"description": "The delivery, which was not tried yet.", "headers": PREFERENCE_APPLIED},
+        **documented(*KEY_REFUSALS, Forbidden, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable),
     },
 )
 async def test_webhook(
@@ -74,13 +73,16 @@ async def test_webhook(
     "/v1/webhooks/{webhook_id}/deliveries",
     operation_id="list_webhook_deliveries",
     summary="The last deliveries of a webhook",
-    responses=documented(Unauthenticated, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def list_deliveries(
     parts: Parts,
     webhook: OwnWebhook,
-    limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 20,
-    cursor: Annotated[ObjectId | None, Query(description="From `links.next` of the page before.")] = None,
+    limit: SmallPageSize = 20,
+    cursor: Annotated[
+        ObjectId | None,
+        Query(description="From `links.next` of the page before.", examples=["dlv_0123456789abcdef01234567"]),
+    ] = None,
 ) -> DeliveryPage:
     """Newest first; of the last seven days, 500 at most. What a receiver answered is not kept but for its status."""
     found = await parts.deliveries.list_deliveries(webhook.id, cursor, limit + 1)
@@ -97,8 +99,9 @@ async def list_deliveries(
     status_code=202,
     operation_id="replay_webhook_delivery",
     summary="Deliver once more",
+    response_description="The delivery, which will be tried at once.",
     responses=documented(
-        Unauthenticated, Forbidden, NotFound, WebhookDisabled, TooManyRequests, ValidationFailed, ServiceUnavailable
+        *KEY_REFUSALS, Forbidden, NotFound, WebhookDisabled, TooManyRequests, ValidationFailed, ServiceUnavailable
     ),
 )
 async def replay_delivery(parts: Parts, webhook: OwnWebhook, now: Now, delivery_id: DeliveryId) -> DeliveryDocument:

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Response
 
 from api.dependencies import Manager, Now, Parts, WebhookId, refuse_too_many
 from api.idempotency import NO_IDEMPOTENCY
-from api.schemas.problems import documented
+from api.schemas.headers import location
+from api.schemas.problems import KEY_REFUSALS, documented
 from api.schemas.webhooks import NewWebhook, WebhookChanges, WebhookDocument, WebhookList, WebhookRequest
 from shared.deliveries import DeliveryError
 from shared.errors import (
@@ -17,7 +18,6 @@ from shared.errors import (
     NotFound,
     ServiceUnavailable,
     TooManyRequests,
-    Unauthenticated,
     ValidationFailed,
 )
 from shared.resources import Resources
@@ -38,9 +38,9 @@ _RATE = Rate(30, timedelta(minutes=1))
     summary="Be told of events",
     dependencies=NO_IDEMPOTENCY,
     responses={
-        201: {"headers": {"Location": {"description": "Where the webhook is.", "schema": {"type": "string"}}}},
+        201: {"headers": location("Where the webhook is.", "/v1/webhooks/hook_0123456789abcdef")},
         **documented(
-            Unauthenticated,
+            *KEY_REFUSALS,
             Forbidden,
             LimitReached,
             TooManyRequests,
@@ -71,7 +71,7 @@ async def create_webhook(
     "/v1/webhooks",
     operation_id="list_webhooks",
     summary="The account's webhooks",
-    responses=documented(Unauthenticated, Forbidden, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, Forbidden, ServiceUnavailable),
 )
 async def list_webhooks(parts: Parts, caller: Manager, now: Now) -> WebhookList:
     """Oldest first, without their secrets."""
@@ -83,7 +83,7 @@ async def list_webhooks(parts: Parts, caller: Manager, now: Now) -> WebhookList:
     "/v1/webhooks/{webhook_id}",
     operation_id="get_webhook",
     summary="One webhook",
-    responses=documented(Unauthenticated, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
+    responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def get_webhook(parts: Parts, caller: Manager, now: Now, webhook_id: WebhookId) -> WebhookDocument:
     """Where it leads, what it wants to be told, and whether it was disabled."""
@@ -95,7 +95,7 @@ async def get_webhook(parts: Parts, caller: Manager, now: Now, webhook_id: Webho
     operation_id="change_webhook",
     summary="Change a webhook",
     responses=documented(
-        Unauthenticated, Forbidden, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable, body=True
+        *KEY_REFUSALS, Forbidden, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable, body=True
     ),
 )
 async def change_webhook(
@@ -120,7 +120,8 @@ async def change_webhook(
     status_code=204,
     operation_id="delete_webhook",
     summary="Be told no more",
-    responses=documented(Unauthenticated, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
+    response_description="It is gone.",
+    responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def delete_webhook(parts: Parts, caller: Manager, now: Now, webhook_id: WebhookId) -> None:
     """Nothing is sent there any more, and its deliveries are forgotten."""
@@ -135,7 +136,7 @@ async def delete_webhook(parts: Parts, caller: Manager, now: Now, webhook_id: We
     summary="Change the secret of a webhook",
     dependencies=NO_IDEMPOTENCY,
     responses=documented(
-        Unauthenticated, Forbidden, NotFound, ValidationFailed, IdempotencyNotOffered, ServiceUnavailable
+        *KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, IdempotencyNotOffered, ServiceUnavailable
     ),
 )
 async def rotate_webhook_secret(

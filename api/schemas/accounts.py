@@ -3,17 +3,17 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from api.schemas.fields import Body, Document
+from api.schemas.fields import Body, CreatedAt, Directions, Document, GrantedStatus, ShownAccountId, ShownPrm
 from api.schemas.keys import KeyDocument
-from shared.catalog import Direction
-from shared.models import ConsentStatus
 from shared.quotas import Quota
 
 
 class AccountRequest(Body):
     """What a new account is made with; all of it may be left out."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "somebody@example.org"}]})
 
     email: Annotated[
         str | None,
@@ -33,8 +33,8 @@ class AccountRequest(Body):
 class AccountDocument(Document):
     """An account."""
 
-    id: str = Field(examples=["acct_0123456789abcdef01234567"])
-    created_at: datetime
+    id: ShownAccountId
+    created_at: CreatedAt
 
 
 class NewAccount(Document):
@@ -42,16 +42,17 @@ class NewAccount(Document):
 
     account: AccountDocument
     api_key: str = Field(
-        description="Opens everything that will be stored for this account. Shown this once: nobody can show it again."
+        description="Opens everything that will be stored for this account. Shown this once: nobody can show it again.",
+        examples=["rlv_…"],
     )
 
 
 class HeldUsagePoint(Document):
     """A usage point that an account holds, in short."""
 
-    usage_point_id: str = Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])
-    directions: list[Direction]
-    consent_status: ConsentStatus
+    usage_point_id: ShownPrm
+    directions: Directions
+    consent_status: GrantedStatus
     expires_on: date | None = Field(description="The first day without a right to it; `null` when none was named.")
 
 
@@ -59,15 +60,15 @@ class QuotaDocument(Document):
     """How much of a quota is used up today."""
 
     quota: Quota = Field(description="`fetch`: requests that have something fetched. `read`: that the store serves.")
-    limit: int = Field(description="Requests a day.")
-    used: int
+    limit: int = Field(description="Requests a day.", examples=[50])
+    used: int = Field(description="Requests since midnight in Paris.", examples=[1])
     resets_at: datetime = Field(description="Midnight in Paris.")
 
 
 class AccountDetails(AccountDocument):
     """An account and what it holds."""
 
-    email: str | None
+    email: str | None = Field(description="That it left, if it did.", examples=["somebody@example.org"])
     key: KeyDocument = Field(description="The key that asked.")
-    quotas: list[QuotaDocument]
-    usage_points: list[HeldUsagePoint]
+    quotas: list[QuotaDocument] = Field(description="What is used of each today.")
+    usage_points: list[HeldUsagePoint] = Field(description="Oldest first.")

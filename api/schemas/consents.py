@@ -1,25 +1,43 @@
 """Consents on the wire."""
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.schemas.fields import AbsentDay, Body, Document, Prm
-from shared.catalog import Direction
+from api.schemas.fields import (
+    AbsentDay,
+    Body,
+    CreatedAt,
+    Directions,
+    Document,
+    GrantedStatus,
+    Prm,
+    ShownAccountId,
+    ShownConsentId,
+    ShownPrm,
+)
 from shared.contract_proof import LEAST_FACTS, ContractProof
-from shared.models import ConsentStatus
+
+PAGE: dict[str, Any] = {"text/html": {"schema": {"type": "string", "examples": ["<!doctype html>…"]}}}
+"""What a browser gets in place of JSON."""
 
 
 class ProofRequest(Body):
     """Facts of the contract, as they stand on a bill. At least two, all of them right."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"subscribed_power": 6, "postal_code": "75001", "activated_on": "2020-02-03"}]}
+    )
+
     subscribed_power: Annotated[
         float | None, Field(gt=0, le=100_000, description="In kVA.", examples=[6], allow_inf_nan=False)
     ] = None
     postal_code: Annotated[
-        str | None, StringConstraints(pattern=r"^[0-9][0-9AB][0-9]{3}$"), Field(description="Of the meter.")
+        str | None,
+        StringConstraints(pattern=r"^[0-9][0-9AB][0-9]{3}$"),
+        Field(description="Of the meter.", examples=["75001"]),
     ] = None
     activated_on: Annotated[
         AbsentDay, Field(description="The day on which the supply was last put into service for its holder.")
@@ -38,6 +56,18 @@ class ProofRequest(Body):
 
 class ConsentRequest(Body):
     """What a consent is asked for."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"usage_point_id": "12345678901234"},
+                {
+                    "usage_point_id": "12345678901234",
+                    "proof": {"subscribed_power": 6, "postal_code": "75001"},
+                },
+            ]
+        }
+    )
 
     usage_point_id: Annotated[
         Prm | None,
@@ -69,84 +99,97 @@ class ConsentRequest(Body):
 class StartedConsent(Document):
     """A consent that a person can now give."""
 
-    id: str = Field(examples=["cons_0123456789abcdef01234567"])
+    id: ShownConsentId
     authorize_url: str = Field(
         description="Send the person there: a page of this gateway that says for whom the consent is and leads on to "
-        "the provider. A program sends a POST and gets `provider_url`, and keeps the cookie."
+        "the provider. A program sends a POST and gets `provider_url`, and keeps the cookie.",
+        examples=["https://gateway.example/consent?state=…"],
     )
-    state: str = Field(description="Comes back with the person, once; already part of `authorize_url`.")
+    state: str = Field(description="Comes back with the person, once; already part of `authorize_url`.", examples=["…"])
     expires_at: datetime = Field(description="The person has to be back by then, in the browser that they began in.")
-    hint: str = Field(description="What to tell the person about the one case in which the provider never comes back.")
+    hint: str = Field(
+        description="What to tell the person about the one case in which the provider never comes back.",
+        examples=["If the provider's page ends with an error and never comes back here: …"],
+    )
 
 
 class ConsentInvitation(Document):
     """What a consent link is for."""
 
-    account_id: str = Field(description="The account that will be able to read.")
-    account_created_at: datetime
+    account_id: ShownAccountId = Field(description="The account that will be able to read.")
+    account_created_at: datetime = Field(description="When that account was made.")
     names_usage_point: bool = Field(description="Whether one usage point was announced; any other is refused then.")
-    expires_at: datetime
+    expires_at: datetime = Field(description="The person has to be back by then.")
 
 
 class ProviderPage(Document):
     """Where a person gives the consent."""
 
-    provider_url: str = Field(description="The provider's own page.")
+    provider_url: str = Field(
+        description="The provider's own page.", examples=["https://provider.example/consent?state=…"]
+    )
     expires_at: datetime = Field(description="The person has to be back by then, with the cookie of this answer.")
 
 
 class ConsentError(Document):
     """Why a consent failed, or waits."""
 
-    code: str = Field(examples=["usage_point_taken"])
-    title: str
+    code: str = Field(description="The kind of problem, for programs.", examples=["usage_point_taken"])
+    title: str = Field(
+        description="The same for people.", examples=["Another account of this gateway holds this usage point."]
+    )
 
 
 class ConsentUsagePoint(Document):
     """A usage point that a consent opened."""
 
-    usage_point_id: str = Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])
-    directions: list[Direction]
+    usage_point_id: ShownPrm
+    directions: Directions
 
 
 class ConsentDocument(Document):
     """A consent and what became of it."""
 
-    id: str = Field(examples=["cons_0123456789abcdef01234567"])
-    status: ConsentStatus = Field(
+    id: ShownConsentId
+    status: GrantedStatus = Field(
         description="`awaiting`: another account holds the usage point, and an administrator has to approve. `lost`: "
         "the provider says that the right has ended. `revoked`: you ended it."
     )
     active: bool = Field(description="Whether data can be asked for on the strength of it, today.")
-    created_at: datetime
+    created_at: CreatedAt
     state_expires_at: datetime = Field(description="A pending consent can't be given any more after that.")
-    granted_at: datetime | None
+    granted_at: datetime | None = Field(
+        description="When the provider said that it was given.", examples=["2026-09-21T14:13:20Z"]
+    )
     approved_at: datetime | None = Field(description="When an administrator let it pass.")
     expires_on: date | None = Field(description="The first day without a right to it; `null` when none was named.")
     seen_on: date | None = Field(description="The last day on which the provider answered on the strength of it.")
-    revoked_at: datetime | None
+    revoked_at: datetime | None = Field(description="When it was ended here.")
     usage_points: list[ConsentUsagePoint] = Field(description="What rests on it now; a renewed one has none left.")
-    error: ConsentError | None
+    error: ConsentError | None = Field(description="Why it failed, or waits; `null` otherwise.")
     hint: str | None = Field(description="What is left to do, if anything.")
 
 
 class ConsentList(Document):
     """A page of an account's consents, newest first."""
 
-    consents: list[ConsentDocument]
-    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; `null`: this is the last.")
+    consents: list[ConsentDocument] = Field(description="Newest first.")
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` for the next page; `null`: this is the last.",
+        examples=["cons_0123456789abcdef01234567"],
+    )
 
 
 class CallbackUsagePoint(Document):
     """A usage point as it is shown to whoever comes back from the provider: not whole, that needs an API key."""
 
     ends_with: str = Field(description="The last four of its 14 digits.", examples=["1234"])
-    directions: list[Direction]
+    directions: Directions
 
 
 class CallbackDocument(Document):
     """What became of a consent, told to a program that follows the provider's redirect."""
 
-    status: ConsentStatus
-    expires_on: date | None
-    usage_points: list[CallbackUsagePoint]
+    status: GrantedStatus
+    expires_on: date | None = Field(description="The first day without a right to it; `null` when none was named.")
+    usage_points: list[CallbackUsagePoint] = Field(description="What it opened; empty while that is being asked for.")

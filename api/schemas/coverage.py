@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.fields import Document
+from api.schemas.fields import Document, EndDay, FirstDay, ShownDataset, ShownPrm
 from shared.models import Reason
 
 State = Literal["complete", "partial", "absent", "unknown"]
@@ -14,9 +14,9 @@ State = Literal["complete", "partial", "absent", "unknown"]
 class CoveredDays(Document):
     """Days in a row of which the same is known."""
 
-    start: date
-    end: date = Field(description="Not included.")
-    days: int
+    start: FirstDay
+    end: EndDay
+    days: int = Field(description="How many there are.", examples=[30])
     state: State = Field(
         description="`complete`: stored whole. `partial`: something of each day is missing. `absent`: asked for, not "
         "there. `unknown`: never asked for, not published yet, or too old to be asked for."
@@ -31,32 +31,38 @@ class CoveredDays(Document):
 class CoverageDocument(Document):
     """What is known of some days of a series; nothing was opened for it."""
 
-    usage_point_id: str = Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])
-    dataset: str = Field(examples=["consumption_load_curve"])
-    start: date
-    end: date = Field(description="Not included.")
-    complete: int = Field(description="How many of the days are in this state.")
-    partial: int
-    absent: int
-    unknown: int
+    usage_point_id: ShownPrm
+    dataset: ShownDataset
+    start: FirstDay
+    end: EndDay
+    complete: int = Field(description="How many of the days are stored whole.", examples=[29])
+    partial: int = Field(description="Of how many something is missing.", examples=[0])
+    absent: int = Field(description="How many were asked for and are not there.", examples=[1])
+    unknown: int = Field(description="Of how many nothing is known.", examples=[0])
     ranges: list[CoveredDays] = Field(description="All of the days, oldest first.")
 
 
 class SeriesCoverage(Document):
     """What is known of a whole dataset, in short. Days that only a load curve gives don't count here."""
 
-    dataset: str = Field(examples=["consumption_load_curve"])
-    start: date | None = Field(description="The first day that was ever asked for; `null`: none, or a record.")
-    end: date | None = Field(description="The day after the last one that was ever asked for.")
-    newest: date | None = Field(description="The newest day of which something is stored; `null`: none, or a record.")
-    complete: int = Field(description="How many days are stored whole; of a record 1 when it is.")
-    partial: int = Field(description="Of how many days something is missing.")
-    absent: int = Field(description="How many days were asked for and are not there.")
-    fetched_at: datetime | None = Field(description="When the provider was last asked; `null`: never.")
+    dataset: ShownDataset
+    start: date | None = Field(
+        description="The first day that was ever asked for; `null`: none, or a record.", examples=["2026-09-01"]
+    )
+    end: date | None = Field(description="The day after the last one that was ever asked for.", examples=["2026-10-01"])
+    newest: date | None = Field(
+        description="The newest day of which something is stored; `null`: none, or a record.", examples=["2026-09-30"]
+    )
+    complete: int = Field(description="How many days are stored whole; of a record 1 when it is.", examples=[90])
+    partial: int = Field(description="Of how many days something is missing.", examples=[0])
+    absent: int = Field(description="How many days were asked for and are not there.", examples=[1])
+    fetched_at: datetime | None = Field(
+        description="When the provider was last asked; `null`: never.", examples=["2026-10-01T08:00:00Z"]
+    )
 
 
 class CoverageOverview(Document):
     """What is known of every dataset of a usage point."""
 
-    usage_point_id: str = Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])
-    datasets: list[SeriesCoverage]
+    usage_point_id: ShownPrm
+    datasets: list[SeriesCoverage] = Field(description="One entry for each dataset there is.")

@@ -1,13 +1,14 @@
 """The kinds of values that several resources share. A refused value is never repeated in the refusal."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from shared.catalog import DATASETS
+from shared.catalog import DATASETS, Direction
+from shared.models import ConsentStatus
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Any day with meters lies well within; the ends keep every computation with days inside of what a date can be.
@@ -48,6 +49,22 @@ DatasetName = Annotated[
 Prm = Annotated[str, StringConstraints(pattern=r"^[0-9]{14}$", strict=True)]
 
 ObjectId = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,8}_[0-9a-f]{1,40}$", strict=True)]
+
+# What several answers say. Nothing is checked here: it is the gateway that says it.
+ShownPrm = Annotated[str, Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])]
+ShownDataset = Annotated[str, Field(description="Its name in `GET /v1/datasets`.", examples=["consumption_load_curve"])]
+ShownAccountId = Annotated[str, Field(description="The account's id.", examples=["acct_0123456789abcdef01234567"])]
+ShownConsentId = Annotated[str, Field(description="The consent's id.", examples=["cons_0123456789abcdef01234567"])]
+ShownJobId = Annotated[str, Field(description="The job's id.", examples=["job_0123456789abcdef01234567"])]
+ShownKeyId = Annotated[str, Field(description="The key's id.", examples=["key_0123456789abcdef"])]
+FirstDay = Annotated[date, Field(description="The first day.", examples=["2026-09-01"])]
+EndDay = Annotated[date, Field(description="Not included.", examples=["2026-10-01"])]
+GrantedStatus = Annotated[ConsentStatus, Field(examples=["granted"])]
+CreatedAt = Annotated[datetime, Field(description="When it was made.")]
+Directions = Annotated[list[Direction], Field(description="What is measured there: consumption, production, or both.")]
+NextAfter = Annotated[
+    str | None, Field(description="What to send as `after` for the page that follows; `null` at the end.")
+]
 
 
 class Body(BaseModel):

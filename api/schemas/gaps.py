@@ -1,18 +1,18 @@
 """Missing days on the wire."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from pydantic import Field
 
-from api.schemas.fields import Document
+from api.schemas.fields import Document, EndDay, FirstDay
 from shared.models import Gap, Reason
 
 
 class MissingDays(Document):
     """Days that are not there, or not whole, and why; of a record, the day on which it was asked for."""
 
-    start: date
-    end: date = Field(description="Not included.")
+    start: FirstDay
+    end: EndDay
     reason: Reason
     retryable: bool = Field(description="Whether asking for these days again may bring something.")
     ask_again_at: datetime | None = Field(description="When it is worth asking again.")

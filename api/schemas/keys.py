@@ -3,14 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
-from api.schemas.fields import Body, Document
+from api.schemas.fields import Body, CreatedAt, Document, ShownKeyId
 from shared.api_keys import ApiKey, Scope
 
 
 class KeyRequest(Body):
     """What another key shall be."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Home Assistant", "scopes": ["read", "fetch"]}]})
 
     name: Annotated[
         str | None,
@@ -35,12 +37,12 @@ class KeyRequest(Body):
 class KeyDocument(Document):
     """A key, without the key."""
 
-    id: str = Field(examples=["key_0123456789abcdef"])
-    name: str | None
-    scopes: list[Scope]
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None = Field(description="To the hour.")
+    id: ShownKeyId
+    name: str | None = Field(description="What its owner calls it.", examples=["Home Assistant"])
+    scopes: list[Scope] = Field(description="What it may do.")
+    created_at: CreatedAt
+    expires_at: datetime | None = Field(description="It works until then; `null`: for ever.")
+    last_used_at: datetime | None = Field(description="To the hour; `null`: never.")
 
     @classmethod
     def of(cls, key: ApiKey) -> Self:
@@ -58,10 +60,10 @@ class KeyDocument(Document):
 class KeyList(Document):
     """The keys of an account."""
 
-    keys: list[KeyDocument]
+    keys: list[KeyDocument] = Field(description="Oldest first.")
 
 
 class NewKey(KeyDocument):
     """A new key, with the key."""
 
-    api_key: str = Field(description="Shown this once: nobody can show it again.")
+    api_key: str = Field(description="Shown this once: nobody can show it again.", examples=["rlv_…"])

@@ -5,9 +5,37 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.errors import AppError, leaves
+from api.schemas.headers import LIMITS, RETRY_AFTER, WWW_AUTHENTICATE, HeaderDocs
+from shared.errors import (
+    AccountSuspended,
+    AppError,
+    IdempotencyInProgress,
+    OutOfHistory,
+    ProviderDown,
+    QuotaExceeded,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthenticated,
+    leaves,
+)
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+# As `api.errors` sets them.
+_HEADERS: dict[str, HeaderDocs] = {
+    Unauthenticated.code: WWW_AUTHENTICATE,
+    IdempotencyInProgress.code: RETRY_AFTER,
+    TooManyRequests.code: RETRY_AFTER,
+    QuotaExceeded.code: RETRY_AFTER | LIMITS,
+    ProviderDown.code: RETRY_AFTER,
+    ServiceUnavailable.code: RETRY_AFTER,
+}
+
+KEY_REFUSALS: tuple[type[AppError], ...] = (Unauthenticated, AccountSuspended, TooManyRequests)
+"""What every route can raise that takes an account's API key."""
+
+NO_CONTENT: dict[int | str, dict[str, Any]] = {202: {"content": {"application/json": {"schema": {"type": "null"}}}}}
+"""The ``responses`` of a route that has nothing to say yet, but for its problems."""
 
 
 class ProblemKind(BaseModel):
@@ -16,20 +44,40 @@ class ProblemKind(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     code: str = Field(description="Stable, for programs.", examples=["out_of_history"])
-    title: str = Field(description="What it means, for people.")
+    title: str = Field(
+        description="What it means, for people.",
+        examples=[OutOfHistory.title()],
+    )
     status: int = Field(description="The HTTP status it is answered with.", examples=[422])
-    retryable: bool = Field(description="Whether the same request may succeed later.")
+    retryable: bool = Field(description="Whether the same request may succeed later.", examples=[False])
+
+
+_OUT_OF_HISTORY = OutOfHistory.title()
+_PROBLEM_EXAMPLE: dict[str, Any] = {
+    "type": "/problems/out_of_history",
+    "title": _OUT_OF_HISTORY,
+    "status": OutOfHistory.status,
+    "detail": _OUT_OF_HISTORY,
+    "instance": "/v1/jobs",
+    "code": OutOfHistory.code,
+    "upstream_code": None,
+    "retryable": OutOfHistory.retryable,
+    "trace_id": "0123456789abcdef0123456789abcdef",
+    "errors": [],
+}
 
 
 class ProblemField(BaseModel):
     """One thing wrong with a request."""
 
     pointer: str = Field(description="A JSON pointer into the body, or a parameter's name.", examples=["/end"])
-    detail: str = Field(description="What is wrong with it.")
+    detail: str = Field(description="What is wrong with it.", examples=["There is no such day in the calendar."])
 
 
 class Problem(BaseModel):
     """What every error is answered with, as `application/problem+json` (RFC 9457)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_PROBLEM_EXAMPLE]})
 
     type: str = Field(description="Where this kind of problem is explained.", examples=["/problems/out_of_history"])
     title: str = Field(description="The kind of problem, for people.")
@@ -78,7 +126,7 @@ def problem_kinds() -> dict[str, ProblemKind]:
 
 def documented(*errors: type[AppError], body: bool = False) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route that can raise these errors; with ``body``, of one that reads a body, too."""
-    kinds = [kind_of(error) for error in errors]
+    kinds = [kind_of(error) for error in dict.fromkeys(errors)]
     if body:
         kinds += [FRAMEWORK_KINDS[status] for status in (400, 413, 415)]
     by_status: dict[int, list[ProblemKind]] = {}
@@ -88,7 +136,9 @@ def documented(*errors: type[AppError], body: bool = False) -> dict[int | str, d
 
 
 def _documented(kinds: Sequence[ProblemKind]) -> dict[str, Any]:
+    headers = {name: each for kind in kinds for name, each in _HEADERS.get(kind.code, {}).items()}
     return {
         "description": " ".join(f"`{kind.code}`: {kind.title}" for kind in kinds),
+        **({"headers": headers} if headers else {}),
         "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }

@@ -4,15 +4,17 @@ from datetime import date
 
 from pydantic import Field
 
-from api.schemas.fields import Document
+from api.schemas.fields import Document, ShownDataset, ShownPrm
 
 
 class PurgeDocument(Document):
     """What is gone. Readings are stored in windows, days of a curve and months of daily values, which go whole."""
 
-    usage_point_id: str = Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])
-    dataset: str = Field(examples=["daily_consumption"])
-    windows: int = Field(description="How many windows were erased.")
-    start: date | None = Field(description="The first day of those; `null` for a record, and when there were none.")
-    end: date | None = Field(description="The day after the last one of those.")
-    jobs_cancelled: int = Field(description="How many jobs that were fetching the dataset were ended.")
+    usage_point_id: ShownPrm
+    dataset: ShownDataset
+    windows: int = Field(description="How many windows were erased.", examples=[30])
+    start: date | None = Field(
+        description="The first day of those; `null` for a record, and when there were none.", examples=["2026-09-01"]
+    )
+    end: date | None = Field(description="The day after the last one of those.", examples=["2026-10-01"])
+    jobs_cancelled: int = Field(description="How many jobs that were fetching the dataset were ended.", examples=[0])

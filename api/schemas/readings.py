@@ -9,44 +9,71 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, RootModel
 
-from api.schemas.fields import Document
+from api.schemas.fields import Document, ShownDataset, ShownPrm
 from api.schemas.gaps import MissingDays
+from api.schemas.headers import ETAG, LIMITS, PREFERENCE_APPLIED, HeaderDocs, file_name, header, location
 from shared.models import JobStatus
 from shared.resolution import Resolution
 
-READING_HEADERS: dict[str, dict[str, Any]] = {
-    "X-Cache-Status": {
-        "description": "`hit`: nothing of it would need a call to the provider now. `miss`: nothing of it was ever "
-        "fetched. `partial`: in between.",
-        "schema": {"type": "string", "enum": ["hit", "partial", "miss"]},
+_JOB = "/v1/jobs/job_0123456789abcdef01234567"
+
+UNCHANGED_HEADERS: HeaderDocs = {
+    "X-Cache-Status": header(
+        "`hit`: nothing of it would need a call to the provider now. `miss`: nothing of it was ever fetched. "
+        "`partial`: in between.",
+        "hit",
+        enum=["hit", "partial", "miss"],
+    ),
+    **ETAG,
+    "X-Fetch-Status": header(
+        "With `fetch=missing`: the status of the job, `not_needed`, or the code of why it was refused.", "succeeded"
+    ),
+    **location("With `fetch=missing`: the job, if there is one.", _JOB),
+    "Retry-After": header(
+        "With `fetch=missing`: seconds until it is worth asking again, while the job has not ended.", 5
+    ),
+    **PREFERENCE_APPLIED,
+    **LIMITS,
+}
+"""Of an answer that there is nothing new, too."""
+
+READING_HEADERS: HeaderDocs = {
+    **UNCHANGED_HEADERS,
+    "X-Missing-Days": header(
+        "How many of the days are not stored whole; why, says `missing`, or what `Link` leads to.", 1
+    ),
+    "Link": header(
+        "`describedby`: the coverage of these days.",
+        "</v1/usage-points/12345678901234/coverage/daily_consumption?start=2026-09-01&end=2026-10-01>; "
+        'rel="describedby"',
+    ),
+    **file_name("A name for the file, of CSV and Parquet.", "daily_consumption_2026-09-01_2026-10-01.csv"),
+}
+
+OTHER_FORMATS: dict[str, Any] = {
+    "application/x-ndjson": {
+        "schema": {
+            "type": "string",
+            "description": "A reading a line, each with its `unit`.",
+            "examples": [
+                '{"start":"2026-10-25T02:00:00+02:00","step":"PT30M","value":540,"quality":"raw","unit":"W"}\n'
+            ],
+        }
     },
-    "X-Missing-Days": {
-        "description": "How many of the days are not stored whole; why, says `missing`, or what `Link` leads to.",
-        "schema": {"type": "integer"},
+    "text/csv": {
+        "schema": {
+            "type": "string",
+            "description": "RFC 4180, with a header; its further columns depend on the dataset and the question.",
+            "examples": [
+                "start,step,value,unit,quality\r\n2026-10-25T02:00:00+02:00,PT30M,540,W,raw\r\n",
+            ],
+        }
     },
-    "Link": {
-        "description": "`describedby`: the coverage of these days.",
-        "schema": {"type": "string"},
-    },
-    "ETag": {
-        "description": "Changes with what is stored of these days. For `If-None-Match`.",
-        "schema": {"type": "string"},
-    },
-    "X-Fetch-Status": {
-        "description": "With `fetch=missing`: the status of the job, `not_needed`, or the code of why it was refused.",
-        "schema": {"type": "string"},
-    },
-    "Location": {"description": "With `fetch=missing`: the job, if there is one.", "schema": {"type": "string"}},
-    "Retry-After": {
-        "description": "With `fetch=missing`: seconds until it is worth asking again, while the job has not ended.",
-        "schema": {"type": "integer"},
-    },
-    "Preference-Applied": {"description": "The wait that was granted.", "schema": {"type": "string"}},
-    "Content-Disposition": {
-        "description": "A name for the file, of CSV and Parquet.",
-        "schema": {"type": "string"},
+    "application/vnd.apache.parquet": {
+        "schema": {"type": "string", "format": "binary", "description": "The columns of the CSV."}
     },
 }
+"""Of series, beside JSON."""
 
 
 class ReadingDocument(Document):
@@ -83,7 +110,11 @@ class ReadingDocument(Document):
 class FetchLinks(Document):
     """Where to look on."""
 
-    job: str | None = Field(None, description="The job that fetches; absent when there is none.")
+    job: str | None = Field(
+        None,
+        description="The job that fetches; absent when there is none.",
+        examples=[_JOB],
+    )
 
 
 class FetchDocument(Document):
@@ -92,16 +123,21 @@ class FetchDocument(Document):
     status: Literal["not_needed", "refused"] | JobStatus = Field(
         description="`not_needed`: nothing that can be had was missing. `refused`: see `code`. Else that of the job."
     )
-    code: str | None = Field(description="Why it was refused: that of the problem that `POST /v1/jobs` answers with.")
-    detail: str | None = Field(description="The same for people.")
+    code: str | None = Field(
+        description="Why it was refused: that of the problem that `POST /v1/jobs` answers with.",
+        examples=["quota_exceeded"],
+    )
+    detail: str | None = Field(
+        description="The same for people.", examples=["This account has used up its requests for today."]
+    )
     links: FetchLinks
 
 
 class ReadingsDocument(Document):
     """The stored readings of some days. A gap is a gap, not a zero."""
 
-    usage_point_id: str = Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])
-    dataset: str = Field(examples=["consumption_load_curve"])
+    usage_point_id: ShownPrm
+    dataset: ShownDataset
     unit: str = Field(description="Of every value.", examples=["W"])
     timezone: Literal["Europe/Paris"]
     resolution: Resolution | None = Field(None, description="As asked for; absent otherwise.")
@@ -113,9 +149,12 @@ class ReadingsDocument(Document):
 class RecordDocument(Document):
     """A stored record: what the provider knew when it was last asked."""
 
-    usage_point_id: str = Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])
-    dataset: str = Field(examples=["contract"])
-    record: dict[str, Any] | None = Field(description="`null` while nothing of it is stored.")
+    usage_point_id: ShownPrm
+    dataset: ShownDataset = Field(examples=["contract"])
+    record: dict[str, Any] | None = Field(
+        description="`null` while nothing of it is stored.",
+        examples=[{"segment": "C5", "subscribed_power": {"value": 6, "unit": "kVA"}}],
+    )
     fetched_at: datetime | None = Field(description="When the provider was last asked; `null`: never.")
     missing: list[MissingDays] = Field(description="Why it is not there, or not whole; empty when it is.")
     fetch: FetchDocument | None = Field(None, description="With `fetch=missing`; absent otherwise.")

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from api.schemas.fields import Document
+from api.schemas.fields import Document, ShownAccountId
 from shared.receipts import AT_ENEDIS, ENEDIS_ACCOUNT_URL, Receipt, sign_receipt
 from shared.server_secret import ServerSecret
 
@@ -13,12 +13,13 @@ from shared.server_secret import ServerSecret
 class ReceiptDocument(Document):
     """What was erased, and the same signed."""
 
-    id: str = Field(examples=["erase_0123456789abcdef"])
-    account_id: str = Field(examples=["acct_0123456789abcdef01234567"])
+    id: str = Field(description="The receipt's id.", examples=["erase_0123456789abcdef"])
+    account_id: ShownAccountId
     usage_point_id: str | None = Field(
-        description="Its 14 digits when one usage point was erased; `null`: the account."
+        description="Its 14 digits when one usage point was erased; `null`: the account.",
+        examples=["12345678901234"],
     )
-    erased_at: datetime
+    erased_at: datetime = Field(description="When it was erased.")
     final_at: datetime = Field(
         description="By then what was on its way at that moment has been looked for again: nothing is left."
     )
@@ -26,10 +27,11 @@ class ReceiptDocument(Document):
         description="How many of each kind. `windows`: sealed days, months and records.",
         examples=[{"windows": 771, "jobs": 12, "api_keys": 1, "consents": 1, "usage_points": 1, "audit_events": 9}],
     )
-    at_enedis: str = Field(description="What becomes of the share at Enedis.")
-    enedis_account_url: str = Field(description="Where the person ends the share.")
+    at_enedis: str = Field(description="What becomes of the share at Enedis.", examples=[AT_ENEDIS])
+    enedis_account_url: str = Field(description="Where the person ends the share.", examples=[ENEDIS_ACCOUNT_URL])
     signed: str = Field(
-        description="All of this as a compact JWS (RFC 7515, EdDSA); its key is in `/.well-known/jwks.json`."
+        description="All of this as a compact JWS (RFC 7515, EdDSA); its key is in `/.well-known/jwks.json`.",
+        examples=["eyJ….eyJ….…"],
     )
 
     @classmethod
@@ -56,10 +58,10 @@ class PublicKey(Document):
     alg: Literal["EdDSA"]
     use: Literal["sig"]
     kid: str = Field(description="Named in what was signed with it.", examples=["0a1b2c3d"])
-    x: str = Field(description="The key itself, base64url.")
+    x: str = Field(description="The key itself, base64url.", examples=["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"])
 
 
 class KeySet(Document):
     """A JSON Web Key Set (RFC 7517): the current key first, then those of earlier secrets."""
 
-    keys: list[PublicKey]
+    keys: list[PublicKey] = Field(description="The current one first.")

@@ -12,22 +12,27 @@ from shared.refreshes import Wave
 class WaveDocument(Document):
     """One plan over all usage points, and the calls that come of it."""
 
-    id: str = Field(examples=["2026-11-23/1"])
+    id: str = Field(description="Its day in Paris, and which of that day it is.", examples=["2026-11-23/1"])
     state: Literal["planning", "broken_off", "running", "ended"] = Field(
-        description="`broken_off`: its planner died and a later wave began before somebody went on."
+        description="`broken_off`: its planner died and a later wave began before somebody went on.",
+        examples=["running"],
     )
-    by_hand: bool = Field(description="Whether an operator began it.")
-    started_at: datetime
-    planned_at: datetime | None = Field(description="When the last usage point was planned.")
+    by_hand: bool = Field(description="Whether an operator began it.", examples=[False])
+    started_at: datetime = Field(description="When it began.")
+    planned_at: datetime | None = Field(
+        description="When the last usage point was planned.", examples=["2026-09-21T14:15:00Z"]
+    )
     ended_at: datetime | None = Field(description="When the last of its calls was settled.")
-    usage_points: int = Field(description="How many were looked at so far.")
-    jobs: int = Field(description="How many were made.")
-    calls: int = Field(description="How many its jobs have.")
-    calls_done: int = Field(description="Of these, settled.")
-    calls_failed: int = Field(description="Of these, given up, counted when their job has ended.")
-    calls_left: int = Field(description="Of these, not settled yet.")
-    series_waiting: int = Field(description="Series left out: an earlier wave's job for them was still under way.")
-    left_by_earlier: int = Field(description="Calls of earlier waves that were left when it began.")
+    usage_points: int = Field(description="How many were looked at so far.", examples=[120])
+    jobs: int = Field(description="How many were made.", examples=[95])
+    calls: int = Field(description="How many its jobs have.", examples=[110])
+    calls_done: int = Field(description="Of these, settled.", examples=[108])
+    calls_failed: int = Field(description="Of these, given up, counted when their job has ended.", examples=[1])
+    calls_left: int = Field(description="Of these, not settled yet.", examples=[2])
+    series_waiting: int = Field(
+        description="Series left out: an earlier wave's job for them was still under way.", examples=[0]
+    )
+    left_by_earlier: int = Field(description="Calls of earlier waves that were left when it began.", examples=[0])
 
     @classmethod
     def of(cls, wave: Wave) -> Self:
@@ -39,8 +44,8 @@ class WaveDocument(Document):
 class RefreshState(Document):
     """The newest waves, newest first."""
 
-    next_wave_at: datetime
-    waves: list[WaveDocument]
+    next_wave_at: datetime = Field(description="When the next one begins by itself.")
+    waves: list[WaveDocument] = Field(description="Newest first.")
 
     @classmethod
     def of(cls, waves: list[Wave], next_wave_at: datetime) -> Self:

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, StrictBool, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.schemas.fields import Body, Document
+from api.schemas.fields import Body, CreatedAt, Document
 from shared.deliveries import Delivery, DeliveryError, DeliveryStatus
 from shared.delivery_scripts import QUIET_TYPES
 from shared.events import ACCOUNT_ERASED, EVENT_TYPES
@@ -53,9 +53,15 @@ Events = Annotated[
 class WebhookRequest(Body):
     """A webhook to be made."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"url": "https://receiver.example/releve", "events": ["job.succeeded", "job.failed"]}]
+        }
+    )
+
     url: Url
     events: Events = None
-    description: Description | None = None
+    description: Annotated[Description | None, Field(description="What you call it. Kept encrypted.")] = None
 
 
 def _without_default(schema: dict[str, Any]) -> None:
@@ -65,6 +71,8 @@ def _without_default(schema: dict[str, Any]) -> None:
 
 class WebhookChanges(Body):
     """What to change of a webhook; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": True}, {"description": None}]})
 
     url: Annotated[Url, Field(json_schema_extra=_without_default)] = ""
     events: Events = None
@@ -77,24 +85,29 @@ class WebhookChanges(Body):
 class WebhookLinks(Document):
     """Where to go on."""
 
-    self: str = Field(examples=["/v1/webhooks/hook_0123456789abcdef"])
-    deliveries: str = Field(examples=["/v1/webhooks/hook_0123456789abcdef/deliveries"])
+    self: str = Field(description="The webhook.", examples=["/v1/webhooks/hook_0123456789abcdef"])
+    deliveries: str = Field(
+        description="Its last deliveries.", examples=["/v1/webhooks/hook_0123456789abcdef/deliveries"]
+    )
 
 
 class WebhookDocument(Document):
     """A webhook, without its secret."""
 
-    id: str = Field(examples=["hook_0123456789abcdef"])
-    url: str
-    events: list[str] | None = Field(description=f"`null`: all but {', '.join(f'`{each}`' for each in QUIET_TYPES)}.")
-    description: str | None
-    enabled: bool
+    id: str = Field(description="The webhook's id.", examples=["hook_0123456789abcdef"])
+    url: str = Field(description="Where its messages are sent.", examples=["https://receiver.example/releve"])
+    events: list[str] | None = Field(
+        description=f"Of which it is told; `null`: all but {', '.join(f'`{each}`' for each in QUIET_TYPES)}.",
+        examples=[["job.succeeded", "job.failed"]],
+    )
+    description: str | None = Field(description="What its owner calls it.", examples=["Home Assistant"])
+    enabled: bool = Field(description="Whether anything is sent there.")
     disabled_reason: DisabledReason | None = Field(
         description="Why the gateway has disabled it: the receiver answered 410 (`gone`), or a delivery failed at each "
         "of its tries (`exhausted`)."
     )
-    disabled_at: datetime | None
-    created_at: datetime
+    disabled_at: datetime | None = Field(description="When the gateway has disabled it.")
+    created_at: CreatedAt
     previous_secret_until: datetime | None = Field(
         description="After a rotation: until then the messages are signed with the secret before as well."
     )
@@ -121,7 +134,7 @@ class WebhookDocument(Document):
 class WebhookList(Document):
     """The webhooks of an account."""
 
-    webhooks: list[WebhookDocument]
+    webhooks: list[WebhookDocument] = Field(description="Oldest first.")
 
 
 class NewWebhook(WebhookDocument):
@@ -136,8 +149,11 @@ class NewWebhook(WebhookDocument):
 class DeliveryLinks(Document):
     """Where to go on."""
 
-    webhook: str = Field(examples=["/v1/webhooks/hook_0123456789abcdef"])
-    replay: str
+    webhook: str = Field(description="Whose it is.", examples=["/v1/webhooks/hook_0123456789abcdef"])
+    replay: str = Field(
+        description="What to POST to have it delivered once more.",
+        examples=["/v1/webhooks/hook_0123456789abcdef/deliveries/dlv_0123456789abcdef01234567/replay"],
+    )
 
 
 class DeliveryDocument(Document):
@@ -147,16 +163,18 @@ class DeliveryDocument(Document):
         description="The `webhook-id` of the message, the same with each try.",
         examples=["dlv_0123456789abcdef01234567"],
     )
-    type: str = Field(examples=["job.succeeded"])
-    created_at: datetime
-    status: DeliveryStatus
-    attempts: int
-    last_attempt_at: datetime | None
+    type: str = Field(description="The type of the event.", examples=["job.succeeded"])
+    created_at: CreatedAt
+    status: DeliveryStatus = Field(examples=["delivered"])
+    attempts: int = Field(description="How often it was tried.", examples=[1])
+    last_attempt_at: datetime | None = Field(
+        description="`null`: it was not tried yet.", examples=["2026-09-21T14:13:21Z"]
+    )
     status_code: int | None = Field(
         description="What the receiver answered to the last try, if it did.", examples=[204]
     )
     error: DeliveryError | None = Field(description="Why the last try failed, or why there is none any more.")
-    duration_ms: int | None = Field(description="How long the last try took.")
+    duration_ms: int | None = Field(description="How long the last try took.", examples=[84])
     next_attempt_at: datetime | None = Field(description="`null` when it is over.")
     links: DeliveryLinks
 
@@ -182,11 +200,14 @@ class DeliveryDocument(Document):
 class DeliveryPageLinks(Document):
     """Where the list goes on."""
 
-    next: str | None = Field(description="The next page; `null` at the end of the list.")
+    next: str | None = Field(
+        description="The next page; `null` at the end of the list.",
+        examples=["/v1/webhooks/hook_0123456789abcdef/deliveries?limit=20&cursor=dlv_0123456789abcdef01234567"],
+    )
 
 
 class DeliveryPage(Document):
     """Some deliveries of a webhook, newest first."""
 
-    deliveries: list[DeliveryDocument]
+    deliveries: list[DeliveryDocument] = Field(description="Newest first.")
     links: DeliveryPageLinks

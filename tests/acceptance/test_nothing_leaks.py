@@ -22,7 +22,8 @@ EMAIL, KEY_NAME, LABEL = "distinctive-address@example.org", "distinctive-name-of
 # Of a record: what is short, or a word of Enedis's own, is everywhere.
 _SHORTEST_TELLING = 6
 _MESSAGE_BODY = re.compile(rb'"body": ?"([A-Za-z0-9+/]+=*)"')
-_ID = re.compile(r"(job|cons)_[0-9a-f]{24}")
+# A refresh is told why it begins.
+_ID = re.compile(r"job_[0-9a-f]{36}|cons_[0-9a-f]{24}|schedule|by_hand|resume")
 
 
 @pytest.fixture

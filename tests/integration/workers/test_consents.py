@@ -89,8 +89,8 @@ async def test_the_sweeper_has_a_consent_exchanged_that_nobody_works_on(stage: S
 
 async def test_a_consent_that_ended_is_not_swept_up(stage: Stage, person: Person) -> None:
     consent_id = await stage.begin_consent(person, stage.enedis.share(HEATED_HOUSE))
-    await stage.age_exchange(consent_id, timedelta(hours=1))
     await stage.exchange.exchange(consent_id)
+    await stage.age_exchange(consent_id, timedelta(hours=1))
 
     assert 0 == await sweep(stage.resources)
 

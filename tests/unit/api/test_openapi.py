@@ -4,16 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from api.app import openapi_document
+from api.representations.choice import MEDIA_TYPES
+from api.schemas.fields import Body, Document
 from api.schemas.jobs import JobRequest
+from api.schemas.problems import Problem, ProblemField, ProblemKind
 from api.schemas.readings import ReadingsDocument, RecordDocument, StoredDocument
 from shared.catalog import DATASETS
-
 
 SNAPSHOT = Path(__file__).parents[3] / "docs" / "openapi.json"
 
@@ -22,6 +26,33 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
     """Every operation: method, path, description."""
     document = openapi_document()
     return [(method, path, each) for path, item in document["paths"].items() for method, each in item.items()]
+
+
+def answers() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every answer: operation, status, description."""
+    for _, _, operation in operations():
+        for status, answer in operation["responses"].items():
+            yield operation["operationId"], status, answer
+
+
+def models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """``base`` and every model that rests on it."""
+    yield base
+    for each in base.__subclasses__():
+        yield from models(each)
+
+
+def says_what_it_is(schema: dict[str, Any]) -> bool:
+    """Whether a field has a description, or leads to what has one, or has but one value."""
+    return bool(schema.get("description")) or "$ref" in schema or "const" in schema
+
+
+def has_example(schema: dict[str, Any]) -> bool:
+    """Whether there is something to be seen of a kind of value that has no words for itself."""
+    said = json.dumps(schema)
+    return schema.get("type") == "null" or any(
+        f'"{word}":' in said for word in ("examples", "enum", "const", "default", "format")
+    )
 
 
 def test_the_contract_has_not_changed_unnoticed() -> None:
@@ -83,6 +114,67 @@ def test_what_takes_parameters_describes_how_it_refuses_them() -> None:
             assert "422" in each["responses"], path
 
 
+def test_every_parameter_field_and_answer_says_what_it_is() -> None:
+    schemas = openapi_document()["components"]["schemas"]
+    parameters = [(each["operationId"], it) for _, _, each in operations() for it in each.get("parameters", [])]
+    fields = {(name, field): it for name, each in schemas.items() for field, it in each.get("properties", {}).items()}
+    headers = [(name, field, it) for name, _, each in answers() for field, it in each.get("headers", {}).items()]
+
+    assert [] == [(operation, it["name"]) for operation, it in parameters if not it.get("description")]
+    assert [] == [place for place, it in fields.items() if not says_what_it_is(it)]
+    assert [] == [name for name, each in schemas.items() if not each.get("description")]
+    assert [] == [(operation, name) for operation, name, it in headers if not it.get("description")]
+    assert [] == [
+        (operation, status)
+        for operation, status, each in answers()
+        if each["description"] in ("", "Successful Response", "Additional Response")
+    ]
+
+
+def test_every_parameter_header_and_answer_has_an_example() -> None:
+    document = openapi_document()
+    schemas = document["components"]["schemas"]
+
+    for _, path, each in operations():
+        for parameter in each.get("parameters", []):
+            schema = parameter["schema"]
+            assert has_example(schema) or schema["type"] == "boolean", (path, parameter["name"])
+    for operation, status, answer in answers():
+        for name, header in answer.get("headers", {}).items():
+            assert has_example(header["schema"]), (operation, status, name)
+        for media_type, content in answer.get("content", {}).items():
+            schema = content["schema"]
+            shown = schemas[schema["$ref"].rsplit("/", 1)[1]]["examples"] if "$ref" in schema else has_example(schema)
+            assert shown or "example" in content, (operation, status, media_type)
+
+
+def test_every_example_is_one_that_its_model_takes() -> None:
+    by_name = {each.__name__: each for base in (Body, Document) for each in models(base)}
+    by_name |= {each.__name__: each for each in (Problem, ProblemField, ProblemKind, StoredDocument)}
+    shown = {
+        name: schema["examples"]
+        for name, schema in openapi_document()["components"]["schemas"].items()
+        if "enum" not in schema
+    }
+
+    for name, examples in shown.items():
+        assert examples, name
+        for each in examples:
+            by_name[name].model_validate_json(json.dumps(each))
+
+
+def test_an_answer_that_refuses_says_with_which_headers() -> None:
+    waits = ("too_many_requests", "quota_exceeded", "service_unavailable", "provider_down", "idempotency_in_progress")
+
+    for operation, status, answer in answers():
+        headers = answer.get("headers", {})
+        if int(status) >= 400:
+            says_when = any(f"`{code}`" in answer["description"] for code in waits)
+            assert says_when == ("Retry-After" in headers), (operation, status)
+            assert (status == "401") == ("WWW-Authenticate" in headers), (operation, status)
+            assert ("`quota_exceeded`" in answer["description"]) == ("RateLimit" in headers), (operation, status)
+
+
 @pytest.mark.parametrize("statement", ["import api.app", "from api.app import openapi_document; openapi_document()"])
 def test_it_can_be_described_without_settings_and_without_opening_anything(statement: str) -> None:
     program = (
@@ -108,6 +200,12 @@ def test_both_forms_of_asking_for_data_and_of_reading_it_are_described() -> None
     assert ["ReadingsDocument", "RecordDocument"] == [
         each["$ref"].rsplit("/", 1)[1] for each in schemas["StoredDocument"]["oneOf"]
     ]
+
+
+def test_every_format_of_readings_is_described() -> None:
+    described = next(each for operation, status, each in answers() if (operation, status) == ("get_readings", "200"))
+
+    assert set(MEDIA_TYPES) == set(described["content"])
 
 
 def test_the_examples_of_both_forms_are_of_the_form_they_are_for() -> None:
