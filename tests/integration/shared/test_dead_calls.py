@@ -1,6 +1,5 @@
 """Calls that were given up, on a real server: listed with their reason, bounded, and gone with whose they were."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
@@ -17,14 +16,6 @@ pytestmark = pytest.mark.anyio
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAYS = DayRange(date(2026, 1, 5), date(2026, 1, 12))
 SERIES = Series("acct_1", "up_1", "consumption_load_curve")
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty server."""
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Keys by which a request is done once: the first does it, the others learn what came of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -19,14 +18,6 @@ pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 22, 22, 58, tzinfo=UTC)
 REQUEST = ("create_job", '{"usage_point_id":"99000000000471"}')
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty server."""
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

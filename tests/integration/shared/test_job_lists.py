@@ -17,14 +17,6 @@ NOW = datetime(2026, 11, 22, 9, 30, 15, 123457, tzinfo=UTC)
 DAYS = DayRange(date(2026, 11, 1), date(2026, 11, 8))
 
 
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty server."""
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
-
-
 async def create(redis: Redis, count: int, *, step: timedelta = timedelta(seconds=1), start: int = 0) -> list[Job]:
     """Jobs, oldest first, so far apart."""
     jobs, series = JobStore(redis, retention=timedelta(days=7)), Series("acct_1", "up_1", "consumption_load_curve")

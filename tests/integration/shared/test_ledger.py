@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -27,14 +26,6 @@ def later(seconds: float) -> datetime:
 def days_of_call(number: int) -> DayRange:
     start = date(2026, 1, 1) + timedelta(days=7 * number)
     return DayRange(start, start + timedelta(days=7))
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty server."""
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ end each call is settled once, the counters are right and nothing is left."""
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -28,14 +28,6 @@ IN_FLIGHT, DEPTH = 2, 5
 KEEP = 86_400
 DATASETS = ("consumption_load_curve", "contract")
 OUTCOMES = [OK, OK, OK, "consent_lost", "provider_timeout"]
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty server."""
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
 
 
 async def texts(reply: Awaitable[Any]) -> list[str]:

@@ -1,7 +1,6 @@
 """Leases on a real server: what was lost or laid aside comes back once, at its moment, and never while it is alive."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -20,14 +19,6 @@ SERIES = Series("acct_1", "up_1", "consumption_load_curve")
 
 def later(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty server."""
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

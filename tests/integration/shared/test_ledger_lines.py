@@ -1,7 +1,6 @@
 """Whose call is next, on a real server: accounts take turns, their jobs take turns, and few calls are in the queue."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -21,14 +20,6 @@ IN_FLIGHT, DEPTH = 2, 5
 
 def later(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty server."""
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
 
 
 class Lines:

@@ -1,6 +1,5 @@
 """The sealed store on a real server: what was saved comes back to whoever has the key, and to nobody else."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -21,14 +20,6 @@ KEYS, OTHER_KEYS = new_vault(), new_vault()
 NOW = datetime(2026, 11, 22, 9, 30, 15, 123456, tzinfo=UTC)
 SERIES = Series("acct_1", "up_1", "consumption_load_curve")
 AUTUMN, SPRING, ORDINARY = date(2026, 10, 25), date(2026, 3, 29), date(2026, 1, 15)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty server."""
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Records in the sealed store: one window, `current`, under the same lock as readings."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -29,14 +28,6 @@ RECORD = {
     "tariff": "Heures pleines heures creuses, été",
     "generation": None,
 }
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty server."""
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -1,0 +1,14 @@
+"""What the tests of the stores share."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of an empty server."""
+    client = Redis.from_url(redis_url)
+    yield client
+    await client.aclose()
