@@ -26,6 +26,7 @@ SECRET_VARIABLES = frozenset(
         "ADMIN_API_KEY",
         "DATABASE_URL",
         "ENEDIS_CLIENT_SECRET",
+        "RTE_CLIENT_SECRET",
         "FLOWER_PASSWORD",
         "REDIS_URL",
         "RELEVE_PREVIOUS_SECRET_KEYS",

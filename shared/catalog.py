@@ -4,6 +4,7 @@ Limits come from the provider's own documents; where those contradict each other
 """
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 
@@ -180,3 +181,49 @@ _ALL = (
 )
 
 DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _ALL}
+
+
+@dataclass(frozen=True, slots=True)
+class PublicDataset:
+    """One kind of data that is about nobody: one document a day of Paris, the same for every account, kept in clear
+    and for good.
+
+    ``api``: the provider's, by the name of the pacer's slots. ``least_pause_seconds``: the provider is never asked for
+    it more often, whoever asks and however often a process begins anew. ``span_days``: the longest period of one call;
+    ``None``: a call takes no days and brings what there is. ``ahead_days``: how many days after today a call may bring.
+    ``oldest_day``: the first day that can be had, perhaps from an ``archive``, another provider.
+    """
+
+    name: str
+    title: str
+    provider: str
+    api: str
+    least_pause_seconds: int
+    oldest_day: date
+    ahead_days: int
+    span_days: int | None = None
+    archive: str | None = None
+
+
+TEMPO = PublicDataset(
+    name="tempo",
+    title="The colour of each day of the Tempo tariff",
+    provider="rte",
+    api="tempo_like_supply_contract",
+    # RTE publishes no limit; those who ask more often fear to be shut out.
+    least_pause_seconds=30 * 60,
+    oldest_day=date(2014, 9, 1),
+    ahead_days=1,
+    span_days=366,
+)
+ECOWATT = PublicDataset(
+    name="ecowatt",
+    title="How tense the French electricity system is, each day and hour",
+    provider="rte",
+    api="ecowatt",
+    least_pause_seconds=15 * 60,
+    oldest_day=date(2022, 9, 1),
+    ahead_days=3,
+    archive="rte_open_data",
+)
+PUBLIC_DATASETS: dict[str, PublicDataset] = {dataset.name: dataset for dataset in (TEMPO, ECOWATT)}

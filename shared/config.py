@@ -19,6 +19,7 @@ SECRETS = (
     "RELEVE_PREVIOUS_SECRET_KEYS",
     "ADMIN_API_KEY",
     "ENEDIS_CLIENT_SECRET",
+    "RTE_CLIENT_SECRET",
     "REDIS_URL",
     "DATABASE_URL",
     "FLOWER_PASSWORD",
@@ -276,6 +277,36 @@ class Settings(BaseModel):
     )
     enedis_timeout_seconds: float = Field(
         default=30.0, gt=0, le=120, alias="ENEDIS_TIMEOUT_SECONDS", description="The longest wait for one answer."
+    )
+    rte_base_url: _Url = Field(
+        default="https://digital.iservices.rte-france.com", alias="RTE_BASE_URL", description="RTE's API gateway."
+    )
+    rte_client_id: str = Field(
+        default="",
+        alias="RTE_CLIENT_ID",
+        description="The application's id at RTE; without it there is no Tempo and no EcoWatt.",
+    )
+    rte_client_secret: SecretStr = Field(
+        default=SecretStr(""), alias="RTE_CLIENT_SECRET", description="The application's secret at RTE."
+    )
+    rte_open_data_url: _Url = Field(
+        default="https://odre.opendatasoft.com",
+        alias="RTE_OPEN_DATA_URL",
+        description="Where RTE publishes the past days of EcoWatt.",
+    )
+    public_data_seconds: float = Field(
+        default=60.0,
+        ge=0.2,
+        le=3600,
+        alias="RELEVE_PUBLIC_DATA_SECONDS",
+        description="How often it is looked whether RTE has to be asked; RTE's own pauses are kept all the same.",
+    )
+    compat_wait_seconds: float = Field(
+        default=25.0,
+        ge=0,
+        le=60,
+        alias="RELEVE_COMPAT_WAIT_SECONDS",
+        description="How long the routes of other gateways wait for data that has to be fetched.",
     )
     interactive_share: float = Field(
         default=0.15,

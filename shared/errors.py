@@ -46,6 +46,7 @@
     │   ├── ProviderWrongDirection   the point has no such direction
     │   └── ConsentLost              Enedis says: no right to this point
     ├── NoSlotYet                    the provider's quota has no room now, knows when
+    ├── StillFetching                503: longer than a client waits, knows when
     ├── ProviderDown                 503: the provider is left alone for a while, knows when
     ├── CallAbandoned                begun several times, never ended
     ├── Unreadable                   503: stored, but what it was sealed with is gone; the operator must act
@@ -383,6 +384,12 @@ class NoSlotYet(AppError):
     """The quota that all users of this gateway share has no room at the moment."""
 
     code, status, retryable = "no_slot_yet", 503, True
+
+
+class StillFetching(AppError):
+    """The provider is being asked for this data and takes longer than could be waited for; ask again in a moment."""
+
+    code, status, retryable = "still_fetching", 503, True
 
 
 class ProviderDown(AppError):

@@ -24,11 +24,13 @@ from shared.job_lists import JobList
 from shared.jobs import JobStore
 from shared.ledger import Ledger
 from shared.listening import Listening
+from shared.public_days import PublicDayStore
 from shared.quotas import Quota, QuotaStore
 from shared.readings import ReadingStore
 from shared.refreshes import RefreshStore
 from shared.slots import SlotBoard
 from shared.targets import Targets
+from shared.tempo_prices import TempoPriceStore
 from shared.throttle import Throttle
 from shared.vault import ServerSecret
 from shared.webhooks import WebhookStore
@@ -64,6 +66,8 @@ class Resources:
     idempotency: IdempotencyStore
     refreshes: RefreshStore
     figures: FigureBoard
+    public_days: PublicDayStore
+    tempo_prices: TempoPriceStore
 
 
 @asynccontextmanager
@@ -121,6 +125,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             quotas=QuotaStore(redis, {Quota.FETCH: settings.fetch_quota, Quota.READ: settings.read_quota}),
             refreshes=RefreshStore(redis),
             figures=FigureBoard(redis),
+            public_days=PublicDayStore(database),
+            tempo_prices=TempoPriceStore(database),
         )
     finally:
         await listening.close()

@@ -204,3 +204,34 @@ webhook_endpoints = Table(
     Column("previous_secret_sealed", LargeBinary),
     Column("previous_secret_until", Instant),
 )
+
+public_days = Table(
+    "public_days",
+    metadata,
+    Column("dataset", String(40), primary_key=True),
+    Column("day", Date, primary_key=True),
+    # In clear: it is about nobody, and the same for everybody.
+    Column("document", JSON, nullable=False),
+    Column("fetched_at", Instant, nullable=False),
+)
+
+public_sources = Table(
+    "public_sources",
+    metadata,
+    Column("dataset", String(40), primary_key=True),
+    # Whoever sets it asks; kept here and not in Redis, so that no restart forgets it.
+    Column("asked_at", Instant),
+    Column("succeeded_at", Instant),
+    # Why the last call failed, if it did, and until when nobody asks again.
+    Column("failure", String(60)),
+    Column("not_before", Instant),
+)
+
+tempo_prices = Table(
+    "tempo_prices",
+    metadata,
+    Column("valid_from", Date, primary_key=True),
+    # Six prices in euros a kWh, as decimal texts: blue_hc, blue_hp, white_hc, white_hp, red_hc, red_hp.
+    Column("prices", JSON, nullable=False),
+    Column("set_at", Instant, nullable=False),
+)

@@ -51,7 +51,7 @@ def test_values_of_the_example_are_the_defaults(example: dict[str, str]) -> None
 
 def test_example_holds_no_secret(example: dict[str, str]) -> None:
     telling = re.compile(r"SECRET|PASSWORD|_KEY|_URL$")
-    urls = {"RELEVE_PUBLIC_URL", "ENEDIS_BASE_URL", "ENEDIS_AUTHORIZE_URL"}
+    urls = {"RELEVE_PUBLIC_URL", "ENEDIS_BASE_URL", "ENEDIS_AUTHORIZE_URL", "RTE_BASE_URL", "RTE_OPEN_DATA_URL"}
 
     assert {} == {name: value for name, value in example.items() if telling.search(name) and value and name not in urls}
 
