@@ -17,6 +17,7 @@ _NUMBER = re.compile(rb"\d+")
 _NAMED = re.compile(rb"""["']?\b(?:value|v)["']?\s*[:=]\s*["']?(\d+)""")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}={0,2}")
 _ROW = 3
+_TELLING_NUMBERS = 2
 _BINARY_ROW = 4
 _BINARY_FORMS = ("<{}h", ">{}h", "<{}i", ">{}i", "<{}d", ">{}d")
 
@@ -54,8 +55,9 @@ def count_file_hits(secrets: Secrets, paths: Iterable[Path]) -> int:
 def _hits(secrets: Secrets, data: bytes) -> int:
     hits = sum(data.count(text.encode()) for text in secrets.texts)
     rows = {tuple(values[at : at + _ROW]) for values in secrets.series for at in range(len(values) - _ROW + 1)}
-    # A row of equal small numbers, three zeros say, means nothing.
-    rows = {row for row in rows if len(set(row)) > 1 and max(row) > 99}
+    # Small numbers stand beside each other everywhere: among ids and in ciphertext, every tenth household had a row like
+    # (0, 0, 111) somewhere by chance. Of two larger ones in a row none had.
+    rows = {row for row in rows if len(set(row)) > 1 and sum(value > 99 for value in row) >= _TELLING_NUMBERS}
     numbers = [int(text[:18]) for text in _NUMBER.findall(data)]
     hits += sum(tuple(numbers[at : at + _ROW]) in rows for at in range(len(numbers) - _ROW + 1))
     telling = {value for values in secrets.series for value in values if value > 99}
