@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from api.app import openapi_document
+from api import app
 from api.representations.choice import MEDIA_TYPES
 from api.schemas.fields import Body, Document
 from api.schemas.jobs import JobRequest
@@ -20,6 +21,12 @@ from api.schemas.readings import ReadingsDocument, RecordDocument, StoredDocumen
 from shared.catalog import DATASETS
 
 SNAPSHOT = Path(__file__).parents[3] / "docs" / "openapi.json"
+
+
+@cache
+def openapi_document() -> dict[str, Any]:
+    """The document, made once: that takes longer than any test of it."""
+    return app.openapi_document()
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
