@@ -26,10 +26,11 @@ _MESSAGE_BODY = re.compile(rb'"body": ?"([A-Za-z0-9+/]+=*)"')
 _ID = re.compile(r"job_[0-9a-f]{36}|cons_[0-9a-f]{24}|schedule|by_hand|resume")
 
 
-@pytest.fixture
-def full_run(stage: Stage) -> tuple[Person, list[bytes]]:
+@pytest.fixture(scope="module")
+def full_run(session_stage: Stage) -> tuple[Person, list[bytes]]:
     """Somebody who has had everything fetched, also through a failure, and read it, and named things; and what they
     were answered."""
+    stage = session_stage
     person, usage_point_id = stage.new_person(email=EMAIL), stage.new_household(Profile.SOLAR)
     person.seen.texts += [EMAIL, KEY_NAME, LABEL]
     person.give_consent(usage_point_id)
