@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from api.job_documents import find_job, job_path, pause_headers
+from api.job_documents import await_end, job_path, pause_headers
 from api.submission import check_right, submit_job
-from api.waiting import wait_until
 from shared.accounts import Account
 from shared.calendar import day_of
 from shared.catalog import Dataset
@@ -62,12 +61,5 @@ async def fetch_missing(
     except AppError as refusal:
         return Fetch(refusal=refusal)
     if wait_seconds:
-        job = await wait_until(
-            is_over=lambda each: each.status.ended,
-            load=lambda: find_job(parts, job.id, account.id),
-            listening=parts.listening,
-            account_id=account.id,
-            concerns=lambda event: event.type != "job.progress" and event.data.get("job_id") == job.id,
-            wait_seconds=wait_seconds,
-        )
+        job = await await_end(parts, job, wait_seconds)
     return Fetch(job)

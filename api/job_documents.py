@@ -7,6 +7,7 @@ from api.etags import entity_tag
 from api.schemas.gaps import MissingDays
 from api.schemas.jobs import JobDocument, JobError, JobLinks, JobProgress, JobSummary
 from api.schemas.problems import problem_kinds
+from api.waiting import wait_until
 from shared.catalog import DATASETS
 from shared.errors import JobGone, NotFound
 from shared.job_ids import is_job_id_of
@@ -27,6 +28,18 @@ async def find_job(parts: Resources, job_id: str, account_id: str) -> Job:
     if job is None and is_job_id_of(account_id, job_id):
         raise JobGone
     raise NotFound("This account has no such job.")
+
+
+async def await_end(parts: Resources, job: Job, wait_seconds: float) -> Job:
+    """The job as soon as it has ended, or as it is at the end of the wait."""
+    return await wait_until(
+        is_over=lambda each: each.status.ended,
+        load=lambda: find_job(parts, job.id, job.account_id),
+        listening=parts.listening,
+        account_id=job.account_id,
+        concerns=lambda event: event.type != "job.progress" and event.data.get("job_id") == job.id,
+        wait_seconds=wait_seconds,
+    )
 
 
 async def job_document(parts: Resources, job: Job, prm: str, now: datetime) -> JobDocument:

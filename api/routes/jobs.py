@@ -7,13 +7,12 @@ from fastapi import APIRouter, Response
 from api.dependencies import Asker, CurrentCaller, IfNoneMatch, JobId, Now, Parts, WaitSeconds
 from api.etags import is_current
 from api.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKey, once
-from api.job_documents import find_job, job_document, job_path, job_tag, pause_headers
+from api.job_documents import await_end, find_job, job_document, job_path, job_tag, pause_headers
 from api.limits import limit_headers
 from api.schemas.headers import ETAG, LIMITS, PREFERENCE_APPLIED, HeaderDocs, header, location
 from api.schemas.jobs import JobDocument, JobRequest
 from api.schemas.problems import KEY_REFUSALS, documented
 from api.submission import check_period, check_right, submit_job
-from api.waiting import wait_until
 from shared.catalog import DATASETS
 from shared.erasure import cancel_job
 from shared.errors import (
@@ -155,14 +154,7 @@ async def delete_job(parts: Parts, caller: Asker, now: Now, job_id: JobId, respo
 
 async def _wait(parts: Resources, job: Job, wait_seconds: int, response: Response) -> Job:
     response.headers["Preference-Applied"] = f"wait={wait_seconds}"
-    return await wait_until(
-        is_over=lambda each: each.status.ended,
-        load=lambda: find_job(parts, job.id, job.account_id),
-        listening=parts.listening,
-        account_id=job.account_id,
-        concerns=lambda event: event.type != "job.progress" and event.data.get("job_id") == job.id,
-        wait_seconds=wait_seconds,
-    )
+    return await await_end(parts, job, wait_seconds)
 
 
 async def _answer(parts: Resources, job: Job, now: datetime, response: Response) -> JobDocument:
