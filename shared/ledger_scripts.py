@@ -146,6 +146,7 @@ if done == job.total then
   local failed = tonumber(redis.call('HGET', key, 'calls_failed'))
   status = failed == 0 and 'succeeded' or failed < done and 'partial' or 'failed'
   redis.call('HSET', key, 'status', status, 'finished_at', ARGV[4])
+  redis.call('ZADD', 'untold', ARGV[4], job.id)
   redis.call('EXPIRE', key, ARGV[5])
   redis.call('EXPIRE', job.calls, ARGV[5])
   leave(job)
@@ -166,6 +167,7 @@ CANCEL = (
 local job = look_up(ARGV[1])
 if not job.under_way then return 0 end
 redis.call('HSET', 'job:' .. job.id, 'status', 'cancelled', 'finished_at', ARGV[2])
+redis.call('ZADD', 'untold', ARGV[2], job.id)
 for number = 0, job.sent - 1 do let_go(job, number) end
 leave(job)
 redis.call('EXPIRE', 'job:' .. job.id, ARGV[3])
@@ -185,9 +187,18 @@ if job.under_way then
   leave(job)
 end
 redis.call('DEL', 'job:' .. job.id, job.calls)
+redis.call('ZREM', 'untold', job.id)
 return job.under_way and 1 or 0
 """
 )
+
+# ARGV ended_before now limit → the jobs that ended before then and of which nobody was told; whoever asks next finds
+# them when as much time has passed once more.
+UNTOLD = """
+local found = redis.call('ZRANGEBYSCORE', 'untold', '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
+for _, id in ipairs(found) do redis.call('ZADD', 'untold', ARGV[2], id) end
+return found
+"""
 
 # ARGV limit depth for_account now deadline line… → {job, number, lane, trace context}…: what the queue has lost, or
 # whose moment has come. What has no place waits for its turn, the others are enqueued in the order of their places.

@@ -15,7 +15,7 @@ from shared.calendar import ONE_DAY, day_of
 from shared.cancellation import cancel_all
 from shared.catalog import DATASETS, Dataset
 from shared.database import DATABASE_AWAY
-from shared.dispatch import send_next_calls
+from shared.dispatch import send_next_calls, tell_end
 from shared.errors import (
     AccountSuspended,
     AppError,
@@ -25,7 +25,6 @@ from shared.errors import (
     NoSlotYet,
     ServiceUnavailable,
 )
-from shared.events import EventStore
 from shared.ledger import OK, StartedCall
 from shared.models import CallTicket, Coverage, DayRange, Gap, Job, Reading, Reason
 from shared.planning import absence_of, brings_news, coverage_of, due_windows, window_name, windows_of
@@ -102,7 +101,10 @@ class Fetcher:
         await send_next_calls(self._resources, _now())
         if settlement.settled and settlement.status is not None:
             ended_as = settlement.status if settlement.status.ended else None
-            await publish_progress(self._resources.events, job, settlement.status.ended and settlement.status.value)
+            if ended_as is None:
+                await self._resources.events.publish(job.account_id, "job.progress", {"job_id": job.id})
+            else:
+                await tell_end(self._resources, job.account_id, job.id, ended_as)
             await self._resources.figures.note_settled(job.lane, outcome, ended_as)
 
     async def _fetch(self, job: Job, started: StartedCall) -> bool:
@@ -233,11 +235,6 @@ class Fetcher:
         finally:
             # A sign of life that is on its way must not arrive after the call was settled or laid aside.
             await cancel_all(renewing)
-
-
-async def publish_progress(events: EventStore, job: Job, ended_as: str | bool) -> None:
-    """Tell who listens that a job went on, or how it ended."""
-    await events.publish(job.account_id, f"job.{ended_as or 'progress'}", {"job_id": job.id})
 
 
 async def _fetch_from_first_day(provider: Provider, request: FetchRequest) -> tuple[date, Sequence[Reading]]:

@@ -1,12 +1,13 @@
 """Enqueues again what the queue lost or laid aside: the reason why a killed worker loses nothing.
 
-Ends erasures, too, and has a plan of the refresh taken up that was broken off.
+Ends erasures, too, tells the ends of jobs that nobody told, and has a plan of the refresh taken up that was broken off.
 
 It runs every few seconds and may run twice at once: whatever it enqueues too often is recognised when it is taken up.
 """
 
 from datetime import UTC, datetime, timedelta
 
+from shared.dispatch import tell_end
 from shared.erasure import finish_erasures
 from shared.resources import Resources
 from shared.telemetry import get_logger
@@ -24,6 +25,7 @@ async def sweep(resources: Resources) -> int:
         logger.info("erasures ended", erasures=finished)
     if await resources.refreshes.is_abandoned():
         await resources.broker.enqueue_refresh(Cause.RESUME)
+    await _tell_ends(resources, now)
     calls = await resources.ledger.overdue_calls(now)
     await resources.broker.enqueue_calls(calls)
     consents = await resources.consents.stale_exchanges(now - _EXCHANGE_PAUSE)
@@ -34,3 +36,13 @@ async def sweep(resources: Resources) -> int:
     if calls or consents:
         logger.info("enqueued again", calls=len(calls), consents=len(consents))
     return len(calls) + len(consents)
+
+
+async def _tell_ends(resources: Resources, now: datetime) -> None:
+    """Of jobs that ended under a process which then died."""
+    for job_id in await resources.ledger.untold_jobs(now):
+        job = await resources.jobs.load_job(job_id)
+        if job is None or not job.status.ended:
+            await resources.ledger.note_told(job_id)
+        else:
+            await tell_end(resources, job.account_id, job_id, job.status)

@@ -2,12 +2,13 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from shared.consents import UsagePoint
-from shared.erasure import OWNER, SECOND_PASS_AFTER, erase_account, finish_erasures
+from shared.erasure import OWNER, SECOND_PASS_AFTER, cancel_job, erase_account, finish_erasures
+from shared.ledger import OK
 from shared.models import CallTicket, DayRange, JobStatus, Lane
 from tests.integration.workers.stage import Stage, days_ago
 from workers.sweeper import sweep
@@ -146,3 +147,56 @@ async def test_an_erasure_is_ended_by_a_sweep_a_minute_later(stage: Stage, house
     assert [] == list(stage.redis.scan_iter(f"*{house.account_id}*"))
     assert not stage.redis.exists(f"job:{job.id}")
     assert 0 == await finish_erasures(stage.resources, now + SECOND_PASS_AFTER)
+
+
+async def ends_told(stage: Stage, account_id: str) -> list[str]:
+    """How jobs of an account ended, as it was told."""
+    events = await stage.resources.events.load_events(account_id)
+    return [event.type for event in events if event.type.startswith("job.") and event.type != "job.progress"]
+
+
+def let_time_pass(stage: Stage) -> None:
+    """As if every job of which nobody was told had ended a while ago."""
+    for job_id in cast(list[bytes], stage.redis.zrange("untold", 0, -1)):
+        stage.redis.zadd("untold", {job_id: datetime.now(UTC).timestamp() - 60})
+
+
+async def test_the_end_of_a_job_is_told_by_a_sweep_when_its_worker_died_before_it_told(
+    stage: Stage, house: UsagePoint
+) -> None:
+    succeeded, cancelled = [await stage.submit(house, CURVE, WEEK) for _ in range(2)]
+    ledger, now = stage.resources.ledger, datetime.now(UTC)
+    # What the ledger does, and nothing of what follows.
+    await ledger.settle(CallTicket(succeeded.id, 0), OK, now)
+    await ledger.cancel(cancelled.id, now)
+
+    await sweep(stage.resources)
+    at_once = await ends_told(stage, house.account_id)
+    let_time_pass(stage)
+    for _ in range(2):
+        await sweep(stage.resources)
+        let_time_pass(stage)
+
+    assert [] == at_once
+    assert ["job.cancelled", "job.succeeded"] == sorted(await ends_told(stage, house.account_id))
+
+
+async def test_an_end_that_was_told_is_not_told_again(stage: Stage, house: UsagePoint) -> None:
+    job = await stage.submit(house, CURVE, WEEK)
+    await stage.work_off()
+    await cancel_job(stage.resources, await stage.submit(house, CURVE, SIX_WEEKS), datetime.now(UTC))
+    let_time_pass(stage)
+
+    await sweep(stage.resources)
+
+    assert (await stage.job(job)).status.ended
+    assert ["job.succeeded", "job.cancelled"] == await ends_told(stage, house.account_id)
+    assert 0 == stage.redis.zcard("untold")
+
+
+async def test_nothing_is_told_of_a_job_that_was_erased(stage: Stage, house: UsagePoint) -> None:
+    job = await stage.submit(house, CURVE, WEEK)
+    await stage.resources.ledger.settle(CallTicket(job.id, 0), OK, datetime.now(UTC))
+    await stage.resources.ledger.forget([job.id])
+
+    assert 0 == stage.redis.zcard("untold")
