@@ -21,7 +21,7 @@ from shared.catalog import DATASETS
 from shared.database import hold
 from shared.dispatch import send_next_calls
 from shared.errors import NotFound
-from shared.models import ConsentStatus, DayRange, Job, Series
+from shared.models import ConsentStatus, DayRange, Job, JobStatus, Series
 from shared.planning import days_of_window
 from shared.receipts import Receipt
 from shared.resources import Resources
@@ -130,6 +130,16 @@ async def erase_readings_of_account(parts: Resources, account_id: str, now: date
     return Purge(sum(each.windows for each in purges), None, sum(each.jobs_cancelled for each in purges))
 
 
+async def erase_readings_of_point(
+    parts: Resources, usage_point: UsagePoint, actor: str, now: datetime
+) -> dict[str, Purge]:
+    """Erase everything that is stored of a usage point, which stays with its consent; what that did, by dataset.
+    Raises `NotFound` when the account is gone."""
+    account_id = usage_point.account_id
+    await parts.audit.note(account_id, now, actor, "readings.erased", {"usage_point": usage_point.id})
+    return {each.dataset: await _purge(parts, each, None, now) for each in _all_series(account_id, [usage_point.id])}
+
+
 async def cancel_job(parts: Resources, job: Job, now: datetime) -> Job:
     """End a job and tell who listens; one that has ended stays as it is. Returns it as it is now.
 
@@ -137,7 +147,7 @@ async def cancel_job(parts: Resources, job: Job, now: datetime) -> Job:
     """
     if await parts.ledger.cancel(job.id, now):
         await send_next_calls(parts, now)
-        await parts.events.publish(job.account_id, "job.cancelled", {"job_id": job.id})
+        await parts.events.publish_end(job.account_id, job.id, JobStatus.CANCELLED)
     found = await parts.jobs.load_job(job.id)
     if found is None:
         raise NotFound
@@ -200,7 +210,7 @@ async def _purge(parts: Resources, series: Series, days: DayRange | None, now: d
     for job_id in await parts.jobs.find_jobs(series.account_id, series.usage_point_id, series.dataset, under_way=True):
         if await parts.ledger.cancel(job_id, now):
             cancelled += 1
-            await parts.events.publish(series.account_id, "job.cancelled", {"job_id": job_id})
+            await parts.events.publish_end(series.account_id, job_id, JobStatus.CANCELLED)
     if cancelled:
         await send_next_calls(parts, now)
     dataset = DATASETS[series.dataset]

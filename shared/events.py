@@ -8,7 +8,7 @@ connection, however many listen.
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import orjson
@@ -18,6 +18,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from shared.delivery_scripts import FAN_OUT
 from shared.errors import ServiceUnavailable
+from shared.models import JobStatus
 
 EVENT_TYPES = (
     "job.progress",
@@ -46,8 +47,13 @@ _CHANNEL = "events"
 # When nothing was heard for so long, the connection is tried; when nothing comes after that either, it is dead.
 _QUIET_SECONDS = 10.0
 
-# KEYS events, and the mark of an erased account; ARGV account type data kept whether-even-if-erased
+# Jobs that have ended, by when, until that is told: the ledger adds to it in the step that ends them.
+_UNTOLD = "untold"
+_TELLING_TAKES = timedelta(seconds=10)
+
+# KEYS events, and the mark of an erased account; ARGV account type data kept whether-even-if-erased ended-job
 _PUBLISH = f"""{FAN_OUT}
+if ARGV[6] ~= '' and redis.call('ZREM', '{_UNTOLD}', ARGV[6]) == 0 then return 0 end
 if ARGV[5] == '0' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*', 'type', ARGV[2], 'data', ARGV[3])
 redis.call('PUBLISH', '{_CHANNEL}', table.concat({{ARGV[1], id, ARGV[2], ARGV[3]}}, ' '))
@@ -81,6 +87,20 @@ class EventStore:
     async def publish(self, account_id: str, event_type: str, data: Mapping[str, str]) -> None:
         """Tell whoever listens to an account; nobody, once it is erased."""
         await self._tell(account_id, event_type, data, even_if_erased=False)
+
+    async def publish_end(self, account_id: str, job_id: str, status: JobStatus) -> None:
+        """Tell how a job ended: once, however often and by how many this is called."""
+        await self._tell(account_id, f"job.{status}", {"job_id": job_id}, even_if_erased=False, ended_job=job_id)
+
+    async def untold_jobs(self, now: datetime, limit: int = 200) -> list[str]:
+        """Jobs that ended a while ago and of which that was not told: whoever had to has died."""
+        latest = (now - _TELLING_TAKES).timestamp()
+        ids = await cast(Awaitable[list[bytes]], self._redis.zrangebyscore(_UNTOLD, "-inf", latest, 0, limit))
+        return [each.decode() for each in ids]
+
+    async def forget_end(self, job_id: str) -> None:
+        """Of a job that is gone nothing is told."""
+        await self._redis.zrem(_UNTOLD, job_id)
 
     async def say_goodbye(self, account_id: str, job_ids: Sequence[str]) -> None:
         """The last events of an erased account, for who listens at this moment: its jobs are over, and so is it."""
@@ -164,7 +184,15 @@ class EventStore:
         """Erase the events of an account."""
         await self._redis.delete(events_key(account_id))
 
-    async def _tell(self, account_id: str, event_type: str, data: Mapping[str, str], *, even_if_erased: bool) -> None:
+    async def _tell(
+        self,
+        account_id: str,
+        event_type: str,
+        data: Mapping[str, str],
+        *,
+        even_if_erased: bool,
+        ended_job: str = "",
+    ) -> None:
         if event_type not in EVENT_TYPES:
             raise ValueError("an event of this type is not declared")
         keys = [events_key(account_id), erased_key(account_id)]
@@ -174,6 +202,7 @@ class EventStore:
             orjson.dumps(dict(data)),
             _KEPT_EVENTS,
             int(even_if_erased),
+            ended_job,
         ]
         await cast(Awaitable[Any], self._publish(keys=keys, args=arguments))
 

@@ -15,7 +15,7 @@ a process may die between two commands, not inside one.
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, cast
 
 import orjson
@@ -29,11 +29,9 @@ from shared.models import CallTicket, DayRange, DueCall, JobStatus, Lane
 
 OK = "ok"
 LEASES_KEY = "leases"
-UNTOLD_KEY = "untold"
 _FORGOTTEN_AT_ONCE = 200
 # So long a call for which somebody waits waits for one of the bulk lane that fetches the same at this moment.
 _PATIENCE_SECONDS = 2.0
-_TELLING_TAKES = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,6 @@ class Ledger:
         self._sweep = redis.register_script(scripts.SWEEP)
         self._cancel = redis.register_script(scripts.CANCEL)
         self._forget = redis.register_script(scripts.FORGET)
-        self._untold = redis.register_script(scripts.UNTOLD)
 
     async def send_next(self, now: datetime) -> list[DueCall]:
         """Give free places to the calls whose turn it is, and lease them: they are to be enqueued."""
@@ -148,16 +145,6 @@ class Ledger:
                 replies = await pipeline.execute()
             under_way += [job_id for job_id, reply in zip(batch, replies, strict=True) if reply]
         return under_way
-
-    async def untold_jobs(self, now: datetime, limit: int = 200) -> list[str]:
-        """Jobs whose end somebody had to tell who died instead: they ended a while ago, and nobody has noted that it
-        was told. Who gets them has that while to tell it and note it."""
-        arguments = [(now - _TELLING_TAKES).timestamp(), now.timestamp(), limit]
-        return [job_id.decode() for job_id in await _run(self._untold, arguments)]
-
-    async def note_told(self, job_id: str) -> None:
-        """Who listens was told how this job ended."""
-        await self._redis.zrem(UNTOLD_KEY, job_id)
 
     async def overdue_calls(self, now: datetime, limit: int = 200) -> list[DueCall]:
         """The calls to enqueue again, of those whose lease ran out at most so many: what the queue lost, and what kept

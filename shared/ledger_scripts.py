@@ -192,14 +192,6 @@ return job.under_way and 1 or 0
 """
 )
 
-# ARGV ended_before now limit → the jobs that ended before then and of which nobody was told; whoever asks next finds
-# them when as much time has passed once more.
-UNTOLD = """
-local found = redis.call('ZRANGEBYSCORE', 'untold', '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
-for _, id in ipairs(found) do redis.call('ZADD', 'untold', ARGV[2], id) end
-return found
-"""
-
 # ARGV limit depth for_account now deadline line… → {job, number, lane, trace context}…: what the queue has lost, or
 # whose moment has come. What has no place waits for its turn, the others are enqueued in the order of their places.
 SWEEP = (

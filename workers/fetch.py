@@ -15,7 +15,7 @@ from shared.calendar import ONE_DAY, day_of
 from shared.cancellation import cancel_all
 from shared.catalog import DATASETS, Dataset
 from shared.database import DATABASE_AWAY
-from shared.dispatch import send_next_calls, tell_end
+from shared.dispatch import send_next_calls
 from shared.errors import (
     AccountSuspended,
     AppError,
@@ -104,7 +104,7 @@ class Fetcher:
             if ended_as is None:
                 await self._resources.events.publish(job.account_id, "job.progress", {"job_id": job.id})
             else:
-                await tell_end(self._resources, job.account_id, job.id, ended_as)
+                await self._resources.events.publish_end(job.account_id, job.id, ended_as)
             await self._resources.figures.note_settled(job.lane, outcome, ended_as)
 
     async def _fetch(self, job: Job, started: StartedCall) -> bool:

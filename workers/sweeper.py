@@ -7,7 +7,6 @@ It runs every few seconds and may run twice at once: whatever it enqueues too of
 
 from datetime import UTC, datetime, timedelta
 
-from shared.dispatch import tell_end
 from shared.erasure import finish_erasures
 from shared.resources import Resources
 from shared.telemetry import get_logger
@@ -40,9 +39,9 @@ async def sweep(resources: Resources) -> int:
 
 async def _tell_ends(resources: Resources, now: datetime) -> None:
     """Of jobs that ended under a process which then died."""
-    for job_id in await resources.ledger.untold_jobs(now):
+    for job_id in await resources.events.untold_jobs(now):
         job = await resources.jobs.load_job(job_id)
         if job is None or not job.status.ended:
-            await resources.ledger.note_told(job_id)
+            await resources.events.forget_end(job_id)
         else:
-            await tell_end(resources, job.account_id, job_id, job.status)
+            await resources.events.publish_end(job.account_id, job_id, job.status)
