@@ -26,7 +26,6 @@ SECRET_VARIABLES = frozenset(
         "ADMIN_API_KEY",
         "DATABASE_URL",
         "ENEDIS_CLIENT_SECRET",
-        "RTE_CLIENT_SECRET",
         "FLOWER_PASSWORD",
         "REDIS_URL",
         "RELEVE_PREVIOUS_SECRET_KEYS",
@@ -108,8 +107,10 @@ def plan_processes(
         first.append(valkey_child(directory.valkey, socket.path, REMEMBERING_STAGE))
     if listening.simulator_port is not None:
         simulator = _simulator_child(settings, directory, listening, listening.simulator_port)
-        settings |= _settings_for_simulator(simulator, listening.url(listening.simulator_port), environ)
-        settings.pop("ENEDIS_CLIENT_SECRET_FILE", None)  # It would win over the simulator's.
+        instead = _settings_for_simulator(simulator, listening.url(listening.simulator_port), environ)
+        settings |= instead
+        for name in instead:
+            settings.pop(f"{name}_FILE", None)  # It would win over the simulator's.
         first.append(simulator)
     flower, password_file = _flower_child(settings, directory, listening)
     children = (*first, *_service_children(settings, listening), flower)
@@ -202,11 +203,20 @@ def _simulator_child(settings: Mapping[str, str], directory: DataDirectory, list
 def _settings_for_simulator(simulator: Child, url: str, environ: Mapping[str, str]) -> dict[str, str]:
     # Whose consent page is set to v1 gets the simulator's v1.
     page = "v1" if "/dataconnect/v1/" in environ.get("ENEDIS_AUTHORIZE_URL", "") else "v2"
-    return {
+    client_id, client_secret = (simulator.env[f"SIMULATOR_{name}"] for name in ("CLIENT_ID", "CLIENT_SECRET"))
+    enedis = {
         "ENEDIS_BASE_URL": url,
         "ENEDIS_AUTHORIZE_URL": f"{url}/dataconnect/{page}/oauth2/authorize",
-        "ENEDIS_CLIENT_ID": simulator.env["SIMULATOR_CLIENT_ID"],
-        "ENEDIS_CLIENT_SECRET": simulator.env["SIMULATOR_CLIENT_SECRET"],
+        "ENEDIS_CLIENT_ID": client_id,
+        "ENEDIS_CLIENT_SECRET": client_secret,
+    }
+    if environ.get("RTE_CLIENT_ID"):
+        return enedis
+    return enedis | {
+        "RTE_BASE_URL": url,
+        "RTE_OPEN_DATA_URL": url,
+        "RTE_CLIENT_ID": client_id,
+        "RTE_CLIENT_SECRET": client_secret,
     }
 
 

@@ -25,6 +25,10 @@ from simulator.gateway import Gateway, json_answer
 from simulator.limits import Limits
 from simulator.measures_2026 import measures_2026_router
 from simulator.measures_v5 import measures_v5_router
+from simulator.rte import rte_router, rte_token_router
+from simulator.rte_control import rte_control_router
+from simulator.rte_gateway import RteGateway, RtePause, RteTokens
+from simulator.rte_open_data import rte_open_data_router
 from simulator.sandbox import share_personas
 from simulator.services import services_router
 from simulator.tokens import Tokens, token_router
@@ -35,7 +39,7 @@ _OWN_PATHS = ("/control", "/docs", "/openapi.json", "/health")
 _DESCRIPTION = """
 A faithful Enedis Data Connect on your machine, 2026 and v5 side by side: token, consent page, subscribed services,
 measures, contract and customer, over households that are made from their usage point. `/control` turns its limits,
-moves its clock, breaks it and shows what it received.
+moves its clock, breaks it and shows what it received. RTE is played beside it: Tempo, EcoWatt and its open data.
 """
 
 
@@ -72,6 +76,8 @@ def create_app(settings: SimulatorSettings, clock: Clock | None = None) -> FastA
     consents = Consents(settings.first_authorisation_id, settings.state_file)
     tokens, limits, faults, log = Tokens(clock), Limits(clock), Faults(), CallLog(settings.log_size)
     gateway = Gateway(clock, conditions, tokens, limits, faults)
+    rte_tokens, rte_pause = RteTokens(settings, clock), RtePause(clock, conditions)
+    rte_gateway = RteGateway(conditions, rte_tokens, rte_pause, gateway)
 
     admission = Admission(clock, conditions, consents)
     if settings.sandbox:
@@ -93,9 +99,13 @@ def create_app(settings: SimulatorSettings, clock: Clock | None = None) -> FastA
     app.include_router(contracts_2026_router(admission, gateway))
     app.include_router(measures_v5_router(admission, gateway))
     app.include_router(customers_v5_router(admission, gateway))
+    app.include_router(rte_token_router(rte_gateway, rte_tokens))
+    app.include_router(rte_router(rte_gateway, clock, conditions))
+    app.include_router(rte_open_data_router(rte_gateway, clock, conditions))
     app.include_router(calls_router(log))
     app.include_router(faults_router(faults, clock))
-    app.include_router(conditions_router(conditions, clock, limits, tokens))
+    app.include_router(conditions_router(conditions, clock, limits, tokens, rte_pause))
+    app.include_router(rte_control_router(conditions, rte_tokens))
     app.include_router(holders_router(consents, clock))
 
     @app.get("/health", tags=["Control: conditions"], summary="Whether the simulator answers")

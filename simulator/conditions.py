@@ -1,9 +1,13 @@
 """What can be turned while the simulator runs: quotas, latency, publication, which APIs answer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
 from typing import Literal
 
 from simulator.config import HourWindow, SimulatorSettings
+from simulator.rte_calendar import Colour
+from simulator.rte_signals import Level
 
 Generation = Literal["2026", "v5"]
 GENERATIONS: tuple[Generation, ...] = ("2026", "v5")
@@ -22,6 +26,11 @@ class Conditions:
     services_delay_seconds: float
     unsubscribed_apis: frozenset[str]
     stopped_generations: frozenset[Generation]
+    tempo_publication_time: time
+    ecowatt_pause_seconds: int
+    tempo_tomorrow_published: bool = True
+    tempo_colours: Mapping[date, Colour | None] = field(default_factory=dict)
+    ecowatt_levels: Mapping[date, Level] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: SimulatorSettings) -> "Conditions":
@@ -36,4 +45,6 @@ class Conditions:
             services_delay_seconds=settings.services_delay_seconds,
             unsubscribed_apis=frozenset(settings.unsubscribed_apis),
             stopped_generations=frozenset(settings.stopped_generations),
+            tempo_publication_time=settings.tempo_publication_time,
+            ecowatt_pause_seconds=settings.ecowatt_pause_seconds,
         )

@@ -3,6 +3,7 @@
 Nothing here is read by importing it; whoever composes the program builds one `SimulatorSettings` and passes it on.
 """
 
+from datetime import time
 from pathlib import Path
 from typing import Literal
 
@@ -47,6 +48,12 @@ class SimulatorSettings(BaseSettings):
     sandbox: bool = Field(
         default=False,
         description="Behave as the sandbox: personas by the state's last character, shared from the start.",
+    )
+    tempo_publication_time: time = Field(
+        default=time(6, 30), description="When RTE publishes the colour of tomorrow, in Paris."
+    )
+    ecowatt_pause_seconds: int = Field(
+        default=900, ge=0, description="EcoWatt asked again sooner answers 429; 0: as often as one likes."
     )
     log_size: int = Field(default=20_000, ge=1, description="How many calls `/control/calls` remembers.")
     state_file: Path | None = Field(

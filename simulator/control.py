@@ -36,6 +36,7 @@ from simulator.households import known_households
 from simulator.known_points import PERSONAS, REVOKED_PERSONA
 from simulator.limits import Limits
 from simulator.paris import paris_date
+from simulator.rte_gateway import RtePause
 from simulator.tokens import Tokens
 
 
@@ -100,7 +101,9 @@ def faults_router(faults: Faults, clock: Clock) -> APIRouter:
     return router
 
 
-def conditions_router(conditions: Conditions, clock: Clock, limits: Limits, tokens: Tokens) -> APIRouter:
+def conditions_router(
+    conditions: Conditions, clock: Clock, limits: Limits, tokens: Tokens, rte_pause: RtePause
+) -> APIRouter:
     """Limits, latency, clock and tokens."""
     router = APIRouter(prefix="/control", tags=["Control: conditions"])
 
@@ -110,7 +113,10 @@ def conditions_router(conditions: Conditions, clock: Clock, limits: Limits, toke
 
     @router.post("/settings", summary="Change some conditions")
     async def change_settings(order: ConditionsOrder) -> ConditionsView:
-        for name, value in order.model_dump(exclude_none=True).items():
+        for name in order.model_fields_set:
+            value = getattr(order, name)
+            if value is None:
+                continue
             setattr(conditions, name, frozenset(value) if isinstance(value, list) else value)
         return _conditions_view(conditions)
 
@@ -129,6 +135,7 @@ def conditions_router(conditions: Conditions, clock: Clock, limits: Limits, toke
     @router.delete("/limits", status_code=204, summary="Forget the calls counted against the quotas")
     async def clear_limits() -> None:
         limits.clear()
+        rte_pause.clear()
 
     @router.delete("/tokens", summary="Make every issued token invalid")
     async def clear_tokens() -> Count:

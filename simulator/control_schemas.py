@@ -1,14 +1,17 @@
 """The wire models of `/control`. Shapes only; the routes are in `control`."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from simulator.conditions import Generation
 from simulator.config import HourWindow
+from simulator.error_catalogue import Origin
 from simulator.faults import ErrorForm, FaultKind
 from simulator.known_points import Profile
+from simulator.rte_calendar import Colour
+from simulator.rte_signals import Level
 
 UsagePointId = Annotated[str, Field(pattern="^[0-9]{14}$")]
 
@@ -24,7 +27,7 @@ class FaultOrder(Strict):
 
     kind: FaultKind = "error"
     path: str = Field(default="", description="A part of the path; without it and without `api`: the data APIs.")
-    api: str | None = Field(default=None, description="An API's name, `token` or `authorize`.")
+    api: str | None = Field(default=None, description="An API's name, `token` or `authorize`, or one of RTE's.")
     usage_point_id: str | None = None
     status: int | None = Field(default=None, ge=200, le=599)
     code: str = Field(
@@ -38,10 +41,10 @@ class FaultOrder(Strict):
 
 
 class KnownErrorView(BaseModel):
-    """A code that Enedis is known to answer with. No generation: in both."""
+    """A code that Enedis, or RTE, is known to answer with. No generation: in both of Enedis's."""
 
     code: str
-    generation: Generation | None
+    generation: Origin | None
     status: int
     body: dict[str, Any]
 
@@ -65,6 +68,11 @@ class ConditionsView(Strict):
     services_delay_seconds: float
     unsubscribed_apis: list[str]
     stopped_generations: list[Generation]
+    tempo_publication_time: time
+    tempo_tomorrow_published: bool
+    tempo_colours: dict[date, Colour | None]
+    ecowatt_pause_seconds: int
+    ecowatt_levels: dict[date, Level]
 
 
 class ConditionsOrder(Strict):
@@ -79,6 +87,15 @@ class ConditionsOrder(Strict):
     services_delay_seconds: float | None = Field(default=None, ge=0)
     unsubscribed_apis: list[str] | None = None
     stopped_generations: list[Generation] | None = None
+    tempo_publication_time: time | None = Field(default=None, description="In Paris, as `06:30`.")
+    tempo_tomorrow_published: bool | None = Field(default=None, description="False: tomorrow never comes out.")
+    tempo_colours: dict[date, Colour | None] | None = Field(
+        default=None, description="Colours in place of the drawn ones, all of them; null: a day without `value`."
+    )
+    ecowatt_pause_seconds: int | None = Field(default=None, ge=0, description="0: asked as often as one likes.")
+    ecowatt_levels: dict[date, Level] | None = Field(
+        default=None, description="Levels in place of the drawn ones, all of them."
+    )
 
 
 class ClockOrder(Strict):

@@ -1,4 +1,4 @@
-"""Every refusal that is known of Enedis, by its code: what `/control/faults` answers with when it is given a code.
+"""Every refusal that is known of Enedis and of RTE, by its code: what `/control/faults` answers with when given one.
 
 Some are never raised by the simulator's own rules, because what provokes them is unknown; a client must survive them
 all the same. One code can have a wording in each generation.
@@ -7,18 +7,22 @@ all the same. One code can have a wording in each generation.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from simulator import errors, errors_v5
 from simulator.conditions import Generation
 from simulator.errors import Refusal, resource_refusal
+from simulator.rte_errors import known_rte_errors
+
+Origin = Generation | Literal["rte"]
 
 
 @dataclass(frozen=True, slots=True)
 class KnownError:
-    """A code and the refusal it stands for in one generation; None: the same in both."""
+    """A code and the refusal it stands for in one generation, or at RTE; None: the same in both generations."""
 
     code: str
-    generation: Generation | None
+    generation: Origin | None
     refusal: Refusal
 
 
@@ -37,17 +41,22 @@ def known_errors(now: datetime) -> list[KnownError]:
         *_entries("2026", _of_2026()),
         *_entries("v5", _of_v5()),
         *_entries(None, _of_the_consent_page()),
+        *_entries("rte", known_rte_errors()),
     ]
 
 
-def find_error(code: str, generation: Generation, now: datetime) -> Refusal | None:
-    """The refusal behind `code` for a call of `generation`; the other's wording when it has none of its own."""
-    found = [known for known in known_errors(now) if known.code == code]
+def find_error(code: str, generation: Origin, now: datetime) -> Refusal | None:
+    """The refusal behind `code` for a call of `generation`; the other's wording when it has none of its own.
+
+    Enedis and RTE lend each other nothing.
+    """
+    known_there = (known for known in known_errors(now) if (known.generation == "rte") == (generation == "rte"))
+    found = [known for known in known_there if known.code == code]
     own = [known for known in found if known.generation in (None, generation)]
     return (own or found)[0].refusal if found else None
 
 
-def _entries(generation: Generation | None, refusals: Iterable[Refusal]) -> list[KnownError]:
+def _entries(generation: Origin | None, refusals: Iterable[Refusal]) -> list[KnownError]:
     return [KnownError(code_of(refusal), generation, refusal) for refusal in refusals]
 
 

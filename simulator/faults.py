@@ -15,10 +15,10 @@ from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
 from simulator.calls import Call
-from simulator.conditions import Generation
 from simulator.distortions import DISTORTIONS
-from simulator.error_catalogue import find_error
+from simulator.error_catalogue import Origin, find_error
 from simulator.errors import Refusal, resource_refusal, technical_error
+from simulator.rte_errors import RTE_APIS, rte_refusal
 
 FaultKind = Literal[
     "delay",
@@ -40,14 +40,18 @@ FaultKind = Literal[
     "duplicates",
     "longer",
     "wrong_point",
+    "xml",
+    "no_token",
 ]
-ErrorForm = Literal["resource", "gateway", "fault", "swagger", "array"]
+ErrorForm = Literal["resource", "gateway", "fault", "swagger", "array", "rte"]
 
 TOKEN_API = "token"
 CONSENT_API = "authorize"
-UNMETERED_APIS = frozenset({TOKEN_API, CONSENT_API})
+# What a fault without `path` and `api` spares.
+SPARED_APIS = frozenset({TOKEN_API, CONSENT_API}) | RTE_APIS
 
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+_XML = '<?xml version="1.0" encoding="UTF-8"?><Tempos><Tempo><DateApplication/><Couleur/></Tempo></Tempos>'
 
 
 @dataclass(slots=True)
@@ -71,10 +75,10 @@ class Fault:
     def matches(self, call: Call) -> bool:
         """Whether `call` is one that this rule is about.
 
-        Without `path` and `api` only the data APIs are meant: a client must be able to get its token and its consent
-        while everything else fails.
+        Without `path` and `api` only Enedis's data APIs are meant: a client must be able to get its token and its
+        consent while everything else fails, and RTE is asked by the clock, in the middle of whatever is tried.
         """
-        if not self.path and self.api is None and call.api in UNMETERED_APIS:
+        if not self.path and self.api is None and call.api in SPARED_APIS:
             return False
         return (
             self.path in call.path
@@ -87,19 +91,23 @@ class Fault:
         """The answer sent instead of the true one; None when the true one is only spoiled or late."""
         if self.kind == "error":
             # A form that was asked for means: write this body, not the one that the code is known for.
-            known = find_error(self.code, _generation_of(call.path), now) if self.form is None else None
-            refusal = known or self._written_error()
+            known = find_error(self.code, _origin_of(call), now) if self.form is None else None
+            refusal = known or self._written_error(call)
             body = [refusal.body] if self.form == "array" else refusal.body
             return _json(self.status or refusal.status, body)
         if self.kind == "technical_error":
             return _json(self.status or 500, technical_error().body)
         if self.kind == "no_data":
-            nothing = find_error("no_data_found", _generation_of(call.path), now) or technical_error()
+            nothing = find_error("no_data_found", _origin_of(call), now) or technical_error()
             return _json(self.status or nothing.status, nothing.body)
         if self.kind == "html":
             return Response(_HTML, self.status or 502, media_type="text/html; charset=utf-8")
         if self.kind == "plain_text":
             return Response("Internal Server Error", self.status or 500, media_type="text/plain; charset=utf-8")
+        if self.kind == "xml":
+            return Response(_XML, self.status or 200, media_type="application/xml")
+        if self.kind == "no_token":
+            return _json(self.status or 200, {"token_type": "Bearer", "expires_in": 3600})
         if self.kind == "empty":
             return Response(b"", self.status or 200)
         return None
@@ -113,8 +121,10 @@ class Fault:
         media_type = "application/octet-stream" if self.kind == "octet_stream" else answer.media_type
         return Response(DISTORTIONS[self.kind](bytes(answer.body)), self.status or 200, media_type=media_type)
 
-    def _written_error(self) -> Refusal:
+    def _written_error(self, call: Call) -> Refusal:
         status = self.status or 500
+        if self.form == "rte" or (self.form is None and call.api in RTE_APIS):
+            return rte_refusal(status, self.code, self.description)
         if self.form == "gateway":
             return Refusal(status, {"code": self.code, "message": self.description, "description": self.description})
         if self.form == "fault":
@@ -168,8 +178,10 @@ class CutAnswer(Response):
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
 
 
-def _generation_of(path: str) -> Generation:
-    return "v5" if "/v5/" in path or path.startswith("/dataconnect/v1/") else "2026"
+def _origin_of(call: Call) -> Origin:
+    if call.api in RTE_APIS:
+        return "rte"
+    return "v5" if "/v5/" in call.path or call.path.startswith("/dataconnect/v1/") else "2026"
 
 
 def _json(status: int, body: object) -> Response:

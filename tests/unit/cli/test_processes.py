@@ -101,7 +101,12 @@ def test_services_start_after_store_and_migrations_and_stop_before_the_store(dir
 
 def test_gateway_and_simulator_share_the_application_credentials(directory: DataDirectory) -> None:
     planned = plan(
-        {"RELEVE_PUBLIC_URL": "https://releve.example/", "ENEDIS_CLIENT_SECRET_FILE": "/run/secrets/some"}, directory
+        {
+            "RELEVE_PUBLIC_URL": "https://releve.example/",
+            "ENEDIS_CLIENT_SECRET_FILE": "/run/secrets/some",
+            "RTE_CLIENT_SECRET_FILE": "/run/secrets/other",
+        },
+        directory,
     )
 
     simulator, worker = child_of(planned, "simulator").env, child_of(planned, "worker-bulk").env
@@ -111,6 +116,25 @@ def test_gateway_and_simulator_share_the_application_credentials(directory: Data
     assert worker["ENEDIS_CLIENT_SECRET"] == simulator["SIMULATOR_CLIENT_SECRET"]
     assert "ENEDIS_CLIENT_SECRET_FILE" not in worker
     assert simulator["SIMULATOR_REDIRECT_URI"] == "https://releve.example/oauth/callback"
+    assert worker["RTE_BASE_URL"] == worker["RTE_OPEN_DATA_URL"] == "http://127.0.0.1:8001"
+    assert worker["RTE_CLIENT_ID"] == simulator["SIMULATOR_CLIENT_ID"]
+    assert worker["RTE_CLIENT_SECRET"] == simulator["SIMULATOR_CLIENT_SECRET"]
+    assert "RTE_CLIENT_SECRET_FILE" not in worker
+
+
+def test_simulator_leaves_the_real_rte_to_whoever_has_an_application_there(directory: DataDirectory) -> None:
+    own = {"RTE_CLIENT_ID": "synthetic-rte-client", "RTE_CLIENT_SECRET_FILE": "/run/secrets/rte"}
+
+    told = child_of(plan(own, directory), "worker-bulk").env
+
+    assert {name: value for name, value in told.items() if name.startswith("RTE_")} == own
+    assert told["ENEDIS_BASE_URL"] == "http://127.0.0.1:8001"
+
+
+def test_nobody_plays_rte_for_whoever_asks_the_real_enedis(directory: DataDirectory) -> None:
+    told = child_of(plan(EXTERNAL, directory), "worker-bulk").env
+
+    assert not [name for name in told if name.startswith("RTE_")]
 
 
 def test_children_that_need_no_secret_get_none(directory: DataDirectory) -> None:

@@ -78,3 +78,11 @@ def test_the_used_up_quota_reopens_at_the_next_hour() -> None:
 
     assert refusal is not None
     assert refusal.body["nextAccessTime"] == "2026-Nov-23 13:00:00+0000 UTC"
+
+
+def test_enedis_and_rte_lend_each_other_nothing() -> None:
+    own = find_error("COMMON_ERROR_T03", "rte", NOW)
+
+    assert own is not None
+    assert own.status == 500
+    assert [find_error("COMMON_ERROR_T03", "2026", NOW), find_error("ADAM-ERR0123", "rte", NOW)] == [None, None]

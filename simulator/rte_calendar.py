@@ -1,0 +1,50 @@
+"""The colours of Tempo, season by season, from the date alone.
+
+Pure, and the same on every machine. A season begins on 1 September; its coldest days, by the sky over the households,
+are the red and the white ones. The past is invented too: it is not the one that was.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from typing import Literal
+
+from simulator.paris import days_between
+from simulator.weather import temperature_celsius
+
+Colour = Literal["BLUE", "WHITE", "RED"]
+
+FIRST_DAY = date(2014, 9, 1)
+RED_DAYS, WHITE_DAYS = 22, 43
+# RTE's answers have a day without `value`; it was said elsewhere to be blue.
+UNSAID_DAY = date(2022, 12, 28)
+_RED_MONTHS = frozenset({11, 12, 1, 2, 3})
+_SATURDAY, _SUNDAY = 5, 6
+
+
+def season_of(day: date) -> int:
+    """The year in which the season of `day` began."""
+    return day.year if day.month >= 9 else day.year - 1
+
+
+def colour_of(day: date) -> Colour:
+    """What the colour of `day` is, whether or not it has been published."""
+    return _season(season_of(day)).get(day, "BLUE")
+
+
+def coldest_red_days(season: int, count: int) -> frozenset[date]:
+    """The days on which the whole system is in trouble."""
+    reds = [day for day, colour in _season(season).items() if colour == "RED"]
+    return frozenset(sorted(reds, key=temperature_celsius)[:count])
+
+
+@lru_cache(maxsize=64)
+def _season(year: int) -> Mapping[date, Colour]:
+    """The days of a season that are not blue."""
+    days = [day for day in days_between(date(year, 9, 1), date(year + 1, 9, 1)) if day != UNSAID_DAY]
+    days.sort(key=temperature_celsius)
+    # The week ends what would be a sixth red day in a row.
+    red = [day for day in days if day.month in _RED_MONTHS and day.weekday() < _SATURDAY][:RED_DAYS]
+    taken = set(red)
+    white = [day for day in days if day not in taken and day.weekday() != _SUNDAY][:WHITE_DAYS]
+    return {**dict.fromkeys(red, "RED"), **dict.fromkeys(white, "WHITE")}
