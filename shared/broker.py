@@ -28,6 +28,7 @@ class TaskName(StrEnum):
     CARE_FOR_CONSENTS = "releve.care_for_consents"
     SWEEP = "releve.sweep"
     RETENTION = "releve.retention"
+    PUBLIC_DATA = "releve.public_data"
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -91,6 +92,11 @@ class Broker:
     async def enqueue_refresh(self, cause: Cause) -> None:
         """Have a worker plan the refresh now."""
         await self._send(TaskName.REFRESH, [cause.value], SYSTEM_QUEUE, None)
+
+    async def enqueue_public_data(self, dataset: str) -> None:
+        """Have a worker ask for a public dataset now; not before the provider's least pause has passed since the last
+        call, and not where it closed the API itself."""
+        await self._send(TaskName.PUBLIC_DATA, [dataset], SYSTEM_QUEUE, None)
 
     async def _send(
         self, name: TaskName, arguments: list[Any], queue: str, trace_context: Mapping[str, str] | None

@@ -27,7 +27,7 @@ _DEFAULT_CONCURRENCY = 8
 # Before the nightly plan, so that it asks for nothing that has just been lost.
 _CARE_AT = crontab(hour="7", minute="15")
 
-Ready = Callable[[], None]
+Ready = Callable[[], object]
 
 
 def create_worker(settings: Settings) -> "tuple[Celery, Runtime]":
@@ -101,7 +101,11 @@ def run_beat(settings: Settings, on_ready: Ready | None = None) -> None:
     """Send the scheduled tasks until SIGTERM. A second beat does no harm: whatever it sends twice is done once."""
     start_logging(settings.log_level)
     celery = create_celery(settings)
-    celery.conf.beat_schedule = schedule(settings)
+    celery.conf.beat_schedule = entries = schedule(settings)
+    # An interval begins with its pause; a new gateway has public data to ask for at once, and looks at nothing else so
+    # rarely.
+    first = entries["public-data"]
+    _call_when(signals.beat_init, lambda: celery.send_task(first["task"], **first["options"]))
     _call_when(signals.beat_init, on_ready)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     celery.start(
@@ -118,6 +122,11 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "schedule": timedelta(seconds=settings.sweep_seconds),
             # After a stop of the workers one sweep is as good as a thousand.
             "options": {"queue": SYSTEM_QUEUE, "expires": max(10.0, settings.sweep_seconds * 3)},
+        },
+        "public-data": {
+            "task": TaskName.PUBLIC_DATA.value,
+            "schedule": timedelta(seconds=settings.public_data_seconds),
+            "options": {"queue": SYSTEM_QUEUE, "expires": max(10.0, settings.public_data_seconds * 3)},
         },
         "refresh": {
             "task": TaskName.REFRESH.value,

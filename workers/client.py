@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -25,11 +27,13 @@ _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a provider answered: its status, and the body as JSON, or ``None`` when it is something else."""
+    """What a provider answered: its status, and the body as JSON, or ``None`` when it is something else. ``retry_at``:
+    when to ask again, where its ``Retry-After`` says so."""
 
     status: int
     body: Any = field(repr=False)
     received_at: datetime
+    retry_at: datetime | None = None
 
 
 def open_http(timeout_seconds: float) -> httpx.AsyncClient:
@@ -129,7 +133,23 @@ async def send(http: httpx.AsyncClient, request: httpx.Request, slot: Slot | Non
         body = json.loads(bytes(content))
     except (ValueError, RecursionError):
         body = None
-    return Answer(response.status_code, body, datetime.now(UTC))
+    received_at = datetime.now(UTC)
+    return Answer(response.status_code, body, received_at, _retry_at(response.headers, received_at))
+
+
+def _retry_at(headers: httpx.Headers, received_at: datetime) -> datetime | None:
+    """Seconds or a date (RFC 9110, 10.2.3), within a day: one beyond that would be a mistake of somebody's clock."""
+    text = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        moment = received_at + timedelta(seconds=int(text))
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            return None
+    return min(max(moment, received_at), received_at + timedelta(days=1))
 
 
 def _in_time(slot: Slot, deadline: asyncio.Timeout, timeout_seconds: float | None) -> _Trace:

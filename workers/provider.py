@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
-from shared.catalog import Dataset
+from shared.catalog import Dataset, PublicDataset
 from shared.models import DayRange, GrantedPoint, Lane, Reading
 
 
@@ -70,3 +70,15 @@ class Provider(Protocol):
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
         """What a consent opened; empty when the provider knows of nothing (yet)."""
+
+
+class PublicProvider(Protocol):
+    """An adapter to data that is about nobody. Raises `ProviderError` leaves and `NoSlotYet`, nothing else."""
+
+    name: str
+
+    async def fetch_days(self, dataset: PublicDataset, days: DayRange) -> Mapping[date, Mapping[str, Any]]:
+        """What the provider says of these days, in the dataset's documents; a day that is missing is missing.
+
+        Where a call takes no days, it is what there is now of these.
+        """

@@ -10,13 +10,17 @@ from workers.circuit import Patience
 from workers.client import ProviderClient
 from workers.generations import GenerationMemory, Generations
 from workers.pacer import Pacer, Quota
-from workers.provider import Provider
+from workers.provider import Provider, PublicProvider
+from workers.providers import rte
 from workers.providers.enedis import Enedis, token_fetcher
 from workers.providers.enedis_v5 import EnedisV5
+from workers.providers.rte_open_data import RteOpenData
 from workers.tokens import Token, TokenStore
 
 # Beside the wait for an answer: for a token, a slot and a connection.
 _PROBE_SPARE_SECONDS = 5.0
+# Of an API of RTE's, which publishes hardly any: far more than the schedule needs, even with a token refused.
+_RTE_QUOTA = Quota(per_second=1, per_hour=60, bulk_per_hour=60)
 
 
 def _build_enedis(resources: Resources, http: httpx.AsyncClient) -> Provider:
@@ -57,11 +61,42 @@ def enedis_token_fetcher(settings: Settings) -> Callable[[httpx.AsyncClient], Aw
     return token_fetcher(settings.enedis_base_url, settings.enedis_client_id, secret)
 
 
+def _build_rte(resources: Resources, http: httpx.AsyncClient) -> PublicProvider:
+    settings, name = resources.settings, rte.Rte.name
+    secret = settings.rte_client_secret.get_secret_value()
+    return rte.Rte(
+        ProviderClient(
+            http,
+            settings.rte_base_url,
+            Pacer(resources.redis, name, _RTE_QUOTA),
+            TokenStore(resources.redis, resources.server, name),
+            rte.token_fetcher(settings.rte_base_url, settings.rte_client_id, secret),
+        )
+    )
+
+
+def _build_rte_open_data(resources: Resources, http: httpx.AsyncClient) -> PublicProvider:
+    pacer = Pacer(resources.redis, RteOpenData.name, _RTE_QUOTA)
+    return RteOpenData(http, resources.settings.rte_open_data_url, pacer)
+
+
 ADAPTERS: Mapping[str, Callable[[Resources, httpx.AsyncClient], Provider]] = {
     "enedis": _build_enedis,
+}
+
+PUBLIC_ADAPTERS: Mapping[str, Callable[[Resources, httpx.AsyncClient], PublicProvider]] = {
+    "rte": _build_rte,
+    "rte_open_data": _build_rte_open_data,
 }
 
 
 def build_providers(resources: Resources, http: httpx.AsyncClient) -> dict[str, Provider]:
     """Every adapter, ready to use."""
     return {name: build(resources, http) for name, build in ADAPTERS.items()}
+
+
+def build_public_providers(resources: Resources, http: httpx.AsyncClient) -> dict[str, PublicProvider]:
+    """Every adapter to public data, ready to use; none while this gateway is no application of RTE's."""
+    if not resources.settings.rte_client_id:
+        return {}
+    return {name: build(resources, http) for name, build in PUBLIC_ADAPTERS.items()}

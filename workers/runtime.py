@@ -17,7 +17,8 @@ from workers.client import open_http
 from workers.consents import ConsentExchange
 from workers.fetch import Fetcher
 from workers.provider import Provider
-from workers.registry import build_providers
+from workers.public_data import PublicData
+from workers.registry import build_providers, build_public_providers
 
 Result = TypeVar("Result")
 
@@ -30,6 +31,7 @@ class Workshop:
     fetcher: Fetcher
     consent_exchange: ConsentExchange
     enedis: Provider
+    public_data: PublicData
 
 
 class Runtime:
@@ -74,4 +76,10 @@ class Runtime:
         http = await self._stack.enter_async_context(open_http(self._settings.enedis_timeout_seconds))
         providers = build_providers(resources, http)
         enedis = providers["enedis"]
-        return Workshop(resources, Fetcher(resources, providers), ConsentExchange(resources, enedis), enedis)
+        return Workshop(
+            resources,
+            Fetcher(resources, providers),
+            ConsentExchange(resources, enedis),
+            enedis,
+            PublicData(resources, build_public_providers(resources, http)),
+        )

@@ -42,3 +42,10 @@ def register_tasks(celery: Celery, runtime: Runtime) -> None:
     @celery.task(name=TaskName.RETENTION, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
     def retain() -> None:
         runtime.run(lambda shop: enforce_retention(shop.resources, datetime.now(UTC)))
+
+    @celery.task(name=TaskName.PUBLIC_DATA, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
+    def ask_for_public_data(by_hand: str | None = None) -> None:
+        with untraced():
+            turns = runtime.run(lambda shop: shop.public_data.take_turns(datetime.now(UTC), by_hand))
+        if turns:
+            runtime.run(lambda shop: shop.public_data.fetch(turns))

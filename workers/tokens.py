@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import LockError
 
-from shared.errors import ProviderUnavailable
+from shared.errors import ProviderGarbage, ProviderUnavailable
 from shared.vault import CannotOpen, ServerSecret
 
 # A token that lives 3.5 hours is renewed 5 minutes before its end; a short-lived one after nine tenths of its life.
@@ -25,6 +25,21 @@ class Token:
 
     value: str = field(repr=False)
     lives_seconds: int
+
+
+def parse_token(body: Any) -> Token:
+    """The token of an answer (RFC 6749, 5.1), fit to stand in a header. Raises `ProviderGarbage`."""
+    match body:
+        case {"access_token": str() as value, "expires_in": int() | float() | str() as seconds} if _is_header(value):
+            try:
+                return Token(value, int(seconds))
+            except (ValueError, OverflowError):
+                pass
+    raise ProviderGarbage("The provider's token can't be understood.")
+
+
+def _is_header(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable()
 
 
 class TokenStore:

@@ -5,18 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from shared.catalog import DATASETS
+from shared.catalog import DATASETS, PUBLIC_DATASETS
 
 ROOT = Path(__file__).parents[2]
 CARRIERS = sorted(
     [
         *(ROOT / "api" / "routes").glob("*.py"),
         *(path for path in (ROOT / "shared").glob("*.py") if path.name != "catalog.py"),
-        *(ROOT / "workers" / f"{name}.py" for name in ("tasks", "fetch", "refresh", "absences", "sweeper", "registry")),
+        *(
+            ROOT / "workers" / f"{name}.py"
+            for name in ("tasks", "fetch", "refresh", "public_data", "absences", "sweeper", "registry")
+        ),
     ]
 )
 # As a word of its own in quotes: `contract` and `address` are words of the language too.
-NAMED = re.compile("|".join(f"[\"']{name}[\"']" for name in DATASETS))
+NAMED = re.compile("|".join(f"[\"']{name}[\"']" for name in (*DATASETS, *PUBLIC_DATASETS)))
 
 
 @pytest.mark.parametrize("path", CARRIERS, ids=lambda path: f"{path.parent.name}/{path.name}")

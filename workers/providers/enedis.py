@@ -37,7 +37,7 @@ from workers.enedis_points import (
 )
 from workers.enedis_registers import register_readings
 from workers.provider import FetchRequest, RecordRequest
-from workers.tokens import Token
+from workers.tokens import Token, parse_token
 
 MEASURES_API = "measures"
 SERVICES_API = "subscribed_services"
@@ -180,21 +180,9 @@ def token_fetcher(base_url: str, client_id: str, client_secret: str) -> Callable
             raise ProviderMisconfigured
         if answer.status != 200 or not isinstance(answer.body, dict):
             raise ProviderUnavailable("The provider gives no token at the moment.")
-        try:
-            return Token(_header_text(answer.body["access_token"]), int(answer.body["expires_in"]))
-        except MALFORMED:
-            raise ProviderGarbage("The provider's token can't be understood.") from None
+        return parse_token(answer.body)
 
     return fetch_token
-
-
-def _header_text(token: Any) -> str:
-    """A token as it can stand in a header. Raises `ValueError` or `TypeError` for anything else."""
-    if not isinstance(token, str):
-        raise TypeError("a token is a text")
-    if not token or not token.isascii() or not token.isprintable():
-        raise ValueError("a token is printable ASCII")
-    return token
 
 
 def parse_measure(body: Any, request: FetchRequest) -> list[Reading]:

@@ -67,6 +67,13 @@ async def test_a_call_waits_in_its_lane_and_is_two_ids(lane: Lane, broker: Broke
     assert None is message["headers"]["eta"]
 
 
+async def test_a_public_dataset_is_asked_for_by_whichever_worker_comes_first(broker: Broker, redis: Redis) -> None:
+    await broker.enqueue_public_data("tempo")
+
+    (message,) = await messages(redis, SYSTEM_QUEUE)
+    assert (TaskName.PUBLIC_DATA.value, [["tempo"], {}]) == (message["headers"]["task"], message["body"][:2])
+
+
 async def test_a_consent_is_exchanged_while_somebody_waits(broker: Broker, redis: Redis) -> None:
     await broker.enqueue_consent("cons_1")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import httpx
@@ -67,6 +68,12 @@ class SimulatedEnedis:
         """What arrived for one API, oldest first."""
         answer = self._control.get("/control/calls", params={"api": api})
         found: list[dict[str, Any]] = answer.raise_for_status().json()
+        return found
+
+    def rte_days(self, dataset: str, start: date, end: date) -> dict[str, Any]:
+        """What the simulated RTE says of each day, published or not: colours or levels."""
+        answer = self._control.get(f"/control/rte/{dataset}", params={"start": str(start), "end": str(end)})
+        found: dict[str, Any] = answer.raise_for_status().json()
         return found
 
     def days_asked(self) -> list[tuple[str, str]]:

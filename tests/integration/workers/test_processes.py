@@ -112,6 +112,13 @@ async def event_of(stage: Stage, person: Person, after: str, kind: str, **data: 
     raise AssertionError
 
 
+async def test_beat_has_public_data_looked_after_at_its_start(stage: Stage, log: IO[bytes]) -> None:
+    with spawned(BEAT, stage.resources.settings, log):
+        first: Any = await asyncio.to_thread(stage.redis.blpop, ["system"], 30)
+
+    assert TaskName.PUBLIC_DATA.value == task_of(first[1])
+
+
 async def test_worker_and_beat_do_everything_between_them_until_they_are_told_to_stop(
     stage: Stage, person: Person, house: UsagePoint, log: IO[bytes]
 ) -> None:

@@ -1,4 +1,4 @@
-"""The recorded payloads: answers in Enedis's own shapes, with made-up values."""
+"""The recorded payloads: answers in the providers' own shapes, with made-up values."""
 
 import json
 from datetime import date
@@ -9,7 +9,8 @@ from shared.catalog import DATASETS
 from shared.models import DayRange, Lane
 from workers.provider import FetchRequest
 
-PAYLOADS = Path(__file__).parents[2] / "fixtures" / "enedis"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+PAYLOADS = FIXTURES / "enedis"
 CONSUMER = "99000000009101"
 SELF_CONSUMER = "99000000009202"
 
@@ -22,6 +23,11 @@ def recorded(name: str) -> Any:
 def recorded_v5(name: str) -> Any:
     """The body of a recorded answer of v5."""
     return json.loads((PAYLOADS / "v5" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def recorded_rte(name: str) -> Any:
+    """The body of a recorded answer of RTE."""
+    return json.loads((FIXTURES / "rte" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def request(dataset: str, start: date, end: date, prm: str = CONSUMER) -> FetchRequest:

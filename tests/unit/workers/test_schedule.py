@@ -101,3 +101,10 @@ def test_sweeps_come_as_often_as_set_and_do_not_pile_up_while_no_worker_runs(off
     assert timedelta(seconds=7) == entry["schedule"]
     assert 21.0 == entry["options"]["expires"]
     assert 10.0 == schedule(offline_settings)["sweep"]["options"]["expires"]
+
+
+def test_looks_for_public_data_come_as_often_as_set_and_do_not_pile_up_either(offline_settings: Settings) -> None:
+    entry = schedule(offline_settings.model_copy(update={"public_data_seconds": 0.5}))["public-data"]
+
+    assert (timedelta(seconds=0.5), 10.0) == (entry["schedule"], entry["options"]["expires"])
+    assert 180.0 == schedule(offline_settings)["public-data"]["options"]["expires"]

@@ -1,0 +1,165 @@
+"""The use case: keep what is about nobody, and what its providers say of it, up to date.
+
+Looked at every minute by any worker. Who takes a turn, in SQL, asks; nobody else does before the provider's least pause
+is over, on whatever machine and however often a process begins anew. People are served from the store alone.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from shared.calendar import ONE_DAY, day_of
+from shared.catalog import PUBLIC_DATASETS, PublicDataset
+from shared.errors import AppError, NoSlotYet, ProviderError, ProviderGarbage, ProviderNotSubscribed
+from shared.models import DayRange
+from shared.public_days import Source, history_source
+from shared.public_schedule import (
+    LONGEST_REST,
+    LONGEST_REST_OF_HISTORY,
+    MOST_LATER_SECONDS,
+    current_days,
+    history_days,
+    is_due,
+    is_soon,
+    newest_span,
+    next_day,
+    rest_after_failure,
+)
+from shared.resources import Resources
+from shared.telemetry import get_logger
+from workers.provider import PublicProvider
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A call that its holder alone may make: since when, to whom, for which days.
+
+    ``source``: where its outcome is noted. ``pause``, ``last_rest``, ``longest_rest``: how long the provider rests
+    after each call, rested after the last one if that failed, and may rest at the most.
+    """
+
+    taken_at: datetime
+    dataset: PublicDataset
+    provider: str
+    days: DayRange
+    source: str
+    pause: timedelta
+    last_rest: timedelta
+    longest_rest: timedelta
+    is_history: bool = False
+
+
+class PublicData:
+    """Public datasets of a gateway, and their providers as far as it may ask them."""
+
+    def __init__(self, parts: Resources, providers: Mapping[str, PublicProvider]) -> None:
+        """Store in ``parts``; a dataset whose provider is not in ``providers`` is left alone."""
+        self._parts = parts
+        self._providers = providers
+        # Not all gateways at the same second.
+        own = parts.server.keyed_hash("public data", purpose="schedule")
+        self._later = timedelta(seconds=int(own[:8], 16) % MOST_LATER_SECONDS)
+
+    async def take_turns(self, now: datetime, by_hand: str | None = None) -> list[Turn]:
+        """The calls that are due now; ``by_hand``: the one for this dataset, due or not. They count as made."""
+        wanted = [each for each in PUBLIC_DATASETS.values() if by_hand in (None, each.name)]
+        offered = [each for each in wanted if each.provider in self._providers]
+        return [turn for each in offered for turn in await self._take_turns(each, now, by_hand=by_hand is not None)]
+
+    async def fetch(self, turns: Iterable[Turn]) -> None:
+        """Make these calls and store what they bring, or note what failed, and until when nobody tries again."""
+        await asyncio.gather(*(self._fetch(turn) for turn in turns))
+
+    async def _fetch(self, turn: Turn) -> None:
+        name, store = turn.dataset.name, self._parts.public_days
+        try:
+            documents = await self._providers[turn.provider].fetch_days(turn.dataset, turn.days)
+            if not documents and (turn.last_rest < turn.longest_rest or not turn.is_history):
+                # Of nothing at all a slip is likelier. Whoever says so again and again of the past is believed.
+                raise ProviderGarbage("The provider's answer is empty.")
+        except (ProviderError, NoSlotYet) as error:
+            until = _rests_until(turn, error)
+            await store.note_failure(turn.source, error.code, until)
+            # What does not pass by itself is for the operator.
+            log = logger.warning if error.retryable else logger.error
+            log(
+                "public data not fetched", dataset=name, provider=turn.provider, code=error.code, rests_until=str(until)
+            )
+            return
+        written = await store.save_days(name, await self._to_write(turn, documents), turn.taken_at)
+        await store.note_success(turn.source, turn.taken_at)
+        logger.info("public data fetched", dataset=name, provider=turn.provider, days=len(documents), new=len(written))
+
+    async def _take_turns(self, dataset: PublicDataset, now: datetime, *, by_hand: bool) -> list[Turn]:
+        store, pause = self._parts.public_days, timedelta(seconds=dataset.least_pause_seconds)
+        source, today = await store.load_source(dataset.name), day_of(now)
+        near = await store.load_days(dataset.name, DayRange(today, today + 2 * ONE_DAY))
+
+        def is_known(day: date) -> bool:
+            return near.get(day, dataset.nothing)[dataset.essential] is not None
+
+        due, turns = by_hand or is_due(dataset, source.succeeded_at, is_known, self._later, now), []
+        if due and await store.take_turn(dataset.name, pause, now, by_hand=by_hand):
+            days, rest = current_days(dataset, now), _last_rest(source)
+            turns.append(Turn(now, dataset, dataset.provider, days, dataset.name, pause, rest, LONGEST_REST))
+        # Whoever is needed for what is current is asked nothing else; an archive is somebody else's.
+        is_busy = dataset.archive is None and (due or is_soon(dataset, is_known, self._later, now))
+        if not by_hand and not is_busy:
+            turns += await self._take_turns_of_history(dataset, now)
+        return turns
+
+    async def _take_turns_of_history(self, dataset: PublicDataset, now: datetime) -> list[Turn]:
+        """The next call for days long past that nobody has asked for yet, if there are any."""
+        store, archive, all_days = self._parts.public_days, dataset.archive, history_days(dataset, now)
+        missing = [] if all_days is None else await store.missing_days(dataset.name, all_days)
+        if not missing:
+            return []
+        name, pause = history_source(dataset.name), timedelta(seconds=dataset.least_pause_seconds)
+        if archive is not None:
+            pause = timedelta(seconds=archive.pause_seconds)
+        source = await store.load_source(name)
+        # Its own failures must not delay what is current; the pause between two calls is the provider's.
+        if source.rests(now):
+            return []
+        if archive is None and not await store.take_turn(dataset.name, pause, now):
+            return []
+        if not await store.take_turn(name, pause, now):
+            return []
+        provider, span = archive.provider if archive else dataset.provider, newest_span(dataset, missing)
+        rest = _last_rest(source)
+        return [Turn(now, dataset, provider, span, name, pause, rest, LONGEST_REST_OF_HISTORY, is_history=True)]
+
+    async def _to_write(
+        self, turn: Turn, documents: Mapping[date, Mapping[str, Any]]
+    ) -> Mapping[date, Mapping[str, Any]]:
+        dataset, days = turn.dataset, turn.days
+        if turn.is_history:
+            # What is there was said by the provider itself, when it was current. What is not there nobody has.
+            missing = await self._parts.public_days.missing_days(dataset.name, days)
+            return {day: documents.get(day, dataset.nothing) for day in missing}
+        stored = await self._parts.public_days.load_days(dataset.name, days)
+
+        def is_lost(day: date) -> bool:
+            """Whether it would take back what binds: a day that has begun is what it was said to be."""
+            return day in stored and day <= day_of(turn.taken_at) and documents[day][dataset.essential] is None
+
+        return {day: document for day, document in documents.items() if not is_lost(day)}
+
+
+def _last_rest(source: Source) -> timedelta:
+    if source.failure is None or source.not_before is None or source.asked_at is None:
+        return timedelta()
+    return source.not_before - source.asked_at
+
+
+def _rests_until(turn: Turn, error: AppError) -> datetime:
+    if error.retry_at is not None:
+        return error.retry_at
+    if isinstance(error, ProviderNotSubscribed):
+        # An operator has to act, and may have it asked by hand afterwards.
+        return next_day(turn.taken_at)
+    return turn.taken_at + rest_after_failure(turn.last_rest, turn.pause, turn.longest_rest)
