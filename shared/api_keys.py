@@ -19,6 +19,7 @@ from shared.audit import record
 from shared.database import Database
 from shared.errors import Forbidden, LastKey, LimitReached, NotFound, Unauthenticated
 from shared.tables import accounts, api_keys
+from shared.token_keys import TokenClaims, check_token_key, is_token_key, new_token_key
 from shared.vault import (
     CannotOpen,
     MalformedApiKey,
@@ -89,8 +90,9 @@ class ApiKeyStore:
         name: str | None = None,
         scopes: Collection[Scope] = EVERY_SCOPE,
         expires_at: datetime | None = None,
+        token: TokenClaims | None = None,
     ) -> tuple[ApiKey, str]:
-        """Another key of the account of ``maker``, which can give no more than it has.
+        """Another key of the account of ``maker``, which can give no more than it has; with ``token``, as a JWT.
 
         Raises `Forbidden` for a scope that the maker lacks, `LimitReached`, and `Unauthenticated` when the maker has
         been revoked meanwhile.
@@ -106,7 +108,7 @@ class ApiKeyStore:
             if (await connection.scalar(of_account) or 0) >= MOST_KEYS:
                 raise LimitReached(f"An account has {MOST_KEYS} keys at most; revoke one first.")
             made = await insert_key(
-                connection, self._server, maker.account_id, private_key, now, name, scopes, expires_at
+                connection, self._server, maker.account_id, private_key, now, name, scopes, expires_at, token
             )
             details = {"key_id": made[0].id, "scopes": sorted(scopes)}
             await record(connection, self._server, maker.account_id, now, maker.id, "key.created", details)
@@ -135,7 +137,7 @@ class ApiKeyStore:
         wrong key: malformed, unknown, expired, revoked, or one whose row was changed.
         """
         try:
-            secret = check_api_key(text)
+            secret = _secret_of(text)
         except MalformedApiKey:
             raise Unauthenticated from None
         shown = verifier(secret)
@@ -196,14 +198,19 @@ async def insert_key(
     name: str | None = None,
     scopes: Iterable[Scope] = EVERY_SCOPE,
     expires_at: datetime | None = None,
+    token: TokenClaims | None = None,
 ) -> tuple[ApiKey, str]:
     """Add a key in a transaction; gives it with its text, the only time that this is seen.
 
     Raises `Forbidden` when it shall read and there is no private key to give it.
     """
     key = ApiKey(f"key_{secrets.token_hex(8)}", account_id, name, frozenset(scopes), now, expires_at)
-    text = new_api_key()
-    secret = check_api_key(text)
+    text = (
+        new_api_key()
+        if token is None
+        else new_token_key(server, token, key_id=key.id, issued_at=now, expires_at=expires_at)
+    )
+    secret = _secret_of(text)
     wrapped = None
     if Scope.READ in key.scopes:
         if private_key is None:
@@ -222,6 +229,10 @@ async def insert_key(
         )
     )
     return key, text
+
+
+def _secret_of(text: str) -> bytes:
+    return check_token_key(text) if is_token_key(text) else check_api_key(text)
 
 
 async def _hold(connection: AsyncConnection, account_id: str) -> None:

@@ -4,8 +4,6 @@ A receipt is a compact JWS (RFC 7515, EdDSA as in RFC 8037). Its key is derived 
 halves are published, those of earlier secrets for as long as these are listed.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from shared.jws import base64url, bytes_of, part_of
 from shared.server_secret import ServerSecret
 
 _ALGORITHM = "EdDSA"
@@ -55,22 +54,22 @@ class Receipt:
 
 def sign_receipt(server: ServerSecret, receipt: Receipt, issuer: str) -> str:
     """The receipt as a compact JWS; ``issuer``: the gateway's public address, under which the keys are published."""
-    header = _part({"alg": _ALGORITHM, "kid": server.key_id, "typ": _TYPE})
-    claims = _part({"iss": issuer, "iat": int(receipt.erased_at.timestamp()), **receipt.claims()})
-    return f"{header}.{claims}.{_base64(server.sign(f'{header}.{claims}'.encode()))}"
+    header = part_of({"alg": _ALGORITHM, "kid": server.key_id, "typ": _TYPE})
+    claims = part_of({"iss": issuer, "iat": int(receipt.erased_at.timestamp()), **receipt.claims()})
+    return f"{header}.{claims}.{base64url(server.sign(f'{header}.{claims}'.encode()))}"
 
 
 def read_receipt(server: ServerSecret, token: str) -> dict[str, Any] | None:
     """The claims of a receipt that this gateway has signed, ``None`` for anything else."""
     try:
         header, claims, signature = token.split(".")
-        described = orjson.loads(_bytes(header))
+        described = orjson.loads(bytes_of(header))
         if described["alg"] != _ALGORITHM or described["typ"] != _TYPE:
             return None
-        if not server.is_signed(f"{header}.{claims}".encode(), _bytes(signature), key_id=described["kid"]):
+        if not server.is_signed(f"{header}.{claims}".encode(), bytes_of(signature), key_id=described["kid"]):
             return None
-        read: dict[str, Any] = orjson.loads(_bytes(claims))
-    except (ValueError, TypeError, KeyError, binascii.Error):
+        read: dict[str, Any] = orjson.loads(bytes_of(claims))
+    except (ValueError, TypeError, KeyError):
         return None
     return read
 
@@ -79,19 +78,7 @@ def key_set(server: ServerSecret) -> dict[str, Any]:
     """The public keys as a JSON Web Key Set (RFC 7517), the current one first."""
     return {
         "keys": [
-            {"kty": "OKP", "crv": "Ed25519", "alg": _ALGORITHM, "use": "sig", "kid": key_id, "x": _base64(key)}
+            {"kty": "OKP", "crv": "Ed25519", "alg": _ALGORITHM, "use": "sig", "kid": key_id, "x": base64url(key)}
             for key_id, key in server.public_keys().items()
         ]
     }
-
-
-def _part(value: dict[str, Any]) -> str:
-    return _base64(orjson.dumps(value))
-
-
-def _base64(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def _bytes(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -97,6 +97,7 @@ class _SubKeys:
     context: bytes = field(repr=False)
     lookup: bytes = field(repr=False)
     cipher: AESGCM = field(repr=False)
+    token: bytes = field(repr=False)
     signer: Ed25519PrivateKey = field(repr=False)
 
     @classmethod
@@ -110,6 +111,7 @@ class _SubKeys:
             context=derive_key(root, "releve/server/v1/context-tag"),
             lookup=derive_key(root, "releve/server/v1/keyed-hash"),
             cipher=AESGCM(derive_key(root, "releve/server/v1/encryption")),
+            token=derive_key(root, "releve/server/v1/token-signature"),
             signer=Ed25519PrivateKey.from_private_bytes(derive_key(root, "releve/server/v1/signature")),
         )
 
@@ -180,6 +182,10 @@ class ServerSecret:
             return cipher.decrypt(nonce, ciphertext, header + length_prefixed(purpose))
         except (InvalidTag, ValueError):
             raise CannotOpen from None
+
+    def sign_token(self, message: bytes) -> bytes:
+        """HMAC-SHA256 (32 bytes) under the current secret, as HS256 signs a JWT. Nothing of ours is let in by it."""
+        return hmac.digest(self._current.token, message, "sha256")
 
     def sign(self, message: bytes) -> bytes:
         """An Ed25519 signature (64 bytes) under the current secret: whoever has our public key can check it."""

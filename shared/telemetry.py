@@ -21,10 +21,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Link, SpanKind, Status
 
 _MASK = "***"
+# A key may be a JWT, as other secrets are; each of its first two parts begins like that.
 # Fourteen digits among hexadecimal ones may be part of an id of ours; those of a percent-encoded separator are not.
 # A query stands after a question mark, or alone: so spans keep it.
 _TELLING = re.compile(
     r"rlv_\w+"
+    r"|(?-i:eyJ)[\w-]{8,}(?:\.[\w-]+){0,2}"
     r"|(?:(?<![0-9A-F])|(?<=%[0-9A-F]{2}))\d{14}(?![0-9A-F])"
     r"|(?<![^?&])((?:state|code|autorisation_id|usage_point_id|pointId|prm|token|client_secret)=)[^&\s\"']*",
     re.IGNORECASE,

@@ -1,12 +1,21 @@
 """API keys on the wire."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
-from api.schemas.fields import Body, CreatedAt, Document, ShownKeyId
+from api.schemas.fields import Body, CreatedAt, Document, Prm, ShownKeyId
 from shared.api_keys import ApiKey, Scope
+from shared.token_keys import MOST_USAGE_POINTS
+
+
+class KeyFormat(StrEnum):
+    """How a key is written: in the gateway's own form, or as a JSON Web Token that names usage points."""
+
+    RELEVE = "releve"
+    JWT = "jwt"
 
 
 class KeyRequest(Body):
@@ -24,14 +33,33 @@ class KeyRequest(Body):
         Field(
             min_length=1,
             description="What it may do: `read` what is stored, have data `fetch`ed, `manage` the account. Not more "
-            "than the key that asks, and as much when left out. A key without `read` opens nothing, whoever gets hold "
-            "of it.",
+            "than the key that asks. Left out: as much, but of a JWT `read` and `fetch` alone. A key without `read` "
+            "opens nothing, whoever gets hold of it.",
             examples=[["read", "fetch"]],
         ),
     ] = None
     expires_at: Annotated[AwareDatetime | None, Field(description="It works until then; for ever when left out.")] = (
         None
     )
+    format: Annotated[
+        KeyFormat,
+        Field(
+            description="`releve`: `rlv_…`. `jwt`: a JSON Web Token for clients that read their usage points from the "
+            "claim `sub`, as those of Conso API do. Anybody who sees it can read these 14 digits, and they are a "
+            "list for its clients, not a limit: the token opens whatever its scopes open, on every usage point of the "
+            "account. Nobody can verify its signature but this gateway, which goes by the whole text.",
+            examples=["jwt"],
+        ),
+    ] = KeyFormat.RELEVE
+    usage_points: Annotated[
+        list[Prm] | None,
+        Field(
+            min_length=1,
+            max_length=MOST_USAGE_POINTS,
+            description="Of a JWT: the usage points (14 digits) that it names; all of the account when left out.",
+            examples=[["12345678901234"]],
+        ),
+    ] = None
 
 
 class KeyDocument(Document):
@@ -66,4 +94,4 @@ class KeyList(Document):
 class NewKey(KeyDocument):
     """A new key, with the key."""
 
-    api_key: str = Field(description="Shown this once: nobody can show it again.", examples=["rlv_…"])
+    api_key: str = Field(description="Shown this once: nobody can show it again.", examples=["rlv_…", "eyJ….eyJ….…"])

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from cli.user.failures import Failure, NotLoggedIn, WrongUse
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-_KEY_FORM = re.compile(r"rlv_[0-9A-Za-z]{20,100}")
+_KEY_FORM = re.compile(r"rlv_[0-9A-Za-z]{20,100}|eyJ[0-9A-Za-z_-]{10,8000}(?:\.[0-9A-Za-z_-]{10,8000}){2}")
 URL, KEY, DIRECTORY = "RELEVE_URL", "RELEVE_API_KEY", "RELEVE_CONFIG_DIR"
 
 
@@ -48,6 +48,14 @@ def find_credentials(environ: Mapping[str, str]) -> Credentials:
     if named not in (None, stored.url):
         raise NotLoggedIn(f"{URL} names {named}, and the stored key is for {stored.url}")
     return stored
+
+
+def find_url(environ: Mapping[str, str]) -> str:
+    """Where to ask for what needs no key. Raises `Failure` and `WrongUse`."""
+    if environ.get(URL):
+        return parse_url(environ[URL])
+    stored = load_credentials(environ)
+    return stored.url if stored else DEFAULT_URL
 
 
 def load_credentials(environ: Mapping[str, str]) -> Credentials | None:
@@ -92,7 +100,7 @@ def forget_credentials(environ: Mapping[str, str]) -> None:
 def parse_key(text: str) -> str:
     """An API key. Raises `Failure`, which never repeats what was given."""
     if not _KEY_FORM.fullmatch(text.strip()):
-        raise Failure("that is no API key: one begins with rlv_ and is 40 to 60 letters and digits long")
+        raise Failure("that is no API key: one begins with rlv_ and is 40 to 60 letters and digits long, or is a JWT")
     return text.strip()
 
 

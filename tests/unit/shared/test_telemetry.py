@@ -24,8 +24,10 @@ from shared.telemetry import (
 PRM, OTHER_PRM = "99999999999991", "88888888888882"
 # A key of nobody's, the same in every process: it stands in the names of tests.
 KEY = "rlv_GgT409yz8b7ihOu5UustLAHe0E7pAfbmiGe2YQmGQ1U3AO9jL"
+# And a key that is a JWT: nobody's either, and what it says in base64 is "sub": ["99999999999991"].
+TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOlsiOTk5OTk5OTk5OTk5OTEiXX0.c3ludGhldGlj-_"
 STATE = "synthetic-State_0123456789"
-SECRETS = (PRM, OTHER_PRM, KEY, STATE)
+SECRETS = (PRM, OTHER_PRM, KEY, STATE, *TOKEN.split("."))
 
 
 def leaked(text: str) -> list[str]:
@@ -42,7 +44,12 @@ def leaked(text: str) -> list[str]:
         (f"Authorization: Bearer {KEY}", "Authorization: Bearer ***"),
         (f'{{"api_key":"{KEY}","n":1}}', '{"api_key":"***","n":1}'),
         (f"{KEY}{KEY}", "***"),
+        (f"Authorization: Bearer {TOKEN}", "Authorization: Bearer ***"),
+        (f'{{"api_key":"{TOKEN}","n":1}}', '{"api_key":"***","n":1}'),
+        (f"a token cut off: {TOKEN[:40]}… {TOKEN.split('.')[1]}.", "a token cut off: ***… ***."),
+        ("Greyjoy.eyJ is no token", "Greyjoy.eyJ is no token"),
         (f"/v1/usage-points/{PRM}/readings", "/v1/usage-points/***/readings"),
+        (f"/daily_production/{PRM}/start/2026-01-01/", "/daily_production/***/start/2026-01-01/"),
         (PRM, "***"),
         (f"{PRM};{OTHER_PRM},{PRM}", "***;***,***"),
         (f"points={PRM}%3B{OTHER_PRM}%2C{PRM}%20{PRM}", "points=***%3B***%2C***%20***"),
@@ -53,6 +60,8 @@ def leaked(text: str) -> list[str]:
         (f"/cb?code=abc&STATE={STATE}&x=1", "/cb?code=***&STATE=***&x=1"),
         (f"state={STATE}&x=1", "state=***&x=1"),  # a query string as spans keep it, without its question mark
         ("https://enedis.example/a?pointId=123&dateDebut=2026-01-01", "https://enedis.example/a?pointId=***&dateDebut=2026-01-01"),
+        (f"/api/daily_consumption?prm={PRM}&start=2026-01-01", "/api/daily_consumption?prm=***&start=2026-01-01"),
+        ("/api/x?start=2026-01-01&prm=1234567890123", "/api/x?start=2026-01-01&prm=***"),
         ("grant_type=client_credentials&client_secret=abc", "grant_type=client_credentials&client_secret=***"),
         (f'"GET /cb?state={STATE}" 200', '"GET /cb?state=***" 200'),
     ],
