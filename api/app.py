@@ -7,6 +7,15 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
 
+from api.compat import (
+    conso,
+    myelectricaldata_access,
+    myelectricaldata_erasing,
+    myelectricaldata_records,
+    myelectricaldata_series,
+    rte,
+    rte_admin,
+)
 from api.compression import compression
 from api.errors import install_error_handlers
 from api.event_streams import listening_until_exit
@@ -19,7 +28,9 @@ from api.routes import (
     admin_calls,
     admin_consents,
     admin_invitations,
+    admin_public_data,
     admin_service,
+    admin_tempo_prices,
     audit,
     callback,
     consent_start,
@@ -27,6 +38,7 @@ from api.routes import (
     coverage,
     datasets,
     documentation,
+    ecowatt,
     erasures,
     events,
     exports,
@@ -38,6 +50,7 @@ from api.routes import (
     purges,
     readings,
     service,
+    tempo,
     usage_points,
     webhook_deliveries,
     webhooks,
@@ -60,6 +73,8 @@ _ROUTERS = (
     callback,
     usage_points,
     datasets,
+    tempo,
+    ecowatt,
     jobs,
     job_lists,
     events,
@@ -74,7 +89,16 @@ _ROUTERS = (
     admin_calls,
     admin_consents,
     admin_invitations,
+    admin_public_data,
     admin_service,
+    admin_tempo_prices,
+    conso,
+    myelectricaldata_series,
+    myelectricaldata_access,
+    myelectricaldata_records,
+    myelectricaldata_erasing,
+    rte,
+    rte_admin,
 )
 
 

@@ -7,33 +7,36 @@ before when the provider can't be asked; while a job goes on there is no answer,
 
 from datetime import datetime, timedelta
 
-from api.job_documents import find_job
+from api.job_documents import await_end
 from api.limits import count_request
 from api.stored_readings import Known, load_known
 from api.submission import check_right, submit_job
-from api.waiting import wait_until
 from shared.accounts import Caller
 from shared.api_keys import Scope
 from shared.calendar import day_of
 from shared.catalog import Dataset
 from shared.consents import UsagePoint
-from shared.errors import AppError, StillFetching
-from shared.models import DayRange, Job
+from shared.errors import AppError, ConsentLost, DatasetNotAvailable, NotFound, ProviderUnavailable, StillFetching
+from shared.models import UNDER_CONSENT, DayRange, Job, Lane, Reason
 from shared.planning import current_days, history_start, missing_windows
 from shared.quotas import Quota
 from shared.resources import Resources
 
 _ASK_AGAIN_SECONDS = 5
+# A job that waits for longer than this is not looked for among thousands: another one shares its calls all the same.
+_LOOKED_BACK = timedelta(days=1)
+# A day of which the provider was asked in vain, or which a job left out that was cancelled.
+_PASSING = frozenset({Reason.PROVIDER_ERROR, Reason.NOT_FETCHED})
 
 
 async def obtain(
     parts: Resources, caller: Caller, usage_point: UsagePoint, dataset: Dataset, days: DayRange | None, now: datetime
 ) -> Known:
     """What is known of these days, none of them after today, or of a record (``days`` is ``None``), once it was
-    fetched as far as can be. Counted as one request: of fetching when something has to be, else of reading.
+    fetched as far as can be. Counted as one request: of fetching when that has to begin, else of reading.
 
-    Raises `StillFetching` when that takes longer than is waited; what `submit_job` and `check_right` do when nothing
-    is stored to answer with instead; and `Forbidden`.
+    Raises `Forbidden`; `StillFetching` when it takes longer than is waited, and the next try joins it; what
+    `check_right` and `submit_job` do when nothing is stored to answer with instead.
     """
     caller.require(Scope.READ)
     known = await load_known(parts, usage_point, dataset, days, now)
@@ -41,18 +44,20 @@ async def obtain(
     if known.cache_status == "hit" or wanted is None:
         await _note_read(parts, caller, usage_point, now)
         return known
-    try:
-        job = await _running_job(parts, caller, known, wanted, now)
-        if job is None:
+    job = await _running_job(parts, caller, known, wanted, now)
+    if job is not None:
+        await _note_read(parts, caller, usage_point, now)
+    else:
+        try:
             caller.require(Scope.FETCH)
             check_right(usage_point, dataset, now)
             job, _ = await submit_job(parts, caller.account, usage_point, dataset, wanted, now)
-    except AppError:
-        if not is_anything_stored(known):
-            raise
-        await _note_read(parts, caller, usage_point, now)
-        return known
-    job = await _wait_for(parts, caller, job)
+        except AppError:
+            if not is_anything_stored(known):
+                raise
+            await _note_read(parts, caller, usage_point, now)
+            return known
+    job = await await_end(parts, job, parts.settings.compat_wait_seconds)
     if not job.status.ended:
         raise StillFetching(retry_at=now + timedelta(seconds=_ASK_AGAIN_SECONDS))
     return await load_known(parts, usage_point, dataset, days, now)
@@ -61,8 +66,20 @@ async def obtain(
 def is_anything_stored(known: Known) -> bool:
     """Whether there is any reading in these days, or a record."""
     if not known.dataset.is_series:
-        return bool(known.coverage) and not known.gaps
+        # One that lacks a part, or could not be had anew, is there all the same.
+        return bool(known.coverage) and all(gap.partial for gap in known.gaps)
     return any(gap.partial for gap in known.gaps) or known.missing_days < known.days.days
+
+
+def why_nothing(known: Known) -> AppError:
+    """What to say where nothing is stored. What may come later is no `NotFound`: that would pass for the last word."""
+    reasons = {gap.reason for gap in known.gaps}
+    if reasons & _PASSING:
+        again = [gap.ask_again_at for gap in known.gaps if gap.reason in _PASSING and gap.ask_again_at is not None]
+        return ProviderUnavailable(retry_at=min(again, default=None))
+    if Reason.CONSENT_LOST in reasons:
+        return ConsentLost()
+    return DatasetNotAvailable() if reasons & UNDER_CONSENT else NotFound()
 
 
 async def _note_read(parts: Resources, caller: Caller, usage_point: UsagePoint, now: datetime) -> None:
@@ -80,6 +97,8 @@ async def _running_job(parts: Resources, caller: Caller, known: Known, wanted: D
     def fetches_it(job: Job) -> bool:
         return (
             not job.status.ended
+            # The nightly refresh may take hours; who waits for an answer goes before it.
+            and job.lane is Lane.INTERACTIVE
             and job.series == known.series
             and (
                 not known.dataset.is_series
@@ -87,16 +106,5 @@ async def _running_job(parts: Resources, caller: Caller, known: Known, wanted: D
             )
         )
 
-    page = await parts.job_list.load_page(caller.account.id, 1, wanted=fetches_it)
+    page = await parts.job_list.load_page(caller.account.id, 1, wanted=fetches_it, created_from=now - _LOOKED_BACK)
     return page.jobs[0] if page.jobs else None
-
-
-async def _wait_for(parts: Resources, caller: Caller, job: Job) -> Job:
-    return await wait_until(
-        is_over=lambda each: each.status.ended,
-        load=lambda: find_job(parts, job.id, caller.account.id),
-        listening=parts.listening,
-        account_id=caller.account.id,
-        concerns=lambda event: event.type != "job.progress" and event.data.get("job_id") == job.id,
-        wait_seconds=parts.settings.compat_wait_seconds,
-    )

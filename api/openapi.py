@@ -22,12 +22,18 @@ _TAGS = [
     {"name": "consents", "description": "What a person allows."},
     {"name": "usage points", "description": "Meters, each by its 14 digits."},
     {"name": "datasets", "description": "What there is to ask for."},
+    {"name": "public data", "description": "Tempo and EcoWatt: about nobody, and read without a key."},
     {"name": "jobs", "description": "Having data fetched."},
     {"name": "readings", "description": "Reading what is stored."},
     {"name": "events", "description": "Being told as it happens."},
     {"name": "webhooks", "description": "Having other programs told."},
+    {"name": "Conso API", "description": "The contract of that gateway, for its clients."},
     {"name": "administration", "description": "For operators, with `ADMIN_API_KEY`. Opens no reading."},
     {"name": "service", "description": "The gateway itself."},
+    {
+        "name": "MyElectricalData v1",
+        "description": "For clients of that gateway: they change their base URL and their token, and nothing else.",
+    },
 ]
 
 _FRAMEWORK_WORDS = "Successful Response"
@@ -64,11 +70,22 @@ class DescribedApi(FastAPI):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schema.pop("$defs", None)
                 schemas[model.__name__] = schema
+            _forget_framework_refusals(document)
             add_examples(schemas)
             for item in document["paths"].values():
                 for operation in item.values():
                     _describe_answers(operation["responses"], schemas)
         return super().openapi()
+
+
+def _forget_framework_refusals(document: dict[str, Any]) -> None:
+    """What the framework would say of wrong parameters, where nothing else is described: nobody is answered that."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
 
 
 def _describe_answers(responses: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -10,7 +10,10 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from shared.errors import Unauthenticated
 
 _bearer = HTTPBearer(
-    scheme_name="apiKeyBearer", bearerFormat="rlv_…", description="`Authorization: Bearer rlv_…`", auto_error=False
+    scheme_name="apiKeyBearer",
+    bearerFormat="rlv_…",
+    description="`Authorization: Bearer rlv_…`, or a key in the form of a JWT.",
+    auto_error=False,
 )
 _admin = HTTPBearer(
     scheme_name="adminKey",
@@ -23,6 +26,13 @@ _header = APIKeyHeader(
     description="The same key, for who can't set the other header.",
     auto_error=False,
 )
+_bare = APIKeyHeader(
+    name="Authorization",
+    scheme_name="apiKeyBare",
+    description="The same key with nothing before it, as clients of other gateways show theirs; `Bearer` may stand "
+    "there.",
+    auto_error=False,
+)
 
 
 async def shown_api_key(
@@ -31,6 +41,16 @@ async def shown_api_key(
 ) -> str:
     """The API key that a request shows. Raises `Unauthenticated` when there is none."""
     api_key = bearer.credentials if bearer else header
+    if not api_key:
+        raise Unauthenticated
+    return api_key
+
+
+async def shown_bare_key(header: Annotated[str | None, Security(_bare)]) -> str:
+    """The API key that a client of another gateway shows. Raises `Unauthenticated` when there is none."""
+    shown = (header or "").strip()
+    scheme, _, credentials = shown.partition(" ")
+    api_key = credentials.strip() if scheme.lower() == "bearer" else shown
     if not api_key:
         raise Unauthenticated
     return api_key

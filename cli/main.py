@@ -115,11 +115,16 @@ def migrate() -> None:
 
 
 @app.command(rich_help_panel=_RUNNING)
-def openapi() -> None:
+def openapi(
+    contract: Annotated[
+        Literal["myelectricaldata", "conso"] | None,
+        typer.Option(help="Only what is there for clients of that other gateway."),
+    ] = None,
+) -> None:
     """Print the API's OpenAPI document."""
     from cli.services import print_openapi
 
-    print_openapi()
+    print_openapi(contract)
 
 
 @app.command(rich_help_panel=_RUNNING)

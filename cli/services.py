@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shared.config import Settings
 
 Lane = Literal["interactive", "bulk", "webhooks"]
+Contract = Literal["myelectricaldata", "conso"]
 
 # Under the 8 seconds after which the supervisor kills.
 GRACEFUL_SHUTDOWN_SECONDS = 5
@@ -103,9 +104,11 @@ def migrate() -> None:
     asyncio.run(migrate_database(settings_or_end().database_url.get_secret_value()))
 
 
-def print_openapi() -> None:
-    """Print the API's OpenAPI document as JSON."""
+def print_openapi(contract: Contract | None) -> None:
+    """Print the API's OpenAPI document as JSON, or the part of it that states another gateway's contract."""
     from api.app import openapi_document
+    from api.compat.statement import stated_contract
 
-    json.dump(openapi_document(), sys.stdout, indent=2, ensure_ascii=False)
+    document = openapi_document()
+    json.dump(stated_contract(document, contract) if contract else document, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")

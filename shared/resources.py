@@ -126,7 +126,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             refreshes=RefreshStore(redis),
             figures=FigureBoard(redis),
             public_days=PublicDayStore(database),
-            tempo_prices=TempoPriceStore(database),
+            tempo_prices=TempoPriceStore(database, server),
         )
     finally:
         await listening.close()

@@ -7,13 +7,12 @@ from datetime import date, datetime
 
 from sqlalchemy import Row, delete, insert, select
 
-from shared.database import Database
+from shared.audit import ADMIN, record
+from shared.database import Database, hold
 from shared.errors import NotFound
+from shared.server_secret import ServerSecret
 from shared.tables import tempo_prices
-
-COLOURS = ("blue", "white", "red")
-PRICE_NAMES = tuple(f"{colour}_{hours}" for colour in COLOURS for hours in ("hc", "hp"))
-"""Off-peak and peak hours of each colour."""
+from shared.tempo import PRICE_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +25,12 @@ class TempoPrices:
 
 
 class TempoPriceStore:
-    """Every set of prices there was."""
+    """Every set of prices there was. What is changed is written down in the administrators' chain."""
 
-    def __init__(self, database: Database) -> None:
-        """Keep them in ``database``."""
+    def __init__(self, database: Database, server: ServerSecret) -> None:
+        """Keep them in ``database``; ``server`` vouches for what is written down about them."""
         self._database = database
+        self._server = server
 
     async def list_prices(self) -> list[TempoPrices]:
         """All, the newest first."""
@@ -52,18 +52,23 @@ class TempoPriceStore:
         """Have these prices hold from a day on, in place of those set for the same day."""
         made = TempoPrices(valid_from, {name: prices[name] for name in PRICE_NAMES}, now)
         async with self._database.transaction() as connection:
+            await hold(connection, [tempo_prices.name])
             await connection.execute(delete(tempo_prices).where(tempo_prices.c.valid_from == valid_from))
             await connection.execute(
                 insert(tempo_prices).values(valid_from=valid_from, prices=dict(made.prices), set_at=now)
             )
+            details = {"valid_from": valid_from.isoformat(), **made.prices}
+            await record(connection, self._server, ADMIN, now, ADMIN, "tempo_prices.set", details)
         return made
 
-    async def delete_prices(self, valid_from: date) -> None:
+    async def delete_prices(self, valid_from: date, now: datetime) -> None:
         """Take back what was set for this day; those before it hold on. Raises `NotFound`."""
         async with self._database.transaction() as connection:
             removed = await connection.execute(delete(tempo_prices).where(tempo_prices.c.valid_from == valid_from))
             if not removed.rowcount:
-                raise NotFound
+                raise NotFound("No prices were set for this day.")
+            details = {"valid_from": valid_from.isoformat()}
+            await record(connection, self._server, ADMIN, now, ADMIN, "tempo_prices.deleted", details)
 
 
 def _prices(row: Row[tuple[object, ...]]) -> TempoPrices:

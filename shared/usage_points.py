@@ -148,6 +148,10 @@ class UsagePointStore:
         """All the usage points of an account, oldest first."""
         return await self._usage_points(usage_points.c.account_id == account_id)
 
+    async def list_holders(self, prm: str) -> list[UsagePoint]:
+        """The usage point with these 14 digits in each account that holds it. For administrators alone."""
+        return await self._usage_points(usage_points.c.prm_hash.in_(self._hashes(prm)))
+
     async def active_usage_point_ids(self, now: datetime, after: str = "", limit: int = 500) -> list[str]:
         """A page of internal ids of the points that may be asked for, in the order of their ids; of all accounts but
         those that are suspended."""

@@ -1,6 +1,7 @@
 """The vault: API keys, each account's key pair, and sealing readings so that only an API key opens them.
 
-Owns the form of an API key, what is derived from it, how the private key is wrapped, and the format of a blob.
+Owns the form of an API key (of one that is a JWT: `shared.token_keys`), what is derived from it, how the private key is
+wrapped, and the format of a blob.
 It must never store, log or return in an error a key, a secret or a plaintext. It speaks to no store and no network.
 
     API key ──HKDF "verifier"──▶ SHA-256 ──▶ indexed in SQL: who is this?

@@ -2,16 +2,22 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import Now
-from api.schemas.datasets import DatasetDocument, DatasetList
-from shared.catalog import DATASETS
+from api.dependencies import Now, Parts
+from api.public_data import is_offered
+from api.schemas.datasets import DatasetDocument, DatasetList, PublicDatasetDocument
+from shared.catalog import DATASETS, ECOWATT, PUBLIC_DATASETS, TEMPO
 from shared.planning import history_start
 
 router = APIRouter(tags=["datasets"])
 
+_LINKS = {
+    TEMPO.name: {name: f"/v1/tempo/{name}" for name in ("days", "today", "tomorrow", "remaining", "prices")},
+    ECOWATT.name: {"days": "/v1/ecowatt"},
+}
+
 
 @router.get("/v1/datasets", operation_id="list_datasets", summary="What can be asked for")
-async def list_datasets(now: Now) -> DatasetList:
+async def list_datasets(parts: Parts, now: Now) -> DatasetList:
     """Each kind of data with its unit, its step, and how far back it goes. Needs no API key."""
     return DatasetList(
         datasets=[
@@ -31,5 +37,17 @@ async def list_datasets(now: Now) -> DatasetList:
                 freshness_seconds=each.freshness_seconds,
             )
             for each in DATASETS.values()
-        ]
+        ],
+        public=[
+            PublicDatasetDocument(
+                name=each.name,
+                title=each.title,
+                provider=each.provider,
+                available=is_offered(parts, each),
+                oldest_day=each.oldest_day,
+                ahead_days=each.ahead_days,
+                links=_LINKS[each.name],
+            )
+            for each in PUBLIC_DATASETS.values()
+        ],
     )

@@ -30,7 +30,20 @@ class DatasetDocument(Document):
     )
 
 
+class PublicDatasetDocument(Document):
+    """One kind of data that is about nobody: it is read without a key, and fetched without being asked for."""
+
+    name: str = Field(description="What it is called.", examples=["tempo"])
+    title: str = Field(description="What it is, for people.", examples=["The colour of each day of the Tempo tariff"])
+    provider: str = Field(description="Where it comes from.", examples=["rte"])
+    available: bool = Field(description="Whether this gateway asks the provider for it.")
+    oldest_day: date = Field(description="The first day that there is.", examples=["2014-09-01"])
+    ahead_days: int = Field(description="How many days after today are known at most.", examples=[1])
+    links: dict[str, str] = Field(description="Where it is read.", examples=[{"days": "/v1/tempo/days"}])
+
+
 class DatasetList(Document):
     """The catalogue."""
 
     datasets: list[DatasetDocument] = Field(description="All of them, also those that can't be asked for yet.")
+    public: list[PublicDatasetDocument] = Field(description="What is about nobody.")

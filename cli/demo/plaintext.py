@@ -55,8 +55,8 @@ def count_file_hits(secrets: Secrets, paths: Iterable[Path]) -> int:
 def _hits(secrets: Secrets, data: bytes) -> int:
     hits = sum(data.count(text.encode()) for text in secrets.texts)
     rows = {tuple(values[at : at + _ROW]) for values in secrets.series for at in range(len(values) - _ROW + 1)}
-    # Small numbers stand beside each other everywhere: among ids and in ciphertext, every tenth household had a row like
-    # (0, 0, 111) somewhere by chance. Of two larger ones in a row none had.
+    # Small numbers stand beside each other everywhere: among ids and in ciphertext, every tenth household had a row
+    # like (0, 0, 111) somewhere by chance. Of two larger ones in a row none had.
     rows = {row for row in rows if len(set(row)) > 1 and sum(value > 99 for value in row) >= _TELLING_NUMBERS}
     numbers = [int(text[:18]) for text in _NUMBER.findall(data)]
     hits += sum(tuple(numbers[at : at + _ROW]) in rows for at in range(len(numbers) - _ROW + 1))

@@ -89,6 +89,14 @@ def datasets(as_json: AsJson = False) -> None:
 
 
 @app.command(rich_help_panel=_PANEL)
+def tempo(as_json: AsJson = False) -> None:
+    """Show the Tempo colours of today and tomorrow, and what is left of the season."""
+    from cli.user.tempo import print_tempo
+
+    _run(print_tempo, as_json=as_json)
+
+
+@app.command(rich_help_panel=_PANEL)
 def consent(
     usage_point: Annotated[
         str | None, typer.Option(metavar="DIGITS", help="Expect this meter (14 digits), and refuse another.")

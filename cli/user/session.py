@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cli.user.credentials import find_credentials
+from cli.user.credentials import find_credentials, find_url
 from cli.user.failures import WrongUse
 from cli.user.gateway import Document, Gateway, open_gateway
 from cli.user.points import Point, choose_point
@@ -17,6 +17,13 @@ def logged_in(screen: Screen) -> Iterator[Gateway]:
     """The gateway with the key that is at hand. Raises `NotLoggedIn`."""
     credentials = find_credentials(os.environ)
     with open_gateway(credentials.url, credentials, screen.note) as gateway:
+        yield gateway
+
+
+@contextmanager
+def anonymous(screen: Screen) -> Iterator[Gateway]:
+    """The gateway, for what needs no key."""
+    with open_gateway(find_url(os.environ), None, screen.note) as gateway:
         yield gateway
 
 

@@ -63,6 +63,12 @@ PUBLIC = {
     "open_consent_link",
     "return_from_provider",
     "list_datasets",
+    "list_tempo_days",
+    "get_tempo_today",
+    "get_tempo_tomorrow",
+    "get_tempo_remaining",
+    "get_tempo_prices",
+    "list_ecowatt_days",
     "get_liveness",
     "get_readiness",
     "get_metrics",
@@ -89,9 +95,45 @@ ADMIN = {
     "admin_get_refresh",
     "admin_start_refresh",
     "admin_get_audit",
+    "admin_get_public_data",
+    "admin_list_tempo_prices",
+    "admin_set_tempo_prices",
+    "admin_delete_tempo_prices",
+}
+_SERIES = {
+    "daily_consumption",
+    "consumption_load_curve",
+    "daily_consumption_max_power",
+    "daily_production",
+    "production_load_curve",
+}
+_V1_WORDS = _SERIES | {"contracts", "addresses", "identity", "contact"}
+# By contracts of other gateways, which have no 401 or 404 for it. All of them name a usage point.
+V1_FOREIGN = {
+    *(f"v1_get_{word}{suffix}" for word in (*_V1_WORDS, "access") for suffix in ("", "_cache")),
+    *(f"v1_erase_{word}" for word in (*_V1_WORDS, "cache")),
+    "v1_create_token",
+}
+V1_PUBLIC = {"v1_ping", "v1_tempo", "v1_ecowatt", "v1_tempo_days", "v1_tempo_prices"}
+V1_ADMIN = {"v1_admin_reset_quota", "v1_admin_ask_tempo", "v1_admin_ask_ecowatt", "v1_admin_set_tempo_prices"}
+CONSO_FOREIGN = {
+    "conso_daily_consumption",
+    "conso_consommation_quotidienne",
+    "conso_consumption_load_curve",
+    "conso_courbe_de_charge_consommation",
+    "conso_consumption_max_power",
+    "conso_puissance_conso_max_quotidienne",
+    "conso_daily_production",
+    "conso_production_quotidienne",
+    "conso_production_load_curve",
+    "conso_courbe_de_charge_production",
 }
 
-QUERIES = {"get_readings": DAYS, "get_coverage": DAYS}
+QUERIES = {
+    "get_readings": DAYS,
+    "get_coverage": DAYS,
+    **{operation: {"prm": PRM, **DAYS} for operation in CONSO_FOREIGN},
+}
 BODIES = {
     "create_job": {"usage_point_id": PRM, "dataset": "consumption_load_curve", **DAYS},
     "change_usage_point": {"label": "mine", "refresh": False},
@@ -146,6 +188,8 @@ async def foreign_values(stage: Stage, victim: Person) -> dict[str, str]:
         "invitation_id": "inv_0123456789abcdef",
         "webhook_id": webhook.id,
         "delivery_id": delivery.id,
+        "valid_from": "2026-08-01",
+        **DAYS,
     }
 
 
@@ -160,7 +204,9 @@ async def call(stage: Stage, route: Route, values: dict[str, str], headers: dict
 
 
 def test_every_route_is_listed_here() -> None:
-    assert FOREIGN | OWN | PUBLIC | ADMIN == {route.operation for route in routes()}
+    of_other_gateways = V1_FOREIGN | V1_PUBLIC | V1_ADMIN | CONSO_FOREIGN
+
+    assert FOREIGN | OWN | PUBLIC | ADMIN | of_other_gateways == {route.operation for route in routes()}
 
 
 async def test_what_belongs_to_somebody_else_is_not_there(stage: Stage, victim: Person) -> None:
@@ -176,6 +222,19 @@ async def test_what_belongs_to_somebody_else_is_not_there(stage: Stage, victim: 
     assert dict.fromkeys(FOREIGN, (404, "not_found")) == {
         name: (answer.status_code, answer.json()["code"]) for name, answer in answers.items()
     }
+
+
+async def test_by_the_contracts_of_other_gateways_it_is_refused(stage: Stage, victim: Person) -> None:
+    values = await foreign_values(stage, victim)
+    intruder = await stage.create_person()
+
+    statuses = {
+        route.operation: (await call(stage, route, values, intruder.headers)).status_code
+        for route in routes()
+        if route.operation in V1_FOREIGN | CONSO_FOREIGN
+    }
+
+    assert dict.fromkeys(V1_FOREIGN | CONSO_FOREIGN, 403) == statuses
 
 
 async def test_it_is_the_same_as_what_is_nowhere(stage: Stage, victim: Person) -> None:
@@ -196,7 +255,7 @@ async def test_it_is_the_same_as_what_is_nowhere(stage: Stage, victim: Person) -
         return {name: text for name, text in document.items() if name not in ("instance", "trace_id")}
 
     for route in routes():
-        if route.operation in FOREIGN - set(BODIES):
+        if route.operation in V1_FOREIGN | FOREIGN - set(BODIES):
             foreign = await call(stage, route, values, intruder.headers)
             unknown = await call(stage, route, nowhere, intruder.headers)
             assert said(unknown) == said(foreign), route.operation
@@ -208,10 +267,11 @@ async def test_without_a_key_nothing_but_what_is_public_answers(stage: Stage, vi
     statuses = {
         route.operation: (await call(stage, route, values, {})).status_code
         for route in routes()
-        if route.operation not in PUBLIC
+        if route.operation not in PUBLIC | V1_PUBLIC
     }
 
-    assert dict.fromkeys(FOREIGN | OWN | ADMIN, 401) == statuses
+    unauthenticated = dict.fromkeys(FOREIGN | OWN | ADMIN | CONSO_FOREIGN, 401)
+    assert unauthenticated | dict.fromkeys(V1_FOREIGN | V1_ADMIN, 403) == statuses
 
 
 async def test_an_accounts_key_opens_no_door_of_the_administrators(stage: Stage, victim: Person) -> None:
@@ -221,7 +281,7 @@ async def test_an_accounts_key_opens_no_door_of_the_administrators(stage: Stage,
     statuses = {
         route.operation: (await call(stage, route, values, intruder.headers)).status_code
         for route in routes()
-        if route.operation in ADMIN
+        if route.operation in ADMIN | V1_ADMIN
     }
 
     assert set(statuses.values()) <= {401, 403, 404}

@@ -307,6 +307,61 @@ def test_what_happens_is_told_as_it_happens(person: Person, gateway: Gateway) ->
     ] == lines
 
 
+TODAY: dict[str, Any] = {
+    "day": "2026-11-23",
+    "colour": "RED",
+    "now": {
+        "colour": "RED",
+        "reason": None,
+        "hours": "off_peak",
+        "until": "2026-11-24T06:00:00+01:00",
+        "price": "0.1600",
+    },
+}
+LEFT = {"blue": (300, 220), "white": (43, 43), "red": (22, 18)}
+REMAINING: dict[str, Any] = {
+    "season": {"start": "2026-09-01", "end": "2027-09-01"},
+    "counted_through": "2026-11-23",
+    "unknown_days": 0,
+    **{name: {"allowed": allowed, "used": allowed - left, "remaining": left} for name, (allowed, left) in LEFT.items()},
+}
+
+
+def test_tempo_is_told_in_words_and_whole_to_programs(person: Person, gateway: Gateway) -> None:
+    tomorrow = {"day": "2026-11-24", "colour": None, "reason": "not_published_yet"}
+    told = {"today": TODAY, "tomorrow": tomorrow, "remaining": REMAINING}
+    for name, document in told.items():
+        gateway.answer(f"GET /v1/tempo/{name}", document)
+
+    status, printed, _ = person.types("tempo")
+    _, as_json, _ = person.types("tempo", "--json")
+
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    assert 0 == status
+    assert [
+        "Today Mon 2026-11-23 red",
+        "Tomorrow Tue 2026-11-24 not published yet",
+        "Now until 06:00 red off-peak, 0.1600 €/kWh",
+    ] == lines[:3]
+    assert ["blue 220 300", "white 43 43", "red 18 22"] == [line.rstrip("█ ") for line in lines[5:8]]
+    assert "counted from 2026-09-01 to 2026-11-23" == lines[8]
+    assert told == json.loads(as_json)
+
+
+def test_a_gateway_that_knows_nothing_of_tempo_says_so(person: Person, gateway: Gateway) -> None:
+    unknown = {"day": "2026-11-23", "colour": None, "reason": "not_offered"}
+    now = {**TODAY["now"], "colour": None, "reason": "not_offered", "price": None}
+    gateway.answer("GET /v1/tempo/today", {**unknown, "now": now})
+    gateway.answer("GET /v1/tempo/tomorrow", unknown)
+    gateway.answer("GET /v1/tempo/remaining", {**REMAINING, "counted_through": None})
+
+    status, printed, _ = person.types("tempo")
+
+    assert 0 == status
+    assert 3 == printed.count("this gateway has no access to RTE")
+    assert "nothing of this season is known here yet" in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -22,6 +22,15 @@ from shared.catalog import DATASETS
 
 SNAPSHOT = Path(__file__).parents[3] / "docs" / "openapi.json"
 
+# The contracts of other gateways: how a failure looks, and with what wrong parameters and a wrong key are answered.
+OTHERS = {"Conso API": ("application/json", "400", "401"), "MyElectricalData v1": ("application/json", "422", "403")}
+OURS = ("application/problem+json", "422", "401")
+
+
+def refusals(operation: dict[str, Any]) -> tuple[str, str, str]:
+    """What holds of an operation by the contract that it belongs to."""
+    return OTHERS.get(operation["tags"][0], OURS)
+
 
 @cache
 def openapi_document() -> dict[str, Any]:
@@ -47,6 +56,16 @@ def models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
     yield base
     for each in base.__subclasses__():
         yield from models(each)
+
+
+def contract_of(operation: dict[str, Any]) -> str:
+    """Whose contract it belongs to: those of other gateways have failures of their own form."""
+    return next((tag for tag in operation["tags"] if tag in ("MyElectricalData v1", "Conso API")), "ours")
+
+
+def is_failure(status: str) -> bool:
+    """Whether an answer refuses; ``default`` is all that no other status is."""
+    return status == "default" or int(status) >= 400
 
 
 def says_what_it_is(schema: dict[str, Any]) -> bool:
@@ -91,8 +110,9 @@ def test_every_reference_leads_somewhere() -> None:
 def test_every_error_is_described_as_a_problem_document() -> None:
     for method, path, each in operations():
         for status, answer in each["responses"].items():
-            if int(status) >= 400:
-                assert ["application/problem+json"] == list(answer["content"]), (method, path, status)
+            if is_failure(status):
+                media_type = "application/problem+json" if contract_of(each) == "ours" else "application/json"
+                assert [media_type] == list(answer["content"]), (method, path, status)
 
 
 def test_what_needs_a_key_says_so_and_describes_its_refusal() -> None:
@@ -102,23 +122,34 @@ def test_what_needs_a_key_says_so_and_describes_its_refusal() -> None:
         "open_consent_link",
         "return_from_provider",
         "list_datasets",
+        "list_tempo_days",
+        "get_tempo_today",
+        "get_tempo_tomorrow",
+        "get_tempo_remaining",
+        "get_tempo_prices",
+        "list_ecowatt_days",
         "get_liveness",
         "get_readiness",
         "get_metrics",
         "get_index",
         "get_problem",
         "get_public_keys",
+        "v1_ping",
+        "v1_tempo",
+        "v1_ecowatt",
+        "v1_tempo_days",
+        "v1_tempo_prices",
     }
     for _, path, each in operations():
         needs_key = each["operationId"] not in open_to_all
         assert needs_key == ("security" in each), path
-        assert needs_key == ("401" in each["responses"]), path
+        assert needs_key == (refusals(each)[2] in each["responses"]), path
 
 
 def test_what_takes_parameters_describes_how_it_refuses_them() -> None:
     for _, path, each in operations():
         if any(parameter["in"] in ("path", "query") for parameter in each.get("parameters", [])):
-            assert "422" in each["responses"], path
+            assert refusals(each)[1] in each["responses"], path
 
 
 def test_every_parameter_field_and_answer_says_what_it_is() -> None:
@@ -175,7 +206,7 @@ def test_an_answer_that_refuses_says_with_which_headers() -> None:
 
     for operation, status, answer in answers():
         headers = answer.get("headers", {})
-        if int(status) >= 400:
+        if is_failure(status):
             says_when = any(f"`{code}`" in answer["description"] for code in waits)
             assert says_when == ("Retry-After" in headers), (operation, status)
             assert (status == "401") == ("WWW-Authenticate" in headers), (operation, status)

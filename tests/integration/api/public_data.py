@@ -1,0 +1,62 @@
+"""Public data as workers leave it in the store, and a gateway that has credentials at RTE."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from shared.calendar import ONE_DAY, day_of, days_between
+from shared.catalog import ECOWATT, TEMPO, PublicDataset
+from shared.tempo import PRICE_NAMES
+from tests.integration.api.stage import Stage
+
+PRICES = {name: f"0.{number}500" for number, name in enumerate(PRICE_NAMES, start=1)}
+
+
+def with_rte(stage: Stage) -> Stage:
+    """The same gateway with credentials at RTE; nobody has asked yet."""
+    settings = stage.parts.settings.model_copy(update={"rte_client_id": "application-under-test"})
+    stage.parts = stage.app.state.resources = replace(stage.parts, settings=settings)
+    return stage
+
+
+async def note_answer(stage: Stage, dataset: PublicDataset, ago: timedelta = timedelta(minutes=5)) -> None:
+    """RTE was asked so long ago, and answered."""
+    asked_at = stage.clock.now - ago
+    await stage.parts.public_days.take_turn(dataset.name, timedelta(), asked_at)
+    await stage.parts.public_days.note_success(dataset.name, asked_at)
+
+
+async def store_colours(stage: Stage, colours: Mapping[date, str | None]) -> None:
+    """What RTE said of these days; `None`: a day without a colour."""
+    documents = {day: {"colour": colour, "updated_at": None} for day, colour in colours.items()}
+    await stage.parts.public_days.save_days(TEMPO.name, documents, stage.clock.now)
+
+
+async def store_season(stage: Stage, through: date, white: int = 0, red: int = 0) -> None:
+    """Every day of the season up to ``through``: first so many white ones, then the red ones, then blue ones."""
+    start = date(through.year if through.month >= 9 else through.year - 1, 9, 1)
+    all_days = list(days_between(start, through + ONE_DAY))
+    colours = ["WHITE"] * white + ["RED"] * red + ["BLUE"] * (len(all_days) - white - red)
+    await store_colours(stage, dict(zip(all_days, colours, strict=True)))
+
+
+async def store_ecowatt(stage: Stage, day: date, hours: Mapping[int, int], level: int | None = 1) -> None:
+    """What RTE said of a day; ``level`` is `None`: nothing."""
+    document: dict[str, Any] = {
+        "level": level,
+        "message": "Aucune alerte." if level else "",
+        "hours": {str(hour): each for hour, each in hours.items()},
+        "generated_at": "2026-10-19T23:00:00+02:00" if level else None,
+    }
+    await stage.parts.public_days.save_days(ECOWATT.name, {day: document}, stage.clock.now)
+
+
+def today(stage: Stage) -> date:
+    """Of the stage's clock, in Paris."""
+    return day_of(stage.clock.now)
+
+
+def set_clock(stage: Stage, paris: str) -> None:
+    """What time it is: an ISO text with the offset of Paris."""
+    stage.clock.now = datetime.fromisoformat(paris)

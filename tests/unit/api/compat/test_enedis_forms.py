@@ -1,0 +1,103 @@
+"""Both forms of Enedis: what it answered, read by our own adapters and written again, is what it answered."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.compat.enedis_2026 import measures
+from api.compat.enedis_v5 import meter_reading
+from shared.calendar import day_start
+from shared.catalog import DATASETS
+from shared.columns import Columns
+from shared.models import DayRange, Lane, Reading
+from workers.provider import FetchRequest
+from workers.providers.enedis import parse_measure
+from workers.providers.enedis_v5 import parse_meter_reading
+
+pytestmark = pytest.mark.anyio
+
+ANSWERS = Path(__file__).parents[3] / "fixtures" / "enedis"
+CURVES = ("", "_jour_de_23_heures", "_jour_de_25_heures", "_jour_incomplet", "_pas_de_60_minutes", "_pas_variable")
+NAMES_OF_2026 = {
+    "consumption_load_curve": "courbe_de_charge_consommation",
+    "production_load_curve": "courbe_de_charge_production",
+    "daily_consumption": "consommation_quotidienne",
+    "daily_production": "production_quotidienne",
+    "daily_consumption_max_power": "puissance_conso_max_quotidienne",
+}
+CASES = [("consumption_load_curve", suffix) for suffix in CURVES] + [
+    (dataset, "") for dataset in NAMES_OF_2026 if dataset != "consumption_load_curve"
+]
+Parse = Callable[[Any, FetchRequest], list[Reading]]
+
+
+def recorded(generation: str, name: str) -> Any:
+    return json.loads((ANSWERS / generation / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def parsed(parse: Parse, body: Any, dataset: str, prm: str, days: DayRange) -> list[Reading]:
+    return parse(body, FetchRequest(prm, DATASETS[dataset], days, Lane.INTERACTIVE))
+
+
+async def in_batches(readings: Sequence[Reading]) -> AsyncIterator[Columns]:
+    """As they come out of the store: some batches, one of them empty."""
+    yield Columns()
+    for some in (readings[:1], readings[1:]):
+        columns = Columns()
+        for each in some:
+            peak = None if each.at is None else int(each.at.timestamp())
+            columns.add(each.step, [int(each.start.timestamp())], [each.value], [peak])
+        yield columns
+
+
+@pytest.mark.parametrize(("dataset", "suffix"), CASES)
+async def test_a_body_of_v5_is_written_as_enedis_writes_it(dataset: str, suffix: str) -> None:
+    body = recorded("v5", dataset + suffix)
+    said = body["meter_reading"]
+    days = DayRange(date.fromisoformat(said["start"]), date.fromisoformat(said["end"]))
+    readings = parsed(parse_meter_reading, body, dataset, said["usage_point_id"], days)
+
+    written = json.loads(await meter_reading(said["usage_point_id"], DATASETS[dataset], days, in_batches(readings)))
+
+    assert said == written
+
+
+@pytest.mark.parametrize(("dataset", "suffix"), CASES)
+async def test_a_body_of_2026_is_written_as_enedis_writes_it_but_for_what_is_not_kept(
+    dataset: str, suffix: str
+) -> None:
+    body = recorded("2026", NAMES_OF_2026[dataset] + suffix)
+    days = DayRange(*(date.fromisoformat(body["periode"][name]) for name in ("dateDebut", "dateFin")))
+    readings = parsed(parse_measure, body, dataset, body["idPrm"], days)
+
+    written = json.loads(await measures(body["idPrm"], DATASETS[dataset], days, in_batches(readings)))
+
+    for point in body["grandeur"][0]["points"]:
+        point.pop("iv", None)
+        point.pop("ec", None)
+    assert body == written
+
+
+async def test_a_peak_of_which_only_the_day_is_known_is_labelled_with_its_first_moment() -> None:
+    day = date(2026, 10, 25)
+    peak = Reading(day_start(day), "P1D", 4680)
+    days = DayRange(day, date(2026, 10, 26))
+
+    body = json.loads(
+        await measures("99000000009101", DATASETS["daily_consumption_max_power"], days, in_batches([peak]))
+    )
+
+    assert [{"v": "4680", "d": "2026-10-25 00:00:00"}] == body["grandeur"][0]["points"]
+
+
+@pytest.mark.parametrize("form", [meter_reading, measures])
+@pytest.mark.parametrize("dataset", ["consumption_index", "contract"])
+async def test_what_has_no_such_form_is_not_written_in_it(form: Any, dataset: str) -> None:
+    with pytest.raises(ValueError, match="has no form"):
+        await form(
+            "99000000009101", DATASETS[dataset], DayRange(date(2026, 10, 25), date(2026, 10, 26)), in_batches([])
+        )
