@@ -13,7 +13,7 @@ import pytest
 
 from cli.demo.gateway import running_gateway
 from cli.otlp import OtlpReceiver
-from tests.acceptance.stage import SIMULATOR_SECRET, Enedis, Person, Stage, Told
+from tests.acceptance.stage import ADMIN_KEY, SIMULATOR_SECRET, Enedis, Person, Stage, Told
 
 # Not one that stands here: a gateway refuses what others may know.
 SECRET_KEY = secrets.token_hex(32)
@@ -38,6 +38,10 @@ FAST = {
     "RELEVE_SWEEP_SECONDS": "0.5",
     # The receivers of tests are on this machine.
     "RELEVE_WEBHOOK_PRIVATE_TARGETS": "true",
+    # Longer than all takes but what a test makes last.
+    "RELEVE_COMPAT_WAIT_SECONDS": "3",
+    "RELEVE_PUBLIC_DATA_SECONDS": "1",
+    "ADMIN_API_KEY": ADMIN_KEY,
 }
 
 

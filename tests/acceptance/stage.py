@@ -6,6 +6,7 @@ Must never import a part of the gateway that runs: what a test believes comes ou
 
 import json
 import os
+import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ RESOURCES = {
     "production_load_curve": "courbe_de_charge_production",
 }
 SIMULATOR_SECRET = "not-a-secret-of-anybody"
+ADMIN_KEY = secrets.token_hex(32)
 ENDED = frozenset({"succeeded", "partial", "failed", "cancelled"})
 JOB_SECONDS = 60.0
 EVENT_SECONDS = 30.0

@@ -34,7 +34,9 @@ def full_run(session_stage: Stage) -> tuple[Person, list[bytes]]:
     person, usage_point_id = stage.new_person(email=EMAIL), stage.new_household(Profile.SOLAR)
     person.seen.texts += [EMAIL, KEY_NAME, LABEL]
     person.give_consent(usage_point_id)
-    person.post("/v1/account/keys", {"name": KEY_NAME, "scopes": ["read"]}, 201)
+    token = person.post("/v1/account/keys", {"name": KEY_NAME, "scopes": ["read"], "format": "jwt"}, 201)["api_key"]
+    # Its header is that of every token; what comes after it is this one's.
+    person.seen.texts += token.split(".")[1:]
     person.patch(f"/v1/usage-points/{usage_point_id}", {"label": LABEL})
     stage.enedis.fail(kind="cut", usage_point_id=usage_point_id)
     answers = []
@@ -42,6 +44,12 @@ def full_run(session_stage: Stage) -> tuple[Person, list[bytes]]:
         start, end = settled_days(35)
         assert "succeeded" == person.fetch(usage_point_id, dataset, start, end)["status"]
         answers.append(person.read(usage_point_id, dataset, start, end).content)
+    # A usage point in a query, and the other form of a key.
+    days = {"start": str(settled_days(35)[0]), "end": str(settled_days(35)[1])}
+    bearer = {"Authorization": f"Bearer {token}"}
+    stage.client.get(
+        "/api/daily_consumption", params={"prm": usage_point_id, **days}, headers=bearer
+    ).raise_for_status()
     for dataset in RECORDS:
         job = person.post("/v1/jobs", {"usage_point_id": usage_point_id, "dataset": dataset}, 202)
         assert "succeeded" == person.wait_for(job)["status"]

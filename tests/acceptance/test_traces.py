@@ -101,6 +101,9 @@ def test_no_span_holds_a_key_a_state_a_usage_point_or_a_reading(stage: Stage) ->
         person.read(usage_point_id, dataset, start, end)
     # Where nobody expects them.
     stage.client.get(f"/v1/usage-points/{usage_point_id}/{person.api_key}", params={"state": person.seen.texts[2]})
+    stage.client.get(
+        "/api/daily_production", params={"prm": usage_point_id, "key": person.api_key}, headers=person.headers
+    )
 
     for trace_id in trace_ids:
         await_calls(stage, trace_id, calls=1)

@@ -1,0 +1,281 @@
+"""What people run against MyElectricalData runs against this gateway, with another address and another token."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from cli.demo.plaintext import count_file_hits, files_to_search
+from simulator.known_points import Profile
+from tests.acceptance.clients.myelectricaldata import (
+    DAY,
+    MOMENT,
+    YEARS_DAYS,
+    Client,
+    GivesUp,
+    Importer,
+    Integration,
+    LimitReached,
+    Reading,
+    Refused,
+)
+from tests.acceptance.stage import ADMIN_KEY, ONE_DAY, PARIS, Person, Stage, settled_days
+
+pytestmark = pytest.mark.timeout(100)
+
+CURVE = "consumption_load_curve"
+WEEKS = 8
+# Longer than the gateway waits, shorter than it waits for Enedis.
+SLOW_SECONDS = 3.5
+
+
+@pytest.fixture(scope="module")
+def resident(session_stage: Stage) -> Person:
+    """Somebody of whom nothing is deleted here."""
+    return session_stage.new_person()
+
+
+@pytest.fixture(scope="module")
+def solar(session_stage: Stage, resident: Person) -> Importer:
+    """Their importer; the household also produces."""
+    usage_point_id = session_stage.new_household(Profile.SOLAR)
+    resident.give_consent(usage_point_id)
+    return Importer(session_stage.client, resident.api_key, usage_point_id)
+
+
+@pytest.fixture
+def importer(stage: Stage, person: Person, household: str) -> Importer:
+    """The importer of somebody whose household consumes only."""
+    return Importer(stage.client, person.api_key, household)
+
+
+def now_in_paris() -> date:
+    """The day on the wall of whoever asks."""
+    return datetime.now(PARIS).date()
+
+
+def as_kept(points: Sequence[Mapping[str, str]]) -> list[Reading]:
+    """What Enedis says, as a client shall have it."""
+    return [reading_of(point) for point in points]
+
+
+def reading_of(point: Mapping[str, str]) -> Reading:
+    """A point of Enedis's, as a client shall have it: a curve's by its beginning."""
+    form = MOMENT if " " in point["d"] else DAY
+    moment, value = datetime.strptime(point["d"], form), int(point["v"])  # noqa: DTZ007  # as the clients do
+    if "p" not in point:
+        return Reading(moment, value)
+    minutes = int(point["p"].strip("PTM"))
+    return Reading(moment - timedelta(minutes=minutes), value, minutes)
+
+
+@pytest.mark.parametrize("name", ["daily_consumption", "daily_production", "daily_consumption_max_power"])
+def test_three_years_of_days_come_in_one_request(stage: Stage, solar: Importer, name: str) -> None:
+    today = now_in_paris()
+
+    found = solar.daily(name, today)
+
+    start = today + timedelta(days=2 - YEARS_DAYS)
+    assert as_kept(stage.enedis.measure(name, solar.usage_point_id, start, today)) == found
+    assert len(found) >= YEARS_DAYS - 4
+
+
+@pytest.mark.parametrize("name", [CURVE, "production_load_curve"])
+def test_eight_weeks_of_a_curve_come_by_the_week(stage: Stage, solar: Importer, name: str) -> None:
+    today = now_in_paris()
+
+    found = solar.curve(name, today, WEEKS)
+
+    expected: list[Mapping[str, str]] = []
+    for week in range(WEEKS, 0, -1):
+        start = today + timedelta(days=2 - 7 * week)
+        expected += stage.enedis.measure(name, solar.usage_point_id, start, min(start + 7 * ONE_DAY, today))
+    assert as_kept(expected) == found
+    assert len(found) >= (7 * WEEKS - 4) * 48
+
+
+def test_the_integration_gets_the_last_week_up_to_tomorrow(stage: Stage, solar: Importer) -> None:
+    client, today = Integration(stage.client, solar.token, solar.usage_point_id), now_in_paris()
+
+    found = {name: client.latest(name, today) for name in ("daily_consumption", CURVE)}
+
+    expected = {name: stage.enedis.measure(name, client.usage_point_id, today - 7 * ONE_DAY, today) for name in found}
+    assert {name: as_kept(points) for name, points in expected.items()} == found
+    assert all(expected.values())
+
+
+def test_contract_address_and_holder_are_as_the_clients_parse_them(solar: Importer) -> None:
+    contract = solar.contract()
+    address = solar.address()
+    holder = solar.person()
+    contact = solar.contact()
+
+    assert contract.subscribed_kva in range(3, 37)
+    assert "C5" == contract.segment
+    assert contract.activated_on
+    assert contract.activated_on < now_in_paris()
+    # Both are one text at Enedis since 2026.
+    assert address["postal_code"]
+    assert address["postal_code"].isdigit()
+    assert address["city"]
+    assert all(holder.values())
+    assert "@" in contact["email"]
+
+
+def test_off_peak_hours_are_read_out_of_the_contract(stage: Stage, resident: Person) -> None:
+    usage_point_id = stage.new_household(Profile.NIGHT_TARIFF)
+    resident.give_consent(usage_point_id)
+
+    contract = Importer(stage.client, resident.api_key, usage_point_id).contract()
+
+    assert contract.off_peak_hours
+    assert all(re.fullmatch(r"\d+H\d+-\d+H\d+", span) for span in contract.off_peak_hours)
+
+
+def test_nothing_that_these_clients_are_told_is_written_down(stage: Stage, resident: Person, solar: Importer) -> None:
+    series = solar.series(CURVE, *settled_days(14), "/cache")
+    told = [solar.address()["street"], solar.person()["lastname"], *solar.contact().values()]
+
+    # From here on the spans of this gateway are searched for them too, when its last test has ended.
+    resident.seen.series.append([reading.value for reading in series])
+    resident.seen.texts += [text for text in told if text]
+    assert 0 == count_file_hits(resident.seen.secrets, files_to_search(stage.gateway.data_dir))
+
+
+def test_the_access_is_valid_until_the_consent_ends(solar: Importer) -> None:
+    solar.series("daily_consumption", *settled_days(7))
+
+    access, again = solar.access(), solar.access("/cache")
+
+    assert access == again
+    assert (True, False, False) == (access.is_valid, access.is_limit_reached, access.is_banned)
+    assert 1 <= access.calls < access.limit
+    now = datetime.now(PARIS).replace(tzinfo=None)
+    assert now < access.resets_at <= now + timedelta(days=1, hours=3)
+    assert now + timedelta(days=300) < access.consent_ends < now + timedelta(days=1200)
+
+
+def test_everybody_may_ask_whether_the_gateway_is_there(stage: Stage) -> None:
+    assert 0.0 <= Client(stage.client, "", "").ping()
+
+
+def test_what_was_fetched_with_the_cache_is_not_fetched_again_until_it_is_deleted(
+    stage: Stage, importer: Importer
+) -> None:
+    point, (start, end) = importer.usage_point_id, settled_days(30)
+    path = f"/daily_consumption/{point}/start/{start}/end/{end}/cache"
+
+    def ask() -> tuple[list[Reading], int]:
+        found = importer.series("daily_consumption", start, end, "/cache")
+        return found, len(stage.enedis.calls(point))
+
+    first, again = ask(), ask()
+    deleted = importer.forget(path)
+    anew = ask()
+
+    assert 30 == len(first[0])
+    assert (first, (first[0], first[1] + 1)) == (again, anew)
+    assert {"usage_point_id", "path", "purge"} == set(deleted)
+    assert (point, True) == (deleted["usage_point_id"], deleted["purge"])
+    assert all(isinstance(each, str) for each in deleted["path"])
+
+
+def test_a_record_can_be_deleted(person: Person, importer: Importer) -> None:
+    point = importer.usage_point_id
+    importer.contract()
+
+    deleted = {
+        word: importer.forget(f"/{word}/{point}/cache") for word in ("contracts", "addresses", "identity", "contact")
+    }
+
+    assert {"usage_point_id", "path", "delete"} == set.intersection(*map(set, deleted.values()))
+    assert {point} == {each["usage_point_id"] for each in deleted.values()}
+    assert {str} == {type(each["path"]) for each in deleted.values()}
+    assert {bool} == {type(each["delete"]) for each in deleted.values()}
+    assert person.get(f"/v1/usage-points/{point}/readings/contract")["record"] is None
+
+
+def test_all_of_a_usage_point_can_be_deleted_at_once(stage: Stage, person: Person, importer: Importer) -> None:
+    start, end = settled_days(7)
+    importer.series(CURVE, start, end, "/cache")
+    importer.contract()
+
+    deleted = importer.forget(f"/cache/{importer.usage_point_id}")
+
+    assert (importer.usage_point_id, True) == (deleted["usage_point_id"], deleted["purge"])
+    assert [] == person.read(importer.usage_point_id, CURVE, start, end).json()["readings"]
+
+
+def test_when_the_quota_is_used_up_what_is_stored_is_still_served(
+    stage: Stage, person: Person, importer: Importer
+) -> None:
+    start, end = settled_days(30)
+    stored = importer.series("daily_consumption", start, end, "/cache")
+    admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    account = f"/v1/admin/accounts/{person.account_id}"
+    stage.client.patch(account, json={"fetch_quota": 1}, headers=admin).raise_for_status()
+
+    with pytest.raises(LimitReached) as refused:
+        importer.series("daily_consumption_max_power", start, end, "/cache")
+    access = importer.access()
+    again = importer.series("daily_consumption", start, end, "/cache")
+
+    assert refused.value.detail
+    assert (True, 1, 1) == (access.is_limit_reached, access.limit, access.calls)
+    assert stored == again
+
+
+def test_who_has_no_right_is_told_the_same_whether_the_point_is_there_or_not(stage: Stage, importer: Importer) -> None:
+    stranger, unknown = stage.new_person(), stage.new_household()
+    start, end = settled_days(7)
+    tries = {
+        "no token": Client(stage.client, "", importer.usage_point_id),
+        "a wrong token": Client(stage.client, "rlv_" + 43 * "x", importer.usage_point_id),
+        "somebody else's point": Client(stage.client, stranger.api_key, importer.usage_point_id),
+        "a point that nobody shared": Client(stage.client, stranger.api_key, unknown),
+    }
+
+    told: dict[str, set[str]] = {}
+    for name, client in tries.items():
+        refusals = [
+            refusal(client.access),
+            refusal(client.contract),
+            refusal(partial(client.series, CURVE, start, end)),
+            refusal(partial(client.forget, f"/cache/{client.usage_point_id}")),
+        ]
+        assert {403} == {each.status for each in refusals}, name
+        told[name] = {each.detail for each in refusals}
+
+    assert told["somebody else's point"] == told["a point that nobody shared"]
+
+
+def refusal(ask: Callable[[], object]) -> GivesUp:
+    """How the gateway says no."""
+    with pytest.raises(GivesUp) as refused:
+        ask()
+    return refused.value
+
+
+def test_what_enedis_does_not_have_is_not_found(stage: Stage, person: Person) -> None:
+    usage_point_id = stage.new_household(Profile.NO_CURVE)
+    person.give_consent(usage_point_id)
+    client = Importer(stage.client, person.api_key, usage_point_id)
+
+    with pytest.raises(Refused) as refused:
+        client.series(CURVE, *settled_days(7), "/cache")
+
+    assert 404 == refused.value.status
+
+
+def test_what_is_not_there_in_time_is_there_for_the_next_try(stage: Stage, importer: Importer) -> None:
+    (start, end), point = settled_days(7), importer.usage_point_id
+    stage.enedis.fail(kind="delay", delay_seconds=SLOW_SECONDS, usage_point_id=point)
+
+    found = importer.series(CURVE, start, end, "/cache")
+
+    # Not a second time for the second try.
+    assert 1 == len(stage.enedis.calls(point))
+    assert [503, 200] == [importer.statuses[0], importer.statuses[-1]]
+    assert as_kept(stage.enedis.measure(CURVE, point, start, end)) == found

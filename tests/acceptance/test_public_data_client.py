@@ -1,0 +1,92 @@
+"""Tempo and EcoWatt as clients of MyElectricalData get them: without a token, from what RTE says."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.acceptance.clients.myelectricaldata import YEARS_DAYS, Client, Refused
+from tests.acceptance.stage import ADMIN_KEY, ONE_DAY, PARIS, Stage
+
+pytestmark = pytest.mark.timeout(100)
+
+PUBLIC_SECONDS = 30.0
+# A season begins in September.
+FIRST_MONTH = 9
+# As many days as one call brings, but for those to come.
+YEAR_DAYS = 360
+TARIFF = [(colour, hours) for colour in ("blue", "white", "red") for hours in ("hc", "hp")]
+
+
+def now_in_paris() -> date:
+    """The day on the wall of whoever asks."""
+    return datetime.now(PARIS).date()
+
+
+def test_colours_are_what_rte_says_however_far_back_they_are_asked_for(stage: Stage) -> None:
+    client, today = Client(stage.client, "", ""), now_in_paris()
+    start = today - YEARS_DAYS * ONE_DAY
+    params = {"start": str(start), "end": str(today + ONE_DAY)}
+    truth = stage.enedis.client.get("/control/rte/tempo", params=params).raise_for_status().json()
+    expected = {date.fromisoformat(day): colour for day, colour in truth.items() if colour}
+
+    found = once_there(partial(client.tempo, start, today), YEAR_DAYS)
+
+    # What lies further back comes by the year, and RTE wants a pause before each.
+    assert {day: colour for day, colour in expected.items() if day >= min(found)} == found
+
+
+def test_ecowatt_is_what_rte_says_under_the_day_before(stage: Stage) -> None:
+    client, today = Client(stage.client, "", ""), now_in_paris()
+    params = {"start": str(today), "end": str(today + 4 * ONE_DAY)}
+    truth = stage.enedis.client.get("/control/rte/ecowatt", params=params).raise_for_status().json()
+
+    found = once_there(partial(client.ecowatt, today - ONE_DAY, today + 2 * ONE_DAY), 4)
+
+    assert {date.fromisoformat(day) - ONE_DAY: level for day, level in truth.items()} == {
+        day: level for day, (level, _, _) in found.items()
+    }
+    for day, (_, _, hours) in found.items():
+        assert {day + ONE_DAY} == {hour.date() for hour in hours}
+        assert list(range(24)) == [hour.hour for hour in hours]
+
+
+def test_the_days_left_of_each_colour_are_those_that_have_not_been_announced(stage: Stage) -> None:
+    client, today = Client(stage.client, "", ""), now_in_paris()
+    start = date(today.year - (today.month < FIRST_MONTH), FIRST_MONTH, 1)
+    days = (start.replace(year=start.year + 1) - start).days
+    seasonal = {"red": 22, "white": 43, "blue": days - 22 - 43}
+
+    left = once_there(client.tempo_days_left, 3)
+
+    announced = Counter(client.tempo(start, today + ONE_DAY).values())
+    assert {colour: count - announced[colour.upper()] for colour, count in seasonal.items()} == left
+
+
+def test_the_prices_are_those_that_an_administrator_has_set(stage: Stage) -> None:
+    prices = {f"{colour}_{hours}": f"0.{number}" for number, (colour, hours) in enumerate(TARIFF, 1234)}
+    by_nobody = stage.client.post("/admin/edf/tempo/price", json=prices)
+    headers = {"ADMIN_API_KEY": ADMIN_KEY}
+    stage.client.post("/admin/edf/tempo/price", json=prices, headers=headers).raise_for_status()
+
+    found = Client(stage.client, "", "").tempo_prices()
+
+    assert 403 == by_nobody.status_code
+    assert {key: float(prices["_".join(key)]) for key in TARIFF} == found
+
+
+def once_there(ask: Callable[[], Mapping[Any, Any]], count: int) -> Mapping[Any, Any]:
+    """What is answered as soon as there is so much of it: a worker has it fetched, soon after the start."""
+    deadline = time.monotonic() + PUBLIC_SECONDS
+    while True:
+        with suppress(Refused):
+            found = ask()
+            if len(found) >= count:
+                return found
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
