@@ -1,5 +1,6 @@
 """The command's surface: names, help, what it loads."""
 
+import json
 import secrets
 import subprocess
 import sys
@@ -14,7 +15,7 @@ SETTINGS = {
     "DATABASE_URL": "sqlite+aiosqlite:///:memory:",
 }
 PROCESS_COMMANDS = ("up", "api", "worker", "beat", "flower", "simulator", "migrate", "openapi")
-ACCOUNT_COMMANDS = ("login", "logout", "whoami", "status", "datasets", "consent")
+ACCOUNT_COMMANDS = ("login", "logout", "whoami", "status", "datasets", "tempo", "consent")
 DATA_COMMANDS = ("fetch", "cancel", "watch", "show", "export")
 COMMANDS = PROCESS_COMMANDS + ACCOUNT_COMMANDS + DATA_COMMANDS
 
@@ -94,3 +95,16 @@ def test_no_process_starts_with_a_secret_out_of_an_example() -> None:
     assert told.exit_code == 1
     assert "RELEVE_SECRET_KEY: it can be guessed" in str(told.exception)
     assert known not in str(told.exception)
+
+
+def test_the_contract_of_one_other_gateway_is_printed_alone() -> None:
+    printed = CliRunner().invoke(app, ["openapi", "--contract", "conso"])
+
+    assert 0 == printed.exit_code
+    paths = json.loads(printed.stdout)["paths"]
+    assert "/api/daily_consumption" in paths
+    assert all(path.startswith("/api/") for path in paths)
+
+
+def test_an_unknown_contract_is_refused() -> None:
+    assert 2 == CliRunner().invoke(app, ["openapi", "--contract", "of-nobody"]).exit_code

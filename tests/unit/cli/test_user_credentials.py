@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from cli.user.credentials import (
+    DEFAULT_URL,
     Credentials,
     credentials_path,
     find_credentials,
+    find_url,
     forget_credentials,
     is_unprotected,
     load_credentials,
+    parse_key,
     parse_url,
     save_credentials,
 )
@@ -54,6 +57,17 @@ def test_the_environment_wins(environ: dict[str, str]) -> None:
     named = {"RELEVE_URL": "https://other.example/", "RELEVE_API_KEY": "rlv_theKeyOfSomebodyElse"}
 
     assert Credentials("https://other.example", "rlv_theKeyOfSomebodyElse") == find_credentials(environ | named)
+
+
+def test_what_needs_no_key_is_asked_for_where_the_environment_says_or_the_login_was_or_here(
+    environ: dict[str, str],
+) -> None:
+    before = find_url(environ)
+    save_credentials(environ, HERE)
+
+    assert DEFAULT_URL == before
+    assert HERE.url == find_url(environ)
+    assert "https://other.example" == find_url(environ | {"RELEVE_URL": "https://other.example/"})
 
 
 def test_what_is_no_key_is_not_sent_and_not_repeated(environ: dict[str, str]) -> None:
@@ -99,6 +113,14 @@ def test_a_broken_file_is_told_and_left_as_it_is(environ: dict[str, str]) -> Non
 )
 def test_they_are_where_such_things_are(environ: dict[str, str], path: str) -> None:
     assert Path(path) == credentials_path(environ)
+
+
+def test_a_key_in_the_form_of_a_token_is_one_too() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOlsiOTk5Il19.c3ludGhldGlj-_"
+
+    assert token == parse_key(f" {token}\n")
+    with pytest.raises(Failure, match="no API key"):
+        parse_key(token.rpartition(".")[0])
 
 
 def test_a_key_is_not_part_of_a_repr() -> None:
