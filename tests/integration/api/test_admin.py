@@ -13,7 +13,10 @@ from tests.integration.api.stage import Person, Stage
 pytestmark = pytest.mark.anyio
 
 WAYS = [
-    (method.upper(), path.format(account_id="acct_0", invitation_id="inv_0", consent_id="cons_0"))
+    (
+        method.upper(),
+        path.format(account_id="acct_0", invitation_id="inv_0", consent_id="cons_0", valid_from="2026-01-01"),
+    )
     for path, operations in openapi_document()["paths"].items()
     for method in operations
     if path.startswith("/v1/admin")

@@ -123,6 +123,7 @@ async def test_no_route_for_administrators_answers_with_a_reading_a_usage_point_
         "account_id": victim.account.id,
         "invitation_id": "inv_0123456789abcdef",
         "consent_id": point.consent.id,
+        "valid_from": "2026-01-01",
     }
     secret = [PRM, KEY_NAME, LABEL, victim.api_key, stage.parts.settings.secret_key.get_secret_value()]
     secret += [str(value) for value in _numbers_of_the_day()]
@@ -131,7 +132,7 @@ async def test_no_route_for_administrators_answers_with_a_reading_a_usage_point_
     for path, operations in openapi_document()["paths"].items():
         for method in sorted(operations, key=lambda each: each != "get"):
             if path.startswith("/v1/admin") and method != "delete":
-                body: Any = {} if method in ("patch", "post") else None
+                body: Any = {} if method in ("patch", "post", "put") else None
                 answer = await stage.client.request(
                     method, path.format(**names), headers=stage.admin, params=_query(path, victim), json=body
                 )
