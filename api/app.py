@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -134,8 +135,9 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
+@cache
 def openapi_document() -> dict[str, Any]:
-    """The OpenAPI document. Needs no settings and opens nothing."""
+    """The OpenAPI document, made once. Needs no settings and opens nothing."""
     return _described().openapi()
 
 

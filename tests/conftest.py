@@ -37,6 +37,17 @@ ON_BOTH = (
     "tests/integration/api/test_erasures.py",
     "tests/integration/api/test_recovery.py",
 )
+# What they test is not measured, but the simulator, the commands, the benches and whole processes are.
+UNMEASURED = (
+    "tests/acceptance/",
+    "tests/contract/simulator/",
+    "tests/integration/cli/",
+    "tests/unit/bench/",
+    "tests/unit/cli/",
+    "tests/unit/simulator/",
+)
+# Here, what is of PostgreSQL alone.
+MEASURED_ON_POSTGRESQL = ("tests/integration/shared/test_database.py", "tests/integration/shared/test_postgresql.py")
 # The database of PostgreSQL that tests share, one after the other, and the one that some have for themselves.
 MIGRATED, OWN = "migrated", "own"
 
@@ -68,10 +79,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Properties don't count for coverage: hundreds of examples would take twice the time to cover what one does."""
+    """Leave out of the measured coverage what would take half as long again to cover what something else does."""
     for item in items:
-        if item.get_closest_marker("hypothesis"):
+        if _covers_nothing_new(item):
             item.add_marker(pytest.mark.no_cover)
+
+
+def _covers_nothing_new(item: pytest.Item) -> bool:
+    """A property does with hundreds of examples what one does; the second database the same as the first."""
+    callspec = getattr(item, "callspec", None)
+    parameters = callspec.params.values() if callspec else ()
+    return (
+        item.get_closest_marker("hypothesis") is not None
+        or item.nodeid.startswith(UNMEASURED)
+        or (POSTGRESQL in parameters and not item.nodeid.startswith(MEASURED_ON_POSTGRESQL))
+    )
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ A return of v2 brings a number: the provider says what it opens, perhaps not at 
 Who gets a point that another account has: docs/decisions/0013.
 """
 
-import asyncio
+from asyncio import sleep
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -114,11 +114,11 @@ class ConsentExchange:
         for pause_seconds in _EMPTY_PAUSES_SECONDS if waited < _FIRST_TRY else ():
             if points:
                 break
-            await asyncio.sleep(pause_seconds)
+            await sleep(pause_seconds)
             points = await self._provider.fetch_granted_points(autorisation_id)
         if points and not was_known:
             # Whoever it was given to has the time to come back with it too: then neither gets it without a proof.
-            await asyncio.sleep(LATE_PAUSE_SECONDS)
+            await sleep(LATE_PAUSE_SECONDS)
         return points
 
     async def _check_others(self, consent: Consent, points: Sequence[GrantedPoint], now: datetime) -> None:

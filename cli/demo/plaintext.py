@@ -11,13 +11,13 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 _NUMBER = re.compile(rb"\d+")
 _NAMED = re.compile(rb"""["']?\b(?:value|v)["']?\s*[:=]\s*["']?(\d+)""")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}={0,2}")
 _ROW = 3
-_TELLING_NUMBERS = 2
 _BINARY_ROW = 4
 _BINARY_FORMS = ("<{}h", ">{}h", "<{}i", ">{}i", "<{}d", ">{}d")
 
@@ -33,6 +33,26 @@ class Secrets:
     def readings(self) -> int:
         """How many readings are looked for."""
         return sum(len(values) for values in self.series)
+
+    @cached_property
+    def rows(self) -> frozenset[tuple[int, ...]]:
+        """Neighbouring readings that nobody writes by chance.
+
+        Small numbers stand beside each other everywhere: among ids and in ciphertext, every tenth household had a row
+        like (0, 0, 111) somewhere. Of two larger ones in a row none had.
+        """
+        rows = {tuple(values[at : at + _ROW]) for values in self.series for at in range(len(values) - _ROW + 1)}
+        return frozenset(row for row in rows if len(set(row)) > 1 and sum(value > 99 for value in row) > 1)
+
+    @cached_property
+    def numbers(self) -> frozenset[int]:
+        """The readings that tell something when they are called a value."""
+        return frozenset(value for values in self.series for value in values if value > 99)
+
+    @cached_property
+    def patterns(self) -> tuple[bytes, ...]:
+        """Some rows of each series as machine numbers; a store that keeps them so keeps these too."""
+        return tuple(_binary_patterns(self.series))
 
 
 def count_hits(secrets: Secrets, data: bytes) -> int:
@@ -54,20 +74,14 @@ def count_file_hits(secrets: Secrets, paths: Iterable[Path]) -> int:
 
 def _hits(secrets: Secrets, data: bytes) -> int:
     hits = sum(data.count(text.encode()) for text in secrets.texts)
-    rows = {tuple(values[at : at + _ROW]) for values in secrets.series for at in range(len(values) - _ROW + 1)}
-    # Small numbers stand beside each other everywhere: among ids and in ciphertext, every tenth household had a row
-    # like (0, 0, 111) somewhere by chance. Of two larger ones in a row none had.
-    rows = {row for row in rows if len(set(row)) > 1 and sum(value > 99 for value in row) >= _TELLING_NUMBERS}
     numbers = [int(text[:18]) for text in _NUMBER.findall(data)]
-    hits += sum(tuple(numbers[at : at + _ROW]) in rows for at in range(len(numbers) - _ROW + 1))
-    telling = {value for values in secrets.series for value in values if value > 99}
-    hits += sum(int(text[:18]) in telling for text in _NAMED.findall(data))
-    return hits + sum(data.count(pattern) for pattern in _binary_patterns(secrets))
+    hits += sum(tuple(numbers[at : at + _ROW]) in secrets.rows for at in range(len(numbers) - _ROW + 1))
+    hits += sum(int(text[:18]) in secrets.numbers for text in _NAMED.findall(data))
+    return hits + sum(data.count(pattern) for pattern in secrets.patterns)
 
 
-def _binary_patterns(secrets: Secrets) -> Iterator[bytes]:
-    """Some rows of each series as machine numbers; a store that keeps them so keeps these too."""
-    for values in secrets.series:
+def _binary_patterns(series: Sequence[Sequence[int]]) -> Iterator[bytes]:
+    for values in series:
         for at in range(0, len(values) - _BINARY_ROW + 1, max(_BINARY_ROW, len(values) // 20)):
             row = values[at : at + _BINARY_ROW]
             if len(set(row)) < _BINARY_ROW:

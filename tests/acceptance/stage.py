@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from itertools import count
+from itertools import chain, count
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -273,8 +273,9 @@ class Stage:
 
     def secrets_in_spans(self) -> int:
         """How often something that only one person may know can be read in the spans that arrived so far."""
-        text = self.spans_text()
-        return sum(count_hits(person.seen.secrets, text) for person in self.people)
+        seen = [person.seen for person in self.people]
+        texts, series = chain(*(each.texts for each in seen)), chain(*(each.series for each in seen))
+        return count_hits(Secrets(list(texts), list(series)), self.spans_text())
 
 
 def trace_header() -> tuple[str, dict[str, str]]:

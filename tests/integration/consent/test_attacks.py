@@ -286,7 +286,7 @@ async def test_a_guessed_number_is_not_granted_in_the_moment_before_its_person_i
     async def meanwhile(_seconds: float) -> None:
         await town.come_back(victim.browser, back)
 
-    monkeypatch.setattr("workers.consents.asyncio.sleep", meanwhile)
+    monkeypatch.setattr("workers.consents.sleep", meanwhile)
     await town.work(timedelta(minutes=1))
 
     assert AWAITING == (await town.look(stranger, started["id"]))["status"]

@@ -5,14 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from api import app
+from api.app import openapi_document
 from api.representations.choice import MEDIA_TYPES
 from api.schemas.fields import Body, Document
 from api.schemas.jobs import JobRequest
@@ -30,12 +29,6 @@ OURS = ("application/problem+json", "422", "401")
 def refusals(operation: dict[str, Any]) -> tuple[str, str, str]:
     """What holds of an operation by the contract that it belongs to."""
     return OTHERS.get(operation["tags"][0], OURS)
-
-
-@cache
-def openapi_document() -> dict[str, Any]:
-    """The document, made once: that takes longer than any test of it."""
-    return app.openapi_document()
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
