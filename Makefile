@@ -52,7 +52,7 @@ up: $(SYNCED)  ## Run everything here until Ctrl-C
 	@$(WITH_ENV) $(BIN)/releve up --data-dir $(DATA_DIR)
 
 test: $(SYNCED)  ## Run all tests, two at a time; fails under 90 % branch coverage of api, workers and shared
-	@$(BIN)/pytest --numprocesses 2 --cov --cov-report term:skip-covered --cov-report html
+	@$(BIN)/pytest --numprocesses 2 --cov --cov-report term:skip-covered
 
 test-postgresql: $(SYNCED)  ## Run every test that uses an SQL database on PostgreSQL, two at a time
 	@$(BIN)/pytest --numprocesses 2 --database postgresql tests/contract tests/integration

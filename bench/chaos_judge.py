@@ -77,6 +77,7 @@ class Outcome:
     given_up: int = 0
     settled_twice: int = 0
     unsettled: int = 0
+    untold: int = 0
     left_over: int = 0
     planned_twice: int = 0
     refused: int = 0
@@ -102,6 +103,7 @@ class Outcome:
             "calls_given_up": self.given_up,
             "calls_settled_twice": self.settled_twice,
             "calls_not_settled": self.unsettled,
+            "job_ends_not_told": self.untold,
             "left_over_in_the_ledger": self.left_over,
             "series_refreshed_twice": self.planned_twice,
             "calls_repeated_for_no_reason": self.repeated_for_no_reason,
@@ -114,13 +116,15 @@ class Outcome:
 
 
 def judge_jobs(outcome: Outcome, jobs: Sequence[JobRecord], left_over: int) -> None:
-    """Every job has ended, and each of its calls was settled, once."""
+    """Every job has ended, that was told, and each of its calls was settled, once."""
     outcome.jobs = len(jobs)
     outcome.left_over = left_over
     for job in jobs:
         if DATASETS[job.dataset].is_series:
             outcome.calls_planned += job.calls_total
         outcome.stuck += not job.has_ended
+        # One that had nothing to fetch is answered with its end.
+        outcome.untold += job.has_ended and job.calls_total > 0 and not job.ends
         outcome.given_up += job.calls_failed
         if job.has_ended:
             outcome.unsettled += max(0, job.calls_total - job.outcomes) + (job.calls_done != job.calls_total)

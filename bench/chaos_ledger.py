@@ -73,6 +73,10 @@ class LedgerView:
         """How many calls somebody still has to do."""
         return self._redis.zcard(LEASES_KEY)
 
+    def untold(self) -> int:
+        """How many jobs have ended of which nobody was told yet."""
+        return self._redis.zcard("untold")
+
     def left_over(self) -> int:
         """How many traces there are of calls under way; none when all have ended."""
         return self.leases() + sum(1 for pattern in _OF_CALLS for _ in self._redis.scan_iter(pattern, count=1000))

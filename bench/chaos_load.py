@@ -104,9 +104,9 @@ class Load:
         return planned >= {each.account_id for each in self.sleepers}
 
     def wait_until_done(self, seconds: float) -> None:
-        """Return when every job has ended, or when the time is over."""
-        deadline = time.monotonic() + seconds
-        while self._ledger.leases() or not all(job.has_ended for job in self._ledger.jobs()):
+        """Return when every job has ended and that was told, or when the time is over."""
+        deadline, ledger = time.monotonic() + seconds, self._ledger
+        while ledger.leases() or ledger.untold() or not all(job.has_ended for job in ledger.jobs()):
             if time.monotonic() > deadline:
                 return
             time.sleep(0.25)

@@ -18,7 +18,7 @@ IN_FLIGHT = 4
 
 @pytest.fixture
 def stage(everyday_stage: Stage) -> Stage:
-    """The gateway with Enedis's real quota."""
+    """The gateway with the default settings."""
     return everyday_stage
 
 

@@ -25,6 +25,7 @@ from cli.events import (
     Reloading,
     Stopped,
 )
+from cli.logs import LOG_LIMIT_BYTES
 from cli.supervisor import Limits
 
 if TYPE_CHECKING:
@@ -348,7 +349,9 @@ print(*(os.readlink(here + n) for n in os.listdir(here) if os.path.lexists(here 
 async def test_log_that_grows_too_long_is_moved_aside_while_the_child_runs(
     supervise: Supervise, make_child: MakeChild, wait_until: WaitUntil, tmp_path: Path
 ) -> None:
-    talkative = make_child("talkative", "print('x' * 6_000_000, flush=True); announce_ready(); pause()")
+    # Up to the limit, and then one more: what is written while the log is moved would be lost.
+    written = f"print('x' * {LOG_LIMIT_BYTES}, end='', flush=True); print(flush=True)"
+    talkative = make_child("talkative", f"{written}; announce_ready(); pause()")
 
     async with supervise([talkative], limits=Limits(log_check_seconds=0.02)) as supervised:
         ready = await supervised.told.wait_for(Ready)
@@ -356,4 +359,4 @@ async def test_log_that_grows_too_long_is_moved_aside_while_the_child_runs(
         os.kill(ready.pids["talkative"], signal.SIGKILL)
         await supervised.told.wait_for(ChildRestarted)
 
-    assert (tmp_path / "talkative.log.1").stat().st_size == 6_000_001
+    assert (tmp_path / "talkative.log.1").stat().st_size == LOG_LIMIT_BYTES + 1

@@ -73,6 +73,7 @@ def test_a_job_of_which_each_call_was_settled_once_breaks_no_promise() -> None:
         (replace(DONE, calls_done=3), "calls_settled_twice"),
         (replace(DONE, ends=2), "calls_settled_twice"),
         (replace(DONE, steps=3), "calls_settled_twice"),
+        (replace(DONE, ends=0, steps=1), "job_ends_not_told"),
         (replace(DONE, outcomes=1, calls_done=1), "calls_not_settled"),
         (replace(DONE, calls_failed=1, status="partial"), "calls_given_up"),
     ],
