@@ -36,6 +36,7 @@ _CONTRACT = (
     "consumption_activated_on",
     "production_activated_on",
     "last_power_change_on",
+    "last_tariff_change_on",
     "services_level",
     "status",
     "production",
@@ -67,7 +68,7 @@ def contract_2026(
     reasons = dict.fromkeys(("offpeak_hours", "meter_type"), missing.get("metering", NO_DATA))
     of_synthesis = ("consumption_activated_on", "production_activated_on", "last_power_change_on", "services_level")
     reasons |= dict.fromkeys(of_synthesis, missing.get("synthesis", NO_DATA))
-    return _explained(record, {**reasons, "status": NOT_PROVIDED})
+    return _explained(record, {**reasons, "status": NOT_PROVIDED, "last_tariff_change_on": NOT_PROVIDED})
 
 
 def contract_v5(prm: str, body: Any) -> Record:
@@ -93,6 +94,7 @@ def contract_v5(prm: str, body: Any) -> Record:
         "meter_type": text_of(point.get("meter_type")),
         "consumption_activated_on": None if produces else activated,
         "production_activated_on": activated if produces else None,
+        "last_tariff_change_on": day_of_stamp(contract.get("last_distribution_tariff_change_date")),
         "services_level": text_of(point.get("usage_point_status")),
         "production": supply if produces else None,
     }

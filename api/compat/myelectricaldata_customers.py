@@ -44,7 +44,8 @@ class CustomerContract(Document):
         description="The provider's code; its newer APIs have none, then it is empty.", examples=["SERVC"]
     )
     last_distribution_tariff_change_date: str | None = Field(
-        description="Not kept by the gateway and not known to the provider's newer APIs: always `null`."
+        description="In Paris; `null` where the provider does not say, as its newer APIs.",
+        examples=["2019-05-06+02:00"],
     )
 
 
@@ -185,7 +186,7 @@ def contracts_body(prm: str, record: Record) -> ContractsBody:
         # Clients look for that without looking whether they have found it.
         offpeak_hours=offpeak_hours if _OFFPEAK_HOURS.fullmatch(offpeak_hours or "") else None,
         contract_status=supply.get("status") or "",
-        last_distribution_tariff_change_date=None,
+        last_distribution_tariff_change_date=_stamp(record.get("last_tariff_change_on")),
     )
     meter = CustomerMeter(
         usage_point_id=prm,

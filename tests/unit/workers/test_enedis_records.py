@@ -35,10 +35,16 @@ def test_a_contract_of_2026_is_put_together_from_three_answers() -> None:
         "consumption_activated_on": "2019-05-06",
         "production_activated_on": None,
         "last_power_change_on": "2025-01-15",
+        "last_tariff_change_on": None,
         "services_level": "Communicant (ouvert aux services)",
         "status": None,
         "production": None,
-        "absent": {"production_activated_on": "no_data", "production": "no_data", "status": "not_provided"},
+        "absent": {
+            "production_activated_on": "no_data",
+            "last_tariff_change_on": "not_provided",
+            "production": "no_data",
+            "status": "not_provided",
+        },
     } == contract_2026()
 
 

@@ -68,7 +68,7 @@ def test_a_contract_of_v5_is_shown_as_v5_wrote_it() -> None:
                         "distribution_tariff": "BTINFCUST",
                         "offpeak_hours": "HC (1H06-7H06;15H06-17H06)",
                         "contract_status": "SERVC",
-                        "last_distribution_tariff_change_date": None,
+                        "last_distribution_tariff_change_date": "2025-01-15+01:00",
                     },
                 }
             ],
