@@ -138,7 +138,8 @@ async def test_a_full_hour_gives_a_slot_as_soon_as_one_is_free(pacers: Pace, red
 
     await use(pacer, Lane.INTERACTIVE)
 
-    assert first + HOUR <= granted(redis)[-1] <= now_of(redis)
+    # Not earlier than the truth, and later by no more than the way to the store.
+    assert first + HOUR <= granted(redis)[-1] < now_of(redis) + 0.1
 
 
 async def test_people_who_wait_pass_before_bulk(pacers: Pace, redis: Redis) -> None:
@@ -219,7 +220,7 @@ async def test_an_api_that_is_closed_for_a_moment_only_is_waited_for(pacers: Pac
     await use(pacer, Lane.INTERACTIVE)
 
     (taken,) = granted(redis)
-    assert moment.timestamp() <= taken <= now_of(redis)
+    assert moment.timestamp() <= taken < now_of(redis) + 0.1
 
 
 async def test_a_shorter_closing_does_not_end_a_longer_one(pacers: Pace, redis: Redis) -> None:
@@ -331,7 +332,7 @@ async def test_whoever_wakes_much_too_late_gives_the_slot_up_and_takes_another(p
         slot.sent()
 
     (counted,) = granted(redis)
-    assert before <= counted
+    assert before - 0.001 <= counted
     assert 1 == len(granted(redis, f"{SLOTS}:bulk"))
 
 
