@@ -18,7 +18,14 @@ from starlette.exceptions import HTTPException
 
 from api.compat.enedis_2026 import Measures, measures
 from api.compat.enedis_v5 import MeterReading, meter_reading
-from api.compat.failures import CompatRoute, FailureForms, failure_headers
+from api.compat.failures import (
+    NO_CONSENT,
+    NOT_MEASURED,
+    NOTHING_THERE,
+    CompatRoute,
+    FailureForms,
+    failure_headers,
+)
 from api.compat.slashes import SlashRouter
 from api.dependencies import CurrentCaller, Now, Parts
 from api.obtaining import is_anything_stored, obtain, why_nothing
@@ -31,18 +38,9 @@ from shared.columns import Columns
 from shared.errors import (
     AccountSuspended,
     AppError,
-    BeforeActivation,
-    BeyondHistory,
-    ConsentLost,
-    ConsentMissing,
-    CurveNotCollected,
-    DatasetNotAvailable,
     Forbidden,
-    NoMeasure,
     NotFound,
-    OutOfHistory,
     ProviderDown,
-    ProviderWrongDirection,
     QuotaExceeded,
     ServiceUnavailable,
     StillFetching,
@@ -50,7 +48,6 @@ from shared.errors import (
     Unauthenticated,
     Unreadable,
     ValidationFailed,
-    WrongDirection,
 )
 from shared.models import DayRange
 from shared.resources import Resources
@@ -96,18 +93,9 @@ _FAILURES = FailureForms(
         ValidationFailed: (400, _WRONG),
         Unauthenticated: (401, "Le token est absent, inconnu ou expiré."),
         Forbidden: (403, _NO_RIGHT),
-        ConsentMissing: (403, _NO_RIGHT),
-        ConsentLost: (403, _NO_RIGHT),
+        **dict.fromkeys(NO_CONSENT, (403, _NO_RIGHT)),
         AccountSuspended: (403, "Ce compte est suspendu. L'exploitant de la passerelle peut dire pourquoi."),
-        NotFound: (404, _NOTHING),
-        NoMeasure: (404, _NOTHING),
-        OutOfHistory: (404, _NOTHING),
-        BeforeActivation: (404, _NOTHING),
-        BeyondHistory: (404, _NOTHING),
-        WrongDirection: (404, _NOTHING),
-        ProviderWrongDirection: (404, _NOTHING),
-        CurveNotCollected: (404, _NOTHING),
-        DatasetNotAvailable: (404, _NOTHING),
+        **dict.fromkeys((*NOTHING_THERE, *NOT_MEASURED), (404, _NOTHING)),
         TooManyRequests: (429, _TOO_MUCH),
         QuotaExceeded: (429, "Le nombre de demandes permises pour aujourd'hui est atteint."),
         StillFetching: (503, "Les mesures sont demandées à Enedis en ce moment. Veuillez réessayer sous peu."),

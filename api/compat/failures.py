@@ -19,11 +19,39 @@ from starlette.exceptions import HTTPException
 from api.errors import STORE_FAILURES
 from api.limits import exceeded_headers
 from api.schemas.headers import LIMITS, RETRY_AFTER, WWW_AUTHENTICATE
-from shared.errors import AppError, QuotaExceeded, ServiceUnavailable, Unauthenticated, Unreadable, ValidationFailed
+from shared.errors import (
+    AppError,
+    BeforeActivation,
+    BeyondHistory,
+    ConsentLost,
+    ConsentMissing,
+    CurveNotCollected,
+    DatasetNotAvailable,
+    NoMeasure,
+    NotFound,
+    OutOfHistory,
+    ProviderWrongDirection,
+    QuotaExceeded,
+    ServiceUnavailable,
+    Unauthenticated,
+    Unreadable,
+    ValidationFailed,
+    WrongDirection,
+)
 from shared.telemetry import get_logger
 from shared.vault import CannotOpen
 
 logger = get_logger(__name__)
+
+# Kinds of failure that a contract has one word for.
+NO_CONSENT: tuple[type[AppError], ...] = (ConsentMissing, ConsentLost)
+NOT_MEASURED: tuple[type[AppError], ...] = (
+    WrongDirection,
+    ProviderWrongDirection,
+    DatasetNotAvailable,
+    CurveNotCollected,
+)
+NOTHING_THERE: tuple[type[AppError], ...] = (NotFound, NoMeasure, OutOfHistory, BeforeActivation, BeyondHistory)
 
 _RETRY_SECONDS = 5
 

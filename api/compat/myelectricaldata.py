@@ -14,7 +14,14 @@ from fastapi import Depends, Request, Response
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
-from api.compat.failures import CompatRoute, FailureForms, failure_headers
+from api.compat.failures import (
+    NO_CONSENT,
+    NOT_MEASURED,
+    NOTHING_THERE,
+    CompatRoute,
+    FailureForms,
+    failure_headers,
+)
 from api.dependencies import Now, Parts, UsagePointId, current_caller
 from api.schemas.fields import Document
 from api.security import shown_bare_key
@@ -24,19 +31,14 @@ from shared.consents import UsagePoint
 from shared.errors import (
     AccountSuspended,
     AppError,
-    BeforeActivation,
-    BeyondHistory,
     ConsentLost,
     ConsentMissing,
-    CurveNotCollected,
     DatasetNotAvailable,
     Forbidden,
     LimitReached,
-    NoMeasure,
     NotFound,
-    OutOfHistory,
     ProviderDown,
-    ProviderWrongDirection,
+    ProviderUnavailable,
     QuotaExceeded,
     ServiceUnavailable,
     StillFetching,
@@ -44,7 +46,6 @@ from shared.errors import (
     Unauthenticated,
     Unreadable,
     ValidationFailed,
-    WrongDirection,
 )
 
 V1_TAG = "MyElectricalData v1"
@@ -57,6 +58,19 @@ V1_REFUSALS: tuple[type[AppError], ...] = (
     ServiceUnavailable,
 )
 """What every route can answer with that takes a key and a usage point."""
+V1_FETCH_REFUSALS: tuple[type[AppError], ...] = (
+    *V1_REFUSALS,
+    ConsentMissing,
+    ConsentLost,
+    DatasetNotAvailable,
+    NotFound,
+    QuotaExceeded,
+    StillFetching,
+    ProviderDown,
+    ProviderUnavailable,
+    Unreadable,
+)
+"""And one that may have something fetched."""
 
 # Whose a usage point is must not be found out by asking for it: a wrong key and a foreign point get the same words.
 _NOT_YOURS = "Accès refusé : ce jeton n'est pas valable ou ne donne pas accès à ce point de livraison."
@@ -94,17 +108,9 @@ V1_FAILURES = FailureForms(
             "Le nombre de demandes permises pour aujourd'hui est atteint. Il repart de zéro à minuit.",
         ),
         LimitReached: (409, "Ce compte a autant de jetons que permis. Il faut d'abord en supprimer un."),
-        ConsentMissing: (403, _NOT_AGREED),
-        ConsentLost: (403, _NOT_AGREED),
-        WrongDirection: (403, _NOT_MEASURED),
-        ProviderWrongDirection: (403, _NOT_MEASURED),
-        DatasetNotAvailable: (403, _NOT_MEASURED),
-        CurveNotCollected: (403, _NOT_MEASURED),
-        NotFound: (404, _NOTHING),
-        NoMeasure: (404, _NOTHING),
-        OutOfHistory: (404, _NOTHING),
-        BeforeActivation: (404, _NOTHING),
-        BeyondHistory: (404, _NOTHING),
+        **dict.fromkeys(NO_CONSENT, (403, _NOT_AGREED)),
+        **dict.fromkeys(NOT_MEASURED, (403, _NOT_MEASURED)),
+        **dict.fromkeys(NOTHING_THERE, (404, _NOTHING)),
         ValidationFailed: (422, _WRONG),
         StillFetching: (503, "Les données sont en cours de récupération auprès d'Enedis. Veuillez réessayer sous peu."),
         ProviderDown: (503, "Enedis ne répond pas en ce moment. Veuillez réessayer plus tard."),

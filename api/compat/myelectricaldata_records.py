@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.compat.myelectricaldata import (
     V1_FAILURES,
-    V1_REFUSALS,
+    V1_FETCH_REFUSALS,
     V1_TAG,
     CompatReader,
     CompatUsagePoint,
@@ -17,18 +17,6 @@ from api.dependencies import Now, Parts
 from api.obtaining import obtain, why_nothing
 from api.schemas.fields import Document
 from shared.catalog import DATASETS
-from shared.errors import (
-    AppError,
-    ConsentLost,
-    ConsentMissing,
-    DatasetNotAvailable,
-    NotFound,
-    ProviderDown,
-    ProviderUnavailable,
-    QuotaExceeded,
-    StillFetching,
-    Unreadable,
-)
 
 router = SlashRouter(route_class=MyElectricalDataRoute, tags=[V1_TAG])
 
@@ -47,19 +35,6 @@ RECORD_PATHS = (
     RecordPath("addresses", "address", AddressesBody),
     RecordPath("identity", "identity", IdentityBody),
     RecordPath("contact", "contact", ContactBody),
-)
-
-_ERRORS: tuple[type[AppError], ...] = (
-    *V1_REFUSALS,
-    QuotaExceeded,
-    ConsentMissing,
-    ConsentLost,
-    DatasetNotAvailable,
-    NotFound,
-    StillFetching,
-    ProviderDown,
-    ProviderUnavailable,
-    Unreadable,
 )
 
 
@@ -85,5 +60,5 @@ for _path in RECORD_PATHS:
             description="Fetched first, and waited for, where it is not stored or older than a month. `/cache` changes "
             "nothing: what is stored is always sealed to the keys of the account.",
             response_model=_path.body,
-            responses=V1_FAILURES.documented(*_ERRORS),
+            responses=V1_FAILURES.documented(*V1_FETCH_REFUSALS),
         )

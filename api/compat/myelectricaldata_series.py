@@ -13,7 +13,7 @@ from pydantic import Field
 from api.compat.enedis_v5 import MeterReading, meter_reading
 from api.compat.myelectricaldata import (
     V1_FAILURES,
-    V1_REFUSALS,
+    V1_FETCH_REFUSALS,
     V1_TAG,
     CompatReader,
     CompatUsagePoint,
@@ -27,15 +27,7 @@ from api.stored_readings import open_known
 from shared.calendar import day_of
 from shared.catalog import DATASETS, Dataset, Quantity
 from shared.errors import (
-    ConsentLost,
-    ConsentMissing,
-    DatasetNotAvailable,
     NotFound,
-    ProviderDown,
-    ProviderUnavailable,
-    QuotaExceeded,
-    StillFetching,
-    Unreadable,
     ValidationFailed,
     WrongDirection,
 )
@@ -47,19 +39,7 @@ router = SlashRouter(route_class=MyElectricalDataRoute, tags=[V1_TAG])
 V1_SERIES = tuple(each for each in DATASETS.values() if each.is_series and each.quantity is not Quantity.INDEX)
 """The series that v5 had, and the contract has; their words there are the names of our datasets."""
 
-_REFUSALS = V1_FAILURES.documented(
-    *V1_REFUSALS,
-    ConsentMissing,
-    ConsentLost,
-    WrongDirection,
-    DatasetNotAvailable,
-    NotFound,
-    QuotaExceeded,
-    StillFetching,
-    ProviderDown,
-    ProviderUnavailable,
-    Unreadable,
-)
+_REFUSALS = V1_FAILURES.documented(*V1_FETCH_REFUSALS, WrongDirection)
 
 
 class MeterReadingAnswer(Document):
