@@ -71,12 +71,6 @@ class PublicDayStore:
         )
         return {row.day: row.document for row in await self._database.read(query)}
 
-    async def last_change(self, dataset: str) -> datetime | None:
-        """When a document of this dataset was last written; ``None`` while there is none."""
-        query = select(func.max(public_days.c.fetched_at).label("moment")).where(public_days.c.dataset == dataset)
-        moment: datetime | None = (await self._database.read(query))[0].moment
-        return moment
-
     async def load_extent(self, dataset: str) -> Extent | None:
         """Of how many days there is a document, and between which; ``None`` while there is none."""
         day = public_days.c.day

@@ -37,7 +37,7 @@ ON_BOTH = (
     "tests/integration/api/test_erasures.py",
     "tests/integration/api/test_recovery.py",
 )
-# What they test is not measured, but the simulator, the commands, the benches and whole processes are.
+# They test what is not measured: the simulator, the commands, the benches, whole processes.
 UNMEASURED = (
     "tests/acceptance/",
     "tests/contract/simulator/",

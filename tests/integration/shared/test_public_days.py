@@ -49,7 +49,6 @@ async def test_only_what_says_something_else_is_written(store: PublicDayStore) -
     again = await store.save_days("tempo", {day(0): BLUE, day(1): RED}, NOW + 2 * PAUSE)
 
     assert ([day(1), day(2)], []) == (written, again)
-    assert NOW + PAUSE == await store.last_change("tempo")
 
 
 async def test_days_without_a_document_are_missing_and_those_that_say_nothing_are_not(store: PublicDayStore) -> None:

@@ -52,7 +52,7 @@ MOMENTS = st.builds(
     CLOCKS,
 )
 STATES = ["complete", "none", "due", "later", "final", "stale", "late start"]
-unhurried = settings(deadline=None, max_examples=50)
+unhurried = settings(deadline=None, max_examples=100)
 
 
 def known_of(window: DayRange, state: str, position: int, now: datetime) -> Coverage:
