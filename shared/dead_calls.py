@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 from shared.models import DayRange
 
 KEPT_CALLS = 1000
-_KEPT = timedelta(days=30)
+KEPT = timedelta(days=30)
+"""How long a call is listed, by the clock of those who settle calls and list them."""
 _KEY = "dead"
 
 
@@ -32,11 +33,6 @@ class DeadCall:
     at: datetime
 
 
-def oldest_id(now: datetime) -> str:
-    """The id of the stream below which nothing is kept."""
-    return f"{int((now - _KEPT).timestamp() * 1000)}-0"
-
-
 class DeadCallStore:
     """The calls that were given up, of all accounts."""
 
@@ -47,8 +43,11 @@ class DeadCallStore:
     async def list_calls(self, before: str | None, limit: int, now: datetime) -> list[DeadCall]:
         """The newest ones, or those before the one of that id, newest first."""
         newest = f"({before}" if before else "+"
-        entries = await self._redis.xrevrange(_KEY, max=newest, min=oldest_id(now), count=limit)
-        return [_dead_call(id_, fields) for id_, fields in cast(list[tuple[bytes, dict[bytes, bytes]]], entries)]
+        entries = cast(
+            list[tuple[bytes, dict[bytes, bytes]]], await self._redis.xrevrange(_KEY, max=newest, count=limit)
+        )
+        calls = [_dead_call(id_, fields) for id_, fields in entries]
+        return [call for call in calls if call.at >= now - KEPT]
 
     async def forget(self, account_id: str, usage_point_ids: Collection[str] | None) -> None:
         """Erase those of an account, or of some of its usage points."""

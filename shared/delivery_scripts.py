@@ -100,7 +100,7 @@ _QUIET = ", ".join(f"['{each}'] = true" for each in QUIET_TYPES)
 FAN_OUT = f"""{_ENQUEUE}
 local quiet = {{{_QUIET}}}
 
-local function fan_out(account, event_id, kind, data)
+local function fan_out(account, event_id, kind, data, now)
   local wishes = redis.call('HGETALL', 'webhooks:' .. account)
   local moment, number = string.match(event_id, '(%d+)-(%d+)')
   for index = 1, #wishes, 2 do
@@ -108,7 +108,7 @@ local function fan_out(account, event_id, kind, data)
     if string.find(wish, ' ' .. kind .. ' ', 1, true) or (not quiet[kind] and string.find(wish, ' * ', 1, true)) then
       -- The event's id and the webhook's: no other delivery has both.
       local id = string.format('dlv_%012x%04x%s', moment, number, string.match(webhook, '_(%x+)$'))
-      enqueue(account, webhook, id, kind, data, moment)
+      enqueue(account, webhook, id, kind, data, now)
     end
   end
 end

@@ -52,12 +52,13 @@ _UNTOLD = "untold"
 _TELLING_TAKES = timedelta(seconds=10)
 
 # KEYS events, and the mark of an erased account; ARGV account type data kept whether-even-if-erased ended-job
+# now (ms). When a delivery is due is said by the clock of those who deliver; the ids are by that of Redis.
 _PUBLISH = f"""{FAN_OUT}
 if ARGV[6] ~= '' and redis.call('ZREM', '{_UNTOLD}', ARGV[6]) == 0 then return 0 end
 if ARGV[5] == '0' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*', 'type', ARGV[2], 'data', ARGV[3])
 redis.call('PUBLISH', '{_CHANNEL}', table.concat({{ARGV[1], id, ARGV[2], ARGV[3]}}, ' '))
-if ARGV[5] == '0' then fan_out(ARGV[1], id, ARGV[2], ARGV[3]) end
+if ARGV[5] == '0' then fan_out(ARGV[1], id, ARGV[2], ARGV[3], ARGV[7]) end
 return 1
 """
 
@@ -170,7 +171,10 @@ class EventStore:
 
     async def trim(self, account_id: str, before: datetime) -> None:
         """Forget the events of an account that are older than that."""
-        minimum = int(before.timestamp() * 1000)
+        # The ids are by the clock of Redis, which need not agree with this process's.
+        seconds, microseconds = await self._redis.time()
+        ahead_seconds = seconds + microseconds / 1e6 - datetime.now(UTC).timestamp()
+        minimum = int((before.timestamp() + ahead_seconds) * 1000)
         await self._redis.xtrim(events_key(account_id), minid=minimum, approximate=False)
 
     async def forget_ids(self, account_id: str, ids: Collection[str]) -> None:
@@ -203,6 +207,7 @@ class EventStore:
             _KEPT_EVENTS,
             int(even_if_erased),
             ended_job,
+            int(datetime.now(UTC).timestamp() * 1000),
         ]
         await cast(Awaitable[Any], self._publish(keys=keys, args=arguments))
 

@@ -23,7 +23,7 @@ from redis.asyncio import Redis
 
 from shared import ledger_scripts as scripts
 from shared.claims import CLAIM
-from shared.dead_calls import KEPT_CALLS, oldest_id
+from shared.dead_calls import KEPT, KEPT_CALLS
 from shared.lines import LINES
 from shared.models import CallTicket, DayRange, DueCall, JobStatus, Lane
 
@@ -122,7 +122,7 @@ class Ledger:
     ) -> Settlement:
         """End a call with `OK` or an error's code; the second time it changes nothing. ``is_dead``: it was given up,
         which administrators are to see (`shared.dead_calls`)."""
-        dead = [int(is_dead), upstream_code or "", KEPT_CALLS, oldest_id(now)]
+        dead = [int(is_dead), upstream_code or "", KEPT_CALLS, (now - KEPT).timestamp()]
         arguments = [ticket.job_id, ticket.number, outcome, now.timestamp(), self._keep_seconds, *dead]
         settled, status = await _run(self._settle, arguments)
         return Settlement(bool(settled), JobStatus(cast(bytes, status).decode()) if status else None)

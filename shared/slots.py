@@ -5,7 +5,7 @@ Taking slots is the pacer's affair alone.
 
 from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, cast
 
@@ -122,4 +122,5 @@ def _use(found: list[Any], now: float) -> SlotUse:
 
 
 def _later(moment: float, now: float) -> datetime | None:
-    return datetime.fromtimestamp(moment, UTC) if moment > now else None
+    # By this process's clock, which need not agree with that of Redis.
+    return datetime.now(UTC) + timedelta(seconds=moment - now) if moment > now else None

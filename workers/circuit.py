@@ -7,7 +7,7 @@ none. `workers.pacer` reads it in the script that gives slots: during a pause no
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from redis.asyncio import Redis
@@ -16,7 +16,7 @@ from shared.slots import circuit_key
 
 # KEYS circuit; ARGV who outcome ('answered', 'failed', 'unknown') failures first_pause longest_pause kept. Calls that
 # were in the air when the pause began fail too, and mean the same outage: only the probe makes the pause longer.
-# → the end of the pause, for a probe that failed
+# → how many seconds the pause lasts, for a probe that failed
 _NOTE = """
 if ARGV[2] == 'answered' then redis.call('DEL', KEYS[1]) return end
 local pause, probe = unpack(redis.call('HMGET', KEYS[1], 'pause_seconds', 'probe'))
@@ -28,7 +28,7 @@ if ARGV[2] == 'failed' then
     local time = redis.call('TIME')
     local ends = tonumber(time[1]) + tonumber(time[2]) / 1000000 + tonumber(seconds)
     redis.call('HSET', KEYS[1], 'pause_seconds', seconds, 'pause_ends', string.format('%.6f', ends))
-    if pause then reply = string.format('%.6f', ends) end
+    if pause then reply = tostring(seconds) end
   end
   redis.call('EXPIRE', KEYS[1], ARGV[6])
 end
@@ -73,5 +73,5 @@ class Circuit:
             _KEPT_SECONDS,
         ]
         keys = [circuit_key(self._provider, api)]
-        pause_ends = await cast(Awaitable[bytes | None], self._note(keys=keys, args=arguments))
-        return datetime.fromtimestamp(float(pause_ends), UTC) if pause_ends else None
+        pause_seconds = await cast(Awaitable[bytes | None], self._note(keys=keys, args=arguments))
+        return datetime.now(UTC) + timedelta(seconds=float(pause_seconds)) if pause_seconds else None

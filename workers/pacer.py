@@ -12,7 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -159,8 +159,7 @@ class Pacer:
         least_margin = 2 * max(self._quota.margin_seconds, _LEAST_MARGIN_SECONDS) if seconds < _HORIZON_SECONDS else 0
         keys = [f"{self._prefix(api)}:closed", f"{self._prefix(api)}:margin"]
         arguments = [
-            moment.timestamp(),
-            max(1, int(seconds) + 1),
+            seconds,
             least_margin,
             max(_WIDEST_MARGIN_SECONDS, self._quota.margin_seconds),
             _MARGIN_KEPT_SECONDS,
@@ -180,7 +179,7 @@ class Pacer:
                 ends = before + moment + TOLERANCE_SECONDS - now
                 return _Grant(who, after + moment - now, ends, now - before)
             if moment - now > _HORIZON_SECONDS:
-                raise NoSlotYet(retry_at=datetime.fromtimestamp(moment, UTC))
+                raise NoSlotYet(retry_at=datetime.now(UTC) + timedelta(seconds=moment - now))
             # Not as early as can be: what then is just not near enough would have to be asked for again.
             await asyncio.sleep(max(moment - now - AHEAD_SECONDS / 2, 0.001))
 

@@ -75,15 +75,18 @@ end
 return {0, text(moment), text(now), server}
 """
 
-# KEYS closed margin; ARGV until seconds least_margin (0: the margin stays as it is) widest_margin margin_kept. A
-# shorter closing does not end a longer one: calls that are in the air when the hour is used up come back with refusals
-# of both kinds, in any order.
+# KEYS closed margin; ARGV seconds least_margin (0: the margin stays as it is) widest_margin margin_kept. A shorter
+# closing does not end a longer one: calls that are in the air when the hour is used up come back with refusals of both
+# kinds, in any order.
 CLOSE = """
-if tonumber(redis.call('GET', KEYS[1]) or 0) < tonumber(ARGV[1]) then
-  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+local time = redis.call('TIME')
+local seconds = tonumber(ARGV[1])
+local ends = tonumber(time[1]) + tonumber(time[2]) / 1000000 + seconds
+if seconds > 0 and tonumber(redis.call('GET', KEYS[1]) or 0) < ends then
+  redis.call('SET', KEYS[1], string.format('%.6f', ends), 'EX', math.floor(seconds) + 1)
 end
-if tonumber(ARGV[3]) > 0 then
-  local margin = math.max(tonumber(ARGV[3]), 2 * tonumber(redis.call('GET', KEYS[2]) or 0))
-  redis.call('SET', KEYS[2], math.min(margin, tonumber(ARGV[4])), 'EX', ARGV[5])
+if tonumber(ARGV[2]) > 0 then
+  local margin = math.max(tonumber(ARGV[2]), 2 * tonumber(redis.call('GET', KEYS[2]) or 0))
+  redis.call('SET', KEYS[2], math.min(margin, tonumber(ARGV[3])), 'EX', ARGV[4])
 end
 """
