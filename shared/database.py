@@ -22,6 +22,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared import postgresql
 
@@ -30,11 +31,14 @@ DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 
 
 class Database:
-    """One database: reads, and transactions."""
+    """One database: reads, and transactions. The one owner of its connections: after `close` none is opened, and none
+    is left to the garbage collector, also when a transaction is under way at that moment."""
 
     def __init__(self, url: str) -> None:
         """Prepare an engine for ``url``; nothing is connected before it is needed."""
+        self._is_closed = False
         self.engine = open_engine(url)
+        event.listen(self.engine.sync_engine, "checkin", self._end_when_closed)
         # One query is a transaction of its own without being told: that saves PostgreSQL two round trips.
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._sqlite_reader = _open_sqlite_reader(url) if _is_sqlite(url) else None
@@ -48,7 +52,10 @@ class Database:
         From SQLite on the loop's own thread: a look-up by index takes less time than handing it to the thread of the
         asynchronous driver and back, several times a query, which under load was most of a request's time. Readers
         wait for nobody there, so the loop does not stand still.
+
+        Raises `DATABASE_AWAY` when the database can't be used at the moment.
         """
+        self._refuse_when_closed()
         rows: Sequence[Row[Any]]
         if self._sqlite_reader is not None:
             with self._sqlite_reader.connect() as connection:
@@ -60,15 +67,29 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A connection whose work is committed at the end, or rolled back when an exception leaves."""
+        """A connection whose work is committed at the end, or rolled back when an exception leaves.
+
+        Raises `DATABASE_AWAY` when the database can't be used at the moment.
+        """
+        self._refuse_when_closed()
         async with self.engine.begin() as connection:
             yield connection
 
     async def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection; those that are in use when their transaction ends. May be called again."""
+        self._is_closed = True
         if self._sqlite_reader is not None:
             self._sqlite_reader.dispose()
         await self.engine.dispose()
+
+    def _end_when_closed(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        # A pool keeps what comes back to it, though it was disposed of; also when a cancelled task gives it back later.
+        if self._is_closed:
+            record.invalidate()
+
+    def _refuse_when_closed(self) -> None:
+        if self._is_closed:
+            raise ConnectionError("the database was closed")
 
 
 async def hold(connection: AsyncConnection, names: Collection[str]) -> None:
