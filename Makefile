@@ -4,7 +4,7 @@
 # changed outside of this directory.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev up test test-postgresql lint format bench fuzz openapi logs backend-logs worker-logs down clean
+.PHONY: help demo dev up test test-date test-dates test-busy test-postgresql lint format bench fuzz openapi logs backend-logs worker-logs down clean
 
 UV_VERSION := 0.13.9
 # The oldest uv on PATH that is used instead of our own.
@@ -19,6 +19,8 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 export PIP_ROOT_USER_ACTION := ignore
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# A dozen processes that each compile everything anew take a minute to start, where it takes seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The interpreter: python3, or a newer one beside it when that one is too old. Looked for when needed, and once.
 FIND_PYTHON = for each in python3 python3.11 python3.12 python3.13 python3.14; do \
@@ -51,11 +53,25 @@ dev: $(SYNCED)  ## Run everything here; API and workers start again when a file 
 up: $(SYNCED)  ## Run everything here until Ctrl-C
 	@$(WITH_ENV) $(BIN)/releve up --data-dir $(DATA_DIR)
 
+WITHOUT_ACCEPTANCE := tests/unit tests/contract tests/integration
+# NOW=2027-01-01T00:01 has every process of the tests live at that moment; SEED=1 repeats an order that was printed.
+RUN_TESTS = $(BIN)/$(if $(NOW),python -m tests.support.dates --at $(NOW) --,pytest) --numprocesses 2 \
+	$(if $(SEED),--randomly-seed $(SEED))
+
 test: $(SYNCED)  ## Run all tests, two at a time; fails under 90 % branch coverage of api, workers and shared
-	@$(BIN)/pytest --numprocesses 2 --cov --cov-report term:skip-covered
+	@$(RUN_TESTS) --cov --cov-report term:skip-covered
+
+test-dates: $(SYNCED)  ## Run unit, contract and integration tests at every moment that is known to be hard (an hour)
+	@$(BIN)/python -m tests.support.dates -- --numprocesses 2 $(WITHOUT_ACCEPTANCE)
+
+test-date: $(SYNCED)  ## The same at one of these moments, another one every day
+	@$(BIN)/python -m tests.support.dates --of-the-day -- --numprocesses 2 $(WITHOUT_ACCEPTANCE)
+
+test-busy: $(SYNCED)  ## Run acceptance and process tests three times while eight processes keep the machine busy
+	@$(BIN)/python -m tests.support.busy
 
 test-postgresql: $(SYNCED)  ## Run every test that uses an SQL database on PostgreSQL, two at a time
-	@$(BIN)/pytest --numprocesses 2 --database postgresql tests/contract tests/integration
+	@$(RUN_TESTS) --database postgresql tests/contract tests/integration
 
 lint: $(SYNCED)  ## Check formatting, style, types and who imports whom
 	@$(BIN)/ruff format --check .
@@ -133,7 +149,7 @@ clean:  ## Remove what was installed and built; the data in var/ stays
 $(SYNCED): pyproject.toml uv.lock | check-python
 	@[ "$(UV)" != .uv/bin/uv ] || $(MAKE) --no-print-directory .uv/bin/uv
 	@echo "installing what uv.lock names into .venv"
-	@"$(UV)" sync --frozen --quiet --python "$(PYTHON)"
+	@"$(UV)" sync --frozen --quiet --compile-bytecode --python "$(PYTHON)"
 	@touch $@
 
 .uv/bin/uv: | check-python

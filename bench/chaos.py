@@ -14,7 +14,7 @@ from random import Random
 
 from redis import Redis
 
-from bench.chaos_clock import shifted
+from bench import clock
 from bench.chaos_gateway import ChaosGateway, running_chaos_gateway
 from bench.chaos_injections import Chaos
 from bench.chaos_judge import Outcome, judge_arrivals, judge_days, judge_jobs, judge_recoveries, judge_waves
@@ -49,7 +49,7 @@ def run_scenario(
     with tempfile.TemporaryDirectory(prefix="releve-chaos-") as directory:
         place = Path(directory)
         if shift_seconds:
-            settings |= shifted(place / "clock", shift_seconds)
+            settings |= clock.later(shift_seconds)
         with (
             running_chaos_gateway(place, settings | dict(extra or {}), patient=scenario.patient) as gateway,
             Redis.from_url(gateway.broker.url) as redis,
@@ -85,7 +85,14 @@ def judge_all(name: str, gateway: ChaosGateway, ledger: LedgerView, load: Load, 
     judge_jobs(outcome, jobs, ledger.left_over())
     judge_waves(outcome, jobs)
     judge_recoveries(outcome, chaos.injections)
-    judge_arrivals(outcome, gateway.calls(), chaos.injections, load.residents(), LATENCY_SECONDS)
+    judge_arrivals(
+        outcome,
+        gateway.calls(),
+        chaos.injections,
+        load.residents(),
+        LATENCY_SECONDS,
+        start_seconds=gateway.slowest_start_seconds,
+    )
     judge_days(outcome, load.households, jobs, now)
     outcome.notes += [f"ended by itself: {name}" for name in gateway.ended_by_themselves()]
     outcome.ended_by_themselves = len(gateway.ended_by_themselves())

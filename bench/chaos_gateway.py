@@ -31,7 +31,7 @@ from cli.valkey import place_socket, valkey_child
 
 PATIENT = (sys.executable, "-P", "-m", "bench.chaos_gateway")
 # Celery was measured to take half a minute to stop.
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 120.0
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 15
 _MEASURES_API = "mesure_synchrone_auto"
@@ -101,6 +101,8 @@ class ChaosGateway:
         self._control = clients.enter_context(httpx.Client(base_url=f"{gateway.simulator}/control", timeout=60))
         self._pids = dict(gateway.pids)
         self._ended_by_us: set[int] = set()
+        self.slowest_start_seconds = 0.0
+        """The longest that it took until a process that had been ended was ready again: a measure of the machine."""
         self._events: list[Document] = []
         self._told = threading.Condition()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -138,9 +140,11 @@ class ChaosGateway:
 
     def wait_restarted(self, name: str, pid: int) -> None:
         """Return when another process than ``pid`` is ready under that name."""
+        begun = time.monotonic()
         with self._told:
             if not self._told.wait_for(lambda: self._pids[name] != pid, WAIT_SECONDS):
                 raise BenchFailed(f"{name} is not started again: {self._events[-3:]}, {self._log_tail(name)}")
+        self.slowest_start_seconds = max(self.slowest_start_seconds, time.monotonic() - begun)
 
     @contextmanager
     def nobody_starts_again(self) -> Iterator[None]:
@@ -153,13 +157,14 @@ class ChaosGateway:
             os.kill(supervisor, signal.SIGCONT)
 
     def ended_by_themselves(self) -> list[str]:
-        """The processes that ended though nobody had ended them, by their names."""
+        """The processes that ended though nobody had ended them: by their names, and the end of their logs."""
         with self._told:
-            return [
-                str(event["name"])
+            ended = [
+                event
                 for event in self._events
                 if event["event"] == "child_exited" and event["pid"] not in self._ended_by_us
             ]
+        return [f"{event['name']} ({event}): {self._log_tail(event['name'])}" for event in ended]
 
     def calls(self, after: int = 0) -> list[Document]:
         """The calls for measures that arrived at the simulated Enedis, oldest first."""

@@ -23,7 +23,7 @@ from shared.models import Lane
 BOTH = frozenset(Lane)
 # Few or none in the air is a moment too, but not one to wait for.
 _IN_THE_AIR = 3
-_AIR_SECONDS = 15.0
+_AIR_SECONDS = 60.0
 _WATCH_SECONDS = 0.2
 # A moment is looked for while calls of about the last second are looked at.
 _LOOK_BACK = 60
@@ -68,6 +68,8 @@ class Chaos:
         self._load = load
         self._chance = chance
         self._last_call = 0
+        # By name, the ids of those that were ended and are not known to be there again.
+        self._ended: dict[str, int] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -117,20 +119,26 @@ class Chaos:
         time.sleep(self._chance.uniform(0.0, 0.6))
 
     def end_worker(self, lane: Lane, number: Signals, *, is_awaited: bool = True) -> None:
-        """Kill a worker, or ask it to end, while it works; return when another one is ready, if that is awaited."""
+        """Kill a worker, or ask it to end, while it works; return when another one is ready, if that is awaited: else
+        `await_all` does it."""
         name = f"worker-{lane}"
         self.await_moment(lane)
         with self.befalling(f"{name} {number.name}", [lane]):
-            pid = self._gateway.signal(name, number)
+            self._ended[name] = self._gateway.signal(name, number)
         if is_awaited:
-            self._gateway.wait_restarted(name, pid)
+            self._await_another(name)
 
     def end_beat(self, number: Signals, *, is_awaited: bool = True) -> None:
-        """Kill beat; return when another one is ready, if that is to be awaited."""
+        """Kill beat; return when another one is ready, if that is awaited: else `await_all` does it."""
         with self.befalling(f"beat {number.name}", []):
-            pid = self._gateway.signal("beat", number)
+            self._ended["beat"] = self._gateway.signal("beat", number)
         if is_awaited:
-            self._gateway.wait_restarted("beat", pid)
+            self._await_another("beat")
+
+    def await_all(self) -> None:
+        """Return when every process that was ended is there again: one that begins while its broker is away ends."""
+        for name in list(self._ended):
+            self._await_another(name)
 
     def end_broker(self, number: Signals, away_seconds: float = 0.0) -> None:
         """End the broker while calls are in the air, and start it again after a while."""
@@ -153,6 +161,9 @@ class Chaos:
         self.await_moment(lane)
         with self.befalling("messages lost", [lane]) as injection:
             injection.held = self._ledger.lose_messages(lane, self._chance)
+
+    def _await_another(self, name: str) -> None:
+        self._gateway.wait_restarted(name, self._ended.pop(name))
 
     def _is_about_to_send(self, lane: Lane) -> bool:
         """Whether a lane has work, and little of it is at the provider."""

@@ -20,9 +20,10 @@ from shared.calendar import day_of, days_between
 from shared.catalog import DATASETS
 from shared.models import Lane
 
-# What a call takes beside the answer's own way, on a machine that is busy with starting a process again.
+# What a call takes at most beside the answer's own way, on a machine that is busy with starting a process again; and
+# from the look at what is stored to the arrival of the request: the longest wait for a slot, and the way. Where to
+# start a process takes longer than that, they may take as long.
 _SLACK_SECONDS = 5.0
-# From the look at what is stored to the arrival of the request: the longest wait for a slot, and the way.
 _BEGUN_SECONDS = 3.0
 # The calls that a worker does at a time.
 _THREADS = 8
@@ -145,9 +146,12 @@ def judge_arrivals(
     injections: Sequence[Injection],
     people: Mapping[str, Resident],
     latency_seconds: float,
+    start_seconds: float = 0.0,
 ) -> None:
     """No day was asked for twice, but what was in the air when its worker or the broker was taken away. ``people``: by
-    their usage points."""
+    their usage points; ``start_seconds``: what this machine took to start a process."""
+    longest_seconds = latency_seconds + max(_SLACK_SECONDS, start_seconds)
+    begun_seconds = max(_BEGUN_SECONDS, start_seconds)
     arrivals = [Arrival.of(call) for call in calls if call["status"] != 429]
     outcome.refused = len(calls) - len(arrivals)
     outcome.calls_made = len(arrivals)
@@ -159,14 +163,15 @@ def judge_arrivals(
         same = [each for each in before if each.overlaps(arrival)]
         before.append(arrival)
         for each in same[-1:]:
-            found = _spoiler(each, arrival, people[arrival.usage_point_id].lane, injections, latency_seconds)
+            found = _spoiler(each, arrival, people[arrival.usage_point_id].lane, injections, longest_seconds)
             outcome.repeated += 1
             if found is None:
                 outcome.repeated_for_no_reason += 1
                 outcome.notes.append(f"asked twice: {each} and {arrival}")
             else:
                 spoiled[found] += 1
-        outcome.asked_though_stored += _was_stored(arrival, people[arrival.usage_point_id].account_id, injections)
+        account_id = people[arrival.usage_point_id].account_id
+        outcome.asked_though_stored += _was_stored(arrival, account_id, injections, begun_seconds)
     in_hand = [_THREADS * len(each.lanes) for each in injections]
     outcome.repeats_allowed = sum(in_hand)
     outcome.repeated_beyond_hand = sum(max(0, spoiled[number] - most) for number, most in enumerate(in_hand))
@@ -194,21 +199,20 @@ def judge_recoveries(outcome: Outcome, injections: Sequence[Injection]) -> None:
 
 
 def _spoiler(
-    first: Arrival, again: Arrival, lane: Lane, injections: Sequence[Injection], latency_seconds: float
+    first: Arrival, again: Arrival, lane: Lane, injections: Sequence[Injection], longest_seconds: float
 ) -> int | None:
     """Which injection took the first of two calls out of somebody's hands, before the other one came."""
-    longest = latency_seconds + _SLACK_SECONDS
     return next(
         (
             number
             for number, each in enumerate(injections)
-            if lane in each.lanes and each.begun - longest <= first.at <= each.ended and again.at > each.begun
+            if lane in each.lanes and each.begun - longest_seconds <= first.at <= each.ended and again.at > each.begun
         ),
         None,
     )
 
 
-def _was_stored(arrival: Arrival, account_id: str, injections: Sequence[Injection]) -> bool:
+def _was_stored(arrival: Arrival, account_id: str, injections: Sequence[Injection], begun_seconds: float) -> bool:
     """Whether the first or the last day of a call was known before it was begun."""
     if arrival.resource not in _RESOURCES:
         return False
@@ -217,7 +221,7 @@ def _was_stored(arrival: Arrival, account_id: str, injections: Sequence[Injectio
     return any(
         not edges.isdisjoint(each.stored.get(series, ()))
         for each in injections
-        if each.ended + _BEGUN_SECONDS < arrival.at
+        if each.ended + begun_seconds < arrival.at
     )
 
 

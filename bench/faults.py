@@ -58,6 +58,7 @@ DAYS = 420
 _SETTLED = timedelta(days=12)
 _ROUNDS = 3
 _JOB_SECONDS = 900.0
+_ANSWER_SECONDS = 120.0
 _TOKEN_SECONDS = 2.0
 _CONSUMED = ("consumption_load_curve", "daily_consumption", "daily_consumption_max_power", "consumption_index")
 _PRODUCED = ("production_load_curve", "daily_production", "production_index")
@@ -133,10 +134,20 @@ def run_faults(
     with tempfile.TemporaryDirectory(prefix="releve-faults-") as directory:
         data_dir = Path(directory) / "data"
         settings = {**SETTINGS, **GENERATIONS[generation], **(extra or {})}
-        with running_gateway(data_dir, settings) as gateway, httpx.Client(base_url=gateway.api, timeout=60) as client:
-            outcome = _Run(gateway, client, generation, days).outcome(without)
-        outcome.unhandled = _unhandled(data_dir / "logs")
+        with running_gateway(data_dir, settings) as gateway:
+            outcome = befall(gateway, generation, days, without)
+        # Also what they logged while they ended.
+        outcome.unhandled = unhandled(data_dir / "logs")
     outcome.seconds = round(time.monotonic() - begun, 1)
+    return outcome
+
+
+def befall(gateway: Gateway, generation: str, days: int, without: Collection[str] = ()) -> Outcome:
+    """The same to a ``gateway`` that runs with `SETTINGS` and asks an Enedis of that ``generation``, and has nothing
+    to do; Enedis is as it was in the end."""
+    with httpx.Client(base_url=gateway.api, timeout=_ANSWER_SECONDS) as client:
+        outcome = _Run(gateway, client, generation, days).outcome(without)
+    outcome.unhandled = unhandled(gateway.data_dir / "logs")
     return outcome
 
 
@@ -145,7 +156,7 @@ class _Run:
 
     def __init__(self, gateway: Gateway, client: httpx.Client, generation: str, days: int) -> None:
         self._gateway = gateway
-        self._control = httpx.Client(base_url=gateway.simulator + "/control", timeout=60)
+        self._control = httpx.Client(base_url=gateway.simulator + "/control", timeout=_ANSWER_SECONDS)
         self._client = client
         self._generation = generation
         self._end = day_of(datetime.now(UTC)) - _SETTLED
@@ -176,6 +187,8 @@ class _Run:
             for group in groups:
                 self._judge(group)
             self._count_hits(groups)
+            self._control.delete("/faults").raise_for_status()
+            self._control.post("/clock", json={"now": None}).raise_for_status()
             return found
 
     def _set_the_clock_back(self) -> None:
@@ -290,7 +303,7 @@ def _drawn(profile: Profile) -> Iterator[str]:
     return (each for each in numbers if household_of(each).profile is profile)
 
 
-def _unhandled(logs: Path) -> list[str]:
+def unhandled(logs: Path) -> list[str]:
     """Lines of the logs that tell of something that nobody had thought of."""
     return [
         line

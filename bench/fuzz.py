@@ -64,6 +64,7 @@ _TWINS = (
 _DATASET = "daily_consumption"
 _WIDE_QUOTA = 100_000
 _WEEK = timedelta(days=7)
+_ANSWER_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,22 @@ class Fuzzed:
     failures: str
 
 
-def fuzz(gateway: Gateway, directory: Path, *, examples: int, seed: int, twins: bool = True) -> Fuzzed:
+def fuzz(
+    gateway: Gateway,
+    directory: Path,
+    *,
+    examples: int,
+    seed: int,
+    twins: bool = True,
+    usage_point_id: str | None = None,
+) -> Fuzzed:
     """Send up to ``examples`` invented cases to each route of a ``gateway`` with the settings `WIDE`, and as many
     chosen ones as its parameters have edges; the same ``seed`` invents the same. ``twins``: also to each of several
-    that one function serves. ``directory`` takes the protocols."""
-    with httpx.Client(base_url=gateway.api, timeout=40) as client:
+    that one function serves. ``directory`` takes the protocols; ``usage_point_id`` is the household's, if not
+    the simulator's first."""
+    with httpx.Client(base_url=gateway.api, timeout=_ANSWER_SECONDS) as client:
         settings = directory / "schemathesis.toml"
-        settings.write_text(_settings(Household(gateway, client), client, WIDE["ADMIN_API_KEY"]))
+        settings.write_text(_settings(Household(gateway, client, usage_point_id), client, WIDE["ADMIN_API_KEY"]))
     ends = [f"--include-operation-id={each}" for each in _ENDS]
     others = [f"--exclude-operation-id={each}" for each in (*_ENDS, *_ENDLESS)]
     if not twins:
@@ -110,6 +120,7 @@ def _run(gateway: Gateway, settings: Path, protocol: Path, options: Sequence[str
         [
             *(sys.executable, "-m", *argv, f"--checks={','.join(CHECKS)}", "--phases=examples,coverage,fuzzing"),
             *("--continue-on-failure", "--no-shrink", "--no-color", "--warnings=off", "--generation-database=none"),
+            f"--request-timeout={_ANSWER_SECONDS}",
             *(f"--report-ndjson-path={protocol}", *options),
         ],
         cwd=settings.parent,

@@ -5,10 +5,13 @@ is a copy of one that was migrated once. No test sees what another one left.
 """
 
 import asyncio
+import gc
+import logging
 import secrets
 import shutil
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,17 +19,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from redis import Redis, RedisError
+from structlog._config import BoundLoggerLazyProxy
 
 from cli.valkey import place_socket, valkey_child
 from shared.config import Settings, load_settings
 from shared.database import migrate
 from shared.tables import metadata
-from tests.guarded import guarding
-from tests.postgresql import PostgresqlServer, running_postgresql
-from tests.scheduling import ByGateway
+from tests.support.guarded import guarding
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.postgresql import PostgresqlServer, running_postgresql
+from tests.support.scheduling import ByGateway, longest_first
 
-START_SECONDS = 20.0
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # Where SQL is what is tested: all stores, and of the API what writes most, or at the same moment.
 ON_BOTH = (
@@ -50,6 +55,9 @@ UNMEASURED = (
 MEASURED_ON_POSTGRESQL = ("tests/integration/shared/test_database.py", "tests/integration/shared/test_postgresql.py")
 # The database of PostgreSQL that tests share, one after the other, and the one that some have for themselves.
 MIGRATED, OWN = "migrated", "own"
+# Loggers whose level `start_logging` sets beside that of all, and the packages whose modules have one of their own.
+_QUIETENED = ("httpx", "httpcore", "celery.worker.strategy", "celery.app.trace")
+_OURS = ("api.", "shared.", "workers.")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -79,10 +87,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out of the measured coverage what would take half as long again to cover what something else does."""
+    """Begin with what takes longest, and leave out of the measured coverage what would take half as long again to cover
+    what something else does."""
+    longest_first(items)
     for item in items:
         if _covers_nothing_new(item):
             item.add_marker(pytest.mark.no_cover)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of every later garbage collection: none of it goes before the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def _covers_nothing_new(item: pytest.Item) -> bool:
@@ -94,6 +110,27 @@ def _covers_nothing_new(item: pytest.Item) -> bool:
         or item.nodeid.startswith(UNMEASURED)
         or (POSTGRESQL in parameters and not item.nodeid.startswith(MEASURED_ON_POSTGRESQL))
     )
+
+
+@pytest.fixture(autouse=True)
+def logging_left_as_it_was() -> Iterator[None]:
+    """Who starts the API or a worker in this process starts its logging: the next test finds what this one found."""
+    loggers = [logging.getLogger(name) for name in ("", *_QUIETENED)]
+    handlers, levels, configured = loggers[0].handlers, [each.level for each in loggers], structlog.is_configured()
+    configuration = structlog.get_config()
+    yield
+    if loggers[0].handlers is handlers and [each.level for each in loggers] == levels:
+        return
+    loggers[0].handlers = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    structlog.reset_defaults()
+    if configured:
+        structlog.configure(**configuration)
+    # A logger that was used keeps the configuration that it was used under.
+    for name, module in list(sys.modules.items()):
+        if name.startswith(_OURS) and isinstance(proxy := vars(module).get("logger"), BoundLoggerLazyProxy):
+            vars(proxy).pop("bind", None)
 
 
 @pytest.fixture
@@ -226,7 +263,7 @@ def _sqlite_copy(migrated: Path, directory: Path) -> str:
 
 
 def _await_answer(url: str, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     with Redis.from_url(url) as client:
         while True:
             try:

@@ -3,61 +3,33 @@
 Tests keep apart by using accounts and households of their own. What changes the simulated Enedis gives it back.
 """
 
-import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 
-import httpx
 import pytest
 
-from cli.demo.gateway import running_gateway
-from cli.otlp import OtlpReceiver
-from tests.acceptance.stage import ADMIN_KEY, SIMULATOR_SECRET, Enedis, Person, Stage, Told
+from bench.faults import GENERATIONS, SETTINGS, unhandled
+from bench.fuzz import WIDE
+from cli.demo.gateway import Gateway, GatewayFailed, running_gateway
+from tests.support.gateways import FAST, IMPATIENT, Unanswered, running_stage
+from tests.support.running_gateway import (
+    Document,
+    Person,
+    Stage,
+    settled_days,
+)
 
-# Not one that stands here: a gateway refuses what others may know.
-SECRET_KEY = secrets.token_hex(32)
-# Everybody comes from one address here.
-ONE_ADDRESS = {
-    "RELEVE_REGISTRATIONS_PER_HOUR": "100000",
-    "RELEVE_FAILED_LOGINS_PER_MINUTE": "100000",
-    "RELEVE_CONSENTS_PER_HOUR": "100000",
-    "RELEVE_CONSENT_RETURNS_PER_HOUR": "100000",
-}
-COMMON = {"RELEVE_SECRET_KEY": SECRET_KEY, "SIMULATOR_CLIENT_SECRET": SIMULATOR_SECRET, **ONE_ADDRESS}
-# So wide on both sides that no test waits for a slot, and so few attempts that a call that always fails ends soon.
-FAST = {
-    "ENEDIS_PER_SECOND": "100",
-    "ENEDIS_PER_HOUR": "100000",
-    "SIMULATOR_PER_SECOND": "1000",
-    "SIMULATOR_PER_HOUR": "1000000",
-    "ENEDIS_TIMEOUT_SECONDS": "4",
-    "RELEVE_CALL_ATTEMPTS": "2",
-    # What fails here fails for one household, and not for the others.
-    "ENEDIS_FAILURES_BEFORE_PAUSE": "1000000",
-    "RELEVE_SWEEP_SECONDS": "0.5",
-    # The receivers of tests are on this machine.
-    "RELEVE_WEBHOOK_PRIVATE_TARGETS": "true",
-    # Longer than all takes but what a test makes last.
-    "RELEVE_COMPAT_WAIT_SECONDS": "3",
-    "RELEVE_PUBLIC_DATA_SECONDS": "1",
-    "ADMIN_API_KEY": ADMIN_KEY,
-}
+# Later than the gateway waits for an answer, whatever else the machine has to do.
+_TOO_LATE_SECONDS = 45.0
+# What these wait for comes by itself, or is the end of what others use.
+_LAST = {"unanswered_job", "everyday_stage_to_kill"}
 
 
-@contextmanager
-def running_stage(data_dir: Path, extra: Mapping[str, str], *, is_traced: bool = False) -> Iterator[Stage]:
-    """A gateway in that directory; everything has ended, and every span arrived, when the block is left."""
-    with ExitStack() as stack:
-        receiver = stack.enter_context(OtlpReceiver())
-        tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint} if is_traced else {}
-        gateway = stack.enter_context(running_gateway(data_dir, {**COMMON, **tracing, **extra}))
-        client = stack.enter_context(httpx.Client(base_url=gateway.api, timeout=40))
-        enedis = Enedis(stack.enter_context(httpx.Client(base_url=gateway.simulator, timeout=40)))
-        yield Stage(gateway, receiver, enedis, client, Told(gateway))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the tests that had better come last come last."""
+    items.sort(key=lambda item: not _LAST.isdisjoint(getattr(item, "fixturenames", ())))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def session_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The shared gateway; take `stage`."""
     with running_stage(tmp_path_factory.mktemp("gateway"), FAST, is_traced=True) as stage:
@@ -66,30 +38,61 @@ def session_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     assert 0 == stage.secrets_in_spans()
 
 
+@pytest.fixture(scope="package")
+def unanswered(session_stage: Stage) -> Unanswered:
+    """Begun with the first test, so that nobody has to wait for its end."""
+    person, usage_point_id = session_stage.new_person(), session_stage.new_household()
+    person.give_consent(usage_point_id)
+    session_stage.enedis.fail(usage_point_id, kind="technical_error")
+    session_stage.enedis.fail(usage_point_id, kind="delay", delay_seconds=_TOO_LATE_SECONDS, count=None)
+    return Unanswered(person, usage_point_id, person.submit(usage_point_id, "consumption_load_curve", *settled_days(7)))
+
+
 @pytest.fixture
-def stage(session_stage: Stage) -> Iterator[Stage]:
+def unanswered_job(unanswered: Unanswered) -> Document:
+    """As it ended."""
+    return unanswered.person.wait_for(unanswered.job)
+
+
+@pytest.fixture
+def stage(session_stage: Stage, unanswered: Unanswered) -> Iterator[Stage]:
     """A gateway with wide limits, shared; the Enedis behind it is as it was when the test ends."""
     conditions = session_stage.enedis.conditions()
     yield session_stage
     enedis = session_stage.enedis
-    enedis.client.delete("/control/faults").raise_for_status()
     enedis.client.delete("/control/limits").raise_for_status()
     enedis.set_clock(None)
     enedis.set(**conditions)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def everyday_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A gateway with the default settings, for tests of whole jobs and of killed processes; but four times Enedis's
-    quota, and what is taken for dead is looked for sooner: else most of the time would be spent waiting."""
-    impatient = {
-        "ENEDIS_PER_SECOND": "20",
-        "SIMULATOR_PER_SECOND": "20",
-        "RELEVE_CALL_LEASE_SECONDS": "5",
-        "RELEVE_QUEUED_LEASE_SECONDS": "6",
-    }
-    with running_stage(tmp_path_factory.mktemp("everyday"), impatient) as stage:
-        yield stage
+    """A gateway with nearly the default settings, for tests of whole jobs and of killed processes."""
+    stage: Stage | None = None
+    try:
+        with running_stage(tmp_path_factory.mktemp("everyday"), IMPATIENT) as stage:
+            yield stage
+    except GatewayFailed:
+        if stage is None or not stage.is_killed:
+            raise
+
+
+@pytest.fixture
+def everyday_stage_to_kill(everyday_stage: Stage) -> Stage:
+    """The same, for the test that kills it: the last one that uses it."""
+    return everyday_stage
+
+
+@pytest.fixture(scope="package")
+def befallen_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway for the benches of faults and of what anybody sends."""
+    data_dir = tmp_path_factory.mktemp("befallen")
+    # A short wait for an answer is missed by a busy machine by itself.
+    settings = {**SETTINGS, **GENERATIONS["2026"], **WIDE, "ENEDIS_TIMEOUT_SECONDS": "30"}
+    with running_gateway(data_dir, settings) as gateway:
+        yield gateway
+    # Also what the processes logged while they ended.
+    assert [] == unhandled(data_dir / "logs")
 
 
 @pytest.fixture

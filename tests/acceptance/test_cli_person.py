@@ -6,14 +6,12 @@ import subprocess
 from pathlib import Path
 
 import httpx
-import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
 from cli.processes import COMMAND
-from tests.acceptance.stage import ONE_DAY, Person, Stage, hours_of, settled_days
-
-pytestmark = pytest.mark.timeout(60)
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.running_gateway import ONE_DAY, Person, Stage, hours_of, settled_days
 
 CURVE = "consumption_load_curve"
 
@@ -49,10 +47,10 @@ class Terminal:
         ) as running:
             assert running.stderr is not None
             link = next(found[0] for line in running.stderr if (found := re.search(r"http://\S+", line)))
-            with httpx.Client(follow_redirects=True, timeout=40) as browser:
+            with httpx.Client(follow_redirects=True, timeout=PATIENCE_SECONDS) as browser:
                 page = browser.post(link).json()["provider_url"]
                 browser.get(f"{page}&auto=approve&usage_point_id={usage_point_id}").raise_for_status()
-            printed, said = running.communicate(timeout=20)
+            printed, said = running.communicate(timeout=PATIENCE_SECONDS)
         self.transcript += printed + said
         assert 0 == running.returncode, said
         return printed

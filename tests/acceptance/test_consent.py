@@ -3,14 +3,11 @@
 from html.parser import HTMLParser
 
 import httpx
-import pytest
 
 from simulator.holders import holder_of
 from simulator.households import household_of
 from simulator.known_points import Profile
-from tests.acceptance.stage import Person, Stage
-
-pytestmark = pytest.mark.timeout(100)
+from tests.support.running_gateway import Person, Stage
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

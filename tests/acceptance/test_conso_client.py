@@ -8,9 +8,7 @@ from cli.demo.plaintext import count_file_hits, files_to_search
 from simulator.known_points import Profile
 from tests.acceptance.clients.conso import NAMES_OF_2026, ConsoClient, ConsoFailed
 from tests.acceptance.clients.myelectricaldata import Importer
-from tests.acceptance.stage import PARIS, Person, Stage, settled_days
-
-pytestmark = pytest.mark.timeout(100)
+from tests.support.running_gateway import PARIS, Person, Stage, settled_days
 
 CURVE = "consumption_load_curve"
 # All have the names of our datasets but this one.

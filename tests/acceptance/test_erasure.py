@@ -8,14 +8,13 @@ import time
 import zipfile
 from typing import Any
 
-import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from redis import Redis
 
+from cli.otlp import Span
 from cli.valkey import place_socket
-from tests.acceptance.stage import Person, Stage, settled_days
-
-pytestmark = pytest.mark.timeout(100)
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.running_gateway import Person, Stage, settled_days, trace_header
 
 CURVE = "consumption_load_curve"
 
@@ -44,6 +43,19 @@ def leases_of(redis: Redis, job_id: str) -> list[bytes]:
     return [member for member in members if job_id.encode() in member]
 
 
+def await_everything_sent(stage: Stage, trace_id: str) -> None:
+    """Return when every call that was sent for a request is over, and what was answered has been thrown away."""
+
+    def is_over(spans: tuple[Span, ...]) -> bool:
+        trace = [span for span in spans if span.trace_id == trace_id]
+        sent = {span.span_id for span in trace if span.kind == "producer"}
+        # A process tells of what ended in that order: of the request after what it sent.
+        has_begun = any(span.kind == "server" and span.name == "POST /v1/jobs" for span in trace)
+        return has_begun and sent <= {span.parent_id for span in trace if span.kind == "consumer"}
+
+    stage.receiver.wait_until(is_over, PATIENCE_SECONDS)
+
+
 def test_an_account_that_leaves_in_the_middle_of_a_job_leaves_nothing(
     stage: Stage, person: Person, household: str
 ) -> None:
@@ -51,19 +63,15 @@ def test_an_account_that_leaves_in_the_middle_of_a_job_leaves_nothing(
     person.fetch(household, CURVE, *settled_days(14))
     exported = stage.client.get("/v1/account/export", headers=person.headers)
     stage.enedis.set(latency_seconds=0.5)
-    job = person.submit(household, CURVE, start, end)
+    trace_id, headers = trace_header()
+    job = person.submit(household, CURVE, start, end, **headers)
     asked = len(stage.enedis.calls(household))
     while len(stage.enedis.calls(household)) == asked:
         time.sleep(0.01)
 
     receipt = stage.client.delete("/v1/account", headers=person.headers)
 
-    # The calls that were under way are over when their answers have been thrown away.
-    seen, still = -1, 0
-    while still < 3:
-        now = len(stage.enedis.calls(household))
-        seen, still = (now, still + 1) if now == seen else (now, 0)
-        time.sleep(0.6)
+    await_everything_sent(stage, trace_id)
     readings = json.loads(zipfile.ZipFile(io.BytesIO(exported.content)).read(f"readings/{household}/{CURVE}.json"))
     assert len(readings["readings"]) >= 14 * 48 - 2
     person.seen.series.append([each["value"] for each in readings["readings"]])

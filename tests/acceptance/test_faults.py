@@ -1,21 +1,34 @@
 """Everything goes wrong at Enedis, one call in twenty in each way that is known: the bench of faults, with few days."""
 
-import pytest
+import time
 
-from bench.faults import run_faults
+from redis import Redis
+
+from bench.faults import befall
 from bench.truth import Verdict
-
-pytestmark = pytest.mark.timeout(160)
+from cli.demo.gateway import Gateway
+from cli.valkey import place_socket
+from tests.support.patience import PATIENCE_SECONDS
 
 DAYS = 14
 # A refused quota without a date stops everybody for a minute; what is late depends on a short time-out, which a busy
 # machine misses by itself. All of them are in `python -m bench faults`, for both generations.
 SLOW = {"429", "late", "too_late"}
-PATIENT = {"ENEDIS_TIMEOUT_SECONDS": "30"}
 
 
-def test_every_day_asked_for_is_stored_as_the_meter_has_it_or_missing_for_a_reason() -> None:
-    outcome = run_faults("2026", DAYS, PATIENT, without=SLOW)
+def wait_until_idle(gateway: Gateway) -> None:
+    """What was asked for by others has come."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with Redis.from_url(place_socket(gateway.data_dir / "valkey").redis_url) as redis:
+        while redis.zcard("leases"):
+            assert time.monotonic() < deadline, "calls are left in the ledger"
+            time.sleep(0.05)
+
+
+def test_every_day_asked_for_is_stored_as_the_meter_has_it_or_missing_for_a_reason(befallen_gateway: Gateway) -> None:
+    wait_until_idle(befallen_gateway)
+
+    outcome = befall(befallen_gateway, "2026", DAYS, without=SLOW)
 
     assert dict.fromkeys(outcome.violations, 0) == outcome.violations, outcome.unhandled
     # Enough went wrong, and enough went well, to say something.

@@ -1,16 +1,22 @@
-"""What is killed in the middle of a job: the job ends complete by itself, and little is asked twice."""
+"""What is killed in the middle of a job: the job ends complete by itself, and little is asked twice. And all at once:
+nothing is lost or left behind."""
 
 import os
 import signal
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stage import ONE_DAY, Document, Person, Stage, settled_days
+from cli.guard import is_alive, kill_group
+from tests.support.gateways import IMPATIENT, running_stage
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.running_gateway import ONE_DAY, Document, Person, Stage, settled_days
 
-pytestmark = pytest.mark.timeout(110)
+TWO_WEEKS = 14
 
 # How many calls a job keeps in the queue: so many can be in the hands of what is killed.
 IN_FLIGHT = 4
@@ -48,7 +54,7 @@ def test_a_worker_killed_in_the_middle_of_100_calls_costs_nothing_but_the_calls_
     run_until(person, job, lambda each: each["progress"]["calls_done"] >= 40)
 
     os.kill(stage.gateway.pids["worker-interactive"], signal.SIGKILL)
-    ended = person.wait_for(job, seconds=60)
+    ended = person.wait_for(job)
 
     assert ("succeeded", [], 100, 0) == (
         ended["status"],
@@ -86,3 +92,72 @@ def test_redis_killed_in_the_middle_of_a_job_loses_nothing_of_it(stage: Stage, p
     readings = person.read(household, "consumption_load_curve", start, end)
     assert "hit" == readings.headers["X-Cache-Status"]
     assert 210 == len({reading["start"][:10] for reading in readings.json()["readings"]})
+
+
+def process_table() -> Iterator[tuple[int, int, int]]:
+    """Number, parent and group of every process that runs."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            state, parent, group = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue  # It has just ended.
+        if state not in "ZX":
+            yield int(entry.name), int(parent), int(group)
+
+
+def family_of(pid: int) -> set[int]:
+    """A process, those it started, and those that they started."""
+    family = {pid}
+    while more := {each for each, parent, _ in process_table() if parent in family} - family:
+        family |= more
+    return family
+
+
+def wait_until_gone(groups: set[int]) -> None:
+    """Wait for the end of every process of these groups; nothing announces it. Those that stay are killed."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while left := [pid for pid, _, group in process_table() if group in groups]:
+        if time.monotonic() > deadline:
+            for group in groups:
+                kill_group(group)
+            pytest.fail(f"still run: {left}")
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the table of processes in /proc")
+def test_a_kill_leaves_no_process_and_a_new_start_finds_everything_and_ends_on_sigterm(
+    everyday_stage_to_kill: Stage, person: Person, household: str
+) -> None:
+    stage = everyday_stage_to_kill
+    days = settled_days(TWO_WEEKS)
+    assert "succeeded" == person.fetch(household, "consumption_load_curve", *days)["status"]
+    stored = read_everything(person)
+    family = family_of(stage.gateway.process.pid)
+    stage.kill()
+    # Each child, the guard too, leads a group of its own.
+    wait_until_gone(family - {stage.gateway.process.pid})
+
+    with running_stage(stage.gateway.data_dir, IMPATIENT) as stage:
+        again = Person(stage.client, person.account_id, person.api_key)
+        found = read_everything(again)
+        job = again.fetch(household, "consumption_load_curve", *days)
+        calls = len(stage.enedis.calls(household))
+        children = family_of(stage.gateway.process.pid)
+        stage.gateway.process.send_signal(signal.SIGTERM)
+        status = stage.gateway.process.wait(PATIENCE_SECONDS)
+
+    assert {stage.gateway.process.pid, *stage.gateway.pids.values()} < children
+    assert stored == found
+    assert ("succeeded", 0, 0) == (job["status"], job["progress"]["calls_total"], calls)
+    assert (0, []) == (status, [pid for pid in children if is_alive(pid)])
+
+
+def read_everything(person: Person) -> bytes:
+    """What is stored of the curve of the one usage point that there is."""
+    (point,) = person.get("/v1/usage-points")["usage_points"]
+    answer = person.read(point["usage_point_id"], "consumption_load_curve", *settled_days(TWO_WEEKS))
+    days = {reading["start"][:10] for reading in answer.json()["readings"]}
+    assert ("hit", TWO_WEEKS) == (answer.headers["X-Cache-Status"], len(days))
+    return answer.content

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
@@ -13,6 +13,7 @@ from tests.acceptance.clients.myelectricaldata import (
     DAY,
     MOMENT,
     YEARS_DAYS,
+    Access,
     Client,
     GivesUp,
     Importer,
@@ -21,14 +22,20 @@ from tests.acceptance.clients.myelectricaldata import (
     Reading,
     Refused,
 )
-from tests.acceptance.stage import ADMIN_KEY, ONE_DAY, PARIS, Person, Stage, settled_days
-
-pytestmark = pytest.mark.timeout(100)
+from tests.support.running_gateway import (
+    ADMIN_KEY,
+    ONE_DAY,
+    PARIS,
+    Person,
+    Stage,
+    hours_of,
+    settled_days,
+    today_in_paris,
+    within_one_day,
+)
 
 CURVE = "consumption_load_curve"
 WEEKS = 8
-# Longer than the gateway waits, shorter than it waits for Enedis.
-SLOW_SECONDS = 3.5
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +58,18 @@ def importer(stage: Stage, person: Person, household: str) -> Importer:
     return Importer(stage.client, person.api_key, household)
 
 
-def now_in_paris() -> date:
-    """The day on the wall of whoever asks."""
-    return datetime.now(PARIS).date()
-
-
 def as_kept(points: Sequence[Mapping[str, str]]) -> list[Reading]:
     """What Enedis says, as a client shall have it."""
     return [reading_of(point) for point in points]
+
+
+def beside(
+    measure: Callable[[], Sequence[Mapping[str, str]]], ask: Callable[[], list[Reading]]
+) -> tuple[list[Reading], list[list[Reading]]]:
+    """What a client is told, and what Enedis said before and after: another day may come out meanwhile."""
+    before = as_kept(measure())
+    found = ask()
+    return found, [before, as_kept(measure())]
 
 
 def reading_of(point: Mapping[str, str]) -> Reading:
@@ -73,37 +84,48 @@ def reading_of(point: Mapping[str, str]) -> Reading:
 
 @pytest.mark.parametrize("name", ["daily_consumption", "daily_production", "daily_consumption_max_power"])
 def test_three_years_of_days_come_in_one_request(stage: Stage, solar: Importer, name: str) -> None:
-    today = now_in_paris()
-
-    found = solar.daily(name, today)
+    today = today_in_paris()
 
     start = today + timedelta(days=2 - YEARS_DAYS)
-    assert as_kept(stage.enedis.measure(name, solar.usage_point_id, start, today)) == found
+
+    found, said = beside(
+        lambda: stage.enedis.measure(name, solar.usage_point_id, start, today), lambda: solar.daily(name, today)
+    )
+
+    assert found in said
     assert len(found) >= YEARS_DAYS - 4
 
 
 @pytest.mark.parametrize("name", [CURVE, "production_load_curve"])
 def test_eight_weeks_of_a_curve_come_by_the_week(stage: Stage, solar: Importer, name: str) -> None:
-    today = now_in_paris()
+    today = today_in_paris()
 
-    found = solar.curve(name, today, WEEKS)
+    first = today + timedelta(days=2 - 7 * WEEKS)
 
-    expected: list[Mapping[str, str]] = []
-    for week in range(WEEKS, 0, -1):
-        start = today + timedelta(days=2 - 7 * week)
-        expected += stage.enedis.measure(name, solar.usage_point_id, start, min(start + 7 * ONE_DAY, today))
-    assert as_kept(expected) == found
-    assert len(found) >= (7 * WEEKS - 4) * 48
+    def measure() -> list[Mapping[str, str]]:
+        points: list[Mapping[str, str]] = []
+        for start in (first + week * 7 * ONE_DAY for week in range(WEEKS)):
+            points += stage.enedis.measure(name, solar.usage_point_id, start, min(start + 7 * ONE_DAY, today))
+        return points
+
+    found, said = beside(measure, lambda: solar.curve(name, today, WEEKS))
+
+    assert found in said
+    # But for those to come, and those that may not have been published.
+    days = (first + number * ONE_DAY for number in range(7 * WEEKS - 4))
+    assert len(found) >= sum(2 * hours_of(day) for day in days)
 
 
 def test_the_integration_gets_the_last_week_up_to_tomorrow(stage: Stage, solar: Importer) -> None:
-    client, today = Integration(stage.client, solar.token, solar.usage_point_id), now_in_paris()
+    client, today = Integration(stage.client, solar.token, solar.usage_point_id), today_in_paris()
 
-    found = {name: client.latest(name, today) for name in ("daily_consumption", CURVE)}
-
-    expected = {name: stage.enedis.measure(name, client.usage_point_id, today - 7 * ONE_DAY, today) for name in found}
-    assert {name: as_kept(points) for name, points in expected.items()} == found
-    assert all(expected.values())
+    for name in ("daily_consumption", CURVE):
+        found, said = beside(
+            partial(stage.enedis.measure, name, client.usage_point_id, today - 7 * ONE_DAY, today),
+            partial(client.latest, name, today),
+        )
+        assert found in said
+        assert found
 
 
 def test_contract_address_and_holder_are_as_the_clients_parse_them(solar: Importer) -> None:
@@ -115,7 +137,7 @@ def test_contract_address_and_holder_are_as_the_clients_parse_them(solar: Import
     assert contract.subscribed_kva in range(3, 37)
     assert "C5" == contract.segment
     assert contract.activated_on
-    assert contract.activated_on < now_in_paris()
+    assert contract.activated_on < today_in_paris()
     # Both are one text at Enedis since 2026.
     assert address["postal_code"]
     assert address["postal_code"].isdigit()
@@ -145,14 +167,16 @@ def test_nothing_that_these_clients_are_told_is_written_down(stage: Stage, resid
 
 
 def test_the_access_is_valid_until_the_consent_ends(solar: Importer) -> None:
-    solar.series("daily_consumption", *settled_days(7))
+    def use() -> tuple[Access, Access, datetime]:
+        # What is counted is forgotten at midnight.
+        solar.series("daily_consumption", *settled_days(7))
+        return solar.access(), solar.access("/cache"), datetime.now(PARIS).replace(tzinfo=None)
 
-    access, again = solar.access(), solar.access("/cache")
+    access, again, now = within_one_day(use)
 
     assert access == again
     assert (True, False, False) == (access.is_valid, access.is_limit_reached, access.is_banned)
     assert 1 <= access.calls < access.limit
-    now = datetime.now(PARIS).replace(tzinfo=None)
     assert now < access.resets_at <= now + timedelta(days=1, hours=3)
     assert now + timedelta(days=300) < access.consent_ends < now + timedelta(days=1200)
 
@@ -209,20 +233,30 @@ def test_all_of_a_usage_point_can_be_deleted_at_once(stage: Stage, person: Perso
 
 
 def test_when_the_quota_is_used_up_what_is_stored_is_still_served(
-    stage: Stage, person: Person, importer: Importer
+    stage: Stage,
 ) -> None:
     start, end = settled_days(30)
-    stored = importer.series("daily_consumption", start, end, "/cache")
-    admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
-    account = f"/v1/admin/accounts/{person.account_id}"
-    stage.client.patch(account, json={"fetch_quota": 1}, headers=admin).raise_for_status()
 
-    with pytest.raises(LimitReached) as refused:
-        importer.series("daily_consumption_max_power", start, end, "/cache")
-    access = importer.access()
-    again = importer.series("daily_consumption", start, end, "/cache")
+    def use_up() -> tuple[list[Reading], LimitReached | None, Access, list[Reading]]:
+        # Somebody new each time: it is the day's.
+        person, usage_point_id = stage.new_person(), stage.new_household()
+        person.give_consent(usage_point_id)
+        importer = Importer(stage.client, person.api_key, usage_point_id)
+        stored = importer.series("daily_consumption", start, end, "/cache")
+        admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        account = f"/v1/admin/accounts/{person.account_id}"
+        stage.client.patch(account, json={"fetch_quota": 1}, headers=admin).raise_for_status()
+        refused = None
+        try:
+            importer.series("daily_consumption_max_power", start, end, "/cache")
+        except LimitReached as error:
+            refused = error
+        return stored, refused, importer.access(), importer.series("daily_consumption", start, end, "/cache")
 
-    assert refused.value.detail
+    stored, refused, access, again = within_one_day(use_up)
+
+    assert refused
+    assert refused.detail
     assert (True, 1, 1) == (access.is_limit_reached, access.limit, access.calls)
     assert stored == again
 
@@ -267,15 +301,3 @@ def test_what_enedis_does_not_have_is_not_found(stage: Stage, person: Person) ->
         client.series(CURVE, *settled_days(7), "/cache")
 
     assert 404 == refused.value.status
-
-
-def test_what_is_not_there_in_time_is_there_for_the_next_try(stage: Stage, importer: Importer) -> None:
-    (start, end), point = settled_days(7), importer.usage_point_id
-    stage.enedis.fail(kind="delay", delay_seconds=SLOW_SECONDS, usage_point_id=point)
-
-    found = importer.series(CURVE, start, end, "/cache")
-
-    # Not a second time for the second try.
-    assert 1 == len(stage.enedis.calls(point))
-    assert [503, 200] == [importer.statuses[0], importer.statuses[-1]]
-    assert as_kept(stage.enedis.measure(CURVE, point, start, end)) == found

@@ -12,12 +12,9 @@ from redis import Redis
 from cli.demo.gateway import FOREIGN_PREFIXES
 from cli.processes import COMMAND
 from cli.valkey import place_socket
-from tests.acceptance.conftest import SECRET_KEY
-from tests.acceptance.stage import ONE_DAY, PARIS, Person, Stage, settled_days
-
-pytestmark = pytest.mark.timeout(100)
-
-IDLE_SECONDS = 60.0
+from tests.support.gateways import SECRET_KEY
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.running_gateway import ONE_DAY, PARIS, Person, Stage, settled_days
 
 
 @pytest.fixture
@@ -46,9 +43,9 @@ def refresh_now(stage: Stage) -> str:
         "DATABASE_URL": f"sqlite+aiosqlite:///{stage.gateway.data_dir / 'releve.db'}",
     }
     argv = [*COMMAND, "admin", "refresh", "--now"]
-    ended = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert (0, "") == (ended.returncode, ended.stderr)
-    deadline = time.monotonic() + IDLE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     with Redis.from_url(redis_url(stage)) as redis:
         # The jobs are everybody's; that none of their calls is left is told by no answer.
         while redis.zcard("leases"):
@@ -74,11 +71,18 @@ def test_the_refresh_brings_what_is_missing_up_to_the_last_published_day_and_a_s
 ) -> None:
     start, known_until = settled_days(30)
     person.fetch(household, "daily_consumption", start, known_until)
-    published = published_until()
 
-    told = refresh_now(stage)
-    calls = stage.enedis.count()
-    told_again = refresh_now(stage)
+    def refresh_twice() -> tuple[str, int, str, int]:
+        told = refresh_now(stage)
+        calls = stage.enedis.count()
+        return told, calls, refresh_now(stage), stage.enedis.count()
+
+    published = published_until()
+    told, calls, told_again, calls_again = refresh_twice()
+    if published != published_until():
+        # Another day came out meanwhile.
+        published = published_until()
+        told, calls, told_again, calls_again = refresh_twice()
 
     assert "jobs planned" in told
     for dataset, first in {
@@ -92,7 +96,7 @@ def test_the_refresh_brings_what_is_missing_up_to_the_last_published_day_and_a_s
         assert [] == answer.json()["missing"]
         assert {str(first + number * ONE_DAY) for number in range((published - first).days)} == days
     assert told_again.splitlines()[-1].startswith("0 jobs planned")
-    assert calls == stage.enedis.count()
+    assert calls == calls_again
 
 
 def test_the_refresh_asks_nothing_for_a_consent_that_has_expired(stage: Stage, person: Person, household: str) -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,8 @@ import pytest
 
 from cli.demo.plaintext import Secrets, count_file_hits, count_hits, files_to_search
 from simulator.known_points import Profile
-from tests.acceptance.stage import RESOURCES, Person, Stage, settled_days
-
-pytestmark = pytest.mark.timeout(100)
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.running_gateway import RESOURCES, Person, Stage, settled_days
 
 RECORDS = ("contract", "address", "identity", "contact")
 EMAIL, KEY_NAME, LABEL = "distinctive-address@example.org", "distinctive-name-of-a-key", "distinctive-label"
@@ -38,7 +38,7 @@ def full_run(session_stage: Stage) -> tuple[Person, list[bytes]]:
     # Its header is that of every token; what comes after it is this one's.
     person.seen.texts += token.split(".")[1:]
     person.patch(f"/v1/usage-points/{usage_point_id}", {"label": LABEL})
-    stage.enedis.fail(kind="cut", usage_point_id=usage_point_id)
+    stage.enedis.fail(usage_point_id, kind="cut")
     answers = []
     for dataset in RESOURCES:
         start, end = settled_days(35)
@@ -135,10 +135,15 @@ def test_errors_repeat_nothing_of_what_they_are_about(stage: Stage, full_run: tu
 @pytest.mark.usefixtures("full_run")
 def test_the_administrators_dashboard_shows_tasks_by_ids_alone(stage: Stage) -> None:
     password = (stage.gateway.data_dir / "flower_password").read_text().strip()
-    with httpx.Client(base_url=stage.gateway.flower, auth=("admin", password), timeout=30) as flower:
+    with httpx.Client(base_url=stage.gateway.flower, auth=("admin", password), timeout=PATIENCE_SECONDS) as flower:
         tasks = flower.get("/api/tasks").raise_for_status()
+        # It is told of each a little later.
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(tasks.json()) < len(RESOURCES) + len(RECORDS) and time.monotonic() < deadline:
+            time.sleep(0.1)
+            tasks = flower.get("/api/tasks").raise_for_status()
         page = flower.get("/tasks").raise_for_status()
-        nobody = httpx.get(f"{stage.gateway.flower}/api/tasks", timeout=30)
+        nobody = httpx.get(f"{stage.gateway.flower}/api/tasks", timeout=PATIENCE_SECONDS)
 
     assert len(tasks.json()) >= len(RESOURCES) + len(RECORDS)
     assert 401 == nobody.status_code

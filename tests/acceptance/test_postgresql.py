@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import FAST, running_stage
-from tests.acceptance.stage import Stage, settled_days
-from tests.postgresql import PostgresqlServer
-
-pytestmark = pytest.mark.timeout(100)
+from tests.support.gateways import FAST, running_stage
+from tests.support.postgresql import PostgresqlServer
+from tests.support.running_gateway import Stage, settled_days
 
 NAME = "gateway"
 

@@ -1,10 +1,6 @@
 """What it costs: as few calls to Enedis as there can be, and none for what is stored."""
 
-import pytest
-
-from tests.acceptance.stage import ONE_DAY, Person, Stage, settled_days
-
-pytestmark = pytest.mark.timeout(100)
+from tests.support.running_gateway import ONE_DAY, Person, Stage, settled_days
 
 
 def test_two_years_of_curve_cost_105_calls_once_none_again_and_one_when_they_are_shifted_by_a_day(

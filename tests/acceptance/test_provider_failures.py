@@ -1,14 +1,12 @@
 """When Enedis fails: a job always ends, in a state that is stated, with a reason for each day that is missing."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from simulator.known_points import Profile
-from tests.acceptance.stage import ADMIN_KEY, Person, Stage, settled_days
-
-pytestmark = pytest.mark.timeout(100)
+from tests.support.gateways import Unanswered
+from tests.support.running_gateway import ADMIN_KEY, Document, Person, Stage, settled_days
 
 CURVE = "consumption_load_curve"
 
@@ -23,10 +21,6 @@ FOREVER: dict[str, tuple[dict[str, Any], tuple[str, str, str, bool, int]]] = {
     "half of the answer": ({"kind": "truncated"}, GARBAGE),
     "a connection that ends in the middle": ({"kind": "cut"}, UNAVAILABLE),
     "somebody else's readings": ({"kind": "wrong_point"}, GARBAGE),
-    "an answer that comes too late": (
-        {"kind": "delay", "delay_seconds": 6},
-        ("failed", "provider_timeout", "provider_error", True, 2),
-    ),
     "no right any more": ({"code": "ADAM-DC-0008"}, ("failed", "consent_lost", "consent_lost", True, 1)),
     "no subscription": (
         {"code": "900908"},
@@ -41,7 +35,7 @@ def test_whatever_enedis_answers_for_ever_the_job_ends_with_a_reason(stage: Stag
     for name, (fault, _) in FOREVER.items():
         households[name] = stage.new_household()
         person.give_consent(households[name])
-        stage.enedis.fail(**fault, count=None, usage_point_id=households[name])
+        stage.enedis.fail(households[name], **fault, count=None)
         jobs[name] = person.submit(households[name], CURVE, start, end)
 
     ended = {name: person.wait_for(job) for name, job in jobs.items()}
@@ -55,18 +49,37 @@ def test_whatever_enedis_answers_for_ever_the_job_ends_with_a_reason(stage: Stag
     assert {name: outcome for name, (_, outcome) in FOREVER.items()} == found
 
 
-@pytest.mark.parametrize("kind", ["html", "truncated", "empty", "cut", "technical_error"])
-def test_a_failure_that_passes_leaves_no_trace_in_the_data(
-    stage: Stage, person: Person, household: str, kind: str
+def test_an_answer_that_comes_too_late_is_none_and_the_job_ends_with_that_reason(
+    stage: Stage, unanswered: Unanswered, unanswered_job: Document
 ) -> None:
+    (gap,) = unanswered_job["missing"]
+
+    assert ("failed", "provider_timeout") == (unanswered_job["status"], unanswered_job["error"]["code"])
+    assert (*map(str, settled_days(7)), "provider_error", True) == (
+        gap["start"],
+        gap["end"],
+        gap["reason"],
+        gap["retryable"],
+    )
+    # Refused once, as often tried as any other, and not waited for again.
+    assert ["technical_error", "delay"] == [call["fault"] for call in stage.enedis.calls(unanswered.usage_point_id)]
+
+
+def test_a_failure_that_passes_leaves_no_trace_in_the_data(stage: Stage, person: Person) -> None:
     start, end = settled_days(14)
-    stage.enedis.fail(kind=kind, usage_point_id=household)
+    households = {kind: stage.new_household() for kind in ("html", "truncated", "empty", "cut", "technical_error")}
+    for kind, usage_point_id in households.items():
+        person.give_consent(usage_point_id)
+        stage.enedis.fail(usage_point_id, kind=kind)
 
-    job = person.fetch(household, CURVE, start, end)
+    jobs = {kind: person.submit(usage_point_id, CURVE, start, end) for kind, usage_point_id in households.items()}
+    ended = {kind: person.wait_for(job) for kind, job in jobs.items()}
 
-    assert ("succeeded", [], None) == (job["status"], job["missing"], job["error"])
-    assert [kind] == [call["fault"] for call in stage.enedis.calls(household) if call["fault"]]
-    assert 3 == len(stage.enedis.calls(household))
+    for kind, job in ended.items():
+        assert ("succeeded", [], None) == (job["status"], job["missing"], job["error"]), kind
+        calls = stage.enedis.calls(households[kind])
+        assert [kind] == [call["fault"] for call in calls if call["fault"]]
+        assert 3 == len(calls), kind
 
 
 def test_when_one_of_two_calls_fails_for_good_the_job_is_partial_and_says_which_days(
@@ -74,7 +87,7 @@ def test_when_one_of_two_calls_fails_for_good_the_job_is_partial_and_says_which_
 ) -> None:
     start, end = settled_days(14)
     # Both calls are tried twice at most: three failures are one call's two, and one of the other's.
-    stage.enedis.fail(kind="technical_error", count=3, usage_point_id=household)
+    stage.enedis.fail(household, kind="technical_error", count=3)
 
     job = person.fetch(household, CURVE, start, end)
 
@@ -100,7 +113,7 @@ def test_a_curve_that_is_not_collected_ends_well_with_the_reason(stage: Stage, p
 
 def test_calls_refused_because_they_came_too_fast_are_made_again(stage: Stage, person: Person, household: str) -> None:
     start, end = settled_days(42)
-    stage.enedis.fail(code="900807", count=2, usage_point_id=household)
+    stage.enedis.fail(household, code="900807", count=2)
 
     job = person.fetch(household, CURVE, start, end)
 
@@ -116,13 +129,25 @@ def is_closed(stage: Stage) -> bool:
     return any(each["api"] == "measures" and each["closed_until"] for each in apis)
 
 
+def time_of_a_call(stage: Stage, person: Person) -> timedelta:
+    """How long a job of one call takes here and now."""
+    usage_point_id = stage.new_household()
+    person.give_consent(usage_point_id)
+    begun = time.monotonic()
+    person.fetch(usage_point_id, CURVE, *settled_days(7))
+    return timedelta(seconds=time.monotonic() - begun)
+
+
 def test_when_the_hour_is_used_up_in_the_middle_of_a_job_nobody_calls_until_enedis_says_so_and_the_job_ends_complete(
-    stage: Stage, person: Person, household: str
+    stage: Stage, person: Person, household: str, unanswered: Unanswered
 ) -> None:
-    left = timedelta(seconds=8)
+    left = 10 * time_of_a_call(stage, person) + timedelta(seconds=5)
     start, end = settled_days(70)
     other_household = stage.new_household()
     person.give_consent(other_household)
+    # The calls of somebody else's would be counted with these.
+    while len(stage.enedis.calls(unanswered.usage_point_id)) < 2:
+        time.sleep(0.05)
     conditions = stage.enedis.conditions()
     stage.enedis.client.delete("/control/limits").raise_for_status()
     stage.enedis.set(per_hour=5, hour_window="sliding")

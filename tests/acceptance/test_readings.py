@@ -6,9 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from simulator.known_points import Profile
-from tests.acceptance.stage import ONE_DAY, PARIS, Document, Person, Stage, hours_of, settled_days
-
-pytestmark = pytest.mark.timeout(100)
+from tests.support.running_gateway import ONE_DAY, PARIS, Document, Person, Stage, hours_of, settled_days
 
 DAYS = 20
 

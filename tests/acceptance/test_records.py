@@ -7,9 +7,7 @@ import pytest
 
 from cli.demo.plaintext import count_file_hits, count_hits, files_to_search
 from simulator.known_points import Profile
-from tests.acceptance.stage import ONE_DAY, Document, Person, Stage, settled_days
-
-pytestmark = pytest.mark.timeout(100)
+from tests.support.running_gateway import ONE_DAY, Document, Person, Stage, settled_days
 
 RECORDS = ("contract", "address", "identity", "contact")
 # What tells one person from another; a segment or a town tells nothing.

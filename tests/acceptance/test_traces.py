@@ -2,16 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-import pytest
-
 from cli.demo.plaintext import count_hits
 from cli.otlp import Node, Span
 from simulator.known_points import Profile
-from tests.acceptance.stage import RESOURCES, Person, Stage, settled_days, trace_header
-
-pytestmark = pytest.mark.timeout(100)
-
-SPAN_SECONDS = 30.0
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.running_gateway import RESOURCES, Person, Stage, settled_days, trace_header
 
 
 def is_provider_call(span: Span) -> bool:
@@ -28,7 +23,7 @@ def await_calls(stage: Stage, trace_id: str, calls: int) -> None:
         asked = [span for span in trace if is_provider_call(span)]
         return len(asked) >= calls and all(span.parent_id in arrived for span in trace if span.kind != "server")
 
-    stage.receiver.wait_until(is_whole, SPAN_SECONDS)
+    stage.receiver.wait_until(is_whole, PATIENCE_SECONDS)
 
 
 def ways(node: Node, above: tuple[Span, ...] = ()) -> Iterator[tuple[Span, ...]]:
@@ -74,7 +69,7 @@ def test_every_call_to_enedis_hangs_on_the_request_through_the_queue(
 
 
 def test_a_call_that_is_tried_again_stays_in_its_trace(stage: Stage, person: Person, household: str) -> None:
-    stage.enedis.fail(kind="technical_error", usage_point_id=household)
+    stage.enedis.fail(household, kind="technical_error")
 
     trace_id, status = fetch_traced(stage, person, household, days=7)
     await_calls(stage, trace_id, calls=2)
@@ -91,7 +86,7 @@ def test_no_span_holds_a_key_a_state_a_usage_point_or_a_reading(stage: Stage) ->
     """Those of this test are all there; what other tests saw is looked for too, and once more at the end of all."""
     person, usage_point_id = stage.new_person(), stage.new_household(Profile.SOLAR)
     person.give_consent(usage_point_id)
-    stage.enedis.fail(kind="html", usage_point_id=usage_point_id)
+    stage.enedis.fail(usage_point_id, kind="html")
     trace_ids = []
     for dataset in RESOURCES:
         trace_id, headers = trace_header()

@@ -4,14 +4,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from queue import Queue
 
-import pytest
 from standardwebhooks import Webhook
 
-from tests.acceptance.stage import Person, Stage, settled_days
-
-pytestmark = pytest.mark.timeout(100)
-
-ARRIVAL_SECONDS = 30.0
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.running_gateway import Person, Stage, settled_days
 
 
 def test_a_program_is_told_when_the_data_have_come(stage: Stage, person: Person, household: str) -> None:
@@ -35,7 +31,7 @@ def test_a_program_is_told_when_the_data_have_come(stage: Stage, person: Person,
 
         job = person.fetch(household, "daily_consumption", *settled_days(3))
 
-        headers, body = messages.get(timeout=ARRIVAL_SECONDS)
+        headers, body = messages.get(timeout=PATIENCE_SECONDS)
         server.shutdown()
     said = Webhook(created["secret"]).verify(body, headers)
     link = f"{stage.gateway.api}{job['links']['self']}"

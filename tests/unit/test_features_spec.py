@@ -5,7 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-import pytest
+from tests.support.cases import case
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "features-spec").rglob("*.md"))
@@ -32,19 +32,21 @@ def proofs(page: Path) -> list[str]:
     return [row for table in rows for row in table if not set(row) <= set("-| ")]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_test_that_a_page_names_exists(page: Path) -> None:
-    named = NAMED.findall(page.read_text(encoding="utf-8"))
+def test_every_test_that_a_page_names_exists() -> None:
+    for page in PAGES:
+        with case(page):
+            named = NAMED.findall(page.read_text(encoding="utf-8"))
 
-    assert [] == [f"{place}::{test}" for place, test in named if not is_there(place, test)]
+            assert [] == [f"{place}::{test}" for place, test in named if not is_there(place, test)]
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_every_promise_of_a_theme_names_a_test(theme: str) -> None:
-    promises = proofs(ROOT / "docs" / "features-spec" / f"{theme}.md")
+def test_every_promise_of_a_theme_names_a_test() -> None:
+    for theme in THEMES:
+        with case(theme):
+            promises = proofs(ROOT / "docs" / "features-spec" / f"{theme}.md")
 
-    assert promises
-    assert [] == [promise for promise in promises if "::test_" not in promise]
+            assert promises
+            assert [] == [promise for promise in promises if "::test_" not in promise]
 
 
 def test_it_is_noticed_when_a_test_is_not_there() -> None:

@@ -6,6 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
+from tests.support.cases import case
+
 pytestmark = pytest.mark.anyio
 
 PATH = "/dataconnect/v2/oauth2/authorize"
@@ -141,9 +143,8 @@ async def test_the_page_loads_nothing_and_escapes_what_it_was_given(anonymous: h
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize(
-    ("change", "status", "error"),
-    [
+async def test_a_wrong_request_is_refused_without_a_way_back(anonymous: httpx.AsyncClient) -> None:
+    cases: list[tuple[dict[str, str], int, str]] = [
         ({"client_id": ""}, 400, "missing_parameter"),
         ({"client_id": "somebody-else"}, 403, "access_denied"),
         ({"response_type": "token"}, 400, "Invalid_request"),
@@ -153,15 +154,14 @@ async def test_the_page_loads_nothing_and_escapes_what_it_was_given(anonymous: h
         ({"state": "x" * 101}, 400, "Invalid_request"),
         ({"auto": "maybe"}, 400, "Invalid_request"),
         ({"auto": "approve", "usage_point_id": "123"}, 400, "Invalid_request"),
-    ],
-)
-async def test_a_wrong_request_is_refused_without_a_way_back(
-    anonymous: httpx.AsyncClient, change: dict[str, str], status: int, error: str
-) -> None:
-    answer = await anonymous.get(PATH, params=ASKED | change)
+    ]
 
-    assert (answer.status_code, answer.json()["error"]) == (status, error)
-    assert "location" not in answer.headers
+    for change, status, error in cases:
+        with case(change, status, error):
+            answer = await anonymous.get(PATH, params=ASKED | change)
+
+            assert (answer.status_code, answer.json()["error"]) == (status, error)
+            assert "location" not in answer.headers
 
 
 async def test_the_way_back_keeps_the_registered_query(anonymous: httpx.AsyncClient) -> None:

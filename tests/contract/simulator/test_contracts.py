@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.cases import case
+
 pytestmark = pytest.mark.anyio
 
 Ask = Callable[..., Awaitable[httpx.Response]]
@@ -85,9 +87,8 @@ async def test_a_company_is_an_organization(enedis: httpx.AsyncClient, share: Sh
     assert contract["organization"]["name"] == identity["identity"]["legal_entity"]["name"]
 
 
-@pytest.mark.parametrize(
-    ("point", "segments", "dates"),
-    [
+async def test_the_synthesis_dates_what_flows(enedis: httpx.AsyncClient, share: Share) -> None:
+    cases: list[tuple[str, list[str], set[str]]] = [
         (STANDARD, ["C5"], {"consumption_last_activation_date", "last_subscribed_power_change_date"}),
         (
             SOLAR,
@@ -99,16 +100,15 @@ async def test_a_company_is_an_organization(enedis: httpx.AsyncClient, share: Sh
             },
         ),
         (PRODUCER, ["P4"], {"generation_last_activation_date"}),
-    ],
-)
-async def test_the_synthesis_dates_what_flows(
-    enedis: httpx.AsyncClient, share: Share, point: str, segments: list[str], dates: set[str]
-) -> None:
-    await share(point)
-    body = await _body(enedis, "synth_contrat_auto", point)
+    ]
 
-    assert [segment["segment"] for segment in body["segments"]] == segments
-    assert set(body) == {"segments", "services_level"} | dates
+    for point, segments, dates in cases:
+        with case(point, segments, dates):
+            await share(point)
+            body = await _body(enedis, "synth_contrat_auto", point)
+
+            assert [segment["segment"] for segment in body["segments"]] == segments
+            assert set(body) == {"segments", "services_level"} | dates
 
 
 async def test_the_activation_date_is_the_one_that_measures_refuse_before(
@@ -166,34 +166,35 @@ async def test_a_producer_has_no_power_in_v5(enedis: httpx.AsyncClient, share: S
     }
 
 
-@pytest.mark.parametrize("api", APIS_2026)
-@pytest.mark.parametrize("path", ["/v1", "/v1/", f"/v1?pointId={STANDARD}", f"/v1/{STANDARD}?a=b", "/v1/123"])
-async def test_a_point_elsewhere_than_in_the_path_is_a_500(
-    enedis: httpx.AsyncClient, share: Share, api: str, path: str
-) -> None:
+async def test_a_point_elsewhere_than_in_the_path_is_a_500(enedis: httpx.AsyncClient, share: Share) -> None:
     await share(STANDARD)
-    answer = await enedis.get(f"/{api}{path}")
+    for api in APIS_2026:
+        for path in ["/v1", "/v1/", f"/v1?pointId={STANDARD}", f"/v1/{STANDARD}?a=b", "/v1/123"]:
+            with case(api, path):
+                answer = await enedis.get(f"/{api}{path}")
 
-    assert (answer.status_code, answer.json()["error"]) == (500, "technical_error")
-
-
-@pytest.mark.parametrize("api", APIS_2026)
-async def test_a_point_without_consent_has_no_subscribed_services(enedis: httpx.AsyncClient, api: str) -> None:
-    answer = await enedis.get(f"/{api}/v1/{STANDARD}")
-
-    assert answer.json() == {
-        "error": "Bad request",
-        "error_description": "Pas de services souscrits, le flux est stoppé.",
-    }
+                assert (answer.status_code, answer.json()["error"]) == (500, "technical_error")
 
 
-@pytest.mark.parametrize("path", PATHS_V5)
-async def test_v5_refuses_without_consent_or_point(enedis: httpx.AsyncClient, path: str) -> None:
-    forbidden = await enedis.get(path, params={"usage_point_id": STANDARD})
-    missing = await enedis.get(path)
+async def test_a_point_without_consent_has_no_subscribed_services(enedis: httpx.AsyncClient) -> None:
+    for api in APIS_2026:
+        with case(api):
+            answer = await enedis.get(f"/{api}/v1/{STANDARD}")
 
-    assert (forbidden.status_code, forbidden.json()["error"]) == (403, "ADAM-DC-0008")
-    assert (missing.status_code, missing.json()["error"]) == (400, "invalid_request")
+            assert answer.json() == {
+                "error": "Bad request",
+                "error_description": "Pas de services souscrits, le flux est stoppé.",
+            }
+
+
+async def test_v5_refuses_without_consent_or_point(enedis: httpx.AsyncClient) -> None:
+    for path in PATHS_V5:
+        with case(path):
+            forbidden = await enedis.get(path, params={"usage_point_id": STANDARD})
+            missing = await enedis.get(path)
+
+            assert (forbidden.status_code, forbidden.json()["error"]) == (403, "ADAM-DC-0008")
+            assert (missing.status_code, missing.json()["error"]) == (400, "invalid_request")
 
 
 async def test_each_api_is_subscribed_on_its_own(enedis: httpx.AsyncClient, share: Share) -> None:

@@ -12,6 +12,7 @@ from simulator.app import create_app
 from simulator.clock import ManualClock
 from simulator.config import SimulatorSettings
 from simulator.distortions import DISTORTIONS
+from tests.support.cases import case
 
 pytestmark = pytest.mark.anyio
 
@@ -76,9 +77,8 @@ async def test_a_rate_hits_about_its_share_and_the_same_calls_in_every_run(
     assert 20 <= runs[0].count(500) <= 60
 
 
-@pytest.mark.parametrize(
-    ("fault", "status", "content_type", "text"),
-    [
+async def test_every_kind_of_error_comes_on_demand(enedis: httpx.AsyncClient, ask: Ask, share: Share) -> None:
+    cases: list[tuple[dict[str, object], int, str | None, str]] = [
         ({"kind": "html"}, 502, "text/html; charset=utf-8", "<html>"),
         ({"kind": "html", "status": 503}, 503, "text/html; charset=utf-8", "<html>"),
         ({"kind": "plain_text"}, 500, "text/plain; charset=utf-8", "Internal Server Error"),
@@ -94,38 +94,32 @@ async def test_a_rate_hits_about_its_share_and_the_same_calls_in_every_run(
         ({"code": "900800", "status": 429, "form": "fault"}, 429, "application/json", '{"fault":{"code":900800'),
         ({"code": "SGT404", "status": 404, "form": "swagger"}, 404, "application/json", '{"code":"SGT404","message"'),
         ({"code": "SGT404", "status": 404, "form": "array"}, 404, "application/json", '[{"code":"SGT404"'),
-    ],
-)
-async def test_every_kind_of_error_comes_on_demand(
-    enedis: httpx.AsyncClient,
-    ask: Ask,
-    share: Share,
-    fault: dict[str, object],
-    status: int,
-    content_type: str | None,
-    text: str,
-) -> None:
+    ]
+
     await share(POINT)
-    await _arm(enedis, **fault)
-    answer = await ask(DAILY, *WEEK)
+    for fault, status, content_type, text in cases:
+        with case(fault, status, content_type, text):
+            await _arm(enedis, **fault)
+            answer = await ask(DAILY, *WEEK)
 
-    assert (answer.status_code, answer.headers.get("content-type")) == (status, content_type)
-    assert text in answer.text
+            assert (answer.status_code, answer.headers.get("content-type")) == (status, content_type)
+            assert text in answer.text
 
 
-@pytest.mark.parametrize("kind", sorted(DISTORTIONS))
 async def test_every_distortion_comes_on_demand_and_leaves_the_next_answer_alone(
-    enedis: httpx.AsyncClient, ask: Ask, share: Share, kind: str
+    enedis: httpx.AsyncClient, ask: Ask, share: Share
 ) -> None:
     await share(POINT)
-    good = await ask(DAILY, *WEEK)
-    await _arm(enedis, kind=kind)
-    spoiled = await ask(DAILY, *WEEK)
-    again = await ask(DAILY, *WEEK)
+    for kind in sorted(DISTORTIONS):
+        with case(kind):
+            good = await ask(DAILY, *WEEK)
+            await _arm(enedis, kind=kind)
+            spoiled = await ask(DAILY, *WEEK)
+            again = await ask(DAILY, *WEEK)
 
-    assert spoiled.status_code == 200
-    assert (spoiled.content, spoiled.headers["content-type"]) != (good.content, good.headers["content-type"])
-    assert again.content == good.content
+            assert spoiled.status_code == 200
+            assert (spoiled.content, spoiled.headers["content-type"]) != (good.content, good.headers["content-type"])
+            assert again.content == good.content
 
 
 async def test_faults_spare_token_and_consent_unless_they_are_named(enedis: httpx.AsyncClient) -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from simulator.clock import ManualClock
+from tests.support.cases import case
 
 pytestmark = pytest.mark.anyio
 
@@ -119,16 +120,17 @@ async def test_production_names_its_direction(ask: Ask, share: Share) -> None:
     assert sum(int(point["v"]) for point in _points(curve)) / 2 == int(_points(daily)[0]["v"])
 
 
-@pytest.mark.parametrize(("day", "end", "count"), [("2026-03-29", "2026-03-30", 46), ("2026-10-25", "2026-10-26", 50)])
-async def test_clock_changes_give_46_and_50_points_that_add_up(
-    ask: Ask, share: Share, day: str, end: str, count: int
-) -> None:
-    await share(STANDARD)
-    curve = _points(await ask(CURVE, day, end))
-    daily = _points(await ask(DAILY, day, end))
+async def test_clock_changes_give_46_and_50_points_that_add_up(ask: Ask, share: Share) -> None:
+    cases: list[tuple[str, str, int]] = [("2026-03-29", "2026-03-30", 46), ("2026-10-25", "2026-10-26", 50)]
 
-    assert len(curve) == count
-    assert sum(int(point["v"]) for point in curve) / 2 == int(daily[0]["v"])
+    await share(STANDARD)
+    for day, end, count in cases:
+        with case(day, end, count):
+            curve = _points(await ask(CURVE, day, end))
+            daily = _points(await ask(DAILY, day, end))
+
+            assert len(curve) == count
+            assert sum(int(point["v"]) for point in curve) / 2 == int(daily[0]["v"])
 
 
 async def test_october_repeats_its_labels(ask: Ask, share: Share) -> None:
@@ -169,9 +171,8 @@ async def test_gaps_are_absent_points(ask: Ask, share: Share) -> None:
     assert 0 < sum(len(_points(answer)) for answer in answers) < 10 * 7 * 48
 
 
-@pytest.mark.parametrize(
-    ("resource", "change"),
-    [
+async def test_a_malformed_request_is_a_500(ask: Ask, share: Share) -> None:
+    cases: list[tuple[str, dict[str, str | None]]] = [
         (DAILY, {"pointId": None}),
         (DAILY, {"pointId": "123"}),
         (DAILY, {"dateDebut": None}),
@@ -185,14 +186,15 @@ async def test_gaps_are_absent_points(ask: Ask, share: Share) -> None:
         (PEAK, {"mesuresPas": "P1Y"}),
         (PEAK, {"grandeurPhysique": None}),
         (PEAK, {"grandeurPhysique": "PMA1"}),
-    ],
-)
-async def test_a_malformed_request_is_a_500(ask: Ask, share: Share, resource: str, change: dict[str, str]) -> None:
-    await share(STANDARD)
-    others = {"dateDebut": "2026-11-20", "dateFin": "2026-11-22", "pointId": STANDARD} | change
-    answer = await ask(resource, "", "", **others)
+    ]
 
-    assert (answer.status_code, answer.json()["error"]) == (500, "technical_error")
+    await share(STANDARD)
+    for resource, change in cases:
+        with case(resource, change):
+            others = {"dateDebut": "2026-11-20", "dateFin": "2026-11-22", "pointId": STANDARD} | change
+            answer = await ask(resource, "", "", **others)
+
+            assert (answer.status_code, answer.json()["error"]) == (500, "technical_error")
 
 
 async def test_a_repeated_parameter_is_a_500(enedis: httpx.AsyncClient, share: Share) -> None:
@@ -203,9 +205,8 @@ async def test_a_repeated_parameter_is_a_500(enedis: httpx.AsyncClient, share: S
     assert answer.status_code == 500
 
 
-@pytest.mark.parametrize(
-    ("resource", "point", "start", "end", "status", "error"),
-    [
+async def test_each_broken_rule_has_its_refusal(ask: Ask, share: Share) -> None:
+    cases: list[tuple[str, str, str, str, int, str]] = [
         (DAILY, STANDARD, "2026-11-22", "2026-11-20", 400, "ADAM-ERR0002"),
         (DAILY, STANDARD, "2026-11-22", "2026-11-22", 400, "ADAM-ERR0002"),
         (DAILY, RECENT, "2026-03-15", "2026-03-20", 400, "ADAM-ERR0123"),
@@ -217,15 +218,15 @@ async def test_a_repeated_parameter_is_a_500(enedis: httpx.AsyncClient, share: S
         (PRODUCTION_CURVE, STANDARD, "2026-11-20", "2026-11-22", 400, "ADAM-ERR0069"),
         (DAILY, PRODUCER, "2026-11-20", "2026-11-22", 400, "ADAM-ERR0069"),
         (CURVE, NO_CURVE, "2026-11-20", "2026-11-22", 404, "no_data_found"),
-    ],
-)
-async def test_each_broken_rule_has_its_refusal(
-    ask: Ask, share: Share, resource: str, point: str, start: str, end: str, status: int, error: str
-) -> None:
-    await share(point)
-    answer = await ask(resource, start, end, point)
+    ]
 
-    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    for shared in {point for _, point, *_ in cases}:
+        await share(shared)
+    for resource, point, start, end, status, error in cases:
+        with case(resource, point, start, end, status, error):
+            answer = await ask(resource, start, end, point)
+
+            assert (answer.status_code, answer.json()["error"]) == (status, error)
 
 
 async def test_a_week_of_curve_and_years_of_days_are_allowed(ask: Ask, share: Share) -> None:
@@ -235,11 +236,12 @@ async def test_a_week_of_curve_and_years_of_days_are_allowed(ask: Ask, share: Sh
     assert len(_points(await ask(DAILY, "2023-11-23", "2026-11-23"))) == 1_096
 
 
-@pytest.mark.parametrize("resource", [DAILY, CURVE, PEAK])
-async def test_a_point_without_consent_is_forbidden(ask: Ask, resource: str) -> None:
-    answer = await ask(resource, "2026-11-20", "2026-11-22")
+async def test_a_point_without_consent_is_forbidden(ask: Ask) -> None:
+    for resource in [DAILY, CURVE, PEAK]:
+        with case(resource):
+            answer = await ask(resource, "2026-11-20", "2026-11-22")
 
-    assert (answer.status_code, answer.json()["error"]) == (403, "ADAM-DC-0008")
+            assert (answer.status_code, answer.json()["error"]) == (403, "ADAM-DC-0008")
 
 
 async def test_a_revoked_or_expired_consent_is_forbidden(ask: Ask, share: Share, enedis: httpx.AsyncClient) -> None:

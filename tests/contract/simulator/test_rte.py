@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from simulator.app import create_app
 from simulator.clock import ManualClock
 from simulator.config import SimulatorSettings
+from tests.support.cases import case
 
 pytestmark = pytest.mark.anyio
 
@@ -97,20 +98,25 @@ def _code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"].removeprefix("TMPLIKSUPCON_TMPLIKCAL_")
 
 
-@pytest.mark.parametrize("path", ["/token/oauth/", "/token/oauth"])
-@pytest.mark.parametrize("form", [{}, {"grant_type": "client_credentials"}])
-async def test_token_is_opaque_and_lasts_two_hours(
-    anybody: httpx.AsyncClient, shared_clock: ManualClock, path: str, form: dict[str, str]
-) -> None:
-    answer = (await anybody.post(path, data=form, auth=CREDENTIALS)).json()
-    headers = {"Authorization": f"Bearer {answer['access_token']}", "Accept": "application/json"}
-    fresh = await anybody.get(TEMPO, headers=headers)
-    shared_clock.advance(7_199)
-    expired = await anybody.get(TEMPO, headers=headers)
+async def test_token_is_opaque_and_lasts_two_hours(anybody: httpx.AsyncClient, shared_clock: ManualClock) -> None:
+    forms: list[dict[str, str]] = [{}, {"grant_type": "client_credentials"}]
 
-    assert {**answer, "access_token": ""} == {"access_token": "", "token_type": "Bearer", "expires_in": 7_199}
-    assert "." not in answer["access_token"]
-    assert (fresh.status_code, expired.status_code) == (200, 401)
+    for path in ["/token/oauth/", "/token/oauth"]:
+        for form in forms:
+            with case(path, form):
+                answer = (await anybody.post(path, data=form, auth=CREDENTIALS)).json()
+                headers = {"Authorization": f"Bearer {answer['access_token']}", "Accept": "application/json"}
+                fresh = await anybody.get(TEMPO, headers=headers)
+                shared_clock.advance(7_199)
+                expired = await anybody.get(TEMPO, headers=headers)
+
+                assert {**answer, "access_token": ""} == {
+                    "access_token": "",
+                    "token_type": "Bearer",
+                    "expires_in": 7_199,
+                }
+                assert "." not in answer["access_token"]
+                assert (fresh.status_code, expired.status_code) == (200, 401)
 
 
 async def test_wrong_credentials_and_tokens_are_refused(rte: httpx.AsyncClient) -> None:
@@ -197,9 +203,8 @@ async def test_values_tell_of_a_fallback_when_asked(rte: httpx.AsyncClient) -> N
     assert [value.get("fallback") for value in values] == [False, None]
 
 
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
+async def test_wrong_question_gets_its_code(rte: httpx.AsyncClient) -> None:
+    cases: list[tuple[dict[str, str], str]] = [
         ({"start_date": _midnight(TODAY)}, "F01"),
         ({"end_date": _midnight(TODAY)}, "F01"),
         ({"start_date": _midnight(TODAY), "end_date": _midnight("2026-11-22")}, "F02"),
@@ -213,13 +218,14 @@ async def test_values_tell_of_a_fallback_when_asked(rte: httpx.AsyncClient) -> N
         ({"start_date": "2026-11-22T23:00:00+00:00", "end_date": "2026-11-23T23:00:00+00:00"}, "F06"),
         ({"start_date": "2026-07-01T00:00:00+01:00", "end_date": "2026-07-02T00:00:00+01:00"}, "F06"),
         ({"start_date": _midnight(TODAY), "end_date": _midnight(TOMORROW), "fallback_status": "yes"}, "F07"),
-    ],
-)
-async def test_wrong_question_gets_its_code(rte: httpx.AsyncClient, query: dict[str, str], code: str) -> None:
-    answer = await rte.get(TEMPO, params=query)
+    ]
 
-    assert _code(answer) == (400, code)
-    assert answer.json()["error_details"]["transaction_id"].startswith("Id-")
+    for query, code in cases:
+        with case(query, code):
+            answer = await rte.get(TEMPO, params=query)
+
+            assert _code(answer) == (400, code)
+            assert answer.json()["error_details"]["transaction_id"].startswith("Id-")
 
 
 async def test_plus_that_is_not_encoded_is_a_blank(rte: httpx.AsyncClient) -> None:
@@ -313,12 +319,13 @@ async def test_sandbox_is_unsorted_and_lacks_hours(rte: httpx.AsyncClient) -> No
     assert [hour["pas"] for hour in signals[3]["values"]] == list(range(7, 24))
 
 
-@pytest.mark.parametrize("path", [TEMPO, ECOWATT])
-async def test_who_does_not_ask_for_json_gets_xml(rte: httpx.AsyncClient, path: str) -> None:
-    answer = await rte.get(path, headers={"Accept": "*/*"})
+async def test_who_does_not_ask_for_json_gets_xml(rte: httpx.AsyncClient) -> None:
+    for path in [TEMPO, ECOWATT]:
+        with case(path):
+            answer = await rte.get(path, headers={"Accept": "*/*"})
 
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/xml")
-    assert answer.text.startswith("<?xml")
+            assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/xml")
+            assert answer.text.startswith("<?xml")
 
 
 async def _records(client: httpx.AsyncClient, **query: str) -> Any:
@@ -347,21 +354,21 @@ async def test_open_data_is_read_in_pages_of_a_range(anybody: httpx.AsyncClient)
     assert [pages[0]["results"][0]["date"], pages[1]["results"][-1]["date"]] == ["2026-01-01", "2026-05-31"]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+async def test_open_data_refuses_what_it_does_not_know(anybody: httpx.AsyncClient) -> None:
+    cases: list[dict[str, str]] = [
         {"limit": "101"},
         {"offset": "-1"},
         {"where": "date >= 2026"},
         {"where": "date >= date'2026-02-30'"},
         {"order_by": "h0"},
-    ],
-)
-async def test_open_data_refuses_what_it_does_not_know(anybody: httpx.AsyncClient, query: dict[str, str]) -> None:
-    answer = await anybody.get(RECORDS, params=query)
+    ]
 
-    assert answer.status_code == 400
-    assert answer.json()["error_code"] in {"ODSQLError", "InvalidRESTParameterError"}
+    for query in cases:
+        with case(query):
+            answer = await anybody.get(RECORDS, params=query)
+
+            assert answer.status_code == 400
+            assert answer.json()["error_code"] in {"ODSQLError", "InvalidRESTParameterError"}
 
 
 @pytest.mark.parametrize(

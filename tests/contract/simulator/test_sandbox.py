@@ -13,6 +13,7 @@ import uvicorn
 from simulator.app import create_app
 from simulator.clock import ManualClock
 from simulator.config import SimulatorSettings
+from tests.support.cases import case
 
 pytestmark = pytest.mark.anyio
 
@@ -55,21 +56,22 @@ async def test_v1_comes_back_with_a_code_and_the_point(anonymous: httpx.AsyncCli
     assert (back["state"], back["usage_point_id"]) == ("abc", "99000000000011")
 
 
-@pytest.mark.parametrize("separator", [";", ","])
-async def test_v1_shares_several_points_at_once(
-    settings: SimulatorSettings, clock: ManualClock, separator: str
-) -> None:
-    points = ["99000000000011", "99000000000022"]
-    async with _client(settings.model_copy(update={"point_separator": separator}), clock) as client:
-        ticked_and_typed = [("usage_point_id", points[0]), ("other_usage_point_id", points[1])]
-        form = [*ASKED.items(), ("decision", "approve"), *ticked_and_typed]
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = await client.post(f"{PATH}/decision", content=urlencode(form), headers=headers)
-        asked = {"start": "2026-11-01", "end": "2026-11-02"}
-        statuses = [(await client.get(DAILY, params=asked | {"usage_point_id": point})).status_code for point in points]
+async def test_v1_shares_several_points_at_once(settings: SimulatorSettings, clock: ManualClock) -> None:
+    for separator in [";", ","]:
+        with case(separator):
+            points = ["99000000000011", "99000000000022"]
+            async with _client(settings.model_copy(update={"point_separator": separator}), clock) as client:
+                ticked_and_typed = [("usage_point_id", points[0]), ("other_usage_point_id", points[1])]
+                form = [*ASKED.items(), ("decision", "approve"), *ticked_and_typed]
+                headers = {"Content-Type": "application/x-www-form-urlencoded"}
+                answer = await client.post(f"{PATH}/decision", content=urlencode(form), headers=headers)
+                asked = {"start": "2026-11-01", "end": "2026-11-02"}
+                statuses = [
+                    (await client.get(DAILY, params=asked | {"usage_point_id": point})).status_code for point in points
+                ]
 
-    assert _way_back(answer)["usage_point_id"] == separator.join(points)
-    assert statuses == [200, 200]
+            assert _way_back(answer)["usage_point_id"] == separator.join(points)
+            assert statuses == [200, 200]
 
 
 async def test_v1_renews_an_active_share(anonymous: httpx.AsyncClient) -> None:
@@ -100,51 +102,48 @@ async def test_v1_goes_with_its_generation(anonymous: httpx.AsyncClient) -> None
     assert (gone.status_code, there.status_code) == (404, 302)
 
 
-@pytest.mark.parametrize(
-    ("persona", "points"),
-    [
+async def test_the_last_character_of_the_state_chooses_the_persona(sandbox: httpx.AsyncClient) -> None:
+    cases: list[tuple[str, str]] = [
         ("0", "22516914714270"),
         ("3", "12345678901234;10284856584123"),
         ("7", "64975835695673;63695879465986;22315546958763"),
         ("x", "99000000000011"),
-    ],
-)
-async def test_the_last_character_of_the_state_chooses_the_persona(
-    sandbox: httpx.AsyncClient, persona: str, points: str
-) -> None:
-    back = _way_back(await sandbox.get(PATH, params=ASKED | {"state": f"random-{persona}", "auto": "approve"}))
+    ]
 
-    assert back["usage_point_id"] == points
+    for persona, points in cases:
+        with case(persona, points):
+            back = _way_back(await sandbox.get(PATH, params=ASKED | {"state": f"random-{persona}", "auto": "approve"}))
+
+            assert back["usage_point_id"] == points
 
 
-@pytest.mark.parametrize(
-    ("point", "path", "status"),
-    [
+async def test_personas_are_shared_from_the_start_and_show_what_they_are_for(sandbox: httpx.AsyncClient) -> None:
+    cases: list[tuple[str, str, int]] = [
         ("22516914714270", DAILY, 200),
         ("32320647321714", "/metering_data_clc/v5/consumption_load_curve", 404),
         ("10284856584123", "/metering_data_dp/v5/daily_production", 200),
         ("24880057139941", "/metering_data_dp/v5/daily_production", 200),
         ("12655648759651", "/metering_data_plc/v5/production_load_curve", 200),
         ("26584978546985", DAILY, 403),
-    ],
-)
-async def test_personas_are_shared_from_the_start_and_show_what_they_are_for(
-    sandbox: httpx.AsyncClient, point: str, path: str, status: int
-) -> None:
-    asked = {"usage_point_id": point, "start": "2026-11-01", "end": "2026-11-02"}
+    ]
 
-    assert (await sandbox.get(path, params=asked)).status_code == status
+    for point, path, status in cases:
+        with case(point, path, status):
+            asked = {"usage_point_id": point, "start": "2026-11-01", "end": "2026-11-02"}
+
+            assert (await sandbox.get(path, params=asked)).status_code == status
 
 
-@pytest.mark.parametrize(("authorisation_id", "active", "ended"), [(10, 0, 0), (11, 5, 0), (12, 9, 0), (13, 0, 5)])
-async def test_the_numbered_authorisations_are_there(
-    sandbox: httpx.AsyncClient, authorisation_id: int, active: int, ended: int
-) -> None:
-    body = {"autorisationId": authorisation_id, "comptage": True}
-    found = await sandbox.post("/subscribed_services/v1", json=body)
-    over = await sandbox.post("/subscribed_services/v1", json=body | {"etatCode": ["TERMINE"]})
+async def test_the_numbered_authorisations_are_there(sandbox: httpx.AsyncClient) -> None:
+    cases: list[tuple[int, int, int]] = [(10, 0, 0), (11, 5, 0), (12, 9, 0), (13, 0, 5)]
 
-    assert (found.json()["nbTotalServices"], over.json()["nbTotalServices"]) == (active, ended)
+    for authorisation_id, active, ended in cases:
+        with case(authorisation_id, active, ended):
+            body = {"autorisationId": authorisation_id, "comptage": True}
+            found = await sandbox.post("/subscribed_services/v1", json=body)
+            over = await sandbox.post("/subscribed_services/v1", json=body | {"etatCode": ["TERMINE"]})
+
+            assert (found.json()["nbTotalServices"], over.json()["nbTotalServices"]) == (active, ended)
 
 
 async def test_the_revoked_persona_is_revoked_however_it_is_shared(enedis: httpx.AsyncClient) -> None:

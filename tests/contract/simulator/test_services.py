@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from simulator.clock import ManualClock
+from tests.support.cases import case
 
 pytestmark = pytest.mark.anyio
 
@@ -54,20 +55,18 @@ async def test_a_consumer_has_one_entry_a_measure_type_in_the_captured_shape(
     }
 
 
-@pytest.mark.parametrize(
-    ("point", "directions"),
-    [
+async def test_directions_tell_consumers_from_producers(enedis: httpx.AsyncClient, share: Share) -> None:
+    cases: list[tuple[str, set[tuple[bool, bool]]]] = [
         ("99000000000011", {(True, False)}),
         ("99000000000033", {(True, False), (False, True)}),
         ("99000000000077", {(False, True)}),
-    ],
-)
-async def test_directions_tell_consumers_from_producers(
-    enedis: httpx.AsyncClient, share: Share, point: str, directions: set[tuple[bool, bool]]
-) -> None:
-    services = await _services(enedis, autorisationId=await share(point))
+    ]
 
-    assert {(entry["soutirage"], entry["injection"]) for entry in services} == directions
+    for point, directions in cases:
+        with case(point, directions):
+            services = await _services(enedis, autorisationId=await share(point))
+
+            assert {(entry["soutirage"], entry["injection"]) for entry in services} == directions
 
 
 async def test_the_final_slash_does_not_matter(enedis: httpx.AsyncClient, share: Share) -> None:
@@ -129,9 +128,8 @@ async def test_a_fresh_share_can_take_its_time_to_show(enedis: httpx.AsyncClient
     assert (len(too_early), len(later)) == (0, 5)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+async def test_anything_off_the_swagger_is_a_500(enedis: httpx.AsyncClient) -> None:
+    cases: list[bytes] = [
         b"",
         b"{",
         b"[]",
@@ -147,9 +145,10 @@ async def test_a_fresh_share_can_take_its_time_to_show(enedis: httpx.AsyncClient
         b'{"autorisationId":58249,"comptage":false,"pointId":["123"]}',
         b'{"autorisationId":58249,"comptage":false,"dateDebut":"hier"}',
         b'{"autorisation_id":58249,"comptage":false}',
-    ],
-)
-async def test_anything_off_the_swagger_is_a_500(enedis: httpx.AsyncClient, body: bytes) -> None:
-    answer = await enedis.post(PATH, content=body, headers={"Content-Type": "application/json"})
+    ]
 
-    assert (answer.status_code, answer.json()["error"]) == (500, "technical_error")
+    for body in cases:
+        with case(body):
+            answer = await enedis.post(PATH, content=body, headers={"Content-Type": "application/json"})
+
+            assert (answer.status_code, answer.json()["error"]) == (500, "technical_error")

@@ -8,6 +8,7 @@ import pytest
 
 from simulator.clock import ManualClock
 from simulator.config import SimulatorSettings
+from tests.support.cases import case
 
 pytestmark = pytest.mark.anyio
 
@@ -41,23 +42,21 @@ async def test_the_token_lists_the_subscribed_apis(anonymous: httpx.AsyncClient)
     assert {"mesure_synchrone_auto", "subscribed_services"} <= {api["name"] for api in claims["subscribedAPIs"]}
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "error"),
-    [
+async def test_a_bad_request_gets_an_rfc_6749_error(anonymous: httpx.AsyncClient) -> None:
+    cases: list[tuple[dict[str, str], int, str]] = [
         (CLIENT, 400, "invalid_request"),
         (CLIENT | {"grant_type": "password"}, 400, "unsupported_grant_type"),
         (GRANT, 401, "invalid_client"),
         (GRANT | CLIENT | {"client_secret": "wrong"}, 401, "invalid_client"),
         (GRANT | CLIENT | {"client_id": "wrong"}, 401, "invalid_client"),
         (GRANT | CLIENT | {"client_secret": "é"}, 401, "invalid_client"),
-    ],
-)
-async def test_a_bad_request_gets_an_rfc_6749_error(
-    anonymous: httpx.AsyncClient, body: dict[str, str], status: int, error: str
-) -> None:
-    answer = await anonymous.post(PATH, data=body)
+    ]
 
-    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    for body, status, error in cases:
+        with case(body, status, error):
+            answer = await anonymous.post(PATH, data=body)
+
+            assert (answer.status_code, answer.json()["error"]) == (status, error)
 
 
 async def test_credentials_in_the_query_are_refused_even_if_right(anonymous: httpx.AsyncClient) -> None:
@@ -73,11 +72,12 @@ async def test_json_is_no_form(anonymous: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("header", ["Basic !!!", "Basic //8=", "Basic YQ=="])
-async def test_malformed_basic_credentials_are_refused(anonymous: httpx.AsyncClient, header: str) -> None:
-    answer = await anonymous.post(PATH, data=GRANT, headers={"Authorization": header})
+async def test_malformed_basic_credentials_are_refused(anonymous: httpx.AsyncClient) -> None:
+    for header in ["Basic !!!", "Basic //8=", "Basic YQ=="]:
+        with case(header):
+            answer = await anonymous.post(PATH, data=GRANT, headers={"Authorization": header})
 
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+            assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 
 
 async def test_an_api_without_a_token_answers_900902(anonymous: httpx.AsyncClient) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.config import Settings
 from shared.models import DayRange
-from tests.integration.workers.loopback import Reply
+from tests.support.loopback import Reply
 from tests.unit.workers.recorded import CONSUMER, SELF_CONSUMER, recorded, recorded_v5
 
 _TWO_DAYS = DayRange(date(2026, 9, 8), date(2026, 9, 10))

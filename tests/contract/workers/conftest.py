@@ -11,7 +11,7 @@ from shared.config import Settings
 from shared.models import Lane
 from shared.resources import Resources, open_resources
 from tests.contract.workers.cases import CASES, Case, Recorded
-from tests.integration.workers.loopback import Reply, ScriptedProvider, one_authority, served
+from tests.support.loopback import Reply, ScriptedProvider, one_authority, served
 from workers.client import open_http
 from workers.provider import FetchRequest, Provider, RecordRequest
 from workers.registry import ADAPTERS
@@ -49,6 +49,11 @@ class Bench:
     def recorded(self, dataset: str | None = None) -> Recorded:
         """The recorded answer to that request."""
         return self.case.answers[dataset or next(iter(self.case.answers))]
+
+    async def start_again(self) -> None:
+        """As if nothing had been asked yet: no token, no slot taken, no failure noted, nothing received."""
+        await self.resources.redis.flushall()
+        self.provider.start_again(self.case.token)
 
     def will_answer(self, *replies: Reply) -> None:
         """Say what the provider answers to everything but a request for a token."""

@@ -1,35 +1,115 @@
 """The running API, somebody with an account, and their meter."""
 
+import asyncio
 import secrets
+import shutil
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
+from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import make_url
 
+from api import waiting
 from api.app import create_app
 from api.dependencies import current_time
 from shared.config import Settings, load_settings
 from shared.consents import UsagePoint
 from shared.resources import open_resources
 from shared.telemetry import start_logging
-from tests.integration.api.stage import Clock, Person, Stage
+from tests.support.api_gateway import Clock, Person, Stage
+from tests.support.patience import PATIENCE_SECONDS
+
+# Nothing listens there: what asks for it needs no store.
+NO_STORES = {"REDIS_URL": "redis://127.0.0.1:9", "DATABASE_URL": "sqlite+aiosqlite://"}
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What most tests begin with, made once: it takes longer than most of them. A test gets a copy."""
+
+    secret_key: str = field(repr=False)
+    person: Person
+    usage_point: UsagePoint
+    with_person: Path
+    with_usage_point: Path
 
 
 @pytest.fixture(scope="session")
 def built_api() -> FastAPI:
     """The application, built once: its routes take longer to build than most tests to run. Take `stage`."""
-    nowhere = {"REDIS_URL": "redis://127.0.0.1:9", "DATABASE_URL": "sqlite+aiosqlite://"}
-    return create_app(load_settings({"RELEVE_SECRET_KEY": secrets.token_hex(32), **nowhere}))
+    return create_app(load_settings({"RELEVE_SECRET_KEY": secrets.token_hex(32), **NO_STORES}))
+
+
+@pytest.fixture(scope="session")
+def beginning(built_api: FastAPI, migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Beginning:
+    """An SQLite database with somebody in it, and one with their meter too; take `person` and `usage_point`."""
+    directory = tmp_path_factory.mktemp("beginning")
+    with_person, with_usage_point = directory / "person.db", directory / "usage-point.db"
+    secret_key = secrets.token_hex(32)
+
+    def over(path: Path) -> Settings:
+        url = f"sqlite+aiosqlite:///{path}"
+        return load_settings({**NO_STORES, "RELEVE_SECRET_KEY": secret_key, "DATABASE_URL": url})
+
+    async def begin() -> tuple[Person, UsagePoint]:
+        async with httpx.AsyncClient() as client:
+            shutil.copyfile(migrated_database, with_person)
+            async with open_resources(over(with_person)) as parts:
+                person = await Stage(built_api, client, parts, Clock()).create_person()
+            _gather(with_person)
+            shutil.copyfile(with_person, with_usage_point)
+            async with open_resources(over(with_usage_point)) as parts:
+                usage_point = await Stage(built_api, client, parts, Clock()).grant(person)
+            _gather(with_usage_point)
+        return person, usage_point
+
+    person, usage_point = asyncio.run(begin())
+    return Beginning(secret_key, person, usage_point, with_person, with_usage_point)
+
+
+def _gather(database: Path) -> None:
+    """Everything into the one file that is copied."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @pytest.fixture
-async def stage(built_api: FastAPI, settings: Settings) -> AsyncIterator[Stage]:
+def settings(settings: Settings, beginning: Beginning) -> Settings:
+    """The same settings, with the secret that the copy is sealed with."""
+    return settings.model_copy(update={"secret_key": SecretStr(beginning.secret_key)})
+
+
+@pytest.fixture
+def is_copied(settings: Settings) -> bool:
+    """Whether the database can be a copy of what was made once: one of PostgreSQL can't."""
+    return settings.database_url.get_secret_value().startswith("sqlite")
+
+
+@pytest.fixture
+def their_meter() -> None:
+    """Asked for by the `usage_point` that is copied, and by no other that a file has in its place."""
+
+
+@pytest.fixture
+async def stage(
+    request: pytest.FixtureRequest, built_api: FastAPI, settings: Settings, beginning: Beginning, is_copied: bool
+) -> AsyncIterator[Stage]:
     """The running API, over the stores of this test."""
     clock = Clock()
     # As the API does when it starts: what is logged of a failure must not show the values of its variables.
     start_logging(settings.log_level)
+    database = make_url(settings.database_url.get_secret_value()).database
+    has_point = is_copied and "their_meter" in request.fixturenames
+    if is_copied and "person" in request.fixturenames:
+        shutil.copyfile(beginning.with_usage_point if has_point else beginning.with_person, str(database))
 
     async def now() -> datetime:
         return clock.now
@@ -40,16 +120,27 @@ async def stage(built_api: FastAPI, settings: Settings) -> AsyncIterator[Stage]:
         httpx.AsyncClient(transport=httpx.ASGITransport(built_api), base_url="http://gateway.test") as client,
     ):
         built_api.state.resources = parts
-        yield Stage(built_api, client, parts, clock)
+        # The first consent is the one of the meter.
+        yield Stage(built_api, client, parts, clock, count(2 if has_point else 1))
 
 
 @pytest.fixture
-async def person(stage: Stage) -> Person:
+def patient(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for what a test does beside it waits until it is done, however slow the machine."""
+    monkeypatch.setattr(waiting, "LONGEST_WAIT_SECONDS", int(PATIENCE_SECONDS))
+    settings = stage.parts.settings.model_copy(update={"compat_wait_seconds": PATIENCE_SECONDS})
+    stage.parts = stage.app.state.resources = replace(stage.parts, settings=settings)
+
+
+@pytest.fixture
+async def person(stage: Stage, beginning: Beginning, is_copied: bool) -> Person:
     """Somebody with an account and nothing in it."""
-    return await stage.create_person()
+    return beginning.person if is_copied else await stage.create_person()
 
 
 @pytest.fixture
-async def usage_point(stage: Stage, person: Person) -> UsagePoint:
+async def usage_point(
+    stage: Stage, person: Person, beginning: Beginning, is_copied: bool, their_meter: None
+) -> UsagePoint:
     """Their meter: `PRM`, consumption only."""
-    return await stage.grant(person)
+    return beginning.usage_point if is_copied else await stage.grant(person)

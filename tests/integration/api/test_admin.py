@@ -1,14 +1,14 @@
 """The administrators' door: who comes in, who does not, and that every route lies behind it."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from api.app import openapi_document
-from tests.integration.api.stage import Person, Stage
+from tests.support.api_gateway import Person, Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -29,39 +29,31 @@ def with_settings(stage: Stage, **changed: Any) -> None:
     stage.app.state.resources = replace(stage.parts, settings=settings)
 
 
-@pytest.mark.parametrize(("method", "path"), WAYS)
-@pytest.mark.parametrize(
-    "headers",
-    [
-        pytest.param(lambda admin, person: {}, id="no key"),
-        pytest.param(lambda admin, person: person.headers, id="an account's key"),
-        pytest.param(lambda admin, person: {"Authorization": f"Bearer {admin[:-1]}"}, id="a character too few"),
-        pytest.param(lambda admin, person: {"Authorization": f"Basic {admin}"}, id="another scheme"),
-        pytest.param(lambda admin, person: {"X-API-Key": admin}, id="another header"),
-        pytest.param(lambda admin, person: {"Authorization": b"Bearer caf\xe9"}, id="not ASCII"),
-    ],
-)
-async def test_nobody_comes_in_without_the_admin_key(
-    stage: Stage, person: Person, method: str, path: str, headers: Callable[[str, Person], dict[str, Any]]
-) -> None:
+async def test_nobody_comes_in_without_the_admin_key(stage: Stage, person: Person) -> None:
     admin = stage.parts.settings.admin_api_key.get_secret_value()
+    shown: dict[str, dict[str, Any]] = {
+        "no key": {},
+        "an account's key": person.headers,
+        "a character too few": {"Authorization": f"Bearer {admin[:-1]}"},
+        "another scheme": {"Authorization": f"Basic {admin}"},
+        "another header": {"X-API-Key": admin},
+        "not ASCII": {"Authorization": b"Bearer caf\xe9"},
+    }
+    for (method, path), (case, headers) in product(WAYS, shown.items()):
+        answer = await stage.client.request(method, path, headers=headers)
 
-    answer = await stage.client.request(method, path, headers=headers(admin, person))
-
-    assert (401, "unauthenticated") == (answer.status_code, answer.json()["code"])
-    assert admin not in answer.text
+        assert (401, "unauthenticated") == (answer.status_code, answer.json()["code"]), (method, path, case)
+        assert admin not in answer.text, (method, path, case)
 
 
-@pytest.mark.parametrize(("method", "path"), WAYS)
-async def test_without_an_admin_key_there_is_no_such_api(stage: Stage, method: str, path: str) -> None:
+async def test_without_an_admin_key_there_is_no_such_api(stage: Stage) -> None:
     with_settings(stage, admin_api_key=SecretStr(""))
+    shown: list[dict[str, str]] = [{}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"}]
 
-    answers = [
-        await stage.client.request(method, path, headers=headers)
-        for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"})
-    ]
+    for (method, path), headers in product(WAYS, shown):
+        answer = await stage.client.request(method, path, headers=headers)
 
-    assert [(404, "not_found")] * 3 == [(answer.status_code, answer.json()["code"]) for answer in answers]
+        assert (404, "not_found") == (answer.status_code, answer.json()["code"]), (method, path, headers)
 
 
 async def test_the_admin_key_is_no_key_of_an_account(stage: Stage) -> None:

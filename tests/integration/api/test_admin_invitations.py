@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.api.stage import Stage
+from tests.support.api_gateway import Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -44,11 +44,11 @@ async def test_a_code_lets_one_person_in(by_invitation: Stage) -> None:
     assert REFUSED == await register(by_invitation, invitation["code"])
 
 
-@pytest.mark.parametrize("code", [None, "", "rlvi_0123456789abcdefghijklmnopqrstuv", "x" * 100, "é"])
-async def test_without_a_code_that_is_good_nobody_comes_in(by_invitation: Stage, code: str | None) -> None:
+async def test_without_a_code_that_is_good_nobody_comes_in(by_invitation: Stage) -> None:
     await invite(by_invitation)
 
-    assert REFUSED == await register(by_invitation, code)
+    for code in (None, "", "rlvi_0123456789abcdefghijklmnopqrstuv", "x" * 100, "é"):
+        assert REFUSED == await register(by_invitation, code), code
     assert [] == await by_invitation.parts.administration.list_accounts()
 
 
@@ -128,8 +128,8 @@ async def test_a_code_is_not_used_up_where_registration_is_open(stage: Stage) ->
     assert kept.used_at is None
 
 
-@pytest.mark.parametrize("lifetime_days", [0, 91, 1.5, "soon"])
-async def test_an_invitation_for_no_time_or_for_ever_is_refused(stage: Stage, lifetime_days: Any) -> None:
-    answer = await stage.client.post(PATH, json={"lifetime_days": lifetime_days}, headers=stage.admin)
+async def test_an_invitation_for_no_time_or_for_ever_is_refused(stage: Stage) -> None:
+    for lifetime_days in (0, 91, 1.5, "soon"):
+        answer = await stage.client.post(PATH, json={"lifetime_days": lifetime_days}, headers=stage.admin)
 
-    assert 422 == answer.status_code
+        assert 422 == answer.status_code, lifetime_days

@@ -13,7 +13,7 @@ from shared.rotation import ENCRYPTED
 from shared.server_secret import SealContext, derive_key
 from shared.tables import metadata
 from shared.vault import CannotOpen, Opener, check_api_key, new_api_key, unwrap_private_key
-from tests.integration.api.stage import PRM, Person, Stage
+from tests.support.api_gateway import PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
 

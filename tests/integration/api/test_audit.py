@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from shared.tables import audit_events
-from tests.integration.api.stage import Person, Stage
+from tests.support.api_gateway import Person, Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -93,8 +93,8 @@ async def test_a_chain_that_is_not_there_is_empty_and_whole(stage: Stage) -> Non
     assert {"events": [], "intact": True, "next_before": None} == shown
 
 
-@pytest.mark.parametrize("query", ["chain=system", "chain=", "chain=acct_", "before=0", "before=x", "limit=501"])
-async def test_a_page_that_makes_no_sense_is_refused(stage: Stage, query: str) -> None:
-    answer = await stage.client.get(f"/v1/admin/audit?{query}", headers=stage.admin)
+async def test_a_page_that_makes_no_sense_is_refused(stage: Stage) -> None:
+    for query in ("chain=system", "chain=", "chain=acct_", "before=0", "before=x", "limit=501"):
+        answer = await stage.client.get(f"/v1/admin/audit?{query}", headers=stage.admin)
 
-    assert 422 == answer.status_code
+        assert 422 == answer.status_code, query

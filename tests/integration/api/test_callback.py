@@ -1,7 +1,7 @@
 """The way back from the provider, taken by people, by programs, and by whoever tries it without a right."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 from api.routes import callback
 from shared.catalog import Direction
 from shared.models import ConsentStatus, GrantedPoint
-from tests.integration.api.stage import OTHER_PRM, PRM, Person, Stage
+from tests.support.api_gateway import OTHER_PRM, PRM, Person, Stage
+from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +65,7 @@ async def test_a_return_has_the_consent_exchanged_by_a_worker(stage: Stage, pers
 async def test_it_waits_for_the_end_of_the_exchange(
     stage: Stage, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callback, "WAIT_SECONDS", 20.0)
+    monkeypatch.setattr(callback, "WAIT_SECONDS", PATIENCE_SECONDS)
     started = await start(stage, person)
 
     async def work() -> None:
@@ -180,43 +181,41 @@ async def test_a_return_is_written_down_though_the_broker_does_not_take_it(stage
     assert [started["id"]] == stale
 
 
-Break = Callable[[dict[str, Any]], dict[str, object]]
+def malformed(state: str) -> dict[str, tuple[dict[str, object], list[str]]]:
+    """Returns that are near to a good one, and what the answer names."""
+    no_numbers: dict[str, object] = {
+        "no number": "12x",
+        "negative": "-1",
+        "not whole": "1.5",
+        "exponent": "1e3",
+        "other digits": "٤٧",
+        "one too large": 2**63,
+        "absurd": "9" * 6000,
+        "NUL in the id": "1\x00",
+    }
+    no_states = {"NUL": "\x00", "absurd state": "x" * 5000, "quotes": "é' OR 1=1 --"}
+    return {
+        "nothing": ({}, ["state", "autorisation_id"]),
+        "no id": ({"state": state}, ["autorisation_id"]),
+        "no state": ({"autorisation_id": 1}, ["state"]),
+        **{case: ({"state": state, "autorisation_id": each}, ["autorisation_id"]) for case, each in no_numbers.items()},
+        **{case: ({"state": each, "autorisation_id": 1}, ["state"]) for case, each in no_states.items()},
+        "markup": ({"state": "<script>", "error": "x"}, ["state"]),
+    }
 
 
-@pytest.mark.parametrize(
-    ("query", "pointers"),
-    [
-        pytest.param(lambda ok: {}, ["state", "autorisation_id"], id="nothing"),
-        pytest.param(lambda ok: {"state": ok["state"]}, ["autorisation_id"], id="no id"),
-        pytest.param(lambda ok: {"autorisation_id": 1}, ["state"], id="no state"),
-        pytest.param(lambda ok: {**ok, "autorisation_id": "12x"}, ["autorisation_id"], id="no number"),
-        pytest.param(lambda ok: {**ok, "autorisation_id": "-1"}, ["autorisation_id"], id="negative"),
-        pytest.param(lambda ok: {**ok, "autorisation_id": "1.5"}, ["autorisation_id"], id="not whole"),
-        pytest.param(lambda ok: {**ok, "autorisation_id": "1e3"}, ["autorisation_id"], id="exponent"),
-        pytest.param(lambda ok: {**ok, "autorisation_id": "٤٧"}, ["autorisation_id"], id="other digits"),
-        pytest.param(lambda ok: {**ok, "autorisation_id": 2**63}, ["autorisation_id"], id="one too large"),
-        pytest.param(lambda ok: {**ok, "autorisation_id": "9" * 6000}, ["autorisation_id"], id="absurd"),
-        pytest.param(lambda ok: {**ok, "autorisation_id": "1\x00"}, ["autorisation_id"], id="NUL in the id"),
-        pytest.param(lambda ok: {**ok, "state": "\x00"}, ["state"], id="NUL"),
-        pytest.param(lambda ok: {**ok, "state": "x" * 5000}, ["state"], id="absurd state"),
-        pytest.param(lambda ok: {**ok, "state": "é' OR 1=1 --"}, ["state"], id="quotes"),
-        pytest.param(lambda ok: {"state": "<script>", "error": "x"}, ["state"], id="markup"),
-    ],
-)
-async def test_a_malformed_return_is_refused_and_uses_no_state(
-    stage: Stage, person: Person, query: Break, pointers: list[str]
-) -> None:
+async def test_a_malformed_return_is_refused_and_uses_no_state(stage: Stage, person: Person) -> None:
     started = await start(stage, person)
-    parameters = query({"state": started["state"], "autorisation_id": 1})
 
-    answer = await come_back(stage, parameters)
-    page = await come_back(stage, parameters, browser=True)
+    for case, (parameters, pointers) in malformed(started["state"]).items():
+        answer = await come_back(stage, parameters)
+        page = await come_back(stage, parameters, browser=True)
 
-    assert (422, "validation_failed") == (answer.status_code, answer.json()["code"])
-    assert pointers == [each["pointer"] for each in answer.json()["errors"]]
-    assert 422 == page.status_code
-    assert "<script" not in answer.text + page.text
-    assert ConsentStatus.PENDING == (await stage.parts.consents.load_consent(started["id"])).status
+        assert (422, "validation_failed") == (answer.status_code, answer.json()["code"]), case
+        assert pointers == [each["pointer"] for each in answer.json()["errors"]], case
+        assert 422 == page.status_code, case
+        assert "<script" not in answer.text + page.text, case
+        assert ConsentStatus.PENDING == (await stage.parts.consents.load_consent(started["id"])).status, case
 
 
 async def test_the_largest_number_that_can_be_kept_is_taken(stage: Stage, person: Person) -> None:
@@ -267,24 +266,23 @@ async def test_a_page_loads_nothing_and_tells_nobody_where_it_was(stage: Stage, 
         assert loading not in page.text
 
 
-@pytest.mark.parametrize(
-    ("code", "status", "text"),
-    [
+async def test_a_page_says_why_it_failed(stage: Stage, person: Person) -> None:
+    reasons = [
         ("usage_point_taken", 409, "déjà relié à un autre compte"),
         ("consent_refused", 400, "n'a pas été donné"),
         ("provider_unavailable", 503, "n'a pas pu être enregistré"),
         ("a code of tomorrow", 503, "n'a pas pu être enregistré"),
-    ],
-)
-async def test_a_page_says_why_it_failed(stage: Stage, person: Person, code: str, status: int, text: str) -> None:
-    started = await start(stage, person)
-    await come_back(stage, {"state": started["state"], "autorisation_id": 4711})
-    await stage.parts.consents.fail_consent(started["id"], code, stage.clock.now)
+    ]
+    for number, (code, status, text) in enumerate(reasons, start=4711):
+        started = await start(stage, person)
+        query = {"state": started["state"], "autorisation_id": number}
+        await come_back(stage, query)
+        await stage.parts.consents.fail_consent(started["id"], code, stage.clock.now)
 
-    page = await come_back(stage, {"state": started["state"], "autorisation_id": 4711}, browser=True)
+        page = await come_back(stage, query, browser=True)
 
-    assert status == page.status_code
-    assert text in page.text.replace("&#x27;", "'")
+        assert status == page.status_code, code
+        assert text in page.text.replace("&#x27;", "'"), code
 
 
 async def test_a_meter_of_another_account_is_not_shown(stage: Stage, person: Person) -> None:

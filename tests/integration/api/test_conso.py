@@ -1,9 +1,9 @@
 """The contract of Conso API over HTTP: both of its forms, what is fetched for it, and its failures."""
 
 import asyncio
-import time
 from dataclasses import replace
 from datetime import date
+from itertools import product
 from typing import Any
 
 import httpx
@@ -13,8 +13,8 @@ from shared.catalog import Direction
 from shared.consents import UsagePoint
 from shared.models import CallTicket
 from shared.quotas import Quota, QuotaStore
-from shared.slots import KNOWN_KEY, circuit_key
-from tests.integration.api.stage import OTHER_PRM, PRM, Person, Stage
+from tests.support.api_gateway import OTHER_PRM, PRM, Person, Stage
+from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -68,78 +68,65 @@ async def test_a_curve_is_answered_as_enedis_v5_has_it(stage: Stage, person: Per
     assert (96, first, "2026-10-03 00:00:00") == (len(intervals), intervals[0], intervals[-1]["date"])
 
 
-@pytest.mark.parametrize(
-    ("path", "kind", "first"),
-    [
-        ("daily_consumption", ("Wh", "energy", "sum"), "2026-10-01"),
-        ("daily_production", ("Wh", "energy", "sum"), "2026-10-01"),
-        ("consumption_max_power", ("VA", "power", "maximum"), "2026-10-01 19:00:00"),
-    ],
-)
 async def test_daily_values_are_answered_as_enedis_v5_has_them(
-    stage: Stage, person: Person, usage_point: UsagePoint, path: str, kind: tuple[str, str, str], first: str
+    stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     await store_one_series_of_each_kind(stage, usage_point)
+    daily = {
+        "daily_consumption": (("Wh", "energy", "sum"), "2026-10-01"),
+        "daily_production": (("Wh", "energy", "sum"), "2026-10-01"),
+        "consumption_max_power": (("VA", "power", "maximum"), "2026-10-01 19:00:00"),
+    }
+    for path, (kind, first) in daily.items():
+        answer = await ask(stage, person, path)
 
-    answer = await ask(stage, person, path)
+        said = answer.json()["reading_type"]
+        shown = (said["unit"], said["measurement_kind"], said["aggregate"], said["measuring_period"])
+        assert (*kind, "P1D") == shown, path
+        intervals = answer.json()["interval_reading"]
+        assert [{"value": "1", "date": first}, {"value": "2", "date": first.replace("-01", "-02")}] == intervals, path
 
-    said = answer.json()["reading_type"]
-    assert (*kind, "P1D") == (said["unit"], said["measurement_kind"], said["aggregate"], said["measuring_period"])
-    intervals = answer.json()["interval_reading"]
-    assert [{"value": "1", "date": first}, {"value": "2", "date": first.replace("-01", "-02")}] == intervals
+
+# By their path: what stands beside the period, the quantity, the first point.
+BODIES_OF_2026 = {
+    CURVE_OF_2026: (
+        {"modeCalcul": "MESURE"},
+        ("CONS", "PA", "W"),
+        {"v": "0", "d": "2026-10-01 00:30:00", "p": "PT30M", "n": "B"},
+    ),
+    "consommation_quotidienne": (
+        {"modeCalcul": "DIFF.INDEX", "typeValeur": "GLOBALE", "pas": "P1D"},
+        ("CONS", "EA", "Wh"),
+        {"v": "1", "d": "2026-10-01"},
+    ),
+    "production_quotidienne": (
+        {"modeCalcul": "DIFF.INDEX", "typeValeur": "GLOBALE", "pas": "P1D"},
+        ("PROD", "EA", "Wh"),
+        {"v": "1", "d": "2026-10-01"},
+    ),
+    "puissance_conso_max_quotidienne": (
+        {"modeCalcul": "MESURE", "pas": "P1D"},
+        ("CONS", "PMA", "VA"),
+        {"v": "1", "d": "2026-10-01 19:00:00"},
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    ("path", "root", "quantity", "point"),
-    [
-        (
-            CURVE_OF_2026,
-            {"modeCalcul": "MESURE"},
-            ("CONS", "PA", "W"),
-            {"v": "0", "d": "2026-10-01 00:30:00", "p": "PT30M", "n": "B"},
-        ),
-        (
-            "consommation_quotidienne",
-            {"modeCalcul": "DIFF.INDEX", "typeValeur": "GLOBALE", "pas": "P1D"},
-            ("CONS", "EA", "Wh"),
-            {"v": "1", "d": "2026-10-01"},
-        ),
-        (
-            "production_quotidienne",
-            {"modeCalcul": "DIFF.INDEX", "typeValeur": "GLOBALE", "pas": "P1D"},
-            ("PROD", "EA", "Wh"),
-            {"v": "1", "d": "2026-10-01"},
-        ),
-        (
-            "puissance_conso_max_quotidienne",
-            {"modeCalcul": "MESURE", "pas": "P1D"},
-            ("CONS", "PMA", "VA"),
-            {"v": "1", "d": "2026-10-01 19:00:00"},
-        ),
-    ],
-)
 async def test_the_names_of_2026_are_answered_with_a_body_of_2026(
-    stage: Stage,
-    person: Person,
-    usage_point: UsagePoint,
-    path: str,
-    root: dict[str, str],
-    quantity: tuple[str, str, str],
-    point: dict[str, str],
+    stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     await store_one_series_of_each_kind(stage, usage_point)
+    common = {"idPrm": PRM, "etapeMetier": "BRUT", "periode": DAYS_OF_2026, "contexte": []}
+    for path, (root, quantity, point) in BODIES_OF_2026.items():
+        answer = await stage.client.get(f"/api/{path}", params={"pointId": PRM, **DAYS_OF_2026}, headers=person.headers)
 
-    answer = await stage.client.get(f"/api/{path}", params={"pointId": PRM, **DAYS_OF_2026}, headers=person.headers)
-
-    body = answer.json()
-    (measured,) = body.pop("grandeur")
-    points = measured.pop("points")
-    assert {"idPrm": PRM, "etapeMetier": "BRUT", "periode": DAYS_OF_2026, "contexte": [], **root} == body
-    assert (
-        dict(zip(("grandeurMetier", "grandeurPhysique", "unite"), quantity, strict=True)) | {"calendrier": []}
-        == measured
-    )
-    assert (point, 96 if path == CURVE_OF_2026 else 2) == (points[0], len(points))
+        body = answer.json()
+        (measured,) = body.pop("grandeur")
+        points = measured.pop("points")
+        assert common | root == body, path
+        named = dict(zip(("grandeurMetier", "grandeurPhysique", "unite"), quantity, strict=True))
+        assert named | {"calendrier": []} == measured, path
+        assert (point, 96 if path == CURVE_OF_2026 else 2) == (points[0], len(points)), path
 
 
 async def test_either_names_of_parameters_and_a_slash_at_the_end_will_do(
@@ -170,7 +157,9 @@ async def test_days_that_are_not_over_are_left_out(stage: Stage, person: Person,
     assert 404 == later.status_code
 
 
-async def test_what_lacks_is_fetched_and_waited_for(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
+async def test_what_lacks_is_fetched_and_waited_for(
+    stage: Stage, person: Person, usage_point: UsagePoint, patient: None
+) -> None:
     asking = asyncio.create_task(ask(stage, person))
     job_id, number = await stage.take_task("interactive")
     ticket = CallTicket(job_id, number)
@@ -196,14 +185,12 @@ async def test_what_takes_longer_is_refused_with_when_to_ask_again(
 async def test_a_provider_that_is_down_is_told_with_when_to_ask_again(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    await stage.parts.redis.sadd(KNOWN_KEY, "enedis:measures")
-    circuit: Any = {"failures": 5, "pause_seconds": 60, "pause_ends": time.time() + 120}
-    await stage.parts.redis.hset(circuit_key("enedis", "measures"), mapping=circuit)
+    await stage.leave_alone(3600)
 
     answer = await ask(stage, person)
 
     assert (503, {"status", "message", "error"}) == (answer.status_code, set(answer.json()))
-    assert 100 < int(answer.headers["Retry-After"]) <= 120
+    assert 3600 - PATIENCE_SECONDS < int(answer.headers["Retry-After"]) <= 3600
 
 
 async def test_a_used_up_quota_is_told_with_when_it_begins_anew(
@@ -218,44 +205,32 @@ async def test_a_used_up_quota_is_told_with_when_it_begins_anew(
     assert int(answer.headers["Retry-After"]) >= 1
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"prm": "1234567890123"},
-        {"prm": "98765432101234\n"},
-        {"start": "2026-10-32"},
-        {"start": "01/10/2026"},
-        {"end": "2026-10-01"},
-        {"end": "2026-09-30"},
-        {"start": "1950-01-01"},
-        {"prm": None},
-        {"start": None},
-        {"end": None},
-    ],
-    ids=[
-        "13 digits",
-        "a line break",
-        "no such day",
-        "another form",
-        "no day",
-        "backwards",
-        "too long",
-        "no point",
-        "no start",
-        "no end",
-    ],
-)
-@pytest.mark.parametrize("path", [CURVE, CURVE_OF_2026])
+WRONG: dict[str, dict[str, str | None]] = {
+    "13 digits": {"prm": "1234567890123"},
+    "a line break": {"prm": "98765432101234\n"},
+    "no such day": {"start": "2026-10-32"},
+    "another form": {"start": "01/10/2026"},
+    "no day": {"end": "2026-10-01"},
+    "backwards": {"end": "2026-09-30"},
+    "too long": {"start": "1950-01-01"},
+    "no point": {"prm": None},
+    "no start": {"start": None},
+    "no end": {"end": None},
+}
+
+
 async def test_wrong_parameters_are_refused_without_repeating_them(
-    stage: Stage, person: Person, usage_point: UsagePoint, path: str, changes: dict[str, str | None]
+    stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    params = {name: value for name, value in ({"prm": PRM, **DAYS} | changes).items() if value is not None}
+    for path, (case, changes) in product((CURVE, CURVE_OF_2026), WRONG.items()):
+        params = {name: value for name, value in ({"prm": PRM, **DAYS} | changes).items() if value is not None}
 
-    answer = await stage.client.get(f"/api/{path}", params=params, headers=person.headers)
+        answer = await stage.client.get(f"/api/{path}", params=params, headers=person.headers)
 
-    assert (400, 400, "Bad Request") == (answer.status_code, answer.json()["status"], answer.json()["error"])
-    assert isinstance(answer.json()["message"], str)
-    assert "987654321" not in answer.text
+        said = answer.json()
+        assert (400, 400, "Bad Request") == (answer.status_code, said["status"], said["error"]), (path, case)
+        assert isinstance(said["message"], str), (path, case)
+        assert "987654321" not in answer.text, (path, case)
 
 
 async def test_months_of_the_highest_power_are_not_offered(
@@ -274,14 +249,18 @@ async def test_months_of_the_highest_power_are_not_offered(
     assert ["PMA"] == [each["grandeurPhysique"] for each in answers[0].json()["grandeur"]]
 
 
-@pytest.mark.parametrize(
-    "headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}]
-)
-async def test_without_a_good_token_nothing_is_answered(stage: Stage, headers: dict[str, str]) -> None:
-    answer = await stage.client.get(f"/api/{CURVE}", params={"prm": PRM, **DAYS}, headers=headers)
+async def test_without_a_good_token_nothing_is_answered(stage: Stage) -> None:
+    shown: list[dict[str, str]] = [
+        {},
+        {"Authorization": "Bearer x"},
+        {"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."},
+    ]
+    for headers in shown:
+        answer = await stage.client.get(f"/api/{CURVE}", params={"prm": PRM, **DAYS}, headers=headers)
 
-    assert (401, 401, "Unauthorized") == (answer.status_code, answer.json()["status"], answer.json()["error"])
-    assert "Bearer" == answer.headers["WWW-Authenticate"]
+        said = answer.json()
+        assert (401, 401, "Unauthorized") == (answer.status_code, said["status"], said["error"]), headers
+        assert "Bearer" == answer.headers["WWW-Authenticate"], headers
 
 
 async def test_a_foreign_an_unknown_and_a_point_without_consent_are_refused_in_the_same_words(

@@ -11,7 +11,7 @@ import pytest
 from api.app import create_app
 from shared.config import Settings
 from shared.database import migrate
-from tests.postgresql import PostgresqlServer, running_postgresql
+from tests.support.postgresql import PostgresqlServer, running_postgresql
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import pytest
 from shared.calendar import PARIS
 from shared.consents import UsagePoint
 from shared.models import Gap, Reason
-from tests.integration.api.stage import PRM, Person, Stage
+from tests.support.api_gateway import PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
 

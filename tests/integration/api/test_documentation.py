@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.integration.api.stage import Stage
+from tests.support.api_gateway import Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -37,9 +37,9 @@ async def test_the_page_may_load_and_call_nothing_but_the_gateway(stage: Stage) 
     assert "<script>" not in page.text
 
 
-@pytest.mark.parametrize("path", ["/redoc", "/docs/../openapi.py", "/docs/redoc.standalone.js", "/docs/%2e%2e/core.py"])
-async def test_no_other_file_is_served(stage: Stage, path: str) -> None:
-    answer = await stage.client.get(path)
+async def test_no_other_file_is_served(stage: Stage) -> None:
+    for path in ("/redoc", "/docs/../openapi.py", "/docs/redoc.standalone.js", "/docs/%2e%2e/core.py"):
+        answer = await stage.client.get(path)
 
-    assert answer.status_code in {404, 422}
-    assert "application/problem+json" == answer.headers["content-type"]
+        assert answer.status_code in {404, 422}, path
+        assert "application/problem+json" == answer.headers["content-type"], path

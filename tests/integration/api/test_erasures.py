@@ -16,8 +16,9 @@ from shared.models import CallTicket, ConsentStatus, DayRange, Job, Lane, Series
 from shared.quotas import Quota
 from shared.receipts import read_receipt
 from shared.tables import consents
-from tests.dumps import redis_dump, sql_dump
-from tests.integration.api.stage import NOON, OTHER_PRM, PRM, Person, Stage
+from tests.support.api_gateway import NOON, OTHER_PRM, PRM, Person, Stage
+from tests.support.dumps import redis_dump, sql_dump
+from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -187,11 +188,15 @@ async def test_of_two_who_erase_it_at_once_one_gets_a_receipt(stage: Stage, pers
 
 
 async def test_who_waits_for_a_job_is_told_at_once_that_it_is_gone(
-    stage: Stage, person: Person, usage_point: UsagePoint
+    stage: Stage, person: Person, usage_point: UsagePoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # It neither looks again by itself nor has waited long enough: only being told ends it.
+    for name in ("api.waiting._LOOK_AGAIN_SECONDS", "api.waiting.LONGEST_WAIT_SECONDS"):
+        monkeypatch.setattr(name, int(10 * PATIENCE_SECONDS))
+    monkeypatch.setattr("shared.listening._READY_SECONDS", PATIENCE_SECONDS)
     job = await submit(stage, usage_point)
     waiting = asyncio.create_task(
-        stage.client.get(f"/v1/jobs/{job.id}", headers={**person.headers, "Prefer": "wait=30"})
+        stage.client.get(f"/v1/jobs/{job.id}", headers={**person.headers, "Prefer": "wait=9999"})
     )
     while not stage.parts.listening.count[Purpose.WAIT]:  # noqa: ASYNC110  # the state of the API: it tells nobody
         await asyncio.sleep(0.005)
@@ -199,7 +204,7 @@ async def test_who_waits_for_a_job_is_told_at_once_that_it_is_gone(
 
     await stage.client.delete("/v1/account", headers=person.headers)
 
-    async with asyncio.timeout(4):  # Less than it takes to look again without having been told.
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert 410 == (await waiting).status_code
 
 

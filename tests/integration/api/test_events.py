@@ -13,8 +13,9 @@ from shared import listening
 from shared.consents import UsagePoint
 from shared.listening import Purpose
 from shared.models import DayRange, Job, Lane, Series
-from tests.integration.api.stage import NOON, PRM, Person, Stage
-from tests.integration.api.streams import Served, listening_to, served
+from tests.support.api_gateway import NOON, PRM, Person, Stage
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.streams import Served, listening_to, served
 
 pytestmark = pytest.mark.anyio
 
@@ -215,7 +216,7 @@ async def test_who_takes_nothing_is_cut_off(
     for _ in range(150):
         await stage.parts.events.publish(person.account.id, "readings.updated", {"note": "x" * 20_000})
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while stage.parts.listening.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server cuts, and tells nobody
             await asyncio.sleep(0.01)
     writer.close()
@@ -345,7 +346,7 @@ async def test_who_leaves_frees_its_place(stage: Stage, web: Served, person: Per
     async with listening_to(web.client, "/v1/events", person.headers) as stream:
         await stream.next()
         during = stage.parts.listening.count[Purpose.STREAM]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while stage.parts.listening.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server notices by itself, and tells nobody
             await asyncio.sleep(0.01)
 
@@ -368,9 +369,11 @@ async def test_a_head_request_opens_no_stream(
 async def test_a_server_that_is_told_to_stop_ends_streams_and_waits_at_once(
     stage: Stage, web: Served, person: Person, usage_point: UsagePoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # No wait is over before its time is: being told to stop ends it.
+    monkeypatch.setattr("api.waiting.LONGEST_WAIT_SECONDS", int(10 * PATIENCE_SECONDS))
     job = await create_job(stage, usage_point)
     waiting = asyncio.create_task(
-        web.client.get(f"/v1/jobs/{job.id}", headers={**person.headers, "Prefer": "wait=30"}, timeout=30)
+        web.client.get(f"/v1/jobs/{job.id}", headers={**person.headers, "Prefer": "wait=9999"})
     )
 
     async with listening_to(web.client, "/v1/events", person.headers) as stream:
@@ -378,7 +381,7 @@ async def test_a_server_that_is_told_to_stop_ends_streams_and_waits_at_once(
         # What the signal does, without one.
         monkeypatch.setattr(AppStatus, "should_exit", True)
         web.server.should_exit = True
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             rest = await stream.rest()
             answer = await waiting
 

@@ -16,8 +16,8 @@ from shared.consents import UsagePoint
 from shared.errors import Forbidden
 from shared.models import Coverage, DayRange, Lane, Reading, Series
 from shared.vault import new_vault
-from tests.integration.api.stage import NOON, OTHER_PRM, PRM, Person, Stage, half_hours
-from tests.storing import save_record, save_window
+from tests.support.api_gateway import NOON, OTHER_PRM, PRM, Person, Stage, half_hours
+from tests.support.storing import save_record, save_window
 
 pytestmark = pytest.mark.anyio
 
@@ -136,16 +136,18 @@ async def test_the_account_and_what_was_done_to_it_are_in_it(
 
 
 async def test_long_chains_come_whole(stage: Stage, person: Person) -> None:
-    for _ in range(230):
+    # Three pages of each: a consent is an event too.
+    for _ in range(105):
         await stage.parts.audit.note(person.account.id, NOON, "key_1", "synthetic.action")
-    for _ in range(120):
         await stage.parts.consents.create_consent(person.account.id, NOON)
 
     archive = await export(stage, person)
 
     numbers = [event["number"] for event in read(archive, "audit.json")]
+    assert len(numbers) > 200
     assert list(range(numbers[0], 0, -1)) == numbers
     found = {consent["id"] for consent in read(archive, "consents.json")}
+    assert 105 == len(found)
     assert {each.id for each in await stage.parts.consents.list_consents(person.account.id, limit=1000)} == found
 
 
@@ -186,13 +188,14 @@ async def test_a_window_that_does_not_open_is_named_and_the_others_are_there(
     assert read(archive, f"records/{PRM}/contract.json")["unreadable"]
 
 
-@pytest.mark.parametrize("scopes", [["read", "fetch"], ["manage", "fetch"]])
-async def test_it_needs_a_key_that_may_read_and_manage(stage: Stage, person: Person, scopes: list[str]) -> None:
-    made = await stage.client.post("/v1/account/keys", json={"scopes": scopes}, headers=person.headers)
+async def test_it_needs_a_key_that_may_read_and_manage(stage: Stage, person: Person) -> None:
+    for scopes in (["read", "fetch"], ["manage", "fetch"]):
+        made = await stage.client.post("/v1/account/keys", json={"scopes": scopes}, headers=person.headers)
+        headers = {"Authorization": f"Bearer {made.json()['api_key']}"}
 
-    answer = await stage.client.get("/v1/account/export", headers={"Authorization": f"Bearer {made.json()['api_key']}"})
+        answer = await stage.client.get("/v1/account/export", headers=headers)
 
-    assert (403, "forbidden") == (answer.status_code, answer.json()["code"])
+        assert (403, "forbidden") == (answer.status_code, answer.json()["code"]), scopes
 
 
 async def test_it_is_made_so_often_and_no_more(stage: Stage, person: Person) -> None:

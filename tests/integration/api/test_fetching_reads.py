@@ -11,7 +11,7 @@ import pytest
 from shared.consents import UsagePoint
 from shared.models import CallTicket
 from shared.quotas import Quota, QuotaStore
-from tests.integration.api.stage import PRM, Person, Stage
+from tests.support.api_gateway import PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -55,9 +55,9 @@ async def test_what_is_missing_is_asked_for_and_what_is_stored_is_answered_with(
 
 
 async def test_who_waits_reads_what_was_fetched_meanwhile(
-    stage: Stage, person: Person, usage_point: UsagePoint
+    stage: Stage, person: Person, usage_point: UsagePoint, patient: None
 ) -> None:
-    reading = asyncio.create_task(read(stage, person, Prefer="wait=10"))
+    reading = asyncio.create_task(read(stage, person, Prefer="wait=120"))
     job_id, number = await stage.take_task("interactive")
     ticket = CallTicket(job_id, number)
     await stage.parts.ledger.start_call(ticket, stage.clock.now, 10)
@@ -66,7 +66,7 @@ async def test_who_waits_reads_what_was_fetched_meanwhile(
 
     answer = await reading
 
-    assert (200, "hit", "succeeded", "wait=10") == (
+    assert (200, "hit", "succeeded", "wait=120") == (
         answer.status_code,
         *(answer.headers[name] for name in ("X-Cache-Status", "X-Fetch-Status", "Preference-Applied")),
     )

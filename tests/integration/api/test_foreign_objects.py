@@ -10,7 +10,7 @@ import pytest
 from api.app import openapi_document
 from shared.catalog import Direction
 from shared.models import DayRange, Lane, Series
-from tests.integration.api.stage import NOON, PRM, Person, Stage
+from tests.support.api_gateway import NOON, PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import pytest
 from shared.consents import UsagePoint
 from shared.erasure import erase_usage_point
 from shared.quotas import Quota
-from tests.integration.api.stage import NOON, PRM, Person, Stage
+from tests.support.api_gateway import NOON, PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
 

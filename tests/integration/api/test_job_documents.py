@@ -8,7 +8,7 @@ import pytest
 from shared.catalog import Direction
 from shared.consents import UsagePoint
 from shared.models import DayRange, Job, Lane, Series
-from tests.integration.api.stage import NOON, OTHER_PRM, PRM, Person, Stage
+from tests.support.api_gateway import NOON, OTHER_PRM, PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from shared.consents import UsagePoint
 from shared.dispatch import send_next_calls
 from shared.models import CallTicket, DayRange, JobStatus, Lane, Series
 from shared.slots import KNOWN_KEY, slots_key
-from tests.integration.api.stage import NOON, PRM, Person, Stage
+from tests.support.api_gateway import NOON, PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -87,8 +87,8 @@ async def test_what_waits_what_ended_and_how_far_the_refresh_is(
     await parts.figures.note_settled(Lane.BULK, "ok", JobStatus.SUCCEEDED)
     await parts.figures.note_settled(Lane.BULK, "provider_timeout", None)
     await parts.redis.sadd(KNOWN_KEY, "enedis:measures")
-    await parts.redis.zadd(slots_key("enedis", "measures"), {"one": now.timestamp() - 60})
-    await parts.redis.set(f"{slots_key('enedis', 'measures')}:closed", now.timestamp() + 600)
+    await parts.redis.zadd(slots_key("enedis", "measures"), {"one": await stage.redis_now() - 60})
+    await parts.redis.set(f"{slots_key('enedis', 'measures')}:closed", await stage.redis_now() + 600)
     await parts.ledger.start_call(CallTicket(jobs[0].id, 0), now, 12)
 
     found = await samples(stage)

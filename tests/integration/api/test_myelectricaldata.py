@@ -1,7 +1,6 @@
 """The series of MyElectricalData v1, and what goes before them: who is let in, what is fetched, what is waited for."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -17,9 +16,9 @@ from shared.config import Settings
 from shared.consents import UsagePoint
 from shared.models import CallTicket, DayRange, Gap, Job, Lane, Reason, Series
 from shared.quotas import Quota, QuotaStore
-from shared.slots import KNOWN_KEY, circuit_key
 from shared.telemetry import start_logging
-from tests.integration.api.stage import NOON, OTHER_PRM, PRM, Person, Stage
+from tests.support.api_gateway import NOON, OTHER_PRM, PRM, Person, Stage
+from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -122,7 +121,9 @@ async def test_where_nothing_is_stored_it_is_said_why(
 # What has to be fetched
 
 
-async def test_what_is_fetched_in_time_is_answered_with(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
+async def test_what_is_fetched_in_time_is_answered_with(
+    stage: Stage, person: Person, usage_point: UsagePoint, patient: None
+) -> None:
     asking = asyncio.create_task(ask(stage, person))
     call = await stage.take_task("interactive")
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 3))
@@ -211,14 +212,12 @@ async def test_a_used_up_quota_is_409_and_takes_away_nothing_that_is_stored(
 async def test_a_provider_that_is_left_alone_is_asked_for_nothing(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    circuit: Any = {"failures": 5, "pause_seconds": 60, "pause_ends": time.time() + 120}
-    await stage.parts.redis.sadd(KNOWN_KEY, "enedis:measures")
-    await stage.parts.redis.hset(circuit_key("enedis", "measures"), mapping=circuit)
+    await stage.leave_alone(3600)
 
     answer = await ask(stage, person)
 
     assert 503 == answer.status_code
-    assert 100 < int(answer.headers["Retry-After"]) <= 120
+    assert 3600 - PATIENCE_SECONDS < int(answer.headers["Retry-After"]) <= 3600
     assert (0, 0) == await used(stage, person)
 
 
@@ -255,24 +254,24 @@ async def test_many_wrong_keys_have_to_wait_and_a_right_one_has_not(
     assert [False, True] == ["Retry-After" in answer.headers for answer in wrong]
 
 
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        pytest.param(f"{CURVE}/start/2026-10-02/end/2026-10-02", 422, id="no day"),
-        pytest.param(f"{CURVE}/start/hier/end/2026-10-02", 422, id="no date"),
-        pytest.param(DAYS.replace(PRM, "123"), 422, id="no usage point"),
-        pytest.param(f"{CURVE}/start/2026-10-20/end/2026-10-22", 404, id="future"),
-        pytest.param(f"{CURVE}/start/2015-10-20/end/2015-10-22", 404, id="too old"),
-        pytest.param(DAYS.replace("consumption_", "production_"), 403, id="direction not covered"),
-    ],
-)
-async def test_what_can_not_be_had_is_refused_in_words_that_repeat_nothing(
-    stage: Stage, person: Person, usage_point: UsagePoint, path: str, status: int
-) -> None:
-    answer = await ask(stage, person, path)
+CAN_NOT_BE_HAD = {
+    "no day": (f"{CURVE}/start/2026-10-02/end/2026-10-02", 422),
+    "no date": (f"{CURVE}/start/hier/end/2026-10-02", 422),
+    "no usage point": (DAYS.replace(PRM, "123"), 422),
+    "future": (f"{CURVE}/start/2026-10-20/end/2026-10-22", 404),
+    "too old": (f"{CURVE}/start/2015-10-20/end/2015-10-22", 404),
+    "direction not covered": (DAYS.replace("consumption_", "production_"), 403),
+}
 
-    assert (status, ["detail"]) == (answer.status_code, list(answer.json()))
-    assert [] == [word for word in (PRM, "hier", "123", "2015") if word in answer.text]
+
+async def test_what_can_not_be_had_is_refused_in_words_that_repeat_nothing(
+    stage: Stage, person: Person, usage_point: UsagePoint
+) -> None:
+    for case, (path, status) in CAN_NOT_BE_HAD.items():
+        answer = await ask(stage, person, path)
+
+        assert (status, ["detail"]) == (answer.status_code, list(answer.json())), case
+        assert [] == [word for word in (PRM, "hier", "123", "2015") if word in answer.text], case
     assert [] == await jobs(stage, person)
 
 
@@ -326,25 +325,24 @@ async def test_anybody_may_ask_whether_the_gateway_answers(stage: Stage) -> None
     ] * 2 == [answer.json() for answer in answers]
 
 
-@pytest.mark.parametrize("path", [f"/valid_access/{PRM}", f"/valid_access/{PRM}/cache", f"/valid_access/{PRM}/cache/"])
 async def test_what_a_key_is_worth_is_told_in_the_forms_that_clients_parse(
-    impatient: Stage, person: Person, usage_point: UsagePoint, path: str
+    impatient: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     await ask(impatient, person)
+    for end in ("", "/cache", "/cache/"):
+        access = (await ask(impatient, person, f"/valid_access/{PRM}{end}")).json()
 
-    access = (await ask(impatient, person, path)).json()
-
-    assert datetime(2026, 10, 20, 12) == datetime.strptime(access.pop("last_call"), "%Y-%m-%dT%H:%M:%S.%f")  # noqa: DTZ001, DTZ007  # as the clients read it
-    assert {
-        "valid": True,
-        "information": "Le consentement est en cours.",
-        "consent_expiration_date": "2029-10-19T00:00:00",
-        "call_number": 1,
-        "quota_reached": False,
-        "quota_limit": impatient.parts.settings.fetch_quota,
-        "quota_reset_at": "2026-10-21T00:00:00.000000",
-        "ban": False,
-    } == access
+        assert datetime(2026, 10, 20, 12) == datetime.strptime(access.pop("last_call"), "%Y-%m-%dT%H:%M:%S.%f")  # noqa: DTZ001, DTZ007  # as the clients read it
+        assert {
+            "valid": True,
+            "information": "Le consentement est en cours.",
+            "consent_expiration_date": "2029-10-19T00:00:00",
+            "call_number": 1,
+            "quota_reached": False,
+            "quota_limit": impatient.parts.settings.fetch_quota,
+            "quota_reset_at": "2026-10-21T00:00:00.000000",
+            "ban": False,
+        } == access, end
     assert (1, 0) == await used(impatient, person)
 
 

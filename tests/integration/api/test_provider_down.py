@@ -1,14 +1,13 @@
 """While a provider is left alone because it does not work: what can't be fetched is said at once, and costs nothing."""
 
-import time
 from datetime import date
-from typing import Any
 
 import pytest
 
 from shared.consents import UsagePoint
-from shared.slots import KNOWN_KEY, circuit_key
-from tests.integration.api.stage import PRM, Person, Stage
+from shared.slots import circuit_key
+from tests.support.api_gateway import PRM, Person, Stage
+from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -16,22 +15,19 @@ WEEK = {"usage_point_id": PRM, "dataset": "consumption_load_curve", "start": "20
 READINGS = f"/v1/usage-points/{PRM}/readings/consumption_load_curve"
 
 
-async def pause(stage: Stage, seconds: float, api: str = "measures") -> None:
-    """Leave an API alone, as after too many failures."""
-    await stage.parts.redis.sadd(KNOWN_KEY, f"enedis:{api}")
-    circuit: Any = {"failures": 5, "pause_seconds": 60, "pause_ends": time.time() + seconds}
-    await stage.parts.redis.hset(circuit_key("enedis", api), mapping=circuit)
+# Longer than a test can take.
+PAUSE_SECONDS = 3600
 
 
 async def test_what_would_have_to_be_fetched_is_refused_with_the_time_and_the_place_of_what_is_stored(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    await pause(stage, 120)
+    await stage.leave_alone(PAUSE_SECONDS)
 
     answer = await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)
 
     assert (503, "provider_down", True) == (answer.status_code, answer.json()["code"], answer.json()["retryable"])
-    assert 100 < int(answer.headers["Retry-After"]) <= 120
+    assert PAUSE_SECONDS - PATIENCE_SECONDS < int(answer.headers["Retry-After"]) <= PAUSE_SECONDS
     readings = "/v1/usage-points/{usage_point_id}/readings/consumption_load_curve"
     assert {"readings": readings} == answer.json()["links"]
     assert PRM not in answer.text
@@ -41,7 +37,7 @@ async def test_a_refused_request_leaves_no_job_and_counts_for_no_quota(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     before = (await stage.client.get("/v1/account", headers=person.headers)).json()["quotas"]
-    await pause(stage, 120)
+    await stage.leave_alone(PAUSE_SECONDS)
 
     await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)
 
@@ -51,7 +47,7 @@ async def test_a_refused_request_leaves_no_job_and_counts_for_no_quota(
 
 async def test_what_is_stored_is_served_as_ever(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 8))
-    await pause(stage, 120)
+    await stage.leave_alone(PAUSE_SECONDS)
 
     job = await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)
     days = {"start": WEEK["start"], "end": WEEK["end"]}
@@ -62,7 +58,7 @@ async def test_what_is_stored_is_served_as_ever(stage: Stage, person: Person, us
 
 
 async def test_what_another_api_has_is_fetched(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
-    await pause(stage, 120)
+    await stage.leave_alone(PAUSE_SECONDS)
 
     answer = await stage.client.post(
         "/v1/jobs", json={"usage_point_id": PRM, "dataset": "contract"}, headers=person.headers
@@ -74,14 +70,15 @@ async def test_what_another_api_has_is_fetched(stage: Stage, person: Person, usa
 async def test_when_the_pause_is_over_a_request_is_taken_and_tries(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    await pause(stage, -1)
+    await stage.leave_alone(-1)
 
     assert 202 == (await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)).status_code
 
 
 async def test_while_a_call_tries_nobody_else_is_let_in(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
-    await pause(stage, -1)
-    await stage.parts.redis.hset(circuit_key("enedis", "measures"), "probe_ends", str(time.time() + 30))
+    await stage.leave_alone(-1)
+    probe_ends = await stage.redis_now() + PAUSE_SECONDS
+    await stage.parts.redis.hset(circuit_key("enedis", "measures"), "probe_ends", str(probe_ends))
 
     answer = await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)
 

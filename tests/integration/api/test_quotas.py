@@ -13,7 +13,7 @@ from shared.config import Settings
 from shared.consents import UsagePoint
 from shared.quotas import Quota, QuotaStore
 from shared.tables import accounts
-from tests.integration.api.stage import PRM, Person, Stage
+from tests.support.api_gateway import PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
 

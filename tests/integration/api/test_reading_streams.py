@@ -1,17 +1,15 @@
 """Long periods: sent as they are opened, and cut short in the open when something does not open."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import date
 
 import httpx
 import pytest
-import structlog
 import uvicorn
 
 from shared.consents import UsagePoint
-from shared.telemetry import start_logging
-from tests.integration.api.stage import PRM, Person, Stage
+from tests.support.api_gateway import PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -20,14 +18,6 @@ CURVE = f"/v1/usage-points/{PRM}/readings/consumption_load_curve"
 START, END = date(2026, 5, 1), date(2026, 8, 1)
 DAYS = {"start": str(START), "end": str(END)}
 FORMATS = ["application/json", "application/x-ndjson", "text/csv", "application/vnd.apache.parquet"]
-
-
-@pytest.fixture(autouse=True)
-def plain_logs() -> Iterator[None]:
-    """What fails here is logged as a process logs it, not drawn for a terminal."""
-    start_logging("info")
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 
@@ -10,7 +10,7 @@ from shared.consents import UsagePoint
 from shared.models import Gap, Reason
 from shared.readings import ReadingStore
 from shared.vault import ServerSecret
-from tests.integration.api.stage import NOON, OTHER_PRM, PRM, Person, Stage
+from tests.support.api_gateway import NOON, OTHER_PRM, PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -38,26 +38,24 @@ async def test_stored_days_are_read_with_their_offsets(stage: Stage, person: Per
     assert "2026-10-07T23:30:00+02:00" == readings[-1]["start"]
 
 
-@pytest.mark.parametrize(
-    ("day", "half_hours", "doubled"),
-    [
-        pytest.param(date(2025, 10, 26), 50, ["2025-10-26T02:00:00+02:00", "2025-10-26T02:00:00+01:00"], id="autumn"),
-        pytest.param(date(2026, 3, 29), 46, ["2026-03-29T01:30:00+01:00", "2026-03-29T03:00:00+02:00"], id="spring"),
-    ],
-)
 async def test_a_day_of_a_clock_change_is_whole_and_each_half_hour_is_told_apart(
-    stage: Stage, person: Person, usage_point: UsagePoint, day: date, half_hours: int, doubled: list[str]
+    stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    await stage.store_curve(usage_point, day, day + timedelta(days=1))
-
-    answer = await stage.client.get(f"{CURVE}?start={day}&end={day + timedelta(days=1)}", headers=person.headers)
-
-    starts = [each["start"] for each in answer.json()["readings"]]
-    assert half_hours == len(set(starts))
-    assert set(doubled) <= set(starts)
-    assert [timedelta(minutes=30)] * (half_hours - 1) == [
-        datetime.fromisoformat(later) - datetime.fromisoformat(earlier) for earlier, later in pairwise(starts)
+    changes = [
+        (date(2025, 10, 26), 50, ["2025-10-26T02:00:00+02:00", "2025-10-26T02:00:00+01:00"]),
+        (date(2026, 3, 29), 46, ["2026-03-29T01:30:00+01:00", "2026-03-29T03:00:00+02:00"]),
     ]
+    for day, half_hours, doubled in changes:
+        await stage.store_curve(usage_point, day, day + timedelta(days=1))
+
+        answer = await stage.client.get(f"{CURVE}?start={day}&end={day + timedelta(days=1)}", headers=person.headers)
+
+        starts = [each["start"] for each in answer.json()["readings"]]
+        assert half_hours == len(set(starts)), day
+        assert set(doubled) <= set(starts), day
+        assert [timedelta(minutes=30)] * (half_hours - 1) == [
+            datetime.fromisoformat(later) - datetime.fromisoformat(earlier) for earlier, later in pairwise(starts)
+        ], day
 
 
 async def test_a_month_is_cut_to_the_days_that_were_asked_for(
@@ -152,72 +150,47 @@ async def test_a_blob_that_was_changed_is_our_failure_and_says_nothing(
     assert PRM not in answer.text
 
 
-@pytest.mark.parametrize(
-    ("path", "status", "code", "pointers"),
-    [
-        pytest.param(f"{CURVE}", 422, "validation_failed", ["start", "end"], id="no days"),
-        pytest.param(f"{CURVE}?start=2026-10-01", 422, "validation_failed", ["end"], id="no end"),
-        pytest.param(f"{CURVE}?start=&end=2026-10-01", 422, "validation_failed", ["start"], id="blank start"),
-        pytest.param(f"{CURVE}?start=2026-10-01&end=x", 422, "validation_failed", ["end"], id="no date"),
-        pytest.param(f"{CURVE}?start=2026-10-01&end=2026-10-01", 422, "validation_failed", ["end"], id="empty"),
-        pytest.param(f"{CURVE}?start=2026-10-02&end=2026-10-01", 422, "validation_failed", ["end"], id="backwards"),
-        pytest.param(f"{CURVE}?start=2014-10-02&end=2026-10-01", 422, "validation_failed", ["end"], id="too long"),
-        pytest.param(f"{CURVE}?start=0001-01-01&end=0001-01-02", 422, "validation_failed", ["start", "end"], id="0001"),
-        pytest.param(f"{CURVE}?start=%00&end=2026-10-01", 422, "validation_failed", ["start"], id="NUL"),
-        pytest.param(f"{CURVE}?start=%FF%FE&end=2026-10-01", 422, "validation_failed", ["start"], id="not UTF-8"),
-        pytest.param(
-            f"/v1/usage-points/{PRM}/readings/weather?start=2026-10-01&end=2026-10-02",
-            422,
-            "validation_failed",
-            ["dataset"],
-            id="unknown dataset",
-        ),
-        pytest.param(
-            f"/v1/usage-points/{PRM}/readings/contract?start=2026-10-01&end=2026-10-02",
-            422,
-            "validation_failed",
-            ["start", "end"],
-            id="a record with days",
-        ),
-        pytest.param(
-            f"/v1/usage-points/{PRM}7/readings/daily_consumption?start=2026-10-01&end=2026-10-02",
-            422,
-            "validation_failed",
-            ["usage_point_id"],
-            id="malformed PRM",
-        ),
-        pytest.param(
-            f"/v1/usage-points/{OTHER_PRM}/readings/daily_consumption?start=2026-10-01&end=2026-10-02",
-            404,
-            "not_found",
-            [],
-            id="unknown PRM",
-        ),
-    ],
-)
-async def test_a_bad_question_gets_a_problem(
-    stage: Stage, person: Person, usage_point: UsagePoint, path: str, status: int, code: str, pointers: list[str]
-) -> None:
-    answer = await stage.client.get(path, headers=person.headers)
-
-    assert (status, code) == (answer.status_code, answer.json()["code"])
-    assert "application/problem+json" == answer.headers["Content-Type"]
-    assert pointers == [each["pointer"] for each in answer.json()["errors"]]
-    for secret in (PRM, OTHER_PRM, person.api_key):
-        assert secret not in answer.text
+DAYS = "start=2026-10-01&end=2026-10-02"
+# The status and what is named as wrong; in the path, or in the query of a curve.
+BAD_QUESTIONS = {
+    "no days": (CURVE, 422, ["start", "end"]),
+    "no end": (f"{CURVE}?start=2026-10-01", 422, ["end"]),
+    "blank start": (f"{CURVE}?start=&end=2026-10-01", 422, ["start"]),
+    "no date": (f"{CURVE}?start=2026-10-01&end=x", 422, ["end"]),
+    "empty": (f"{CURVE}?start=2026-10-01&end=2026-10-01", 422, ["end"]),
+    "backwards": (f"{CURVE}?start=2026-10-02&end=2026-10-01", 422, ["end"]),
+    "too long": (f"{CURVE}?start=2014-10-02&end=2026-10-01", 422, ["end"]),
+    "0001": (f"{CURVE}?start=0001-01-01&end=0001-01-02", 422, ["start", "end"]),
+    "NUL": (f"{CURVE}?start=%00&end=2026-10-01", 422, ["start"]),
+    "not UTF-8": (f"{CURVE}?start=%FF%FE&end=2026-10-01", 422, ["start"]),
+    "unknown dataset": (f"/v1/usage-points/{PRM}/readings/weather?{DAYS}", 422, ["dataset"]),
+    "a record with days": (f"/v1/usage-points/{PRM}/readings/contract?{DAYS}", 422, ["start", "end"]),
+    "malformed PRM": (f"/v1/usage-points/{PRM}7/readings/daily_consumption?{DAYS}", 422, ["usage_point_id"]),
+    "unknown PRM": (f"/v1/usage-points/{OTHER_PRM}/readings/daily_consumption?{DAYS}", 404, []),
+}
 
 
-@pytest.mark.parametrize(("start", "end"), [("1900-01-01", "1900-02-01"), ("2199-12-01", "2199-12-31")])
-async def test_days_at_the_ends_of_time_are_only_missing(
-    stage: Stage, person: Person, usage_point: UsagePoint, start: str, end: str
-) -> None:
-    for dataset in ("consumption_load_curve", "daily_consumption"):
+async def test_a_bad_question_gets_a_problem(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
+    for case, (path, status, pointers) in BAD_QUESTIONS.items():
+        answer = await stage.client.get(path, headers=person.headers)
+
+        code = {404: "not_found", 422: "validation_failed"}[status]
+        assert (status, code) == (answer.status_code, answer.json()["code"]), case
+        assert "application/problem+json" == answer.headers["Content-Type"], case
+        assert pointers == [each["pointer"] for each in answer.json()["errors"]], case
+        for secret in (PRM, OTHER_PRM, person.api_key):
+            assert secret not in answer.text, case
+
+
+async def test_days_at_the_ends_of_time_are_only_missing(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
+    ends_of_time = [("1900-01-01", "1900-02-01"), ("2199-12-01", "2199-12-31")]
+    for dataset, (start, end) in product(("consumption_load_curve", "daily_consumption"), ends_of_time):
         answer = await stage.client.get(
             f"/v1/usage-points/{PRM}/readings/{dataset}?start={start}&end={end}", headers=person.headers
         )
 
-        assert (200, []) == (answer.status_code, answer.json()["readings"])
-        assert [(start, end)] == [(each["start"], each["end"]) for each in answer.json()["missing"]]
+        assert (200, []) == (answer.status_code, answer.json()["readings"]), (dataset, start)
+        assert [(start, end)] == [(each["start"], each["end"]) for each in answer.json()["missing"]], dataset
 
 
 async def test_what_was_sealed_under_a_lost_server_key_says_so(

@@ -11,8 +11,8 @@ from shared.consents import UsagePoint
 from shared.ledger import OK
 from shared.models import CallTicket, Coverage, Reading, Reason, Series
 from shared.planning import absence_of, current_days
-from tests.integration.api.stage import NOON, PRM, Person, Stage
-from tests.storing import save_record, save_window
+from tests.support.api_gateway import NOON, PRM, Person, Stage
+from tests.support.storing import save_record, save_window
 
 pytestmark = pytest.mark.anyio
 
@@ -42,20 +42,20 @@ async def store(stage: Stage, usage_point: UsagePoint, dataset: str, record: dic
     await save_record(stage.parts.readings, series, fetched, record, public_key)
 
 
-@pytest.mark.parametrize("dataset", RECORDS)
 async def test_a_record_is_asked_for_without_days_and_is_one_call(
-    stage: Stage, person: Person, usage_point: UsagePoint, dataset: str
+    stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    answer = await stage.client.post("/v1/jobs", json=asked_for(dataset), headers=person.headers)
+    for number, dataset in enumerate(RECORDS, start=1):
+        answer = await stage.client.post("/v1/jobs", json=asked_for(dataset), headers=person.headers)
 
-    assert 202 == answer.status_code
-    job = answer.json()
-    assert (dataset, None, None, 1) == (job["dataset"], job["start"], job["end"], job["progress"]["calls_total"])
-    assert path(dataset) == job["links"]["readings"]
-    assert [("2026-10-20", "2026-10-21", "not_fetched", True)] == [
-        (each["start"], each["end"], each["reason"], each["retryable"]) for each in job["missing"]
-    ]
-    assert 1 == len(await stage.queued("interactive"))
+        assert 202 == answer.status_code, dataset
+        job = answer.json()
+        assert (dataset, None, None, 1) == (job["dataset"], job["start"], job["end"], job["progress"]["calls_total"])
+        assert path(dataset) == job["links"]["readings"]
+        assert [("2026-10-20", "2026-10-21", "not_fetched", True)] == [
+            (each["start"], each["end"], each["reason"], each["retryable"]) for each in job["missing"]
+        ], dataset
+        assert number == len(await stage.queued("interactive")), dataset
 
 
 async def test_a_job_for_a_record_can_be_followed_to_its_end_also_days_later(
@@ -72,42 +72,38 @@ async def test_a_job_for_a_record_can_be_followed_to_its_end_also_days_later(
     assert ("succeeded", None, None, []) == (job["status"], job["start"], job["end"], job["missing"])
 
 
-@pytest.mark.parametrize(
-    ("days", "pointers"),
-    [
-        ({"start": "2026-10-01"}, ["/start"]),
-        ({"end": "2026-10-01"}, ["/end"]),
-        ({"start": "2026-10-01", "end": "2026-10-08"}, ["/start", "/end"]),
-        ({"start": None}, ["/start"]),
-        ({"start": None, "end": None}, ["/start", "/end"]),
-    ],
-)
-async def test_a_record_with_days_is_refused(
-    stage: Stage, person: Person, usage_point: UsagePoint, days: dict[str, str | None], pointers: list[str]
-) -> None:
-    answer = await stage.client.post("/v1/jobs", json=asked_for("contract", **days), headers=person.headers)
+Days = dict[str, str | None]
+WITH_DAYS: list[tuple[Days, list[str]]] = [
+    ({"start": "2026-10-01"}, ["/start"]),
+    ({"end": "2026-10-01"}, ["/end"]),
+    ({"start": "2026-10-01", "end": "2026-10-08"}, ["/start", "/end"]),
+    ({"start": None}, ["/start"]),
+    ({"start": None, "end": None}, ["/start", "/end"]),
+]
+WITHOUT_DAYS: list[tuple[Days, list[str]]] = [
+    ({}, ["/start", "/end"]),
+    ({"start": "2026-10-01"}, ["/end"]),
+    ({"end": "2026-10-08"}, ["/start"]),
+    ({"start": None, "end": "2026-10-08"}, ["/start"]),
+]
 
-    assert (422, "validation_failed") == (answer.status_code, answer.json()["code"])
-    assert pointers == [each["pointer"] for each in answer.json()["errors"]]
+
+async def test_a_record_with_days_is_refused(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
+    for days, pointers in WITH_DAYS:
+        answer = await stage.client.post("/v1/jobs", json=asked_for("contract", **days), headers=person.headers)
+
+        assert (422, "validation_failed") == (answer.status_code, answer.json()["code"]), days
+        assert pointers == [each["pointer"] for each in answer.json()["errors"]], days
     assert [] == await stage.queued("interactive")
 
 
-@pytest.mark.parametrize(
-    ("days", "pointers"),
-    [
-        ({}, ["/start", "/end"]),
-        ({"start": "2026-10-01"}, ["/end"]),
-        ({"end": "2026-10-08"}, ["/start"]),
-        ({"start": None, "end": "2026-10-08"}, ["/start"]),
-    ],
-)
-async def test_a_series_without_days_is_refused(
-    stage: Stage, person: Person, usage_point: UsagePoint, days: dict[str, str | None], pointers: list[str]
-) -> None:
-    answer = await stage.client.post("/v1/jobs", json=asked_for("daily_consumption", **days), headers=person.headers)
+async def test_a_series_without_days_is_refused(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
+    for days, pointers in WITHOUT_DAYS:
+        asked = asked_for("daily_consumption", **days)
+        answer = await stage.client.post("/v1/jobs", json=asked, headers=person.headers)
 
-    assert (422, "validation_failed") == (answer.status_code, answer.json()["code"])
-    assert pointers == [each["pointer"] for each in answer.json()["errors"]]
+        assert (422, "validation_failed") == (answer.status_code, answer.json()["code"]), days
+        assert pointers == [each["pointer"] for each in answer.json()["errors"]], days
 
 
 async def test_a_stored_record_is_read_without_days(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
@@ -163,25 +159,20 @@ async def test_a_record_that_the_provider_does_not_have_says_why_and_when_to_ask
     ]
 
 
-@pytest.mark.parametrize(
-    ("query", "pointers"),
-    [
-        ("?start=2026-10-01", ["start"]),
-        ("?end=2026-10-01", ["end"]),
-        ("?start=2026-10-01&end=2026-10-08", ["start", "end"]),
-        ("?start=x", ["start"]),
-        ("?start=", ["start"]),
-    ],
-)
-async def test_a_record_is_not_read_by_days(
-    stage: Stage, person: Person, usage_point: UsagePoint, query: str, pointers: list[str]
-) -> None:
+async def test_a_record_is_not_read_by_days(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     await store(stage, usage_point, "contract", CONTRACT)
+    by_days = {
+        "?start=2026-10-01": ["start"],
+        "?end=2026-10-01": ["end"],
+        "?start=2026-10-01&end=2026-10-08": ["start", "end"],
+        "?start=x": ["start"],
+        "?start=": ["start"],
+    }
+    for query, pointers in by_days.items():
+        answer = await stage.client.get(path("contract", query), headers=person.headers)
 
-    answer = await stage.client.get(path("contract", query), headers=person.headers)
-
-    assert (422, "validation_failed") == (answer.status_code, answer.json()["code"])
-    assert pointers == [each["pointer"] for each in answer.json()["errors"]]
+        assert (422, "validation_failed") == (answer.status_code, answer.json()["code"]), query
+        assert pointers == [each["pointer"] for each in answer.json()["errors"]], query
 
 
 async def test_another_account_reads_no_record(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
@@ -202,16 +193,17 @@ async def test_a_producer_alone_may_ask_for_records(stage: Stage, person: Person
     assert 202 == answer.status_code
 
 
-@pytest.mark.parametrize(("dataset", "statuses"), [("consumption_index", [202, 422]), ("production_index", [422, 202])])
-async def test_an_index_needs_the_direction_that_it_counts(stage: Stage, dataset: str, statuses: list[int]) -> None:
-    found = []
+async def test_an_index_needs_the_direction_that_it_counts(stage: Stage) -> None:
+    found: dict[str, list[int]] = {"consumption_index": [], "production_index": []}
     for direction, prm in ((Direction.CONSUMPTION, PRM), (Direction.PRODUCTION, f"{PRM[:-1]}9")):
         someone = await stage.create_person()
         await stage.grant(someone, prm, [direction])
-        wanted = asked_for(dataset, usage_point_id=prm, start="2026-10-01", end="2026-10-08")
-        found.append((await stage.client.post("/v1/jobs", json=wanted, headers=someone.headers)).status_code)
+        for dataset, statuses in found.items():
+            wanted = asked_for(dataset, usage_point_id=prm, start="2026-10-01", end="2026-10-08")
+            answer = await stage.client.post("/v1/jobs", json=wanted, headers=someone.headers)
+            statuses.append(answer.status_code)
 
-    assert statuses == found
+    assert {"consumption_index": [202, 422], "production_index": [422, 202]} == found
 
 
 async def test_registers_are_shown_where_there_are_some(stage: Stage, person: Person, usage_point: UsagePoint) -> None:

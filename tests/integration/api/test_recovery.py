@@ -18,7 +18,7 @@ from shared.readings import ReadingStore
 from shared.recovery import recover_account
 from shared.tables import erasures
 from shared.vault import CannotOpen, Opener, SealContext
-from tests.integration.api.stage import PRM, Person, Stage, half_hours
+from tests.support.api_gateway import PRM, Person, Stage, half_hours
 
 pytestmark = pytest.mark.anyio
 

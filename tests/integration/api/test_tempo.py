@@ -3,10 +3,12 @@
 from datetime import date, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from shared.catalog import TEMPO
-from tests.integration.api.public_data import (
+from tests.support.api_gateway import Stage
+from tests.support.public_data import (
     PRICES,
     note_answer,
     set_clock,
@@ -15,7 +17,6 @@ from tests.integration.api.public_data import (
     today,
     with_rte,
 )
-from tests.integration.api.stage import Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -111,36 +112,27 @@ async def test_tomorrow_has_its_colour_as_soon_as_it_is_stored(rte: Stage) -> No
     } == await read(rte, "tomorrow")
 
 
-@pytest.mark.parametrize(
-    ("at", "billed"),
-    [
-        pytest.param(
-            "2026-01-14T05:59:59+01:00",
-            {"day": "2026-01-13", "colour": "RED", "hours": "off_peak", "price": "0.5500"},
-            id="before six it is yesterday's",
-        ),
-        pytest.param(
-            "2026-01-14T06:00:00+01:00",
-            {"day": "2026-01-14", "colour": "WHITE", "hours": "peak", "price": "0.4500"},
-            id="at six a new day",
-        ),
-        pytest.param(
-            "2026-01-14T22:00:00+01:00",
-            {"day": "2026-01-14", "colour": "WHITE", "hours": "off_peak", "price": "0.3500"},
-            id="at ten in the evening",
-        ),
-    ],
-)
-async def test_today_says_what_is_billed_at_this_moment(rte: Stage, at: str, billed: dict[str, str]) -> None:
-    set_clock(rte, at)
+# Before six it is yesterday's, at six a new day begins, at ten in the evening its cheaper hours.
+BILLED = {
+    "2026-01-14T05:59:59+01:00": {"day": "2026-01-13", "colour": "RED", "hours": "off_peak", "price": "0.5500"},
+    "2026-01-14T06:00:00+01:00": {"day": "2026-01-14", "colour": "WHITE", "hours": "peak", "price": "0.4500"},
+    "2026-01-14T22:00:00+01:00": {"day": "2026-01-14", "colour": "WHITE", "hours": "off_peak", "price": "0.3500"},
+}
+
+
+async def test_today_says_what_is_billed_at_this_moment(rte: Stage) -> None:
+    set_clock(rte, "2026-01-14T00:00:00+01:00")
     await store_colours(rte, {date(2026, 1, 13): "RED", date(2026, 1, 14): "WHITE"})
     await rte.parts.tempo_prices.set_prices(date(2026, 1, 1), PRICES, rte.clock.now)
+    priced = {"valid_from": "2026-01-01", **PRICES}
+    for at, billed in BILLED.items():
+        set_clock(rte, at)
 
-    found = await read(rte, "today")
+        found = await read(rte, "today")
 
-    assert ("2026-01-14", "WHITE", None) == (found["day"], found["colour"], found["reason"])
-    assert billed == {name: found["now"][name] for name in billed}
-    assert {"valid_from": "2026-01-01", **PRICES} == {name: found["prices"][name] for name in ("valid_from", *PRICES)}
+        assert ("2026-01-14", "WHITE", None) == (found["day"], found["colour"], found["reason"]), at
+        assert billed == {name: found["now"][name] for name in billed}, at
+        assert priced == {name: found["prices"][name] for name in priced}, at
 
 
 async def test_what_is_billed_says_until_when(rte: Stage) -> None:
@@ -223,37 +215,44 @@ async def test_where_no_prices_are_set_that_is_a_problem(stage: Stage) -> None:
     assert (404, "not_found") == (answer.status_code, answer.json()["code"])
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        pytest.param({}, id="no days"),
-        pytest.param({"start": "2026-10-01"}, id="no end"),
-        pytest.param({"start": "2026-10-01", "end": "2026-10-01"}, id="empty"),
-        pytest.param({"start": "2026-10-02", "end": "2026-10-01"}, id="backwards"),
-        pytest.param({"start": "2015-01-01", "end": "2026-01-01"}, id="too long"),
-        pytest.param({"start": "01/10/2026", "end": "2026-10-02"}, id="another form"),
-        pytest.param({"start": "2026-02-29", "end": "2026-03-02"}, id="no such day"),
-    ],
-)
-async def test_days_that_can_not_be_answered_are_a_problem(stage: Stage, query: dict[str, str]) -> None:
-    answer = await stage.client.get("/v1/tempo/days", params=query)
-
-    assert (422, "validation_failed") == (answer.status_code, answer.json()["code"])
+NO_DAYS: dict[str, dict[str, str]] = {
+    "no days": {},
+    "no end": {"start": "2026-10-01"},
+    "empty": {"start": "2026-10-01", "end": "2026-10-01"},
+    "backwards": {"start": "2026-10-02", "end": "2026-10-01"},
+    "too long": {"start": "2015-01-01", "end": "2026-01-01"},
+    "another form": {"start": "01/10/2026", "end": "2026-10-02"},
+    "no such day": {"start": "2026-02-29", "end": "2026-03-02"},
+}
 
 
-@pytest.mark.parametrize("path", ["days?start=2026-10-19&end=2026-10-22", "today", "tomorrow", "remaining", "prices"])
-async def test_who_has_the_present_answer_is_told_so(rte: Stage, path: str) -> None:
+async def test_days_that_can_not_be_answered_are_a_problem(stage: Stage) -> None:
+    for case, query in NO_DAYS.items():
+        answer = await stage.client.get("/v1/tempo/days", params=query)
+
+        assert (422, "validation_failed") == (answer.status_code, answer.json()["code"]), case
+
+
+async def test_who_has_the_present_answer_is_told_so(rte: Stage) -> None:
     await store_colours(rte, {date(2026, 10, 20): "BLUE", date(2026, 10, 21): "BLUE"})
     await rte.parts.tempo_prices.set_prices(date(2026, 10, 1), PRICES, rte.clock.now)
-    first = await rte.client.get(f"/v1/tempo/{path}")
+    paths = ["days?start=2026-10-19&end=2026-10-22", "today", "tomorrow", "remaining", "prices"]
+    tags = {path: (await rte.client.get(f"/v1/tempo/{path}")).headers["ETag"] for path in paths}
 
-    again = await rte.client.get(f"/v1/tempo/{path}", headers={"If-None-Match": first.headers["ETag"]})
+    async def ask_again(path: str) -> httpx.Response:
+        return await rte.client.get(f"/v1/tempo/{path}", headers={"If-None-Match": tags[path]})
+
+    again = {path: await ask_again(path) for path in paths}
     await store_colours(rte, {date(2026, 10, 20): "RED", date(2026, 10, 21): "RED"})
     await rte.parts.tempo_prices.set_prices(date(2026, 10, 1), {**PRICES, "red_hp": "2"}, rte.clock.now)
-    changed = await rte.client.get(f"/v1/tempo/{path}", headers={"If-None-Match": first.headers["ETag"]})
+    changed = {path: await ask_again(path) for path in paths}
 
-    assert (304, b"", first.headers["ETag"]) == (again.status_code, again.content, again.headers["ETag"])
-    assert (200, True) == (changed.status_code, changed.headers["ETag"] != first.headers["ETag"])
+    assert {path: (304, b"", tag) for path, tag in tags.items()} == {
+        path: (answer.status_code, answer.content, answer.headers["ETag"]) for path, answer in again.items()
+    }
+    assert dict.fromkeys(paths, (200, True)) == {
+        path: (answer.status_code, answer.headers["ETag"] != tags[path]) for path, answer in changed.items()
+    }
 
 
 async def test_an_answer_may_be_kept_until_the_minute_is_over(rte: Stage) -> None:

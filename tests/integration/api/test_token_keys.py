@@ -18,8 +18,8 @@ from shared.rotation import SecretRotation
 from shared.tables import api_keys
 from shared.token_keys import MOST_USAGE_POINTS, check_token_key
 from shared.vault import CannotOpen, new_api_key, unwrap_private_key
-from tests.dumps import redis_dump, sql_dump
-from tests.integration.api.stage import NOON, OTHER_PRM, PRM, Person, Stage
+from tests.support.api_gateway import NOON, OTHER_PRM, PRM, Person, Stage
+from tests.support.dumps import redis_dump, sql_dump
 
 pytestmark = pytest.mark.anyio
 
@@ -74,25 +74,23 @@ async def test_a_token_names_the_points_of_the_account_or_those_that_were_chosen
     assert [OTHER_PRM] == said_by(chosen)["sub"]
 
 
-@pytest.mark.parametrize(
-    ("path", "header", "scheme"),
-    [
-        (f"{CURVE}?start=2026-10-01&end=2026-10-02", "Authorization", "Bearer "),
-        (f"{CURVE}?start=2026-10-01&end=2026-10-02", "X-API-Key", ""),
-        (f"/consumption_load_curve/{PRM}/start/2026-10-01/end/2026-10-02", "Authorization", ""),
-        (f"/api/consumption_load_curve?prm={PRM}&start=2026-10-01&end=2026-10-02", "Authorization", "Bearer "),
-    ],
-    ids=["Bearer", "X-API-Key", "MyElectricalData", "Conso API"],
-)
-async def test_a_token_reads_wherever_a_key_does(
-    stage: Stage, person: Person, usage_point: UsagePoint, path: str, header: str, scheme: str
-) -> None:
+async def test_a_token_reads_wherever_a_key_does(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     token = await token_of(stage, person)
+    bearer, days = {"Authorization": f"Bearer {token}"}, "start=2026-10-01&end=2026-10-02"
+    ways = [
+        (f"{CURVE}?{days}", bearer),
+        (f"{CURVE}?{days}", {"X-API-Key": token}),
+        # The contracts of MyElectricalData and of Conso API.
+        (f"/consumption_load_curve/{PRM}/start/2026-10-01/end/2026-10-02", {"Authorization": token}),
+        (f"/api/consumption_load_curve?prm={PRM}&{days}", bearer),
+    ]
+    for path, headers in ways:
+        answer = await stage.client.get(path, headers=headers)
 
-    answer = await stage.client.get(path, headers={header: scheme + token})
-
-    readings = answer.json().get("readings") or answer.json().get("meter_reading", answer.json())["interval_reading"]
-    assert (200, 48) == (answer.status_code, len(readings))
+        assert 200 == answer.status_code, (path, list(headers))
+        body = answer.json()
+        readings = body.get("readings") or body.get("meter_reading", body)["interval_reading"]
+        assert 48 == len(readings), (path, list(headers))
 
 
 async def test_a_token_is_not_limited_to_the_points_that_it_names(
@@ -156,17 +154,18 @@ async def test_a_token_that_was_taken_back_or_has_expired_is_refused_like_an_unk
     assert answers[0].json() == answers[1].json() == answers[2].json()
 
 
-@pytest.mark.parametrize("part", [0, 1, 2], ids=["header", "payload", "signature"])
 async def test_a_token_that_was_changed_is_refused_like_an_unknown_key(
-    stage: Stage, person: Person, usage_point: UsagePoint, part: int
+    stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    parts = (await token_of(stage, person)).split(".")
-    parts[part] = parts[part][:-2] + ("AA" if parts[part][-2:] != "AA" else "BB")
-
-    changed = await stage.client.get("/v1/usage-points", headers={"X-API-Key": ".".join(parts)})
+    token = await token_of(stage, person)
     unknown = await stage.client.get("/v1/usage-points", headers={"X-API-Key": new_api_key()})
+    for number, name in enumerate(("header", "payload", "signature")):
+        parts = token.split(".")
+        parts[number] = parts[number][:-2] + ("AA" if parts[number][-2:] != "AA" else "BB")
 
-    assert (401, unknown.json()) == (changed.status_code, changed.json())
+        changed = await stage.client.get("/v1/usage-points", headers={"X-API-Key": ".".join(parts)})
+
+        assert (401, unknown.json()) == (changed.status_code, changed.json()), name
 
 
 async def test_an_enormous_token_is_refused_like_an_unknown_key(stage: Stage, person: Person) -> None:
@@ -193,25 +192,24 @@ async def test_an_account_without_points_is_told_what_it_lacks(stage: Stage, per
     assert (409, "consent_missing") == (answer.status_code, answer.json()["code"])
 
 
-@pytest.mark.parametrize(
-    ("wish", "pointer"),
-    [
-        ({"usage_points": []}, "/usage_points"),
-        ({"usage_points": ["1234567890123"]}, "/usage_points/0"),
-        ({"usage_points": [12345678901234]}, "/usage_points/0"),
-        ({"usage_points": [PRM] * (MOST_USAGE_POINTS + 1)}, "/usage_points"),
-        ({"format": "releve", "usage_points": [PRM]}, "/usage_points"),
-        ({"format": "paseto"}, "/format"),
-    ],
-    ids=["none", "13 digits", "a number", "too many", "no token", "unknown form"],
-)
-async def test_a_wish_that_can_not_be_granted_makes_no_token(
-    stage: Stage, person: Person, usage_point: UsagePoint, wish: dict[str, Any], pointer: str
-) -> None:
-    answer = await make_token(stage, person, **wish)
+CAN_NOT_BE_GRANTED: dict[str, tuple[dict[str, Any], str]] = {
+    "none": ({"usage_points": []}, "/usage_points"),
+    "13 digits": ({"usage_points": ["1234567890123"]}, "/usage_points/0"),
+    "a number": ({"usage_points": [12345678901234]}, "/usage_points/0"),
+    "too many": ({"usage_points": [PRM] * (MOST_USAGE_POINTS + 1)}, "/usage_points"),
+    "no token": ({"format": "releve", "usage_points": [PRM]}, "/usage_points"),
+    "unknown form": ({"format": "paseto"}, "/format"),
+}
 
-    assert (422, [pointer]) == (answer.status_code, [each["pointer"] for each in answer.json()["errors"]])
-    assert PRM not in answer.text
+
+async def test_a_wish_that_can_not_be_granted_makes_no_token(
+    stage: Stage, person: Person, usage_point: UsagePoint
+) -> None:
+    for case, (wish, pointer) in CAN_NOT_BE_GRANTED.items():
+        answer = await make_token(stage, person, **wish)
+
+        assert (422, [pointer]) == (answer.status_code, [each["pointer"] for each in answer.json()["errors"]]), case
+        assert PRM not in answer.text, case
     assert 1 == len(await stage.parts.accounts.keys.list_keys(person.account.id))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.models import Reason
-from tests.integration.api.stage import NOON, PRM, Stage
+from tests.support.api_gateway import NOON, OTHER_PRM, PRM, Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -11,21 +11,24 @@ CURVE = "consumption_load_curve"
 DAYS = {"start": "2026-10-01", "end": "2026-10-03"}
 
 
-@pytest.mark.parametrize(
-    ("reason", "code"),
-    [(Reason.WRONG_DIRECTION, "wrong_direction"), (Reason.CURVE_NOT_COLLECTED, "dataset_not_available")],
-)
-async def test_a_job_that_could_only_fail_is_not_taken(stage: Stage, reason: Reason, code: str) -> None:
+async def test_a_job_that_could_only_fail_is_not_taken(stage: Stage) -> None:
     person = await stage.create_person()
-    point = await stage.grant(person)
-    await stage.parts.consents.note_unavailable(point.id, CURVE, reason, NOON)
+    # Of the second point it is known for another reason than of the first.
+    reasons = {PRM: Reason.WRONG_DIRECTION, OTHER_PRM: Reason.CURVE_NOT_COLLECTED}
+    for prm, reason in reasons.items():
+        point = await stage.grant(person, prm)
+        await stage.parts.consents.note_unavailable(point.id, CURVE, reason, NOON)
 
-    answer = await stage.client.post(
-        "/v1/jobs", headers=person.headers, json={"usage_point_id": PRM, "dataset": CURVE, **DAYS}
-    )
+    answers = [
+        await stage.client.post(
+            "/v1/jobs", headers=person.headers, json={"usage_point_id": prm, "dataset": CURVE, **DAYS}
+        )
+        for prm in reasons
+    ]
 
-    problem = answer.json()
-    assert (422, code, "/dataset") == (answer.status_code, problem["code"], problem["errors"][0]["pointer"])
+    assert [(422, "wrong_direction", "/dataset"), (422, "dataset_not_available", "/dataset")] == [
+        (answer.status_code, answer.json()["code"], answer.json()["errors"][0]["pointer"]) for answer in answers
+    ]
     assert [] == await stage.queued("interactive")
 
 

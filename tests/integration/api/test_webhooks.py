@@ -21,10 +21,11 @@ from shared.deliveries import Attempt, DeliveryError
 from shared.erasure import erase_usage_point
 from shared.targets import Targets
 from shared.webhooks import MOST_WEBHOOKS
-from tests.dumps import redis_dump, sql_dump
-from tests.integration.api.stage import Person, Stage
-from tests.integration.webhooks.stage import Receiver
-from tests.integration.workers.loopback import one_authority
+from tests.support.api_gateway import Person, Stage
+from tests.support.dumps import redis_dump, sql_dump
+from tests.support.loopback import one_authority
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.webhook_receiver import Receiver
 from workers.deliver import Courier
 from workers.receivers import open_receivers
 
@@ -75,7 +76,7 @@ async def create(stage: Stage, person: Person, url: str = URL, **body: Any) -> d
 async def courier(stage: Stage) -> AsyncIterator[None]:
     """A courier at work, whose receivers may be on this machine."""
     stop = asyncio.Event()
-    async with open_receivers(Targets(private_allowed=True), 10) as receivers:
+    async with open_receivers(Targets(private_allowed=True), int(PATIENCE_SECONDS)) as receivers:
         running = asyncio.create_task(Courier(stage.parts, receivers).run(stop))
         try:
             yield
@@ -203,7 +204,7 @@ async def test_it_takes_a_key_that_may_manage(stage: Stage, person: Person) -> N
     assert {403} == statuses
 
 
-async def test_a_test_that_is_waited_for_says_how_it_went(stage: Stage, person: Person) -> None:
+async def test_a_test_that_is_waited_for_says_how_it_went(stage: Stage, person: Person, patient: None) -> None:
     receiver = Receiver(answer=answers("418 I'm a teapot", body=b"what the receiver says"))
     async with receiving(receiver) as url, courier(stage):
         # Past the check, which allows none on this machine.
@@ -212,9 +213,9 @@ async def test_a_test_that_is_waited_for_says_how_it_went(stage: Stage, person: 
         )
         path = f"{WEBHOOKS}/{webhook.id}/test"
 
-        answer = await ask(stage, person, "POST", path, headers={"Prefer": "wait=10"})
+        answer = await ask(stage, person, "POST", path, headers={"Prefer": "wait=120"})
 
-    assert (200, "wait=10") == (answer.status_code, answer.headers["preference-applied"])
+    assert (200, "wait=120") == (answer.status_code, answer.headers["preference-applied"])
     tried = answer.json()
     assert ("webhook.test", "failed", "bad_status", 418, 1, None) == tuple(
         tried[name] for name in ("type", "status", "error", "status_code", "attempts", "next_attempt_at")

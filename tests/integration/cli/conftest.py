@@ -16,8 +16,10 @@ from cli.child import Announces, Child
 from cli.events import Event
 from cli.spawn import Guard
 from cli.supervisor import Limits, Supervisor
+from tests.support.patience import PATIENCE_SECONDS
 
-DEADLINE_SECONDS = 20.0
+# No child is killed, and none is given up, because the machine is slow.
+PATIENT = Limits(stop_seconds=(PATIENCE_SECONDS,))
 EventType = TypeVar("EventType", bound=Event)
 
 
@@ -38,7 +40,7 @@ class Recorder:
 
     async def wait_for(self, kind: type[EventType], count: int = 1) -> EventType:
         """Wait for the `count`-th event of a kind."""
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.of(kind)) < count:
                 self._told.clear()
                 await self._told.wait()
@@ -61,7 +63,7 @@ class Supervised:
 
     async def exit_code(self) -> int:
         """Wait until it has ended by itself."""
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return await asyncio.shield(self._running)
 
 
@@ -80,10 +82,15 @@ class Supervise(Protocol):
 @pytest.fixture
 def supervise(tmp_path: Path) -> Supervise:
     @contextlib.asynccontextmanager
-    async def block(children: Sequence[Child], **options: Any) -> AsyncIterator[Supervised]:
+    async def block(
+        children: Sequence[Child],
+        *,
+        limits: Limits | None = None,
+        changes: AsyncIterator[frozenset[str]] | None = None,
+    ) -> AsyncIterator[Supervised]:
         told = Recorder()
         async with await Guard.start() as guard:
-            supervisor = Supervisor(children, told, guard, tmp_path, **options)
+            supervisor = Supervisor(children, told, guard, tmp_path, limits=limits or PATIENT, changes=changes)
             running = asyncio.create_task(supervisor.run())
             try:
                 yield Supervised(supervisor, guard, told, running)
@@ -105,7 +112,8 @@ def make_child() -> MakeChild:
     head = "from cli.ready import announce_ready\nfrom signal import *\nimport os, subprocess, sys, time\n"
 
     def make(name: str, script: str = "announce_ready(); pause()", **fields: Any) -> Child:
-        chosen: dict[str, Any] = {"ready": Announces(), "env": dict(os.environ), **fields}
+        chosen: dict[str, Any] = {"ready": Announces(), "ready_seconds": PATIENCE_SECONDS, "env": dict(os.environ)}
+        chosen |= fields
         return Child(name=name, argv=(sys.executable, "-c", head + script), **chosen)
 
     return make
@@ -139,9 +147,9 @@ def wait_until() -> WaitUntil:
     """Wait for what nothing announces."""
 
     def wait(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
-            assert time.monotonic() < deadline, f"not in {DEADLINE_SECONDS:g} s"
+            assert time.monotonic() < deadline, f"not in {PATIENCE_SECONDS:g} s"
             time.sleep(0.02)
 
     return wait

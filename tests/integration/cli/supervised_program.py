@@ -1,7 +1,7 @@
 """A supervisor as a process of its own, for the tests that signal or kill it.
 
 Argument: JSON, `{"logs": path, "directory": path or null, "stop_seconds": [seconds, …],
-"children": [[name, script, stop_stage], …]}`.
+"ready_seconds": seconds, "children": [[name, script, stop_stage], …]}`.
 Writes its events to standard output, one a line.
 """
 
@@ -21,7 +21,14 @@ from cli.supervisor import Limits, Supervisor
 async def supervise(asked: dict[str, Any]) -> int:
     """Supervise the children that were asked for."""
     children = [
-        Child(name, (sys.executable, "-c", script), Announces(), env=dict(os.environ), stop_stage=stage)
+        Child(
+            name,
+            (sys.executable, "-c", script),
+            Announces(),
+            env=dict(os.environ),
+            stop_stage=stage,
+            ready_seconds=asked["ready_seconds"],
+        )
         for name, script, stage in asked["children"]
     ]
     async with await Guard.start() as guard:

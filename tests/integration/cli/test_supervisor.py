@@ -27,6 +27,7 @@ from cli.events import (
 )
 from cli.logs import LOG_LIMIT_BYTES
 from cli.supervisor import Limits
+from tests.integration.cli.conftest import PATIENT, Supervised
 
 if TYPE_CHECKING:
     from tests.integration.cli.conftest import IsRunning, MakeChild, Supervise, WaitUntil, WaitUntilGone
@@ -44,7 +45,9 @@ async def test_child_starts_only_after_those_it_needs_are_ready(
     supervise: Supervise, make_child: MakeChild, tmp_path: Path
 ) -> None:
     mark = tmp_path / "first-is-ready"
-    first = make_child("first", f"time.sleep(0.3); open({str(mark)!r}, 'w'); announce_ready(); pause()")
+    # One that has been started has a log.
+    look = f"assert not os.path.exists({str(tmp_path / 'second.log')!r})"
+    first = make_child("first", f"{look}; open({str(mark)!r}, 'w'); announce_ready(); pause()")
     second = make_child("second", f"os.stat({str(mark)!r}); announce_ready(); pause()", after=("first",))
 
     async with supervise([second, first]) as supervised:
@@ -133,21 +136,21 @@ async def test_missing_program_fails_with_a_message(supervise: Supervise, tmp_pa
 
 
 async def test_child_that_never_becomes_ready_stops_everything(supervise: Supervise, make_child: MakeChild) -> None:
-    async with supervise([make_child("mute", "pause()", ready_seconds=0.5)]) as supervised:
+    async with supervise([make_child("mute", "pause()", ready_seconds=0.2)]) as supervised:
         exit_code = await supervised.exit_code()
 
-    assert (exit_code, supervised.told.of(Failed)[0].reason) == (1, "was not ready after 0.5 s")
+    assert (exit_code, supervised.told.of(Failed)[0].reason) == (1, "was not ready after 0.2 s")
 
 
 async def test_closing_the_announcement_without_a_word_is_not_ready(
     supervise: Supervise, make_child: MakeChild
 ) -> None:
-    silent = make_child("silent", "os.close(int(os.environ['RELEVE_READY_FD'])); pause()", ready_seconds=1.0)
+    silent = make_child("silent", "os.close(int(os.environ['RELEVE_READY_FD'])); pause()", ready_seconds=0.5)
 
     async with supervise([silent]) as supervised:
         exit_code = await supervised.exit_code()
 
-    assert (exit_code, supervised.told.of(Failed)[0].reason) == (1, "was not ready after 1 s")
+    assert (exit_code, supervised.told.of(Failed)[0].reason) == (1, "was not ready after 0.5 s")
 
 
 async def test_killed_child_is_started_again_and_the_others_go_on(
@@ -185,22 +188,44 @@ announce_ready(); pause()
         wait_until_gone([grandchild])
 
 
+# Ready, and then gone with status 0: not before the supervisor has seen that it was ready.
+ENDS_WHEN_ASKED = "signal(SIGUSR1, lambda *_: sys.exit()); announce_ready(); pause()"
+
+
+async def end_again_and_again(supervised: Supervised, name: str, times: int) -> None:
+    """Ask a child to end by itself as soon as it is ready, so often."""
+    pid = (await supervised.told.wait_for(Ready)).pids[name]
+    for number in range(1, times + 1):
+        os.kill(pid, signal.SIGUSR1)
+        if number < times:
+            pid = (await supervised.told.wait_for(ChildRestarted, count=number)).pid
+
+
 async def test_more_than_three_restarts_within_the_window_stop_everything(
     supervise: Supervise, make_child: MakeChild
 ) -> None:
-    async with supervise([make_child("calm"), make_child("hasty", "announce_ready(); time.sleep(0.1)")]) as supervised:
+    # However long four starts take.
+    limits = Limits(stop_seconds=PATIENT.stop_seconds, restart_window_seconds=3600.0)
+
+    async with supervise([make_child("calm"), make_child("hasty", ENDS_WHEN_ASKED)], limits=limits) as supervised:
+        await end_again_and_again(supervised, "hasty", 4)
         exit_code = await supervised.exit_code()
 
     assert exit_code == 1
     assert len(supervised.told.of(ChildExited)) == 3
     (failed,) = supervised.told.of(Failed)
-    assert (failed.name, failed.reason) == ("hasty", "ended (status 0), after 3 starts again within 60 s")
+    assert (failed.name, failed.reason) == ("hasty", "ended (status 0), after 3 starts again within 3600 s")
+
+
+def test_unless_told_otherwise_the_window_is_a_minute_with_three_restarts() -> None:
+    assert (Limits().restarts, Limits().restart_window_seconds) == (3, 60.0)
 
 
 async def test_restarts_outside_of_the_window_are_forgotten(supervise: Supervise, make_child: MakeChild) -> None:
-    limits = Limits(restart_window_seconds=0.0)
+    limits = Limits(stop_seconds=PATIENT.stop_seconds, restart_window_seconds=0.0)
 
-    async with supervise([make_child("hasty", "announce_ready()")], limits=limits) as supervised:
+    async with supervise([make_child("hasty", ENDS_WHEN_ASKED)], limits=limits) as supervised:
+        await end_again_and_again(supervised, "hasty", 5)
         await supervised.told.wait_for(ChildRestarted, count=5)
         exit_code = await supervised.stop()
 
@@ -212,7 +237,7 @@ async def test_child_that_ignores_sigterm_is_killed(
 ) -> None:
     stubborn = make_child("stubborn", "signal(SIGTERM, SIG_IGN); announce_ready(); pause()")
 
-    async with supervise([stubborn], limits=Limits(stop_seconds=(0.2,))) as supervised:
+    async with supervise([stubborn], limits=Limits(stop_seconds=(0.1,))) as supervised:
         ready = await supervised.told.wait_for(Ready)
         exit_code = await supervised.stop()
 
@@ -225,17 +250,18 @@ async def test_later_stage_is_asked_to_stop_only_when_the_earlier_has_ended(
 ) -> None:
     order = tmp_path / "order"
 
-    def script(name: str) -> str:
+    def script(name: str, seconds: float) -> str:
         note = f"open({str(order)!r}, 'a').write('{name}\\n')"
         return f"""
 def end(*_):
-    time.sleep(0.2)
+    time.sleep({seconds})
     {note}
     sys.exit()
 signal(SIGTERM, end); announce_ready(); pause()
 """
 
-    children = [make_child("store", script("store"), stop_stage=2), make_child("worker", script("worker"))]
+    # A store that was asked at the same time would be first.
+    children = [make_child("store", script("store", 0), stop_stage=2), make_child("worker", script("worker", 0.1))]
     async with supervise(children) as supervised:
         await supervised.told.wait_for(Ready)
         await supervised.stop()

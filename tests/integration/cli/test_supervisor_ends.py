@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.guard import __file__ as guard_program
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from tests.integration.cli.conftest import IsRunning, WaitUntilGone
@@ -27,8 +28,6 @@ grandchild = subprocess.Popen([sys.executable, "-c", "import signal; signal.paus
 print(grandchild.pid, flush=True)
 {PATIENT}
 """
-# For what ends at once; long enough that only a hang reaches it.
-PATIENCE_SECONDS = 60.0
 
 
 class Program:
@@ -61,6 +60,7 @@ def start_program(tmp_path: Path) -> Iterator[StartProgram]:
             "logs": str(tmp_path),
             "directory": directory and str(directory),
             "stop_seconds": [stop_seconds],
+            "ready_seconds": PATIENCE_SECONDS,
             "children": children,
         }
         process = subprocess.Popen([sys.executable, str(PROGRAM), json.dumps(asked)], stdout=subprocess.PIPE, text=True)
@@ -154,6 +154,7 @@ def test_kill_of_the_supervisor_by_its_whole_group_leaves_no_process(
         "logs": str(tmp_path),
         "directory": None,
         "stop_seconds": [PATIENCE_SECONDS],
+        "ready_seconds": PATIENCE_SECONDS,
         "children": [("one", PATIENT, 0)],
     }
     process = subprocess.Popen(

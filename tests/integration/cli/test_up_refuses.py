@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from cli.data_directory import DataDirectoryRefused, open_data_directory
+from tests.support.patience import PATIENCE_SECONDS
 
 FREE_PORTS = ("--port", "0", "--flower-port", "0", "--simulator-port", "0")
 
@@ -23,7 +24,7 @@ def run_up(data_dir: Path, *options: str) -> tuple[int, list[dict[str, Any]]]:
         [sys.executable, "-m", "cli.main", "up", "--output", "json", "--data-dir", str(data_dir), *options],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     return ended.returncode, [json.loads(line) for line in ended.stdout.splitlines()]

@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.processes import COMMAND
+from tests.support.cases import case
+from tests.support.patience import PATIENCE_SECONDS
 
 KEY = "rlv_" + "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 PRM = "99000000000011"
@@ -69,7 +71,7 @@ class Gateway:
     def wait_for(self, request: str, times: int = 1) -> None:
         """Wait until that was asked so often."""
         with self.heard:
-            assert self.heard.wait_for(lambda: self.asked.count(request) >= times, 20), self.asked
+            assert self.heard.wait_for(lambda: self.asked.count(request) >= times, PATIENCE_SECONDS), self.asked
 
 
 @contextmanager
@@ -118,13 +120,18 @@ class Person:
 
     def starts(self, *arguments: str) -> "subprocess.Popen[str]":
         """A command that does not end by itself."""
-        return subprocess.Popen(
-            [*COMMAND, *arguments],
-            env={"PATH": os.environ["PATH"], **self.environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        # What is started by a shell in its background ignores Ctrl-C, and so would what it starts.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                [*COMMAND, *arguments],
+                env={"PATH": os.environ["PATH"], **self.environ},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -148,7 +155,7 @@ def stranger(person: Person) -> Person:
 def interrupted(running: "subprocess.Popen[str]") -> tuple[int, str, str]:
     """What a command makes of Ctrl-C."""
     running.send_signal(signal.SIGINT)
-    printed, said = running.communicate(timeout=20)
+    printed, said = running.communicate(timeout=PATIENCE_SECONDS)
     return running.returncode, printed, said
 
 
@@ -169,13 +176,14 @@ def test_a_key_that_is_asked_for_is_not_echoed(stranger: Person) -> None:
     assert KEY not in printed + said
 
 
-@pytest.mark.parametrize("key", ["", "hunter2", KEY + "é"])
-def test_what_is_no_key_is_neither_sent_nor_stored(stranger: Person, gateway: Gateway, key: str) -> None:
-    status, _, said = stranger.types("login", "--url", stranger.url, "--key-stdin", says=f"{key}\n")
+def test_what_is_no_key_is_neither_sent_nor_stored(stranger: Person, gateway: Gateway) -> None:
+    for key in ["", "hunter2", KEY + "é"]:
+        with case(key):
+            status, _, said = stranger.types("login", "--url", stranger.url, "--key-stdin", says=f"{key}\n")
 
-    assert (1, []) == (status, gateway.asked)
-    assert not key or key not in said
-    assert not (stranger.directory / "config").exists()
+            assert (1, []) == (status, gateway.asked)
+            assert not key or key not in said
+            assert not (stranger.directory / "config").exists()
 
 
 def test_a_key_that_is_refused_is_not_stored(stranger: Person, gateway: Gateway) -> None:
@@ -362,9 +370,8 @@ def test_a_gateway_that_knows_nothing_of_tempo_says_so(person: Person, gateway: 
     assert "nothing of this season is known here yet" in printed
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
+def test_wrong_use_is_told_with_status_2(person: Person) -> None:
+    cases: list[tuple[tuple[str, ...], str]] = [
         (("fetch", "daily_consumtion"), "did you mean daily_consumption?"),
         (("show", "daily_consumption", "--point", "22"), "Home (…0011)"),
         (("show", "daily_consumption", "--last", "3d", "--on", "2026"), "either --from and --to"),
@@ -376,11 +383,12 @@ def test_a_gateway_that_knows_nothing_of_tempo_says_so(person: Person, gateway: 
         (("login", "--register", "--key-stdin"), "exclude each other"),
         (("login", "--url", "releve.example", "--key-stdin"), "looks like https://"),
         (("consent", "--prove"), "--usage-point"),
-    ],
-)
-def test_wrong_use_is_told_with_status_2(person: Person, arguments: tuple[str, ...], words: str) -> None:
-    status, printed, said = person.types(*arguments)
+    ]
 
-    assert (2, "") == (status, printed)
-    assert words in said
-    assert 1 == said.count("\n")
+    for arguments, words in cases:
+        with case(arguments, words):
+            status, printed, said = person.types(*arguments)
+
+            assert (2, "") == (status, printed)
+            assert words in said
+            assert 1 == said.count("\n")

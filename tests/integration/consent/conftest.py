@@ -5,16 +5,33 @@ from datetime import datetime
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.dependencies import current_time
 from api.routes import callback
-from shared.config import Settings
+from shared.config import Settings, load_settings
+from shared.resources import open_resources
 from simulator.app import create_app as create_enedis
 from simulator.config import SimulatorSettings
-from tests.integration.consent.stage import Clock, Person, Town
+from tests.support.consent_town import Clock, Person, Town
+from tests.support.patience import PATIENCE_SECONDS
 from workers import consents as exchange_module
 from workers.registry import build_providers
+
+
+@pytest.fixture(scope="session")
+def gateway() -> FastAPI:
+    """The API, put together once: its routes are made with the first requests, which takes longer than most tests do.
+
+    What differs in each test is what it works with: `town` gives it that.
+    """
+    nowhere = {
+        "RELEVE_SECRET_KEY": "a-secret-key-for-tests-only-0123456789",
+        "REDIS_URL": "unix:///nowhere/valkey.sock",
+        "DATABASE_URL": "sqlite+aiosqlite:///nowhere.db",
+    }
+    return create_app(load_settings(nowhere))
 
 
 @pytest.fixture
@@ -31,17 +48,17 @@ def town_settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def town(town_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
+async def town(gateway: FastAPI, town_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
     """Everybody concerned; nobody waits for anything."""
     monkeypatch.setattr(callback, "WAIT_SECONDS", 0.0)
     monkeypatch.setattr(exchange_module, "_EMPTY_PAUSES_SECONDS", (0.0,))
     monkeypatch.setattr(exchange_module, "LATE_PAUSE_SECONDS", 0.0)
-    app, clock = create_app(town_settings), Clock()
+    clock = Clock()
 
     async def now() -> datetime:
         return clock.now
 
-    app.dependency_overrides[current_time] = now
+    monkeypatch.setitem(gateway.dependency_overrides, current_time, now)
     simulator = create_enedis(
         SimulatorSettings(
             client_id=town_settings.enedis_client_id,
@@ -52,11 +69,13 @@ async def town(town_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Asyn
         )
     )
     async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(simulator), base_url="http://enedis.test") as enedis,
+        open_resources(town_settings) as parts,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(simulator), base_url="http://enedis.test", timeout=PATIENCE_SECONDS
+        ) as enedis,
     ):
-        parts = app.state.resources
-        yield Town(app, parts, enedis, build_providers(parts, enedis)["enedis"], clock)
+        gateway.state.resources = parts
+        yield Town(gateway, parts, enedis, build_providers(parts, enedis)["enedis"], clock)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from shared.errors import UsagePointTaken
 from shared.models import ConsentStatus
-from tests.integration.consent.stage import (
+from tests.support.consent_town import (
     AWAITING,
     FLAT,
     GRANTED,

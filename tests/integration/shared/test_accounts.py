@@ -91,17 +91,17 @@ WRONG_KEYS: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", WRONG_KEYS)
-async def test_every_wrong_key_is_refused_alike(kind: str, store: AccountStore) -> None:
+async def test_every_wrong_key_is_refused_alike(store: AccountStore) -> None:
     _, api_key = await store.create_account(NOW)
-    wrong = WRONG_KEYS[kind](api_key)
+    for kind, change in WRONG_KEYS.items():
+        wrong = change(api_key)
 
-    with pytest.raises(Unauthenticated) as refusal:
-        await store.authenticate(wrong)
+        with pytest.raises(Unauthenticated) as refusal:
+            await store.authenticate(wrong)
 
-    error = refusal.value
-    assert (Unauthenticated, "A valid API key is needed.", ()) == (type(error), error.detail, error.errors)
-    assert api_key not in "".join(traceback.format_exception(error))
+        error = refusal.value
+        assert (Unauthenticated, "A valid API key is needed.", ()) == (type(error), error.detail, error.errors), kind
+        assert api_key not in "".join(traceback.format_exception(error)), kind
 
 
 async def test_a_key_of_an_erased_account_is_refused(store: AccountStore, database: Database) -> None:

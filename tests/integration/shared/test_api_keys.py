@@ -92,13 +92,13 @@ async def test_a_row_that_says_more_than_the_key_was_given_opens_nothing_all_the
         _ = caller.private_key
 
 
-@pytest.mark.parametrize("wanted", [[Scope.READ], [Scope.MANAGE], [Scope.FETCH, Scope.READ]], ids=str)
-async def test_a_key_gives_no_more_than_it_has(store: AccountStore, owner: Caller, wanted: list[Scope]) -> None:
+async def test_a_key_gives_no_more_than_it_has(store: AccountStore, owner: Caller) -> None:
     key, api_key = await store.keys.create_key(owner.key, owner.opened, NOW, scopes=[Scope.FETCH])
     caller = await store.authenticate(api_key, NOW)
 
-    with pytest.raises(Forbidden):
-        await store.keys.create_key(caller.key, caller.opened, NOW, scopes=wanted)
+    for wanted in ([Scope.READ], [Scope.MANAGE], [Scope.FETCH, Scope.READ]):
+        with pytest.raises(Forbidden):
+            await store.keys.create_key(caller.key, caller.opened, NOW, scopes=wanted)
     assert {owner.key.id, key.id} == {each.id for each in await store.keys.list_keys(owner.account.id)}
 
 

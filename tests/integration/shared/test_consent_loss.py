@@ -18,7 +18,7 @@ from shared.errors import ConsentMissing
 from shared.models import ConsentStatus, GrantedPoint
 from shared.refusals import Refusals
 from shared.vault import ServerSecret
-from tests.states import take_state
+from tests.support.states import take_state
 
 pytestmark = pytest.mark.anyio
 

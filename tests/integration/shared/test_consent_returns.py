@@ -15,7 +15,7 @@ from shared.errors import ConsentAlreadyActive, ConsentRefused, NotFound, StateR
 from shared.models import ConsentStatus, GrantedPoint
 from shared.tables import consents
 from shared.vault import CannotOpen, ServerSecret
-from tests.states import take_state
+from tests.support.states import take_state
 
 pytestmark = pytest.mark.anyio
 

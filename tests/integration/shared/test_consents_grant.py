@@ -15,7 +15,7 @@ from shared.database import Database
 from shared.errors import ConsentEmpty, ConsentMissing, ConsentRefused, NotFound, UsagePointTaken
 from shared.models import ConsentStatus, GrantedPoint
 from shared.vault import CannotOpen, ServerSecret
-from tests.states import take_state
+from tests.support.states import take_state
 
 pytestmark = pytest.mark.anyio
 
@@ -83,28 +83,34 @@ async def test_a_grant_binds_the_point_with_its_direction_and_expiry(
     assert PRM not in repr(bound)
 
 
-@pytest.mark.parametrize("directions", [frozenset(), {CONSUMPTION}, {PRODUCTION}, BOTH_WAYS])
-async def test_the_directions_of_a_point_are_kept(
-    directions: frozenset[Direction], store: ConsentStore, account_ids: list[str]
-) -> None:
-    await granted(store, account_ids[0], GrantedPoint(PRM, frozenset(directions), EXPIRES_ON))
+async def test_the_directions_of_a_point_are_kept(store: ConsentStore, account_ids: list[str]) -> None:
+    kept = {
+        f"9999999999999{number}": frozenset(directions)
+        for number, directions in enumerate([frozenset(), {CONSUMPTION}, {PRODUCTION}, BOTH_WAYS])
+    }
 
-    assert directions == (await store.find_usage_point(account_ids[0], PRM)).directions
+    await granted(store, account_ids[0], *(GrantedPoint(prm, each, EXPIRES_ON) for prm, each in kept.items()))
+
+    assert kept == {prm: (await store.find_usage_point(account_ids[0], prm)).directions for prm in kept}
 
 
-@pytest.mark.parametrize(
-    ("expiries", "expected"),
-    [([date(2027, 1, 1), date(2028, 1, 1)], date(2028, 1, 1)), ([date(2027, 1, 1), None], None), ([None], None)],
-)
 async def test_a_consent_lasts_as_long_as_the_longest_of_its_points(
-    expiries: list[date | None], expected: date | None, store: ConsentStore, account_ids: list[str]
+    store: ConsentStore, account_ids: list[str]
 ) -> None:
-    points = [GrantedPoint(f"9999999999999{n}", BOTH_WAYS, expiry) for n, expiry in enumerate(expiries)]
+    lasting: list[tuple[list[date | None], date | None]] = [
+        ([date(2027, 1, 1), date(2028, 1, 1)], date(2028, 1, 1)),
+        ([date(2027, 1, 1), None], None),
+        ([None], None),
+    ]
+    prms = (f"9999999999999{number}" for number in range(10))
+    for known, (expiries, expected) in enumerate(lasting):
+        before = len(await store.list_usage_points(account_ids[0]))
+        points = [GrantedPoint(next(prms), BOTH_WAYS, expiry) for expiry in expiries]
 
-    consent_id = await granted(store, account_ids[0], *points)
+        consent_id = await granted(store, account_ids[0], *points)
 
-    assert expected == (await store.load_consent(consent_id)).expires_on
-    assert len(points) == len(await store.list_usage_points(account_ids[0]))
+        assert expected == (await store.load_consent(consent_id)).expires_on, known
+        assert before + len(points) == len(await store.list_usage_points(account_ids[0])), known
 
 
 async def test_granted_twice_nothing_changes(store: ConsentStore, account_ids: list[str]) -> None:

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event, insert, inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from shared.database import Database, migrate
+from shared.database import DATABASE_AWAY, Database, migrate
 from shared.tables import accounts, api_keys, metadata
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +32,27 @@ async def tables_of(url: str) -> set[str]:
         names = await connection.run_sync(lambda there: inspect(there).get_table_names())
     await database.close()
     return set(names)
+
+
+async def stored_ids(url: str) -> list[str]:
+    database = Database(url)
+    rows = await database.read(select(accounts.c.id))
+    await database.close()
+    return [row.id for row in rows]
+
+
+async def write_nothing(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(select(1))
+
+
+def connections_of(database: Database) -> tuple[list[object], list[object]]:
+    """Those that are opened from here on, and those of them that were closed, oldest first."""
+    opened: list[object] = []
+    closed: list[object] = []
+    event.listen(database.engine.sync_engine, "connect", lambda connection, _record: opened.append(connection))
+    event.listen(database.engine.sync_engine, "close", lambda connection, _record: closed.append(connection))
+    return opened, closed
 
 
 def differences(connection: Connection) -> list[object]:
@@ -219,3 +240,37 @@ async def test_a_closed_database_gives_every_connection_back(database_url: str) 
     await database.close()
 
     assert 2 == len(closed)
+
+
+async def test_nothing_is_left_of_a_transaction_that_is_under_way_when_the_database_is_closed(
+    database_url: str,
+) -> None:
+    database = Database(database_url)
+    opened, closed = connections_of(database)
+    is_inside, may_end = asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(insert(accounts).values(account()))
+            is_inside.set()
+            await may_end.wait()
+
+    writer = asyncio.create_task(write())
+    await is_inside.wait()
+    await database.close()
+    before = list(closed)
+    may_end.set()
+    await writer
+
+    assert ([], opened) == (before, closed)
+    assert ["acct_1"] == await stored_ids(database_url)
+
+
+async def test_a_closed_database_says_that_it_is_away(database_url: str) -> None:
+    database = Database(database_url)
+    await database.close()
+
+    with pytest.raises(DATABASE_AWAY):
+        await database.read(select(accounts.c.id))
+    with pytest.raises(DATABASE_AWAY):
+        await write_nothing(database)

@@ -13,7 +13,7 @@ from shared.models import CallTicket, DayRange, Lane, Series
 
 pytestmark = pytest.mark.anyio
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 DAYS = DayRange(date(2026, 1, 5), date(2026, 1, 12))
 SERIES = Series("acct_1", "up_1", "consumption_load_curve")
 
@@ -24,20 +24,20 @@ def dead(redis: Redis) -> DeadCallStore:
     return DeadCallStore(redis)
 
 
-async def fail(redis: Redis, series: Series = SERIES, *, is_dead: bool = True) -> str:
+async def fail(redis: Redis, series: Series = SERIES, *, is_dead: bool = True, now: datetime = NOW) -> str:
     """A job whose call fails at its first attempt."""
     ledger = Ledger(redis, calls_in_flight=50, queue_depth=50, queued_lease_seconds=20, keep_seconds=60)
     store = JobStore(redis, retention=timedelta(days=7))
-    job = await store.create_job(series, DAYS, Lane.BULK, [DAYS], {}, NOW)
-    (call,) = await ledger.send_next(NOW)
-    await ledger.start_call(call.ticket, NOW, 10)
+    job = await store.create_job(series, DAYS, Lane.BULK, [DAYS], {}, now)
+    (call,) = await ledger.send_next(now)
+    await ledger.start_call(call.ticket, now, 10)
     for _ in range(2):
-        await ledger.settle(call.ticket, "consent_lost", NOW, is_dead=is_dead, upstream_code="ADAM-DC-0008")
+        await ledger.settle(call.ticket, "consent_lost", now, is_dead=is_dead, upstream_code="ADAM-DC-0008")
     return job.id
 
 
-async def jobs_of(dead: DeadCallStore, now: datetime = NOW) -> list[str]:
-    return [call.job_id for call in await dead.list_calls(None, 5000, now)]
+async def jobs_of(dead: DeadCallStore, later: timedelta = timedelta()) -> list[str]:
+    return [call.job_id for call in await dead.list_calls(None, 5000, NOW + later)]
 
 
 async def test_a_call_that_was_given_up_is_listed_once_with_its_reason(redis: Redis, dead: DeadCallStore) -> None:
@@ -87,8 +87,17 @@ async def test_the_newest_thousand_are_kept(redis: Redis, dead: DeadCallStore) -
 async def test_they_are_forgotten_after_thirty_days(redis: Redis, dead: DeadCallStore) -> None:
     await fail(redis)
 
-    assert 1 == len(await jobs_of(dead, NOW + timedelta(days=29)))
-    assert [] == await jobs_of(dead, NOW + timedelta(days=31))
+    assert 1 == len(await jobs_of(dead, timedelta(days=29)))
+    assert [] == await jobs_of(dead, timedelta(days=31))
+
+
+async def test_the_next_one_that_is_given_up_takes_those_away_that_are_too_old(redis: Redis) -> None:
+    for days in (0, 1, 31):
+        newest = await fail(redis, now=NOW + timedelta(days=days))
+
+    kept = cast(list[tuple[bytes, dict[bytes, bytes]]], await redis.xrange("dead"))
+    assert 2 == len(kept)
+    assert newest.encode() == kept[-1][1][b"job_id"]
 
 
 async def test_those_of_a_usage_point_or_of_an_account_can_be_erased(redis: Redis, dead: DeadCallStore) -> None:

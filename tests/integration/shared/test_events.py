@@ -7,6 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.events import Event, EventStore
+from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +45,7 @@ async def test_events_are_heard_in_order_and_only_by_their_account(store: EventS
 
 async def test_who_waits_is_woken_by_the_next_event(store: EventStore, redis: Redis) -> None:
     await store.publish("acct_1", "job.progress", {"job_id": "job_1"})
-    waiting = asyncio.create_task(store.next_events("acct_1", await store.last_event_id("acct_1"), 60))
+    waiting = asyncio.create_task(store.next_events("acct_1", await store.last_event_id("acct_1"), PATIENCE_SECONDS))
     while not [each for each in await redis.client_list() if "b" in each["flags"]]:  # noqa: ASYNC110  # no event here
         await asyncio.sleep(0)
 
@@ -71,8 +72,11 @@ async def test_a_wait_without_event_ends_empty(store: EventStore) -> None:
 
 
 async def test_an_account_keeps_its_newest_events_and_about_a_thousand_of_them(store: EventStore, redis: Redis) -> None:
-    for n in range(1500):
-        await store.publish("acct_1", "job.progress", {"n": str(n)})
+    for first in range(0, 1500, 50):
+        await asyncio.gather(
+            *(store.publish("acct_1", "job.progress", {"n": str(n)}) for n in range(first, min(first + 50, 1499)))
+        )
+    await store.publish("acct_1", "job.progress", {"n": "1499"})
 
     kept = await store.next_events("acct_1", "0-0", 1)
 

@@ -6,7 +6,7 @@ end each call is settled once, the counters are right and nothing is left."""
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -26,13 +26,14 @@ LEASE, QUEUED_LEASE = 10.0, 20.0
 IN_FLIGHT, DEPTH = 2, 5
 # Longer than a test can take: ended jobs are looked at in the end.
 KEEP = 86_400
+ACCOUNTS = ("acct_1", "acct_2", "acct_3")
 DATASETS = ("consumption_load_curve", "contract")
 OUTCOMES = [OK, OK, OK, "consent_lost", "provider_timeout"]
 
 
-async def texts(reply: Awaitable[Any]) -> list[str]:
+def texts(reply: Iterable[bytes]) -> list[str]:
     """What a server answers, as text."""
-    return [each.decode() for each in await reply]
+    return [each.decode() for each in reply]
 
 
 def windows_of(job: Job, number: int) -> set[str]:
@@ -62,7 +63,7 @@ class World:
 
     async def add_job(self) -> None:
         calls, shift = self.chance.randint(1, 6), timedelta(days=self.chance.randint(0, 3))
-        series = Series(self.chance.choice(["acct_1", "acct_2", "acct_3"]), "up_1", self.chance.choice(DATASETS))
+        series = Series(self.chance.choice(ACCOUNTS), "up_1", self.chance.choice(DATASETS))
         days = DayRange(FIRST_DAY + shift, FIRST_DAY + shift + timedelta(days=calls))
         planned = [DayRange(days.start + timedelta(days=n), days.start + timedelta(days=n + 1)) for n in range(calls)]
         job = await self.store.create_job(series, days, self.chance.choice(list(Lane)), planned, {}, self.now)
@@ -199,25 +200,24 @@ class World:
         return [CallTicket(job_id, number) for number in range(self.jobs[job_id].calls_total)]
 
     async def check(self) -> None:
-        leased = set(await texts(self.redis.zrange(LEASES_KEY, 0, -1)))
+        found = await self.look()
+        leased = set(texts(next(found)))
         placed: set[str] = set()
-        for line in LINES:
-            places = [each.split("/", 1) for each in await texts(self.redis.zrange(f"places:{line}", 0, -1))]
+        for _ in LINES:
+            places = [each.split("/", 1) for each in texts(next(found))]
             assert len(places) <= DEPTH
-            for account in {account for account, _ in places} | {"acct_1", "acct_2", "acct_3"}:
-                of_account = set(await texts(self.redis.smembers(f"places:{line}:{account}")))
+            assert {account for account, _ in places} <= set(ACCOUNTS)
+            for account in ACCOUNTS:
+                of_account, waiting, turn = set(texts(next(found))), next(found), next(found)
                 assert {member for each, member in places if each == account} == of_account
                 assert len(of_account) <= IN_FLIGHT
-                waiting = await self.redis.exists(f"line:{line}:{account}")
                 if waiting and len(of_account) < IN_FLIGHT:
-                    assert await self.redis.zscore(f"line:{line}", account) is not None
+                    assert turn is not None
             placed |= {member for _, member in places}
         assert placed <= leased
-        for job_id, job in self.jobs.items():
-            if job_id in self.over:
-                continue
-            back = {int(each) for each in await texts(self.redis.zrange(f"again:{job_id}", 0, -1))}
-            sent = int(await self.redis.hget(f"job:{job_id}", "calls_sent") or 0)
+        for job_id, job in self.under_way.items():
+            back, sent = {int(each) for each in texts(next(found))}, int(next(found) or 0)
+            is_waiting = next(found) is not None
             for ticket in self.calls_of(job_id):
                 # Each is in exactly one place: not yet sent, leased, come back, or settled.
                 states = (
@@ -227,9 +227,28 @@ class World:
                     bool(self.settled[ticket]),
                 )
                 assert 1 == sum(states), (ticket, states)
-            line = line_of(job.lane, job.dataset)
-            is_waiting = await self.redis.zscore(f"line:{line}:{job.account_id}", job_id) is not None
             assert (bool(back) or sent < job.calls_total) == is_waiting
+
+    async def look(self) -> Iterator[Any]:
+        """What the server has of all that is checked, at one moment and in the order of the check."""
+        ask = self.redis.pipeline()
+        ask.zrange(LEASES_KEY, 0, -1)
+        for line in LINES:
+            ask.zrange(f"places:{line}", 0, -1)
+            for account in ACCOUNTS:
+                ask.smembers(f"places:{line}:{account}")
+                ask.exists(f"line:{line}:{account}")
+                ask.zscore(f"line:{line}", account)
+        for job_id, job in self.under_way.items():
+            ask.zrange(f"again:{job_id}", 0, -1)
+            ask.hget(f"job:{job_id}", "calls_sent")
+            ask.zscore(f"line:{line_of(job.lane, job.dataset)}:{job.account_id}", job_id)
+        return iter(await ask.execute())
+
+    @property
+    def under_way(self) -> dict[str, Job]:
+        """The jobs that were neither cancelled nor erased."""
+        return {job_id: job for job_id, job in self.jobs.items() if job_id not in self.over}
 
     @property
     def is_over(self) -> bool:
@@ -269,7 +288,8 @@ async def test_whatever_happens_each_call_is_settled_once_and_nothing_is_left(se
 
     kept = {job_id: job for job_id, job in world.jobs.items() if job_id not in world.over}
     assert {1} == {len(world.settled[ticket]) for job_id in kept for ticket in world.calls_of(job_id)}
-    left = {key.split(":")[0] for key in await texts(redis.keys())}
+    keys: Any = await redis.keys()
+    left = {key.split(":")[0] for key in texts(keys)}
     assert set() == left & {LEASES_KEY, "line", "places", "again", "claims", "waiters"}
     for job_id in kept:
         outcomes = [world.settled[ticket][0] for ticket in world.calls_of(job_id)]

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from shared.errors import ServiceUnavailable, TooManyListeners
 from shared.events import Event, EventStore
 from shared.listening import WAITS_PER_ACCOUNT, Listening, Purpose
+from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -21,8 +22,9 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def listening(redis: Redis) -> AsyncIterator[Listening]:
+async def listening(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listening]:
     """Two streams an account, five in all; the key "good" is the only good one."""
+    monkeypatch.setattr("shared.listening._READY_SECONDS", PATIENCE_SECONDS)
 
     async def usable(key_ids: object) -> set[str]:
         return {"good"}
@@ -40,7 +42,7 @@ async def test_many_listeners_take_one_connection(listening: Listening, redis: R
     subscribers = [each for each in await redis.client_list() if each["sub"] != "0"]
 
     await EventStore(redis).publish("acct_7", "job.progress", {"job_id": "job_1"})
-    is_told = await listeners[7].wait(10)
+    is_told = await listeners[7].wait(PATIENCE_SECONDS)
 
     assert 1 == len(subscribers)
     assert is_told
@@ -95,7 +97,7 @@ async def test_at_the_end_everybody_is_woken_and_nobody_joins(listening: Listeni
 
     listening.end()
 
-    assert await listener.wait(10)
+    assert await listener.wait(PATIENCE_SECONDS)
     assert listener.ended
     with pytest.raises(ServiceUnavailable):
         listening.join("acct_1", Purpose.WAIT)

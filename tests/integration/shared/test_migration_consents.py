@@ -1,17 +1,15 @@
 """The second migration, over a database in use: nothing is lost on the way forward, and the way back is safe."""
 
-import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, inspect
 
-from shared.database import Database, migrate
+from shared.database import Database, migrate, open_engine
 
 pytestmark = pytest.mark.anyio
 
@@ -57,10 +55,18 @@ async def columns(url: str, table: str) -> set[str]:
 
 
 async def downgrade(url: str, revision: str) -> None:
-    """What an operator types who goes back to an earlier version."""
-    environment = {**os.environ, "DATABASE_URL": url}
-    argv = [sys.executable, "-m", "alembic", "downgrade", revision]
-    await asyncio.to_thread(subprocess.run, argv, cwd=ROOT, env=environment, check=True)
+    """What an operator does who goes back to an earlier version; `test_database.py` has the command itself."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "shared" / "migrations"))
+
+    def run_back(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+    engine = open_engine(url, limited=False)
+    async with engine.begin() as connection:
+        await connection.run_sync(run_back)
+    await engine.dispose()
 
 
 async def test_what_was_there_is_there_and_back_again(schema_url: str) -> None:

@@ -127,9 +127,7 @@ async def test_a_failure_of_what_never_took_a_turn_is_noted_too(store: PublicDay
     assert Source() == await store.load_source("tempo")
 
 
-@pytest.mark.parametrize(
-    ("not_before", "rests"),
-    [(None, False), (NOW, False), (NOW + PAUSE, True), (NOW + timedelta(days=100), False)],
-)
-async def test_a_source_rests_until_its_moment(not_before: datetime | None, rests: bool) -> None:
-    assert rests == Source(NOW, None, "provider_timeout", not_before).rests(NOW)
+def test_a_source_rests_until_its_moment() -> None:
+    moments = {None: False, NOW: False, NOW + PAUSE: True, NOW + timedelta(days=100): False}
+
+    assert moments == {each: Source(NOW, None, "provider_timeout", each).rests(NOW) for each in moments}

@@ -10,7 +10,7 @@ from shared.calendar import ONE_DAY, PARIS, day_seconds, day_start, days_between
 from shared.models import Coverage, Gap, Reading, Reason, Series
 from shared.readings import ReadingStore
 from shared.vault import CannotOpen, ServerSecret, new_vault
-from tests.storing import save_window
+from tests.support.storing import save_window
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from shared.models import Coverage, DayRange, Reason, Series
 from shared.planning import absence_of
 from shared.readings import ReadingStore
 from shared.vault import CannotOpen, ServerSecret, new_vault
-from tests.storing import save_record, save_window
+from tests.support.storing import save_record, save_window
 
 pytestmark = pytest.mark.anyio
 

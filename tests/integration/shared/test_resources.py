@@ -17,7 +17,8 @@ from shared.models import CallTicket, Coverage, DayRange, GrantedPoint, Lane, Re
 from shared.resources import open_resources
 from shared.vault import ServerSecret
 from shared.waves import Cause
-from tests.states import take_state
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.states import take_state
 
 pytestmark = pytest.mark.anyio
 
@@ -173,7 +174,7 @@ assert threading.active_count() == 1, threading.enumerate()
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert (0, "") == (result.returncode, result.stderr)

@@ -23,7 +23,7 @@ from shared.resources import Resources, open_resources
 from shared.rotation import ENCRYPTED, SecretRotation
 from shared.tables import accounts, api_keys, consents, metadata, usage_points
 from shared.vault import CannotOpen
-from tests.states import take_state
+from tests.support.states import take_state
 
 pytestmark = pytest.mark.anyio
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.otlp import OtlpReceiver, Span
+from tests.support.patience import PATIENCE_SECONDS
 
 PRM = "99999999999991"
 SCRIPT = """
@@ -63,7 +64,7 @@ def run(redis_url: str, endpoint: str, traceparent: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert (0, "") == (result.returncode, result.stderr)
     return result.stdout.strip()

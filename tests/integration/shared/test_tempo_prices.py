@@ -11,7 +11,7 @@ from shared.config import Settings
 from shared.errors import NotFound
 from shared.resources import Resources, open_resources
 from shared.tempo import PRICE_NAMES
-from tests.integration.api.stage import NOON
+from tests.support.api_gateway import NOON
 
 pytestmark = pytest.mark.anyio
 

@@ -8,12 +8,18 @@ import pytest
 from bench.bad_receivers import receiving
 from shared.config import Settings
 from shared.resources import open_resources
-from tests.integration.webhooks.stage import ACTOR, Receiver, Stage
-from tests.integration.workers.loopback import one_authority
+from tests.support.loopback import one_authority
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.webhook_receiver import ACTOR, Receiver, Stage
+from workers import receivers
 from workers.deliver import Courier
 from workers.receivers import open_receivers
 
-TIMEOUT_SECONDS = 0.5
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, a connection to it can be made."""
+    monkeypatch.setattr(receivers, "_CONNECT_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,17 +31,17 @@ def quick_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 async def stage(settings: Settings) -> AsyncIterator[Stage]:
-    """A gateway whose webhooks may go to this machine, and that has less patience."""
+    """A gateway whose webhooks may go to this machine."""
     settings = settings.model_copy(update={"webhook_private_targets": True, "public_url": "https://gateway.example"})
     receiver = Receiver()
     async with (
         receiving(receiver) as url,
         open_resources(settings) as parts,
-        open_receivers(parts.targets, 100, TIMEOUT_SECONDS) as receivers,
+        open_receivers(parts.targets, 100, PATIENCE_SECONDS) as opened,
     ):
         now = datetime.now(UTC)
         account, _ = await parts.accounts.create_account(now)
         webhook, secret = await parts.webhooks.create_webhook(account.id, url, None, "Synthetic name", ACTOR, now)
-        stage = Stage(parts, Courier(parts, receivers), receiver, account, url, webhook, secret)
+        stage = Stage(parts, Courier(parts, opened), receiver, account, url, webhook, secret)
         await stage.note(webhook)
         yield stage

@@ -13,8 +13,9 @@ from shared.deliveries import LEASE, TEST_TYPE, DeliveryError, DeliveryStatus
 from shared.delivery_scripts import KEPT_DELIVERIES
 from shared.tables import accounts, webhook_endpoints
 from shared.webhooks import OVERLAP, DisabledReason
-from tests.dumps import redis_dump, sql_dump
-from tests.integration.webhooks.stage import ACTOR, TAKEN, Receiver, Stage, until
+from tests.support.dumps import redis_dump, sql_dump
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.webhook_receiver import ACTOR, TAKEN, Receiver, Stage, until
 from workers.deliver import PAUSES
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +30,7 @@ async def suspend(stage: Stage) -> None:
 
 
 async def test_an_event_arrives_signed_and_thin(stage: Stage) -> None:
+    before = datetime.now(UTC)
     await stage.tell("job.succeeded", job_id=JOB)
 
     await stage.work_off()
@@ -41,7 +43,8 @@ async def test_an_event_arrives_signed_and_thin(stage: Stage) -> None:
         "type": "job.succeeded",
         "data": {"job_id": JOB, "links": {"job": f"https://gateway.example/v1/jobs/{JOB}"}},
     } == said
-    assert abs(datetime.now(UTC) - moment) < timedelta(minutes=1)
+    # To a millisecond.
+    assert before - timedelta(milliseconds=1) <= moment <= datetime.now(UTC)
     assert ("application/json", delivery.id) == (message.headers["content-type"], message.headers["webhook-id"])
     assert stage.url == f"http://{message.headers['host']}/webhook"
     assert (DeliveryStatus.DELIVERED, 1, 204, None) == (
@@ -343,7 +346,7 @@ async def test_a_courier_notes_again_what_redis_has_lost(stage: Stage) -> None:
     stop = asyncio.Event()
     running = asyncio.create_task(stage.courier.run(stop))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await until(lambda: stage.parts.redis.exists(f"webhooks:{stage.account.id}"))
             await stage.tell("job.succeeded")
             await stage.tell("job.failed")

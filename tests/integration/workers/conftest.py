@@ -12,9 +12,10 @@ from shared.config import Settings
 from shared.consents import UsagePoint
 from shared.resources import Resources, open_resources
 from shared.telemetry import start_logging
-from tests.integration.workers.loopback import one_authority
-from tests.integration.workers.simulated_enedis import HEATED_HOUSE, SimulatedEnedis, simulated_enedis
-from tests.integration.workers.stage import Person, Stage
+from tests.support.loopback import one_authority
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.simulated_enedis import HEATED_HOUSE, SimulatedEnedis, simulated_enedis
+from tests.support.worker import Person, Stage
 from workers.client import open_http
 from workers.registry import build_providers
 
@@ -44,7 +45,12 @@ def enedis(served_enedis: SimulatedEnedis) -> SimulatedEnedis:
 def worker_settings(settings: Settings, enedis: SimulatedEnedis) -> Settings:
     """Settings of a worker that asks the simulator, as often as it likes."""
     return settings.model_copy(
-        update={"enedis_base_url": enedis.base_url, "enedis_per_second": 1000, "enedis_per_hour": 100_000}
+        update={
+            "enedis_base_url": enedis.base_url,
+            "enedis_per_second": 1000,
+            "enedis_per_hour": 100_000,
+            "enedis_timeout_seconds": PATIENCE_SECONDS,
+        }
     )
 
 

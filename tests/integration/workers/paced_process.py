@@ -1,5 +1,8 @@
-"""A process that calls an address in slots, as a worker does: `python paced_process.py REDIS_URL ADDRESS LANE`, as many
-as there are lines on its standard input. For each line it prints when the request was begun and when it was written."""
+"""A process that calls an address in slots, as a worker does: `python paced_process.py REDIS_URL ADDRESS LANE`.
+
+Each line on its standard input says how many calls to make at once. For each call it prints when the request was begun
+and when it was written; and a line that says `ready` before the first line is read, and when the calls of one are made.
+"""
 
 import asyncio
 import sys
@@ -9,6 +12,7 @@ import httpx
 from redis.asyncio import Redis
 
 from shared.models import Lane
+from tests.support.patience import PATIENCE_SECONDS
 from workers.client import open_http, send
 from workers.pacer import PacedSlot, Pacer, Quota
 
@@ -40,13 +44,18 @@ async def call(http: httpx.AsyncClient, pacer: Pacer, address: str, lane: Lane) 
 
 
 async def main(redis_url: str, address: str, lane: Lane) -> None:
-    async with Redis.from_url(redis_url) as redis, open_http(10.0) as http:
+    async with Redis.from_url(redis_url) as redis, open_http(PATIENCE_SECONDS) as http:
         pacer = Pacer(redis, "enedis", Quota(PER_SECOND, 10_000, 10_000, MARGIN_SECONDS))
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        # All at once, when the test has seen that every process is there.
-        count = int(await asyncio.to_thread(sys.stdin.readline))
-        await asyncio.gather(*(call(http, pacer, address, lane) for _ in range(count)))
+        count = 0
+        while True:
+            await asyncio.gather(*(call(http, pacer, address, lane) for _ in range(count)))
+            sys.stdout.write("ready\n")
+            sys.stdout.flush()
+            # All at once, when the test has seen that every process is there.
+            line = await asyncio.to_thread(sys.stdin.readline)
+            if not line:
+                return
+            count = int(line)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -11,9 +13,10 @@ import pytest
 from shared.errors import ProviderTokenRejected
 from shared.models import Lane
 from shared.resources import Resources
-from tests.integration.workers.loopback import served
+from tests.support.loopback import served
+from tests.support.patience import PATIENCE_SECONDS
 from workers.client import ProviderClient, open_http
-from workers.pacer import Pacer, Quota
+from workers.pacer import PacedSlot, Pacer, Quota
 from workers.tokens import Token, TokenStore
 
 pytestmark = pytest.mark.anyio
@@ -46,6 +49,24 @@ class TokenProvider:
         await send({"type": "http.response.body", "body": content})
 
 
+class SlotsHeldBack:
+    """The slots of a pacer, each handed over when the gate opens. Implements `workers.provider.Slots`."""
+
+    def __init__(self, pacer: Pacer) -> None:
+        self._pacer = pacer
+        self.asked, self.gate = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def slot(self, api: str, lane: Lane) -> AsyncIterator[PacedSlot]:
+        self.asked.set()
+        await self.gate.wait()
+        async with self._pacer.slot(api, lane) as slot:
+            yield slot
+
+    async def close_until(self, api: str, moment: datetime) -> None:
+        await self._pacer.close_until(api, moment)
+
+
 @pytest.fixture
 def provider() -> Iterator[tuple[TokenProvider, str]]:
     it = TokenProvider()
@@ -55,7 +76,7 @@ def provider() -> Iterator[tuple[TokenProvider, str]]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with open_http(5.0) as client:
+    async with open_http(PATIENCE_SECONDS) as client:
         yield client
 
 
@@ -71,15 +92,19 @@ async def test_a_token_that_is_replaced_while_a_call_waits_for_its_slot_is_not_u
 ) -> None:
     known, address = provider
     tokens = TokenStore(resources.redis, resources.server, "enedis")
-    pacer = Pacer(resources.redis, "enedis", Quota(1, 1000, 1000))
-    client = ProviderClient(http, address, pacer, tokens, fetcher(address))
+    slots = SlotsHeldBack(Pacer(resources.redis, "enedis", Quota(1000, 10_000, 10_000)))
+    client = ProviderClient(http, address, slots, tokens, fetcher(address))
+    slots.gate.set()
     await client.request(API, "GET", "/", Lane.INTERACTIVE)
+    slots.gate.clear()
+    slots.asked.clear()
     waiting = asyncio.create_task(client.request(API, "GET", "/", Lane.INTERACTIVE))
-    await asyncio.sleep(0.3)
+    await slots.asked.wait()
 
     known.is_good = False
     await tokens.discard("token-1")
     await tokens.token(lambda: fetcher(address)(http))
+    slots.gate.set()
 
     assert 200 == (await waiting).status
     assert ["token-1", "token-2"] == known.used

@@ -21,7 +21,8 @@ from shared.resources import Resources, open_resources
 from shared.tables import consents
 from simulator.app import create_app
 from simulator.config import SimulatorSettings
-from tests.states import take_state
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.states import take_state
 from workers import consents as exchange_module
 from workers.consents import EMPTY_PATIENCE, OUTAGE_PATIENCE, ConsentExchange
 from workers.registry import build_providers
@@ -103,7 +104,9 @@ async def scene(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     )
     async with (
         open_resources(wide) as parts,
-        httpx.AsyncClient(transport=httpx.ASGITransport(simulator), base_url="http://enedis.test") as http,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(simulator), base_url="http://enedis.test", timeout=PATIENCE_SECONDS
+        ) as http,
     ):
         account, _ = await parts.accounts.create_account(datetime.now(UTC))
         yield Scene(parts, http, ConsentExchange(parts, build_providers(parts, http)["enedis"]), account.id)
@@ -170,7 +173,7 @@ async def test_services_that_come_late_are_waited_for(scene: Scene) -> None:
     await scene.control("settings", services_delay_seconds=3600)
     consent = await scene.come_back()
     assert consent.taken_at is not None
-    await scene.exchange.exchange(consent.id)
+    await scene.exchange.exchange(consent.id, consent.taken_at)
     after_first, asked_first = await scene.outcome(consent), await scene.asked()
     await scene.exchange.exchange(consent.id, consent.taken_at + timedelta(minutes=2))
     after_second, asked_second = await scene.outcome(consent), await scene.asked()
@@ -236,13 +239,13 @@ async def test_what_only_the_operator_can_mend_ends_it_at_once(scene: Scene) -> 
 async def test_a_consent_that_waits_is_enqueued_ever_more_rarely(scene: Scene) -> None:
     """Sweeps come every two seconds; were each of them to ask Enedis, one late consent would use up the quota."""
     await scene.control("settings", services_delay_seconds=3600)
-    taken = datetime.now(UTC) - timedelta(minutes=4)
-    consent = await scene.come_back(taken=taken)
+    now = datetime.now(UTC)
+    consent = await scene.come_back(taken=now - timedelta(minutes=4))
 
     enqueued = [await sweep(scene.parts) for _ in range(3)]
-    await scene.exchange.exchange(consent.id)
-    soon = await scene.parts.consents.stale_exchanges(datetime.now(UTC) + timedelta(minutes=1, seconds=50))
-    later = await scene.parts.consents.stale_exchanges(datetime.now(UTC) + timedelta(minutes=2, seconds=10))
+    await scene.exchange.exchange(consent.id, now)
+    soon = await scene.parts.consents.stale_exchanges(now + timedelta(minutes=1, seconds=50))
+    later = await scene.parts.consents.stale_exchanges(now + timedelta(minutes=2, seconds=10))
 
     assert [1, 0, 0] == enqueued
     assert ([], [consent.id]) == (soon, later)

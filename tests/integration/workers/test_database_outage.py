@@ -10,8 +10,8 @@ from redis import Redis
 from shared.config import Settings
 from shared.database import migrate
 from shared.models import CallTicket, JobStatus
-from tests.integration.workers.household import household
-from tests.postgresql import PostgresqlServer, running_postgresql
+from tests.support.household import household
+from tests.support.postgresql import PostgresqlServer, running_postgresql
 
 pytestmark = pytest.mark.anyio
 

@@ -1,16 +1,17 @@
 """Whole jobs through the fetcher: what is asked of Enedis, what is stored of its answers, and what is never asked."""
 
 import asyncio
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
+import time_machine
 
-from shared.calendar import day_of, day_seconds, day_start
+from shared.calendar import PARIS, day_of, day_seconds, day_start
 from shared.consents import UsagePoint
 from shared.models import CallTicket, DayRange, JobStatus, Reason, Series
 from shared.packing import step_seconds
-from tests.integration.workers.simulated_enedis import PRODUCER, SOLAR_HOUSE, WITH_GAPS, WITHOUT_CURVE
-from tests.integration.workers.stage import Person, Stage, days_ago
+from tests.support.simulated_enedis import HEATED_HOUSE, PRODUCER, SOLAR_HOUSE, WITH_GAPS, WITHOUT_CURVE
+from tests.support.worker import Person, Stage, days_ago, half_hours_of
 
 pytestmark = pytest.mark.anyio
 
@@ -75,14 +76,15 @@ async def test_a_peak_is_stored_with_its_instant(stage: Stage, person: Person, h
     assert all(reading.at is not None and day_of(reading.at) == day_of(reading.start) for reading in readings)
 
 
-@pytest.mark.parametrize("dataset", ["daily_production", "production_load_curve"])
-@pytest.mark.parametrize("prm", [SOLAR_HOUSE, PRODUCER])
-async def test_production_is_stored_as_consumption_is(stage: Stage, person: Person, dataset: str, prm: str) -> None:
-    job = await stage.run(await stage.grant(person, prm), dataset, period(40, 3))
+async def test_production_is_stored_as_consumption_is(stage: Stage, person: Person) -> None:
+    for prm in (SOLAR_HOUSE, PRODUCER):
+        point = await stage.grant(person, prm)
+        for dataset in ("daily_production", "production_load_curve"):
+            job = await stage.run(point, dataset, period(40, 3))
 
-    assert JobStatus.SUCCEEDED is job.status
-    assert {"complete"} == {known.state for known in (await stage.coverage(job)).values()}
-    assert sum(reading.value for reading in await stage.read(person, job)) > 0
+            assert JobStatus.SUCCEEDED is job.status, (prm, dataset)
+            assert {"complete"} == {known.state for known in (await stage.coverage(job)).values()}, (prm, dataset)
+            assert sum(reading.value for reading in await stage.read(person, job)) > 0, (prm, dataset)
 
 
 async def test_a_call_that_is_delivered_again_changes_nothing(stage: Stage, house: UsagePoint) -> None:
@@ -107,12 +109,12 @@ async def test_a_call_that_is_delivered_twice_at_once_is_done_once(stage: Stage,
     assert 1 == len(stage.enedis.calls())
 
 
-@pytest.mark.parametrize("ticket", [CallTicket("job_that_never_was", 0), CallTicket("", -1)])
-async def test_a_call_of_no_job_is_nothing_to_do(stage: Stage, house: UsagePoint, ticket: CallTicket) -> None:
-    await stage.fetcher.do_call(ticket)
+async def test_a_call_of_no_job_is_nothing_to_do(stage: Stage) -> None:
+    for ticket in (CallTicket("job_that_never_was", 0), CallTicket("", -1)):
+        await stage.fetcher.do_call(ticket)
 
-    assert [] == stage.enedis.calls()
-    assert stage.lease_of(ticket) is None
+        assert [] == stage.enedis.calls(), ticket
+        assert stage.lease_of(ticket) is None, ticket
 
 
 async def test_days_that_another_job_has_stored_meanwhile_are_not_asked_for(stage: Stage, house: UsagePoint) -> None:
@@ -173,29 +175,25 @@ async def test_days_before_a_point_was_in_service_are_never_asked_for_again(stag
     assert ["absent"] * 4 + ["complete"] * 3 == states
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        ("ADAM-ERR0125", Reason.BEYOND_HISTORY),
-        ("ADAM-DC-0016", Reason.BEYOND_HISTORY),
-        ("ADAM-ERR0075", Reason.CURVE_NOT_COLLECTED),
-        ("ADAM-ERR0069", Reason.WRONG_DIRECTION),
-    ],
-)
-async def test_an_absence_that_is_final_is_knowledge_and_no_failure(
-    stage: Stage, house: UsagePoint, code: str, reason: Reason
-) -> None:
-    stage.enedis.break_calls(code=code, count=None)
+async def test_an_absence_that_is_final_is_knowledge_and_no_failure(stage: Stage) -> None:
     days = period(40, 5)
-    job = await stage.run(house, "consumption_load_curve", days)
-    calls = len(stage.enedis.calls())
+    for code, reason in {
+        "ADAM-ERR0125": Reason.BEYOND_HISTORY,
+        "ADAM-DC-0016": Reason.BEYOND_HISTORY,
+        "ADAM-ERR0075": Reason.CURVE_NOT_COLLECTED,
+        "ADAM-ERR0069": Reason.WRONG_DIRECTION,
+    }.items():
+        house = await stage.move_in(HEATED_HOUSE)
+        stage.enedis.break_calls(code=code, count=None)
+        job = await stage.run(house, "consumption_load_curve", days)
+        calls = len(stage.enedis.calls())
 
-    again = await stage.run(house, "consumption_load_curve", days)
+        again = await stage.run(house, "consumption_load_curve", days)
 
-    assert [JobStatus.SUCCEEDED] * 2 == [job.status, again.status]
-    gaps = [gap for known in (await stage.coverage(job)).values() for gap in known.gaps]
-    assert [(reason, None)] * 5 == [(gap.reason, gap.ask_again_at) for gap in gaps]
-    assert calls == len(stage.enedis.calls())
+        assert [JobStatus.SUCCEEDED] * 2 == [job.status, again.status], code
+        gaps = [gap for known in (await stage.coverage(job)).values() for gap in known.gaps]
+        assert [(reason, None)] * 5 == [(gap.reason, gap.ask_again_at) for gap in gaps], code
+        assert calls == len(stage.enedis.calls()), code
 
 
 async def test_an_absence_does_not_take_away_what_is_stored(stage: Stage, person: Person) -> None:
@@ -223,17 +221,23 @@ async def test_a_day_with_missing_points_keeps_those_that_it_has(
 ) -> None:
     stage.enedis.break_calls(kind="missing_points")
 
-    job = await stage.run(house, "consumption_load_curve", period(40, 1))
+    day = period(40, 1)
+
+    job = await stage.run(house, "consumption_load_curve", day)
 
     (known,) = (await stage.coverage(job)).values()
     assert ("partial", Reason.INCOMPLETE, True) == (known.state, known.gaps[0].reason, known.gaps[0].partial)
-    assert 48 - 10 == len(await stage.read(person, job))
+    # Every fifth is missing, from the third on.
+    all_points = half_hours_of(day)
+    assert all_points - len(range(2, all_points, 5)) == len(await stage.read(person, job))
 
 
 async def test_a_day_that_may_still_be_published_is_asked_for_again_soon(stage: Stage, house: UsagePoint) -> None:
     stage.enedis.break_calls(kind="no_data")
 
-    job = await stage.run(house, "consumption_load_curve", period(2, 1))
+    with time_machine.travel(datetime(2026, 11, 23, 12, tzinfo=PARIS), tick=False):
+        yesterday = DayRange(date(2026, 11, 22), date(2026, 11, 23))
+        job = await stage.run(house, "consumption_load_curve", yesterday)
 
     (known,) = (await stage.coverage(job)).values()
     (gap,) = known.gaps

@@ -2,27 +2,29 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 
 from shared.consents import UsagePoint
 from shared.models import CallTicket, DayRange, Job, JobStatus, Reason
-from tests.integration.workers.stage import Person, Stage, days_ago, until
+from tests.support.worker import HeldBack, Person, Stage, days_ago, until
 from workers.fetch import Fetcher
+from workers.provider import Provider
 
 pytestmark = pytest.mark.anyio
 
 WEEK = DayRange(days_ago(40), days_ago(33))
 SIX_WEEKS = DayRange(days_ago(75), days_ago(33))
 CURVE = "consumption_load_curve"
-LEASE_SECONDS = 0.3
+LEASE_SECONDS = 0.03
 
 
-def short_lived(stage: Stage, lease_seconds: float = LEASE_SECONDS) -> Fetcher:
+def short_lived(stage: Stage, provider: Provider, lease_seconds: float = LEASE_SECONDS) -> Fetcher:
     """A fetcher whose leases are short."""
     settings = stage.resources.settings.model_copy(update={"call_lease_seconds": lease_seconds})
-    return Fetcher(replace(stage.resources, settings=settings), stage.providers)
+    return Fetcher(replace(stage.resources, settings=settings), {"enedis": provider})
 
 
 async def die_while_working_on(stage: Stage, ticket: CallTicket) -> None:
@@ -31,21 +33,25 @@ async def die_while_working_on(stage: Stage, ticket: CallTicket) -> None:
 
 
 async def test_a_slow_call_keeps_its_lease_and_is_nobody_elses(stage: Stage, house: UsagePoint) -> None:
-    stage.enedis.set(latency_seconds=4 * LEASE_SECONDS)
-    job = await stage.submit(house, CURVE, WEEK)
-    ticket = CallTicket(job.id, 0)
-    begun = datetime.now(UTC)
+    provider = HeldBack(stage.providers["enedis"])
+    ticket = CallTicket((job := await stage.submit(house, CURVE, WEEK)).id, 0)
+    # The clock stands still but for the test; signs of life come in real time, three in each lease.
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        begun = datetime.now(UTC).timestamp()
+        slow = asyncio.create_task(short_lived(stage, provider).do_call(ticket))
+        await provider.asked.wait()
+        clock.shift(0.9 * LEASE_SECONDS)
+        renewed_until = begun + 1.9 * LEASE_SECONDS
+        await until(lambda: (stage.lease_of(ticket) or 0) > renewed_until - 0.001)
+        # Longer than the first lease lasts: it has been renewed.
+        clock.shift(0.6 * LEASE_SECONDS)
+        await short_lived(stage, stage.providers["enedis"]).do_call(ticket)
+        overdue = await stage.resources.ledger.overdue_calls(datetime.now(UTC))
 
-    slow = asyncio.create_task(short_lived(stage).do_call(ticket))
-    await until(lambda: len(stage.enedis.calls()) == 1)
-    # Longer than the first lease lasts: it has been renewed.
-    await until(lambda: datetime.now(UTC) > begun + timedelta(seconds=2 * LEASE_SECONDS))
-    await short_lived(stage).do_call(ticket)
-    overdue = await stage.resources.ledger.overdue_calls(datetime.now(UTC))
-
-    assert not slow.done()
-    assert [] == overdue
-    await slow
+        assert not slow.done()
+        assert [] == overdue
+        provider.gate.set()
+        await slow
     assert (JobStatus.SUCCEEDED, 1) == ((await stage.job(job)).status, (await stage.job(job)).calls_done)
     assert 1 == len(stage.enedis.calls())
 
@@ -54,7 +60,7 @@ async def test_no_sign_of_life_comes_after_the_end_of_a_call(stage: Stage, house
     ticket = CallTicket((await stage.submit(house, CURVE, WEEK)).id, 0)
     before = asyncio.all_tasks()
 
-    await short_lived(stage, 0.001).do_call(ticket)
+    await short_lived(stage, stage.providers["enedis"], 0.001).do_call(ticket)
 
     assert stage.lease_of(ticket) is None
     assert not {task for task in asyncio.all_tasks() - before if "renew" in str(task.get_coro())}
@@ -119,13 +125,13 @@ async def test_the_calls_of_a_cancelled_job_are_not_made(stage: Stage, house: Us
 async def test_a_job_that_is_cancelled_during_a_call_stores_nothing_of_it_and_makes_no_other_call(
     stage: Stage, person: Person, house: UsagePoint
 ) -> None:
-    stage.enedis.set(latency_seconds=0.2)
+    provider = HeldBack(stage.providers["enedis"])
     job = await stage.submit(house, CURVE, SIX_WEEKS)
-    ticket = CallTicket(job.id, 0)
 
-    running = asyncio.create_task(stage.fetcher.do_call(ticket))
-    await until(lambda: len(stage.enedis.calls()) == 1)
+    running = asyncio.create_task(Fetcher(stage.resources, {"enedis": provider}).do_call(CallTicket(job.id, 0)))
+    await provider.asked.wait()
     await cancel(stage, job)
+    provider.gate.set()
     await running
     await stage.work_off()
 

@@ -12,7 +12,7 @@ from redis import Redis
 from shared.consents import UsagePoint
 from shared.models import DayRange, Lane, Reading
 from shared.waves import Cause
-from tests.integration.workers.stage import Person, Stage, days_ago
+from tests.support.worker import Person, Stage, days_ago
 
 pytestmark = pytest.mark.anyio
 

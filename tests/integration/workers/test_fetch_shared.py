@@ -7,7 +7,8 @@ import pytest
 
 from shared.consents import UsagePoint
 from shared.models import DayRange, Job, JobStatus, Lane
-from tests.integration.workers.stage import Stage, days_ago, until
+from tests.support.worker import HeldBack, Stage, days_ago
+from workers.fetch import Fetcher
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +74,7 @@ async def test_the_nightly_refresh_and_a_person_share_their_calls(stage: Stage, 
 async def test_days_that_a_call_was_given_up_for_are_not_asked_for_again_by_who_waited(
     stage: Stage, house: UsagePoint
 ) -> None:
-    stage.enedis.set(latency_seconds=0.1)
+    stage.enedis.set(latency_seconds=0.05)
     stage.enedis.break_calls(code="900908")
     week = DayRange(DAYS.start, DAYS.start + timedelta(days=7))
     jobs = [await stage.submit(house, CURVE, week) for _ in range(3)]
@@ -85,17 +86,18 @@ async def test_days_that_a_call_was_given_up_for_are_not_asked_for_again_by_who_
 
 
 async def test_who_waits_holds_no_thread_and_no_place(stage: Stage, house: UsagePoint) -> None:
-    stage.enedis.set(latency_seconds=0.3)
+    provider = HeldBack(stage.providers["enedis"])
     week = DayRange(DAYS.start, DAYS.start + timedelta(days=7))
     jobs = [await stage.submit(house, CURVE, week) for _ in range(2)]
     first, second = stage.next_ticket(), stage.next_ticket()
     assert first is not None
     assert second is not None
 
-    working = asyncio.create_task(stage.fetcher.do_call(first))
-    await until(lambda: len(stage.enedis.calls()) == 1)
+    working = asyncio.create_task(Fetcher(stage.resources, {"enedis": provider}).do_call(first))
+    await provider.asked.wait()
     await stage.fetcher.do_call(second)
     waiting = (working.done(), stage.redis.zcard("places:interactive"), stage.redis.llen("interactive"))
+    provider.gate.set()
     await working
 
     assert (False, 1, 0) == waiting

@@ -21,7 +21,7 @@ from api.app import create_app
 from shared.config import Settings
 from shared.errors import NoMeasure
 from shared.models import CallTicket, Lane
-from tests.integration.workers.household import PRM, Household, household
+from tests.support.household import PRM, Household, household
 
 pytestmark = pytest.mark.anyio
 

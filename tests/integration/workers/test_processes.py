@@ -21,10 +21,11 @@ from shared.consents import UsagePoint
 from shared.events import Event
 from shared.models import DayRange, JobStatus, Lane
 from shared.waves import Cause
-from tests.integration.workers.simulated_enedis import SOLAR_HOUSE
-from tests.integration.workers.stage import Person, Stage, days_ago
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.simulated_enedis import SOLAR_HOUSE
+from tests.support.worker import Person, Stage, days_ago, half_hours_of
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.anyio
 
 WEEK = DayRange(days_ago(40), days_ago(33))
 CURVE = "consumption_load_curve"
@@ -55,6 +56,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "ENEDIS_BASE_URL": settings.enedis_base_url,
         "ENEDIS_CLIENT_ID": settings.enedis_client_id,
         "ENEDIS_CLIENT_SECRET": settings.enedis_client_secret.get_secret_value(),
+        "ENEDIS_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
         "ENEDIS_PER_SECOND": "1000",
         "ENEDIS_PER_HOUR": "100000",
     }
@@ -106,15 +108,16 @@ async def events(stage: Stage, person: Person, after: str) -> AsyncIterator[Even
 
 async def event_of(stage: Stage, person: Person, after: str, kind: str, **data: str) -> Event:
     """The next event of a kind, about that."""
-    async for event in events(stage, person, after):
-        if event.type == kind and data.items() <= event.data.items():
-            return event
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async for event in events(stage, person, after):
+            if event.type == kind and data.items() <= event.data.items():
+                return event
     raise AssertionError
 
 
 async def test_beat_has_public_data_looked_after_at_its_start(stage: Stage, log: IO[bytes]) -> None:
     with spawned(BEAT, stage.resources.settings, log):
-        first: Any = await asyncio.to_thread(stage.redis.blpop, ["system"], 30)
+        first: Any = await asyncio.to_thread(stage.redis.blpop, ["system"], PATIENCE_SECONDS)
 
     assert TaskName.PUBLIC_DATA.value == task_of(first[1])
 
@@ -141,7 +144,7 @@ async def test_worker_and_beat_do_everything_between_them_until_they_are_told_to
             await event_of(stage, person, start, "job.succeeded", job_id=each.id)
         # The plan is for the whole system, its calls are not for this worker.
         await stage.resources.broker.enqueue_refresh(Cause.BY_HAND)
-        assert stage.redis.blmove("bulk", "bulk", 30) is not None
+        assert stage.redis.blmove("bulk", "bulk", int(PATIENCE_SECONDS)) is not None
 
         for process in (beat, worker):
             process.send_signal(signal.SIGTERM)
@@ -149,7 +152,7 @@ async def test_worker_and_beat_do_everything_between_them_until_they_are_told_to
         assert beat.wait() in (0, -signal.SIGTERM)
 
     assert [JobStatus.SUCCEEDED] * 2 == [(await stage.job(each)).status for each in (orphan, job)]
-    assert 7 * 48 == len(await stage.read(person, job))
+    assert half_hours_of(WEEK) == len(await stage.read(person, job))
     assert {TaskName.FETCH.value} == {task_of(message) for message in messages(stage.redis, "bulk")}
 
 

@@ -1,12 +1,14 @@
 """Public data, asked of the simulated RTE over real HTTP; the time of day is the test's."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import math
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
+import time_machine
 from pydantic import SecretStr
 
 from shared.broker import TaskName
@@ -18,7 +20,8 @@ from shared.models import DayRange
 from shared.public_days import PublicDayStore
 from shared.public_schedule import LONGEST_REST_OF_HISTORY, history_days, next_day
 from shared.resources import Resources, open_resources
-from tests.integration.workers.simulated_enedis import SimulatedEnedis
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.simulated_enedis import SimulatedEnedis
 from workers.app import create_worker
 from workers.client import ProviderClient, open_http
 from workers.pacer import Pacer, Quota
@@ -34,8 +37,15 @@ UNLIMITED = Quota(1000, 100_000, 100_000)
 MINUTE = timedelta(minutes=1)
 
 
+@pytest.fixture(autouse=True)
+def noon() -> Iterator[None]:
+    """Noon of the day on which the test begins: no midnight passes in it, and no night in which clocks are changed."""
+    with time_machine.travel(at("12:00")):
+        yield
+
+
 @pytest.fixture
-def rte_settings(settings: Settings, enedis: SimulatedEnedis) -> Settings:
+def rte_settings(noon: None, settings: Settings, enedis: SimulatedEnedis) -> Settings:
     """Settings of a gateway that the simulated RTE knows; tomorrow's colour is out from midnight on."""
     enedis.set(tempo_publication_time="00:00", tempo_tomorrow_published=True, ecowatt_pause_seconds=0)
     enedis.set(tempo_colours={}, ecowatt_levels={}, unsubscribed_apis=[])
@@ -65,7 +75,7 @@ def store(parts: Resources) -> PublicDayStore:
 async def providers(parts: Resources) -> AsyncIterator[dict[str, PublicProvider]]:
     """The adapters, with as many calls as they like."""
     settings = parts.settings
-    async with open_http(5.0) as http:
+    async with open_http(PATIENCE_SECONDS) as http:
         fetch_token = token_fetcher(settings.rte_base_url, settings.rte_client_id, "not-a-secret")
         pacer, tokens = Pacer(parts.redis, "rte", UNLIMITED), TokenStore(parts.redis, parts.server, "rte")
         archive = RteOpenData(http, settings.rte_open_data_url, Pacer(parts.redis, "rte_open_data", UNLIMITED))
@@ -154,15 +164,19 @@ async def test_the_past_is_fetched_one_call_a_turn_the_newest_first_and_then_nev
     public_data: PublicData, store: PublicDayStore, enedis: SimulatedEnedis
 ) -> None:
     now, calls = at("12:00"), []
-    while now < at("20:00"):
-        calls += await look(public_data, now)
+    # The past grows by a day each day, and with it the turns that it takes.
+    while (of_this_turn := await look(public_data, now)) and any("/history" in source for source, _ in of_this_turn):
+        calls += of_this_turn
         now += 30 * MINUTE
 
     colours, signals = history_days(TEMPO, now), history_days(ECOWATT, now)
     assert colours is not None
     assert signals is not None
     asked = [days for source, days in calls if source == "tempo/history"]
-    assert (12, colours.end, colours.start) == (len(asked), asked[0].end, asked[-1].start)
+    assert TEMPO.span_days is not None
+    # As few as can be.
+    calls_needed = math.ceil(colours.days / TEMPO.span_days)
+    assert (calls_needed, colours.end, colours.start) == (len(asked), asked[0].end, asked[-1].start)
     assert all(after.end == before.start for before, after in pairwise(asked))
     assert ([], []) == (await store.missing_days("tempo", colours), await store.missing_days("ecowatt", signals))
     stored = {day.isoformat(): each["colour"] for day, each in (await store.load_days("tempo", colours)).items()}

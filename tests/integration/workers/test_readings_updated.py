@@ -10,7 +10,7 @@ from shared.calendar import PARIS
 from shared.consents import UsagePoint
 from shared.erasure import OWNER, erase_usage_point
 from shared.models import DayRange, Job, Lane
-from tests.integration.workers.stage import Person, Stage, days_ago
+from tests.support.worker import Person, Stage, days_ago
 
 pytestmark = pytest.mark.anyio
 

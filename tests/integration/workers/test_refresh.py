@@ -1,7 +1,6 @@
 """The plan of the morning: bulk jobs for what is missing, of whom it may be asked, and of nobody twice."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -16,8 +15,8 @@ from shared.consents import ConsentStore, UsagePoint
 from shared.models import ConsentStatus, Job, JobStatus, Lane
 from shared.resources import Resources
 from shared.tables import consents, usage_points
-from tests.integration.workers.simulated_enedis import HEATED_HOUSE, PRODUCER, SOLAR_HOUSE
-from tests.integration.workers.stage import Person, Stage, days_ago
+from tests.support.simulated_enedis import HEATED_HOUSE, PRODUCER, SOLAR_HOUSE
+from tests.support.worker import Person, Stage, days_ago
 from workers.refresh import refresh
 
 pytestmark = pytest.mark.anyio
@@ -50,40 +49,38 @@ def series_of(*directions: Direction) -> set[str]:
     }
 
 
-@pytest.mark.parametrize(
-    ("prm", "directions"),
-    [
-        (HEATED_HOUSE, [Direction.CONSUMPTION]),
-        (PRODUCER, [Direction.PRODUCTION]),
-        (SOLAR_HOUSE, [Direction.CONSUMPTION, Direction.PRODUCTION]),
-    ],
-)
-async def test_each_series_of_the_points_directions_gets_a_bulk_job(
-    stage: Stage, person: Person, prm: str, directions: list[Direction]
-) -> None:
-    await stage.grant(person, prm)
+async def test_each_series_of_the_points_directions_gets_a_bulk_job(stage: Stage) -> None:
+    expected = {}
+    for prm, directions in {
+        HEATED_HOUSE: [Direction.CONSUMPTION],
+        PRODUCER: [Direction.PRODUCTION],
+        SOLAR_HOUSE: [Direction.CONSUMPTION, Direction.PRODUCTION],
+    }.items():
+        person = await stage.create_person()
+        await stage.grant(person, prm)
+        expected[person.account_id] = series_of(*directions)
 
     await refresh(stage.resources)
 
-    jobs = await jobs_of(stage, person.account_id)
-    assert sorted(series_of(*directions)) == sorted(job.dataset for job in jobs)
-    assert {Lane.BULK} == {job.lane for job in jobs}
+    for account_id, series in expected.items():
+        jobs = await jobs_of(stage, account_id)
+        assert sorted(series) == sorted(job.dataset for job in jobs)
+        assert {Lane.BULK} == {job.lane for job in jobs}
     assert [] == stage.queued("interactive")
 
 
-@pytest.mark.parametrize(("hour", "last_days_ago"), [(9, 1), (8, 1), (7, 2), (0, 2)])
-async def test_a_series_of_which_nothing_is_known_begins_a_week_before_the_last_published_day(
-    stage: Stage, person: Person, house: UsagePoint, hour: int, last_days_ago: int
-) -> None:
-    with at(days_ago(0), hour):
-        await refresh(stage.resources)
+async def test_a_series_of_which_nothing_is_known_begins_a_week_before_the_last_published_day(stage: Stage) -> None:
+    for hour, last_days_ago in ((9, 1), (8, 1), (7, 2), (0, 2)):
+        house = await stage.move_in(HEATED_HOUSE)
+        with at(days_ago(0), hour):
+            await refresh(stage.resources)
 
-    jobs = {job.dataset: job for job in await jobs_of(stage, person.account_id)}
-    end = days_ago(last_days_ago - 1)
-    assert (end - timedelta(days=7), end) == (jobs[CURVE].start, jobs[CURVE].end)
-    # Of a daily series the window is the month.
-    daily = jobs["daily_consumption_max_power"]
-    assert ((end - timedelta(days=7)).replace(day=1), end) == (daily.start, daily.end)
+        jobs = {job.dataset: job for job in await jobs_of(stage, house.account_id)}
+        end = days_ago(last_days_ago - 1)
+        assert (end - timedelta(days=7), end) == (jobs[CURVE].start, jobs[CURVE].end), hour
+        # Of a daily series the window is the month.
+        daily = jobs["daily_consumption_max_power"]
+        assert ((end - timedelta(days=7)).replace(day=1), end) == (daily.start, daily.end), hour
 
 
 async def test_a_series_that_is_current_is_left_alone(stage: Stage, person: Person, house: UsagePoint) -> None:
@@ -165,13 +162,12 @@ async def _change_consents(stage: Stage, **values: Any) -> None:
         await connection.execute(update(consents).values(**values))
 
 
-@pytest.mark.parametrize("end_consent", [_expire, _revoke])
-async def test_a_point_without_an_active_consent_is_left_alone(
-    stage: Stage, house: UsagePoint, end_consent: Callable[[Stage], Awaitable[None]]
-) -> None:
-    await end_consent(stage)
+async def test_a_point_without_an_active_consent_is_left_alone(stage: Stage) -> None:
+    for end_consent in (_expire, _revoke):
+        await stage.move_in(HEATED_HOUSE)
+        await end_consent(stage)
 
-    assert 0 == await refresh(stage.resources)
+        assert 0 == await refresh(stage.resources), end_consent.__name__
 
 
 class SmallPages(ConsentStore):

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.calendar import month_start
-from shared.catalog import DATASETS, Direction
+from shared.catalog import Direction
 from shared.config import Settings
 from shared.errors import NoMeasure
 from shared.models import Coverage, Lane
 from shared.planning import published_until
-from tests.integration.workers.household import Household, household
-from tests.storing import save_window
+from tests.support.household import Household, household
+from tests.support.storing import save_window
 from workers.refresh import refresh
 
 pytestmark = pytest.mark.anyio
@@ -71,15 +71,15 @@ async def test_what_was_asked_for_and_not_there_is_asked_for_again_on_its_day(se
         assert "identity" in await planned(home)
 
 
-@pytest.mark.parametrize("dataset", ["consumption_index", "production_index"])
-async def test_an_index_goes_on_once_it_was_asked_for(settings: Settings, dataset: str) -> None:
-    now = datetime.now(UTC)
-    day = published_until(now) - timedelta(days=8)
-    known = Coverage(f"{day:%Y-%m}", now, month_start(day), day + timedelta(days=1))
-    async with household(settings, [d for d in Direction if d is DATASETS[dataset].direction]) as home:
-        await save_window(home.parts.readings, home.series(dataset), known, [], b"")
+async def test_an_index_goes_on_once_it_was_asked_for(settings: Settings) -> None:
+    async with household(settings, Direction) as home:
+        for dataset in ("consumption_index", "production_index"):
+            now = datetime.now(UTC)
+            day = published_until(now) - timedelta(days=8)
+            known = Coverage(f"{day:%Y-%m}", now, month_start(day), day + timedelta(days=1))
+            await save_window(home.parts.readings, home.series(dataset), known, [], b"")
 
-        assert dataset in await planned(home)
+            assert dataset in await planned(home), dataset
 
 
 async def test_an_index_of_the_other_direction_is_never_fetched(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.consents import UsagePoint
-from tests.integration.workers.stage import Person, Stage
+from tests.support.worker import Person, Stage
 from workers.refresh import refresh
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,8 @@ from shared.ledger import job_key
 from shared.models import DayRange, JobStatus, Lane, Reason
 from shared.refreshes import RefreshStore, Wave
 from shared.waves import Cause
-from tests.integration.workers.stage import Person, Stage, days_ago
+from tests.support.simulated_enedis import HEATED_HOUSE
+from tests.support.worker import Person, Stage, days_ago
 from workers import refresh as planning
 from workers.refresh import refresh
 from workers.sweeper import sweep
@@ -288,18 +289,18 @@ async def test_a_day_that_is_not_published_is_asked_for_by_each_wave_until_it_is
     assert [1, 2, 3, 3] == calls
 
 
-@pytest.mark.parametrize("code", ["ADAM-ERR0075", "ADAM-ERR0069"])
-async def test_what_a_point_does_not_have_is_asked_for_once_and_by_no_later_wave(
-    stage: Stage, house: UsagePoint, code: str
-) -> None:
-    stage.enedis.break_calls(code=code, path="courbe_de_charge", count=None)
+async def test_what_a_point_does_not_have_is_asked_for_once_and_by_no_later_wave(stage: Stage) -> None:
+    for code in ("ADAM-ERR0075", "ADAM-ERR0069"):
+        stage.redis.flushall()
+        await stage.move_in(HEATED_HOUSE)
+        stage.enedis.break_calls(code=code, path="courbe_de_charge", count=None)
 
-    for hour in (9, 12, 15, 18):
-        with at(hour):
-            await refresh(stage.resources, Cause.SCHEDULE)
-            await stage.work_off(Lane.BULK)
+        for hour in (9, 12, 15, 18):
+            with at(hour):
+                await refresh(stage.resources, Cause.SCHEDULE)
+                await stage.work_off(Lane.BULK)
 
-    assert 1 == curve_calls(stage)
+        assert 1 == curve_calls(stage), code
 
 
 async def test_days_without_a_measure_are_asked_for_while_they_are_young_and_then_never(

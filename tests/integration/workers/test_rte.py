@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from redis import Redis
 
 from shared.catalog import ECOWATT, TEMPO
 from shared.config import Settings
@@ -25,7 +26,8 @@ from shared.errors import (
 )
 from shared.models import DayRange
 from shared.resources import Resources, open_resources
-from tests.integration.workers.loopback import Reply, ScriptedProvider, served
+from tests.support.loopback import Reply, ScriptedProvider, served
+from tests.support.patience import PATIENCE_SECONDS
 from tests.unit.workers.recorded import recorded_rte
 from workers.client import ProviderClient, open_http
 from workers.pacer import Pacer, Quota
@@ -78,7 +80,7 @@ async def parts(
 async def rte(parts: Resources) -> AsyncIterator[Rte]:
     """The adapter, with as many calls as it likes."""
     settings = parts.settings
-    async with open_http(2.0) as http:
+    async with open_http(PATIENCE_SECONDS) as http:
         pacer, tokens = Pacer(parts.redis, "rte", UNLIMITED), TokenStore(parts.redis, parts.server, "rte")
         fetch_token = token_fetcher(settings.rte_base_url, settings.rte_client_id, SECRET)
         yield Rte(ProviderClient(http, settings.rte_base_url, pacer, tokens, fetch_token))
@@ -87,7 +89,7 @@ async def rte(parts: Resources) -> AsyncIterator[Rte]:
 @pytest.fixture
 async def open_data(parts: Resources) -> AsyncIterator[RteOpenData]:
     """The adapter of the open data."""
-    async with open_http(2.0) as http:
+    async with open_http(PATIENCE_SECONDS) as http:
         yield RteOpenData(http, parts.settings.rte_open_data_url, Pacer(parts.redis, "rte_open_data", UNLIMITED))
 
 
@@ -163,9 +165,8 @@ async def test_a_term_is_shortened_once(rte: Rte, provider: ScriptedProvider) ->
 XML = Reply(content=b"<Tempo><Couleur>BLEU</Couleur></Tempo>", headers={"content-type": "application/xml"})
 
 
-@pytest.mark.parametrize(
-    ("reply", "leaf"),
-    [
+async def test_whatever_is_no_data_is_an_error(rte: Rte, provider: ScriptedProvider, redis: Redis) -> None:
+    for reply, leaf in (
         (XML, ProviderGarbage),
         (Reply(content=b"<html>Maintenance</html>", headers={"content-type": "text/html"}), ProviderGarbage),
         (Reply({"tempo_like_calendars": {"values": "none"}}), ProviderGarbage),
@@ -177,17 +178,14 @@ XML = Reply(content=b"<Tempo><Couleur>BLEU</Couleur></Tempo>", headers={"content
         (Reply({"error": "TMPLIKSUPCON_TMPLIKCAL_F03"}, status=400), ProviderRefusedRequest),
         (Reply(status=401, content=b""), ProviderTokenRejected),
         (Reply(recorded_rte("tempo_winter"), cut=True), ProviderUnavailable),
-    ],
-)
-async def test_whatever_is_no_data_is_an_error(
-    rte: Rte, provider: ScriptedProvider, reply: Reply, leaf: type[ProviderError]
-) -> None:
-    provider.will_answer(reply)
+    ):
+        redis.flushall()
+        provider.will_answer(reply)
 
-    with pytest.raises(ProviderError) as caught:
-        await rte.fetch_days(TEMPO, WINTER)
+        with pytest.raises(ProviderError) as caught:
+            await rte.fetch_days(TEMPO, WINTER)
 
-    assert leaf is type(caught.value)
+        assert leaf is type(caught.value), reply
 
 
 async def test_a_refused_token_is_renewed_once(rte: Rte, provider: ScriptedProvider) -> None:
@@ -198,46 +196,47 @@ async def test_a_refused_token_is_renewed_once(rte: Rte, provider: ScriptedProvi
     assert (2, 2) == (len(provider.token_requests), len(provider.received))
 
 
-@pytest.mark.parametrize(
-    ("reply", "leaf"),
-    [
+async def test_without_a_token_nothing_is_asked(rte: Rte, provider: ScriptedProvider, redis: Redis) -> None:
+    for reply, leaf in (
         (Reply({"token_type": "Bearer", "expires_in": 7199}), ProviderGarbage),
         (Reply({"access_token": "two\nlines", "expires_in": 7199}), ProviderGarbage),
         (Reply({"access_token": "token", "expires_in": "soon"}), ProviderGarbage),
         (Reply(content=b"<html></html>"), ProviderGarbage),
         (Reply(status=500, content=b""), ProviderUnavailable),
         (Reply({"error": "invalid_client"}, status=401), ProviderMisconfigured),
-    ],
-)
-async def test_without_a_token_nothing_is_asked(
-    rte: Rte, provider: ScriptedProvider, reply: Reply, leaf: type[ProviderError]
-) -> None:
-    provider.start_again(reply)
+    ):
+        redis.flushall()
+        provider.start_again(reply)
 
-    with pytest.raises(leaf):
-        await rte.fetch_days(TEMPO, WINTER)
+        with pytest.raises(ProviderError) as caught:
+            await rte.fetch_days(TEMPO, WINTER)
 
-    assert [] == provider.received
+        assert leaf is type(caught.value), reply
+        assert [] == provider.received, reply
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [({}, 900), ({"Retry-After": "1200"}, 1200), ({"Retry-After": "999999"}, 86_400), ({"Retry-After": "?"}, 900)],
-)
 async def test_a_used_up_quota_closes_that_api_alone_for_as_long_as_it_says(
-    rte: Rte, provider: ScriptedProvider, headers: dict[str, str], seconds: int
+    rte: Rte, provider: ScriptedProvider, redis: Redis
 ) -> None:
-    provider.will_answer(Reply(status=429, content=b"", headers=headers), Reply(recorded_rte("tempo_winter")))
-    before = datetime.now(UTC)
+    for headers, seconds in (
+        (dict[str, str](), 900),
+        ({"Retry-After": "1200"}, 1200),
+        ({"Retry-After": "999999"}, 86_400),
+        ({"Retry-After": "?"}, 900),
+    ):
+        redis.flushall()
+        provider.will_answer(Reply(status=429, content=b"", headers=headers), Reply(recorded_rte("tempo_winter")))
+        before = datetime.now(UTC)
 
-    with pytest.raises(ProviderThrottled) as caught:
-        await rte.fetch_days(ECOWATT, SIGNALS)
+        with pytest.raises(ProviderThrottled) as caught:
+            await rte.fetch_days(ECOWATT, SIGNALS)
 
-    assert caught.value.retry_at is not None
-    assert timedelta(seconds=seconds) <= caught.value.retry_at - before < timedelta(seconds=seconds + 30)
-    with pytest.raises(NoSlotYet):
-        await rte.fetch_days(ECOWATT, SIGNALS)
-    assert 4 == len(await rte.fetch_days(TEMPO, WINTER))
+        pause = timedelta(seconds=seconds)
+        assert caught.value.retry_at is not None
+        assert before + pause <= caught.value.retry_at <= datetime.now(UTC) + pause, headers
+        with pytest.raises(NoSlotYet):
+            await rte.fetch_days(ECOWATT, SIGNALS)
+        assert 4 == len(await rte.fetch_days(TEMPO, WINTER)), headers
 
 
 async def test_a_moment_to_ask_again_may_be_a_date(rte: Rte, provider: ScriptedProvider) -> None:
@@ -293,30 +292,30 @@ async def test_open_data_is_asked_for_a_period_without_a_token(
     assert [date(2022, 9, 1), date(2023, 1, 10)] == sorted(documents)
 
 
-@pytest.mark.parametrize(
-    ("reply", "leaf"),
-    [
+async def test_open_data_that_is_none_is_an_error(
+    open_data: RteOpenData, provider: ScriptedProvider, redis: Redis
+) -> None:
+    for reply, leaf in (
         (Reply(status=429, content=b""), ProviderThrottled),
         (Reply({"error_code": "ODSQLError"}, status=400), ProviderRefusedRequest),
         (Reply(status=500, content=b""), ProviderUnavailable),
         (Reply(content=b"<html></html>"), ProviderGarbage),
         (Reply({}, cut=True, content=b"{}"), ProviderUnavailable),
-    ],
-)
-async def test_open_data_that_is_none_is_an_error(
-    open_data: RteOpenData, provider: ScriptedProvider, reply: Reply, leaf: type[ProviderError]
-) -> None:
-    provider.will_answer(reply)
+    ):
+        redis.flushall()
+        provider.will_answer(reply)
 
-    with pytest.raises(leaf):
-        await open_data.fetch_days(ECOWATT, DayRange(date(2022, 9, 1), date(2022, 9, 2)))
+        with pytest.raises(ProviderError) as caught:
+            await open_data.fetch_days(ECOWATT, DayRange(date(2022, 9, 1), date(2022, 9, 2)))
+
+        assert leaf is type(caught.value), reply
 
 
 async def test_the_registry_builds_both_adapters_for_an_application_of_rte_and_none_without(
     parts: Resources, settings: Settings, provider: ScriptedProvider
 ) -> None:
     provider.will_answer(Reply(recorded_rte("tempo_winter")), Reply(recorded_rte("open_data")))
-    async with open_http(2.0) as http, open_resources(settings) as without:
+    async with open_http(PATIENCE_SECONDS) as http, open_resources(settings) as without:
         built = build_public_providers(parts, http)
 
         assert {"rte": "rte", "rte_open_data": "rte_open_data"} == {name: each.name for name, each in built.items()}

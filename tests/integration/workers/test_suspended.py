@@ -6,8 +6,8 @@ import pytest
 
 from shared.consents import UsagePoint
 from shared.models import ConsentStatus, DayRange, JobStatus, Lane
-from tests.integration.workers.simulated_enedis import SOLAR_HOUSE
-from tests.integration.workers.stage import Person, Stage, days_ago
+from tests.support.simulated_enedis import SOLAR_HOUSE
+from tests.support.worker import Person, Stage, days_ago, half_hours_of
 from workers.refresh import refresh
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +47,7 @@ async def test_the_days_are_fetched_once_the_account_is_resumed(
     job = await stage.run(house, CURVE, days)
 
     assert JobStatus.SUCCEEDED == job.status
-    assert 96 == len(await stage.read(person, job))
+    assert half_hours_of(days) == len(await stage.read(person, job))
 
 
 async def test_a_consent_that_comes_back_meanwhile_is_not_exchanged(stage: Stage, person: Person) -> None:

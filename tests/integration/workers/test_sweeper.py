@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
+import time_machine
 
 from shared.consents import UsagePoint
 from shared.erasure import OWNER, SECOND_PASS_AFTER, cancel_job, erase_account, finish_erasures
 from shared.ledger import OK
 from shared.models import CallTicket, DayRange, JobStatus, Lane
-from tests.integration.workers.stage import Stage, days_ago
+from tests.support.worker import Stage, days_ago
 from workers.sweeper import sweep
 
 pytestmark = pytest.mark.anyio
@@ -165,12 +166,14 @@ async def test_the_end_of_a_job_is_told_by_a_sweep_when_its_worker_died_before_i
     stage: Stage, house: UsagePoint
 ) -> None:
     succeeded, cancelled = [await stage.submit(house, CURVE, WEEK) for _ in range(2)]
-    ledger, now = stage.resources.ledger, datetime.now(UTC)
-    # What the ledger does, and nothing of what follows.
-    await ledger.settle(CallTicket(succeeded.id, 0), OK, now)
-    await ledger.cancel(cancelled.id, now)
+    ledger = stage.resources.ledger
+    # No time passes between the two.
+    with time_machine.travel(datetime.now(UTC), tick=False):
+        # What the ledger does, and nothing of what follows.
+        await ledger.settle(CallTicket(succeeded.id, 0), OK, datetime.now(UTC))
+        await ledger.cancel(cancelled.id, datetime.now(UTC))
 
-    await sweep(stage.resources)
+        await sweep(stage.resources)
     at_once = await ends_told(stage, house.account_id)
     let_time_pass(stage)
     await asyncio.gather(*(sweep(stage.resources) for _ in range(4)))

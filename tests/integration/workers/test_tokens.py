@@ -14,7 +14,9 @@ from shared.config import Settings
 from shared.errors import ProviderMisconfigured, ProviderUnavailable
 from shared.resources import open_resources
 from shared.vault import ServerSecret
-from tests.integration.workers.simulated_enedis import HEATED_HOUSE, SimulatedEnedis
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.simulated_enedis import HEATED_HOUSE, SimulatedEnedis
+from tests.support.worker import Lateness
 from workers import tokens
 from workers.client import open_http
 from workers.registry import build_providers
@@ -83,19 +85,19 @@ async def test_the_store_holds_no_token_in_clear(processes: list[TokenStore], is
     assert [] == [key for key, value in values.items() if b"token-1" in value]
 
 
-@pytest.mark.parametrize(
-    ("lives_seconds", "kept_seconds"), [(12600, 12300), (3600, 3300), (600, 540), (60, 54), (1, 1), (0, 1), (-5, 1)]
-)
-async def test_a_token_is_renewed_before_it_ends(
-    processes: list[TokenStore], redis: Redis, issuer: Issuer, lives_seconds: int, kept_seconds: int
-) -> None:
-    issuer.lives_seconds = lives_seconds
+async def test_a_token_is_renewed_before_it_ends(processes: list[TokenStore], redis: Redis, issuer: Issuer) -> None:
+    kept = {12600: 12300, 3600: 3300, 600: 540, 60: 54, 1: 1, 0: 1, -5: 1}
+    for issuer.lives_seconds, kept_seconds in kept.items():
+        redis.delete(KEY)
+        lateness = Lateness()
 
-    await processes[0].token(issuer)
+        await processes[0].token(issuer)
 
-    milliseconds = redis.pttl(KEY)
-    assert isinstance(milliseconds, int)
-    assert kept_seconds - 5 < milliseconds / 1000 <= kept_seconds
+        milliseconds = redis.pttl(KEY)
+        assert isinstance(milliseconds, int)
+        # Of a short one nothing may be left already.
+        assert kept_seconds - lateness.seconds - 0.01 <= max(milliseconds / 1000, 0), issuer.lives_seconds
+        assert milliseconds / 1000 <= kept_seconds, issuer.lives_seconds
 
 
 async def test_a_token_that_is_gone_is_fetched_anew(processes: list[TokenStore], redis: Redis, issuer: Issuer) -> None:
@@ -164,7 +166,7 @@ async def test_who_waits_in_vain_for_another_process_gives_up_for_the_moment(
     processes: list[TokenStore], redis: Redis, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "_FETCH_SECONDS", 0.2)
-    redis.set(f"{KEY}:lock", "somebody who never ends", px=60_000)
+    redis.set(f"{KEY}:lock", "somebody who never ends")
 
     with pytest.raises(ProviderUnavailable) as refusal:
         await processes[0].token(issuer)
@@ -177,7 +179,7 @@ async def test_wrong_credentials_are_the_operators_affair(worker_settings: Setti
     enedis.share(HEATED_HOUSE)
     wrong = worker_settings.model_copy(update={"enedis_client_secret": SecretStr("not-the-secret")})
 
-    async with open_resources(wrong) as resources, open_http(5.0) as http:
+    async with open_resources(wrong) as resources, open_http(PATIENCE_SECONDS) as http:
         with pytest.raises(ProviderMisconfigured) as refusal:
             await build_providers(resources, http)["enedis"].fetch_granted_points(58249)
 

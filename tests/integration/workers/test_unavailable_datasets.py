@@ -11,8 +11,9 @@ from shared.consents import UsagePoint
 from shared.models import DayRange, JobStatus, Reason
 from shared.refusals import NOT_COLLECTED_PAUSE, WRONG_DIRECTION_PAUSE
 from shared.tables import usage_points
-from tests.integration.workers.stage import Person, Stage, days_ago
-from tests.storing import save_window
+from tests.support.simulated_enedis import HEATED_HOUSE
+from tests.support.storing import save_window
+from tests.support.worker import Person, Stage, days_ago
 from workers.refresh import refresh
 
 pytestmark = pytest.mark.anyio
@@ -20,9 +21,7 @@ pytestmark = pytest.mark.anyio
 CURVE = "consumption_load_curve"
 SOME_DAYS = DayRange(days_ago(40), days_ago(35))
 OTHER_DAYS = DayRange(days_ago(30), days_ago(2))
-FINAL = pytest.mark.parametrize(
-    ("code", "reason"), [("ADAM-ERR0069", Reason.WRONG_DIRECTION), ("ADAM-ERR0075", Reason.CURVE_NOT_COLLECTED)]
-)
+FINAL = {"ADAM-ERR0069": Reason.WRONG_DIRECTION, "ADAM-ERR0075": Reason.CURVE_NOT_COLLECTED}
 
 
 async def reasons_of(stage: Stage, usage_point: UsagePoint, days: DayRange) -> set[tuple[Reason, datetime | None]]:
@@ -33,29 +32,25 @@ async def reasons_of(stage: Stage, usage_point: UsagePoint, days: DayRange) -> s
     return {(gap.reason, gap.ask_again_at) for each in known for gap in each.gaps if each.since >= days.start}
 
 
-@FINAL
-async def test_other_days_of_it_cost_no_call(stage: Stage, house: UsagePoint, code: str, reason: Reason) -> None:
-    stage.enedis.break_calls(code=code, count=None)
-    await stage.run(house, CURVE, SOME_DAYS)
-    calls = len(stage.enedis.calls())
+async def test_other_days_of_it_cost_no_call_and_the_refresh_leaves_it_out(stage: Stage) -> None:
+    for code, reason in FINAL.items():
+        house = await stage.move_in(HEATED_HOUSE)
+        stage.redis.delete("bulk")
+        stage.enedis.break_calls(code=code, count=None)
+        await stage.run(house, CURVE, SOME_DAYS)
+        calls = len(stage.enedis.calls())
 
-    reasons = await reasons_of(stage, house, OTHER_DAYS)
+        reasons = await reasons_of(stage, house, OTHER_DAYS)
 
-    assert {(reason, None)} == reasons
-    assert calls == len(stage.enedis.calls())
+        assert {(reason, None)} == reasons, code
+        assert calls == len(stage.enedis.calls()), code
 
+        await refresh(stage.resources)
 
-@FINAL
-async def test_the_refresh_leaves_it_out(stage: Stage, house: UsagePoint, code: str, reason: Reason) -> None:
-    stage.enedis.break_calls(code=code, count=None)
-    await stage.run(house, CURVE, SOME_DAYS)
-
-    await refresh(stage.resources)
-
-    planned = [await stage.resources.jobs.load_job(arguments[0]) for arguments in stage.queued("bulk")]
-    assert CURVE not in {job.dataset for job in planned if job}
-    # What the curve would have given is asked for by itself.
-    assert "daily_consumption" in {job.dataset for job in planned if job}
+        planned = [await stage.resources.jobs.load_job(arguments[0]) for arguments in stage.queued("bulk")]
+        assert CURVE not in {job.dataset for job in planned if job}, code
+        # What the curve would have given is asked for by itself.
+        assert "daily_consumption" in {job.dataset for job in planned if job}, code
 
 
 async def test_what_one_dataset_lacks_says_nothing_about_another(stage: Stage, house: UsagePoint) -> None:
@@ -99,28 +94,31 @@ async def test_a_direction_of_which_readings_are_stored_exists_whatever_one_answ
     assert "complete" == known[str(days_ago(20))].state
 
 
-@pytest.mark.parametrize("code", ["ADAM-ERR0069", "ADAM-ERR0075"])
-async def test_a_record_has_no_direction_and_no_curve(stage: Stage, house: UsagePoint, code: str) -> None:
-    stage.enedis.break_calls(code=code)
+async def test_a_record_has_no_direction_and_no_curve(stage: Stage, house: UsagePoint) -> None:
+    for code, dataset in zip(FINAL, ("address", "identity"), strict=True):
+        stage.enedis.break_calls(code=code)
 
-    await stage.run(house, "address", DayRange(days_ago(0), days_ago(-1)))
+        await stage.run(house, dataset, DayRange(days_ago(0), days_ago(-1)))
 
-    assert {} == (await stage.resources.consents.load_usage_point(house.id)).unavailable
+        assert {} == (await stage.resources.consents.load_usage_point(house.id)).unavailable, code
 
 
-@pytest.mark.parametrize("code", ["ADAM-ERR0069", "ADAM-ERR0075", "ADAM-DC-0008"])
 async def test_a_new_consent_makes_the_same_days_worth_a_call_at_once(
-    stage: Stage, person: Person, house: UsagePoint, code: str
+    stage: Stage, person: Person, house: UsagePoint
 ) -> None:
-    stage.enedis.break_calls(code=code, count=None)
-    await stage.run(house, CURVE, SOME_DAYS)
-    stage.enedis.mend()
+    # Days of its own for each.
+    for number, code in enumerate((*FINAL, "ADAM-DC-0008")):
+        days = DayRange(days_ago(60 - 10 * number), days_ago(55 - 10 * number))
+        stage.enedis.break_calls(code=code, count=None)
+        await stage.run(house, CURVE, days)
+        stage.enedis.mend()
 
-    renewed = await stage.renew(person, house)
-    job = await stage.run(renewed, CURVE, SOME_DAYS)
+        renewed = await stage.renew(person, house)
+        job = await stage.run(renewed, CURVE, days)
 
-    assert (house.id, JobStatus.SUCCEEDED) == (renewed.id, job.status)
-    assert {"complete"} == {known.state for known in (await stage.coverage(job)).values()}
+        assert (house.id, JobStatus.SUCCEEDED) == (renewed.id, job.status), code
+        states = {known.state for known in (await stage.coverage(job)).values() if known.since >= days.start}
+        assert {"complete"} == states, code
 
 
 async def test_a_new_consent_keeps_what_is_absent_for_other_reasons(

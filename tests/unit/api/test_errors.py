@@ -1,16 +1,14 @@
 """What of a path may be repeated in a problem document."""
 
-import pytest
-
 from api.errors import showable_path
+from tests.support.cases import case
 
 JOB = "/v1/jobs/{job_id}"
 READINGS = "/v1/usage-points/{usage_point_id}/readings/{dataset}"
 
 
-@pytest.mark.parametrize(
-    ("template", "values", "shown"),
-    [
+def test_only_our_own_words_and_ids_are_repeated() -> None:
+    cases: list[tuple[str | None, dict[str, str], str]] = [
         ("/", {}, "/"),
         ("/v1/jobs", {}, "/v1/jobs"),
         (JOB, {"job_id": "job_0123456789abcdef01234567"}, "/v1/jobs/job_0123456789abcdef01234567"),
@@ -24,7 +22,8 @@ READINGS = "/v1/usage-points/{usage_point_id}/readings/{dataset}"
         (READINGS, {"usage_point_id": "x98765432101234", "dataset": "x" * 9999}, "/v1/usage-points/***/readings/***"),
         ("/files/{path:path}", {"path": "a/b"}, "/files/***"),
         (None, {}, "/***"),
-    ],
-)
-def test_only_our_own_words_and_ids_are_repeated(template: str | None, values: dict[str, str], shown: str) -> None:
-    assert shown == showable_path(template, values)
+    ]
+
+    for template, values, shown in cases:
+        with case(template, values, shown):
+            assert shown == showable_path(template, values)

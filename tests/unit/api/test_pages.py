@@ -2,15 +2,13 @@
 
 from datetime import UTC, datetime
 
-import pytest
-
 from api.pages import ShownAccount, ShownPoint, awaiting_page, granted_page, onward_page, prefers_html, start_page
 from shared.catalog import Direction
+from tests.support.cases import case
 
 
-@pytest.mark.parametrize(
-    ("accept", "expected"),
-    [
+def test_a_browser_gets_a_page_and_everybody_else_json() -> None:
+    cases: list[tuple[str, bool]] = [
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", True),
         ("TEXT/HTML", True),
         ("text/html;q=0.9,application/json;q=0.8", True),
@@ -22,10 +20,11 @@ from shared.catalog import Direction
         ("", False),
         (";;,,;q=", False),
         ("," * 100_000, False),
-    ],
-)
-def test_a_browser_gets_a_page_and_everybody_else_json(accept: str, expected: bool) -> None:
-    assert expected == prefers_html(accept)
+    ]
+
+    for accept, expected in cases:
+        with case(accept, expected):
+            assert expected == prefers_html(accept)
 
 
 def test_whatever_is_shown_is_escaped() -> None:

@@ -11,6 +11,7 @@ from shared.catalog import DATASETS
 from shared.errors import AppError, ValidationFailed
 from shared.models import DayRange
 from shared.planning import history_start
+from tests.support.cases import case
 
 NOW = datetime(2026, 10, 20, 10, tzinfo=UTC)
 TODAY = date(2026, 10, 20)
@@ -29,37 +30,37 @@ def test_a_period_is_accepted_exactly_when_it_lies_between_the_oldest_day_and_to
         assert refusal.value.errors
 
 
-@pytest.mark.parametrize(
-    ("name", "months", "days"), [("consumption_load_curve", 24, 14), ("daily_consumption", 36, 14)]
-)
-def test_each_dataset_has_its_own_depth(name: str, months: int, days: int) -> None:
-    oldest = date(2026 - months // 12, 10, 20) - timedelta(days=days)
+def test_each_dataset_has_its_own_depth() -> None:
+    cases: list[tuple[str, int, int]] = [("consumption_load_curve", 24, 14), ("daily_consumption", 36, 14)]
 
-    accepted = check_period(DATASETS[name], oldest, TODAY, NOW)
+    for name, months, days in cases:
+        with case(name, months, days):
+            oldest = date(2026 - months // 12, 10, 20) - timedelta(days=days)
 
-    assert oldest == accepted.start
+            accepted = check_period(DATASETS[name], oldest, TODAY, NOW)
 
-
-@pytest.mark.parametrize("name", ["contract", "address", "identity", "contact"])
-def test_a_record_is_asked_for_without_days_and_that_means_today(name: str) -> None:
-    assert DayRange(TODAY, date(2026, 10, 21)) == check_period(DATASETS[name], None, None, NOW)
+            assert oldest == accepted.start
 
 
-@pytest.mark.parametrize(
-    ("name", "start", "end", "pointers"),
-    [
+def test_a_record_is_asked_for_without_days_and_that_means_today() -> None:
+    for name in ["contract", "address", "identity", "contact"]:
+        with case(name):
+            assert DayRange(TODAY, date(2026, 10, 21)) == check_period(DATASETS[name], None, None, NOW)
+
+
+def test_days_that_are_lacking_or_too_many_are_each_pointed_at() -> None:
+    cases: list[tuple[str, date | None, date | None, list[str]]] = [
         ("contract", TODAY, None, ["/start"]),
         ("contract", None, TODAY, ["/end"]),
         ("contract", TODAY, TODAY, ["/start", "/end"]),
         ("daily_consumption", None, TODAY, ["/start"]),
         ("daily_consumption", TODAY, None, ["/end"]),
         ("daily_consumption", None, None, ["/start", "/end"]),
-    ],
-)
-def test_days_that_are_lacking_or_too_many_are_each_pointed_at(
-    name: str, start: date | None, end: date | None, pointers: list[str]
-) -> None:
-    with pytest.raises(ValidationFailed) as refusal:
-        check_period(DATASETS[name], start, end, NOW)
+    ]
 
-    assert pointers == [each.pointer for each in refusal.value.errors]
+    for name, start, end, pointers in cases:
+        with case(name, start, end, pointers):
+            with pytest.raises(ValidationFailed) as refusal:
+                check_period(DATASETS[name], start, end, NOW)
+
+            assert pointers == [each.pointer for each in refusal.value.errors]

@@ -1,13 +1,11 @@
 """What a client may say about waiting."""
 
-import pytest
-
 from api.waiting import parse_wait
+from tests.support.cases import case
 
 
-@pytest.mark.parametrize(
-    ("prefer", "seconds"),
-    [
+def test_a_preference_is_taken_up_to_half_a_minute_and_anything_else_is_no_wait() -> None:
+    cases: list[tuple[str, int]] = [
         ("wait=10", 10),
         ("Wait = 10", 10),
         ('wait="10"', 10),
@@ -25,7 +23,8 @@ from api.waiting import parse_wait
         ("wait=" + "9" * 5000, 0),
         ("await=10", 0),
         ("x" * 100_000, 0),
-    ],
-)
-def test_a_preference_is_taken_up_to_half_a_minute_and_anything_else_is_no_wait(prefer: str, seconds: int) -> None:
-    assert seconds == parse_wait(prefer)
+    ]
+
+    for prefer, seconds in cases:
+        with case(prefer, seconds):
+            assert seconds == parse_wait(prefer)

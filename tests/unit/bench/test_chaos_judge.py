@@ -5,13 +5,12 @@ from datetime import date
 from math import inf
 from typing import Any
 
-import pytest
-
 from bench.chaos_injections import Injection
 from bench.chaos_judge import Outcome, judge_arrivals, judge_jobs, judge_recoveries, judge_waves
 from bench.chaos_ledger import JobRecord
 from bench.chaos_load import Resident
 from shared.models import Lane
+from tests.support.cases import case
 
 POINT, ACCOUNT, CURVE = "99000000000011", "acc_1", "consumption_load_curve"
 PEOPLE = {POINT: Resident(ACCOUNT, Lane.BULK)}
@@ -66,9 +65,8 @@ def test_a_job_of_which_each_call_was_settled_once_breaks_no_promise() -> None:
     assert (2, 4) == (outcome.jobs, outcome.calls_planned)
 
 
-@pytest.mark.parametrize(
-    ("job", "promise"),
-    [
+def test_a_job_that_is_not_as_it_was_promised_shows() -> None:
+    cases: list[tuple[JobRecord, str]] = [
         (replace(DONE, status="running", calls_done=1, outcomes=1, ends=0, steps=1), "jobs_stuck"),
         (replace(DONE, calls_done=3), "calls_settled_twice"),
         (replace(DONE, ends=2), "calls_settled_twice"),
@@ -76,14 +74,15 @@ def test_a_job_of_which_each_call_was_settled_once_breaks_no_promise() -> None:
         (replace(DONE, ends=0, steps=1), "job_ends_not_told"),
         (replace(DONE, outcomes=1, calls_done=1), "calls_not_settled"),
         (replace(DONE, calls_failed=1, status="partial"), "calls_given_up"),
-    ],
-)
-def test_a_job_that_is_not_as_it_was_promised_shows(job: JobRecord, promise: str) -> None:
-    outcome = Outcome("some")
+    ]
 
-    judge_jobs(outcome, [DONE, job], left_over=0)
+    for job, promise in cases:
+        with case(job, promise):
+            outcome = Outcome("some")
 
-    assert promise in broken(outcome)
+            judge_jobs(outcome, [DONE, job], left_over=0)
+
+            assert promise in broken(outcome)
 
 
 def test_what_is_left_of_calls_when_all_have_ended_shows() -> None:
@@ -116,9 +115,8 @@ def test_what_was_in_the_air_when_its_worker_was_killed_may_be_asked_for_again()
     assert (1, 8) == (outcome.repeated, outcome.repeats_allowed)
 
 
-@pytest.mark.parametrize(
-    ("first", "again", "injection"),
-    [
+def test_what_was_asked_for_again_without_a_reason_shows() -> None:
+    cases: list[tuple[float, float, Injection | None]] = [
         # Nothing had happened.
         (10.0, 25.0, None),
         # It had long been answered, or came after it.
@@ -128,14 +126,13 @@ def test_what_was_in_the_air_when_its_worker_was_killed_may_be_asked_for_again()
         (10.0, 25.0, replace(KILLED, lanes=frozenset({Lane.INTERACTIVE}))),
         # It was asked for again before.
         (10.0, 10.2, KILLED),
-    ],
-)
-def test_what_was_asked_for_again_without_a_reason_shows(
-    first: float, again: float, injection: Injection | None
-) -> None:
-    outcome = of_arrivals([call(first), call(again)], *filter(None, [injection]))
+    ]
 
-    assert {"calls_repeated_for_no_reason": 1} == broken(outcome)
+    for first, again, injection in cases:
+        with case(first, again, injection):
+            outcome = of_arrivals([call(first), call(again)], *filter(None, [injection]))
+
+            assert {"calls_repeated_for_no_reason": 1} == broken(outcome)
 
 
 def test_more_repetitions_than_a_worker_has_calls_in_hand_show() -> None:
@@ -146,13 +143,16 @@ def test_more_repetitions_than_a_worker_has_calls_in_hand_show() -> None:
     assert {"calls_repeated_beyond_what_was_in_hand": 2} == broken(outcome)
 
 
-@pytest.mark.parametrize(("day", "is_broken"), [(1, True), (7, True), (4, False), (8, False)])
-def test_a_call_whose_first_or_last_day_was_stored_before_shows(day: int, *, is_broken: bool) -> None:
-    stored = {(ACCOUNT, CURVE): frozenset({date(2026, 3, day)})}
+def test_a_call_whose_first_or_last_day_was_stored_before_shows() -> None:
+    cases: list[tuple[int, Any]] = [(1, True), (7, True), (4, False), (8, False)]
 
-    outcome = of_arrivals([call(25.0)], replace(KILLED, stored=stored))
+    for day, is_broken in cases:
+        with case(day, is_broken):
+            stored = {(ACCOUNT, CURVE): frozenset({date(2026, 3, day)})}
 
-    assert is_broken == ("calls_for_stored_days" in broken(outcome))
+            outcome = of_arrivals([call(25.0)], replace(KILLED, stored=stored))
+
+            assert is_broken == ("calls_for_stored_days" in broken(outcome))
 
 
 def test_of_all_recoveries_the_longest_counts() -> None:

@@ -2,10 +2,9 @@
 
 from datetime import date, timedelta
 
-import pytest
-
 from bench.truth import Verdict, judge, told_of, true_day
 from simulator.paris import day_start
+from tests.support.cases import case
 
 HOUSE, GAPS, NO_CURVE, MOVED_IN = "99000000000011", "99000000000055", "99000000000066", "99000000000088"
 CURVE = "consumption_load_curve"
@@ -31,28 +30,31 @@ def test_a_day_of_which_nothing_is_stored_needs_an_explanation() -> None:
     assert Verdict.UNEXPLAINED == judge({}, TRUTH, is_missing=False)
 
 
-@pytest.mark.parametrize("is_missing", [False, True])
-def test_a_reading_that_is_not_the_meter_s_is_wrong_whatever_is_told_of_its_day(*, is_missing: bool) -> None:
-    step, watts, at, registers = TRUTH.readings[FIRST]
-    changed = {**TRUTH.readings, FIRST: (step, watts + 1, at, registers)}
-    invented = {**TRUTH.readings, FIRST + timedelta(minutes=10): ("PT30M", watts, None, None)}
+def test_a_reading_that_is_not_the_meter_s_is_wrong_whatever_is_told_of_its_day() -> None:
+    for is_missing in (False, True):
+        with case(is_missing):
+            step, watts, at, registers = TRUTH.readings[FIRST]
+            changed = {**TRUTH.readings, FIRST: (step, watts + 1, at, registers)}
+            invented = {**TRUTH.readings, FIRST + timedelta(minutes=10): ("PT30M", watts, None, None)}
 
-    for stored in (changed, invented):
-        assert Verdict.WRONG == judge(stored, TRUTH, is_missing=is_missing)
+            for stored in (changed, invented):
+                assert Verdict.WRONG == judge(stored, TRUTH, is_missing=is_missing)
 
 
-@pytest.mark.parametrize(
-    ("usage_point_id", "dataset", "day"),
-    [(NO_CURVE, CURVE, DAY), (MOVED_IN, "daily_consumption", date(2026, 3, 15)), (HOUSE, "daily_production", DAY)],
-)
-def test_of_a_day_that_enedis_has_not_nothing_may_be_stored_and_its_absence_must_be_told(
-    usage_point_id: str, dataset: str, day: date
-) -> None:
-    truth = true_day(usage_point_id, dataset, day)
+def test_of_a_day_that_enedis_has_not_nothing_may_be_stored_and_its_absence_must_be_told() -> None:
+    cases: list[tuple[str, str, date]] = [
+        (NO_CURVE, CURVE, DAY),
+        (MOVED_IN, "daily_consumption", date(2026, 3, 15)),
+        (HOUSE, "daily_production", DAY),
+    ]
 
-    assert Verdict.WRONG == judge({FIRST: ("P1D", 0, None, None)}, truth, is_missing=True)
-    assert Verdict.UNEXPLAINED == judge({}, truth, is_missing=False)
-    assert Verdict.EXPLAINED == judge({}, truth, is_missing=True)
+    for usage_point_id, dataset, day in cases:
+        with case(usage_point_id, dataset, day):
+            truth = true_day(usage_point_id, dataset, day)
+
+            assert Verdict.WRONG == judge({FIRST: ("P1D", 0, None, None)}, truth, is_missing=True)
+            assert Verdict.UNEXPLAINED == judge({}, truth, is_missing=False)
+            assert Verdict.EXPLAINED == judge({}, truth, is_missing=True)
 
 
 def test_a_day_with_holes_at_enedis_itself_is_never_whole() -> None:

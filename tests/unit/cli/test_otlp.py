@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from cli.otlp import MalformedExport, OtlpReceiver, Span, build_tree, parse_export
+from tests.support.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -25,7 +26,9 @@ def receiver() -> Iterator[OtlpReceiver]:
 
 def provider_for(receiver: OtlpReceiver, compression: Compression) -> TracerProvider:
     provider = TracerProvider(resource=Resource({"service.name": "releve-test"}))
-    exporter = OTLPSpanExporter(endpoint=f"{receiver.endpoint}/v1/traces", compression=compression)
+    exporter = OTLPSpanExporter(
+        endpoint=f"{receiver.endpoint}/v1/traces", compression=compression, timeout=PATIENCE_SECONDS
+    )
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     return provider
 
@@ -35,7 +38,7 @@ def span(span_id: str, parent_id: str | None, start_ns: int = 0) -> Span:
 
 
 def post(receiver: OtlpReceiver, path: str, body: bytes, **headers: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=PATIENCE_SECONDS)
     try:
         connection.request("POST", path, body, headers)
         return connection.getresponse().status
@@ -56,7 +59,7 @@ def test_spans_of_a_real_exporter_arrive_whole(receiver: OtlpReceiver, compressi
         child.add_event("retry", {"attempt": 2})
     provider.shutdown()
 
-    call, request = receiver.wait_until(lambda spans: len(spans) == 2, 10)
+    call, request = receiver.wait_until(lambda spans: len(spans) == 2, PATIENCE_SECONDS)
     assert (request.name, request.kind, request.service, request.parent_id) == (
         "request",
         "server",
@@ -84,7 +87,7 @@ def test_links_are_kept(receiver: OtlpReceiver) -> None:
     tracer.start_span("job", links=[Link(plan.get_span_context())]).end()
     provider.shutdown()
 
-    (job,) = receiver.wait_until(lambda spans: len(spans) == 1, 10)
+    (job,) = receiver.wait_until(lambda spans: len(spans) == 1, PATIENCE_SECONDS)
     context = plan.get_span_context()
     assert job.links == ((f"{context.trace_id:032x}", f"{context.span_id:016x}"),)
 
@@ -114,7 +117,7 @@ def test_tree_of_one_trace_leaves_out_the_others(receiver: OtlpReceiver) -> None
     for name in ("one", "two"):
         tracer.start_span(name).end()
     provider.shutdown()
-    one, _ = receiver.wait_until(lambda spans: len(spans) == 2, 10)
+    one, _ = receiver.wait_until(lambda spans: len(spans) == 2, PATIENCE_SECONDS)
 
     assert [root.span.name for root in receiver.tree(one.trace_id)] == ["one"]
 
@@ -134,7 +137,7 @@ def test_waiting_wakes_up_when_a_span_arrives(receiver: OtlpReceiver) -> None:
 
     sender = threading.Thread(target=send_once_awaited)
     sender.start()
-    arrived = receiver.wait_until(predicate, 10)
+    arrived = receiver.wait_until(predicate, PATIENCE_SECONDS)
     sender.join()
 
     assert [one.name for one in arrived] == ["later"]

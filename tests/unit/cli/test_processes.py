@@ -9,6 +9,7 @@ from cli.child import Child, Finishes
 from cli.data_directory import DataDirectory, open_data_directory
 from cli.processes import Listening, Plan, needs_simulator, needs_valkey, plan_processes
 from cli.valkey import SocketPlace
+from tests.support.cases import case
 
 SOCKET = SocketPlace(Path("/run/releve test/valkey.sock"), None)
 EXTERNAL = {
@@ -64,15 +65,18 @@ def test_external_services_and_credentials_win(directory: DataDirectory) -> None
     assert (planned.addresses["simulator"], planned.addresses["flower_password_file"]) == (None, None)
 
 
-@pytest.mark.parametrize("name", ["REDIS_URL", "DATABASE_URL", "RELEVE_SECRET_KEY", "FLOWER_PASSWORD"])
-def test_setting_from_a_file_counts_as_set(directory: DataDirectory, name: str) -> None:
-    environ = {key: value for key, value in EXTERNAL.items() if key != name} | {f"{name}_FILE": "/run/secrets/some"}
+def test_setting_from_a_file_counts_as_set(directory: DataDirectory) -> None:
+    for name in ["REDIS_URL", "DATABASE_URL", "RELEVE_SECRET_KEY", "FLOWER_PASSWORD"]:
+        with case(name):
+            environ = {key: value for key, value in EXTERNAL.items() if key != name} | {
+                f"{name}_FILE": "/run/secrets/some"
+            }
 
-    planned = plan(environ, directory)
+            planned = plan(environ, directory)
 
-    told = child_of(planned, "flower").env
-    assert name not in told
-    assert told[f"{name}_FILE"] == "/run/secrets/some"
+            told = child_of(planned, "flower").env
+            assert name not in told
+            assert told[f"{name}_FILE"] == "/run/secrets/some"
 
 
 def test_empty_setting_counts_as_not_set(directory: DataDirectory) -> None:
@@ -162,33 +166,31 @@ def test_making_the_secret_key_is_told_once(directory: DataDirectory) -> None:
     assert second.notices == ()
 
 
-@pytest.mark.parametrize(
-    ("host", "url", "probed"),
-    [
+def test_addresses_are_ones_that_can_be_opened() -> None:
+    cases: list[tuple[str, str, str]] = [
         ("127.0.0.1", "http://127.0.0.1:8000", "127.0.0.1"),
         ("0.0.0.0", "http://localhost:8000", "127.0.0.1"),
         ("::1", "http://[::1]:8000", "::1"),
         ("::", "http://localhost:8000", "::1"),
-    ],
-)
-def test_addresses_are_ones_that_can_be_opened(host: str, url: str, probed: str) -> None:
-    listening = Listening(host, 8000, 5555, None)
+    ]
 
-    assert (listening.url(8000), listening.probe_host) == (url, probed)
+    for host, url, probed in cases:
+        with case(host, url, probed):
+            listening = Listening(host, 8000, 5555, None)
+
+            assert (listening.url(8000), listening.probe_host) == (url, probed)
 
 
-@pytest.mark.parametrize(
-    ("address", "page"),
-    [
+def test_simulator_stands_in_for_the_consent_page_of_the_same_generation(directory: DataDirectory) -> None:
+    cases: list[tuple[str, str]] = [
         ("", "v2"),
         ("https://mon-compte-particulier.enedis.fr/dataconnect/v2/oauth2/authorize", "v2"),
         ("https://mon-compte-particulier.enedis.fr/dataconnect/v1/oauth2/authorize", "v1"),
-    ],
-)
-def test_simulator_stands_in_for_the_consent_page_of_the_same_generation(
-    directory: DataDirectory, address: str, page: str
-) -> None:
-    planned = plan({"ENEDIS_AUTHORIZE_URL": address}, directory)
+    ]
 
-    expected = f"http://127.0.0.1:8001/dataconnect/{page}/oauth2/authorize"
-    assert expected == child_of(planned, "api").env["ENEDIS_AUTHORIZE_URL"]
+    for address, page in cases:
+        with case(address, page):
+            planned = plan({"ENEDIS_AUTHORIZE_URL": address}, directory)
+
+            expected = f"http://127.0.0.1:8001/dataconnect/{page}/oauth2/authorize"
+            assert expected == child_of(planned, "api").env["ENEDIS_AUTHORIZE_URL"]

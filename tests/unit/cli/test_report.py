@@ -11,6 +11,7 @@ import pytest
 from cli import events
 from cli.events import ChildExited, Event, Failed, Notice, Ready, Refused, Stopped
 from cli.report import event_line, people_lines, report_json, report_people
+from tests.support.cases import case
 
 READY = Ready(
     addresses={
@@ -91,16 +92,17 @@ def test_every_event_has_words_for_people() -> None:
         assert not people_lines(event)[0].startswith("{")
 
 
-@pytest.mark.parametrize("reporter", ["report_json", "report_people"])
-def test_reader_that_went_away_ends_nothing(reporter: str) -> None:
+def test_reader_that_went_away_ends_nothing() -> None:
     """As after `releve up | head -1`."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    script = f"from cli import events, report\nfor n in range(3): report.{reporter}(events.Stopped(n))"
+    for reporter in ["report_json", "report_people"]:
+        with case(reporter):
+            reading, writing = os.pipe()
+            os.close(reading)
+            script = f"from cli import events, report\nfor n in range(3): report.{reporter}(events.Stopped(n))"
 
-    ended = subprocess.run(
-        [sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
-    )
-    os.close(writing)
+            ended = subprocess.run(
+                [sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+            )
+            os.close(writing)
 
-    assert (ended.returncode, ended.stderr) == (0, "")
+            assert (ended.returncode, ended.stderr) == (0, "")

@@ -19,6 +19,7 @@ from cli.user.credentials import (
     save_credentials,
 )
 from cli.user.failures import Failure, NotLoggedIn, WrongUse
+from tests.support.cases import case
 
 HERE = Credentials("https://releve.example", "rlv_notAKeyOfAnybody")
 
@@ -103,16 +104,16 @@ def test_a_broken_file_is_told_and_left_as_it_is(environ: dict[str, str]) -> Non
     assert path.exists()
 
 
-@pytest.mark.parametrize(
-    ("environ", "path"),
-    [
+def test_they_are_where_such_things_are() -> None:
+    cases: list[tuple[dict[str, str], str]] = [
         ({"RELEVE_CONFIG_DIR": "/chosen", "XDG_CONFIG_HOME": "/xdg", "HOME": "/home"}, "/chosen/credentials.json"),
         ({"XDG_CONFIG_HOME": "/xdg", "HOME": "/home"}, "/xdg/releve/credentials.json"),
         ({"HOME": "/home"}, "/home/.config/releve/credentials.json"),
-    ],
-)
-def test_they_are_where_such_things_are(environ: dict[str, str], path: str) -> None:
-    assert Path(path) == credentials_path(environ)
+    ]
+
+    for environ, path in cases:
+        with case(environ, path):
+            assert Path(path) == credentials_path(environ)
 
 
 def test_a_key_in_the_form_of_a_token_is_one_too() -> None:
@@ -127,26 +128,32 @@ def test_a_key_is_not_part_of_a_repr() -> None:
     assert HERE.api_key not in repr(HERE)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["releve.example", "ftp://releve.example", "http://", "http://me:word@releve.example", "https://releve.example?a=b",
-     "http://[::1", "http://releve.example:0"],
-)  # fmt: skip
-def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(WrongUse):
-        parse_url(text)
+def test_what_is_no_address_is_refused() -> None:
+    cases: list[str] = [
+        "releve.example",
+        "ftp://releve.example",
+        "http://",
+        "http://me:word@releve.example",
+        "https://releve.example?a=b",
+        "http://[::1",
+        "http://releve.example:0",
+    ]
+
+    for text in cases:
+        with case(text), pytest.raises(WrongUse):
+            parse_url(text)
 
 
-@pytest.mark.parametrize(
-    ("url", "unprotected"),
-    [
+def test_it_is_known_where_a_key_could_be_overheard() -> None:
+    cases: list[tuple[str, bool]] = [
         ("https://releve.example", False),
         ("http://127.0.0.1:8000", False),
         ("http://localhost:8000", False),
         ("http://[::1]:8000", False),
         ("http://192.168.0.2:8000", True),
         ("http://releve.example", True),
-    ],
-)
-def test_it_is_known_where_a_key_could_be_overheard(url: str, unprotected: bool) -> None:
-    assert unprotected == is_unprotected(url)
+    ]
+
+    for url, unprotected in cases:
+        with case(url, unprotected):
+            assert unprotected == is_unprotected(url)

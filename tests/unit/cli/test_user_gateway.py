@@ -8,6 +8,7 @@ from cli.user.failures import Failure, Refused, Unreachable
 from cli.user.following import follow_job
 from cli.user.gateway import ATTEMPTS, Document, Gateway, open_gateway
 from cli.user.listening import Event, listen
+from tests.support.cases import case
 
 BUSY = {"code": "service_unavailable", "title": "Not now.", "status": 503, "retryable": True}
 JOB: Document = {"id": "job_1", "status": "running", "links": {"self": "/v1/jobs/job_1"}}
@@ -63,22 +64,22 @@ def test_it_gives_up_after_some_attempts() -> None:
     assert ATTEMPTS - 1 == len(scripted.pauses)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
+def test_it_does_not_wait_where_waiting_does_not_help() -> None:
+    cases: list[httpx.Response] = [
         # Until midnight.
         problem({"code": "quota_exceeded", "title": "Used up.", "status": 429, "retryable": True}, Retry_After="30000"),
         problem({"code": "provider_misconfigured", "title": "Wrong.", "status": 503, "retryable": False}),
         problem({"code": "not_found", "title": "No.", "status": 404, "retryable": False}, Retry_After="1"),
-    ],
-)
-def test_it_does_not_wait_where_waiting_does_not_help(answer: httpx.Response) -> None:
-    scripted = Scripted(answer)
+    ]
 
-    with pytest.raises(Refused):
-        scripted.gateway.get("/v1/account")
+    for answer in cases:
+        with case(answer):
+            scripted = Scripted(answer)
 
-    assert [] == scripted.pauses
+            with pytest.raises(Refused):
+                scripted.gateway.get("/v1/account")
+
+            assert [] == scripted.pauses
 
 
 def test_what_would_be_done_twice_is_repeated_only_with_a_key_that_prevents_it() -> None:
@@ -99,23 +100,23 @@ def test_a_gateway_that_is_not_there_is_named() -> None:
         Scripted(httpx.ConnectError("refused")).gateway.get("/v1/account")
 
 
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
+def test_what_is_no_gateway_is_told_and_no_redirect_followed() -> None:
+    cases: list[tuple[httpx.Response, str]] = [
         (httpx.Response(502, text="<html>Bad gateway</html>"), "is the address right"),
         (httpx.Response(200, text="<html>Welcome</html>"), "is the address right"),
         (httpx.Response(200, json=[]), "is the address right"),
         (httpx.Response(308, headers={"Location": "https://elsewhere.example"}), "leads elsewhere"),
         (httpx.Response(404, text="{", headers={"Content-Type": "application/problem+json"}), "is the address right"),
-    ],
-)
-def test_what_is_no_gateway_is_told_and_no_redirect_followed(answer: httpx.Response, words: str) -> None:
-    scripted = Scripted(answer)
+    ]
 
-    with pytest.raises(Failure, match=words):
-        scripted.gateway.get("/v1/account")
+    for answer, words in cases:
+        with case(answer, words):
+            scripted = Scripted(answer)
 
-    assert 1 == len(scripted.asked)
+            with pytest.raises(Failure, match=words):
+                scripted.gateway.get("/v1/account")
+
+            assert 1 == len(scripted.asked)
 
 
 def test_the_key_goes_where_it_was_meant_to_go_and_nowhere_else() -> None:

@@ -7,13 +7,13 @@ import pytest
 from cli.user.failures import WrongUse
 from cli.user.periods import PeriodWords, parse_period
 from shared.models import DayRange
+from tests.support.cases import case
 
 TODAY = date(2026, 3, 31)
 
 
-@pytest.mark.parametrize(
-    ("words", "start", "end"),
-    [
+def test_words_mean_days() -> None:
+    cases: list[tuple[PeriodWords, date, date]] = [
         (PeriodWords(), date(2026, 3, 1), TODAY),
         (PeriodWords(last="1d"), date(2026, 3, 30), TODAY),
         (PeriodWords(last="2w"), date(2026, 3, 17), TODAY),
@@ -30,15 +30,15 @@ TODAY = date(2026, 3, 31)
         # What has not ended yet, up to now.
         (PeriodWords(on="2026-03"), date(2026, 3, 1), TODAY),
         (PeriodWords(on="2026"), date(2026, 1, 1), TODAY),
-    ],
-)
-def test_words_mean_days(words: PeriodWords, start: date, end: date) -> None:
-    assert DayRange(start, end) == parse_period(words, TODAY, default_days=30)
+    ]
+
+    for words, start, end in cases:
+        with case(words, start, end):
+            assert DayRange(start, end) == parse_period(words, TODAY, default_days=30)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+def test_what_means_nothing_is_wrong_use() -> None:
+    cases: list[PeriodWords] = [
         PeriodWords(start="2026-01-05", last="3d"),
         PeriodWords(on="2026", last="3d"),
         PeriodWords(end="2026-01-05"),
@@ -51,8 +51,8 @@ def test_words_mean_days(words: PeriodWords, start: date, end: date) -> None:
         PeriodWords(on="2026-13"),
         PeriodWords(on="0000"),
         PeriodWords(on="october"),
-    ],
-)
-def test_what_means_nothing_is_wrong_use(words: PeriodWords) -> None:
-    with pytest.raises(WrongUse):
-        parse_period(words, TODAY, default_days=30)
+    ]
+
+    for words in cases:
+        with case(words), pytest.raises(WrongUse):
+            parse_period(words, TODAY, default_days=30)

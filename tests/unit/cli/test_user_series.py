@@ -3,10 +3,9 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from cli.user.series import by_day, cells_of_day, parse_values, scale_for, step_name, summarize
 from shared.calendar import PARIS, day_start
+from tests.support.cases import case
 
 
 def curve(day: date, watts: list[int], minutes: int = 30) -> list[dict[str, Any]]:
@@ -18,14 +17,15 @@ def curve(day: date, watts: list[int], minutes: int = 30) -> list[dict[str, Any]
     ]
 
 
-@pytest.mark.parametrize(
-    ("day", "halves"), [(date(2026, 3, 29), 46), (date(2026, 11, 3), 48), (date(2026, 10, 25), 50)]
-)
-def test_a_day_has_as_many_cells_as_it_has_half_hours(day: date, halves: int) -> None:
-    values = parse_values(curve(day, list(range(halves))))
+def test_a_day_has_as_many_cells_as_it_has_half_hours() -> None:
+    cases: list[tuple[date, int]] = [(date(2026, 3, 29), 46), (date(2026, 11, 3), 48), (date(2026, 10, 25), 50)]
 
-    assert list(map(float, range(halves))) == cells_of_day(day, values, 30)
-    assert {day: values} == by_day(values)
+    for day, halves in cases:
+        with case(day, halves):
+            values = parse_values(curve(day, list(range(halves))))
+
+            assert list(map(float, range(halves))) == cells_of_day(day, values, 30)
+            assert {day: values} == by_day(values)
 
 
 def test_a_gap_is_no_zero() -> None:
@@ -79,23 +79,24 @@ def test_what_is_known_in_part_counts_in_the_total_alone() -> None:
     assert (170.0, 80.0, 70.0) == (summary.total, summary.mean, summary.least.value)
 
 
-@pytest.mark.parametrize(
-    ("step", "name"), [("P1D", "day"), ("P1W", "week"), ("P1M", "month"), ("PT1H", ""), ("PT30M", "")]
-)
-def test_steps_have_names_from_a_day_on(step: str, name: str) -> None:
-    assert name == step_name(parse_values([{"start": "2026-11-03T00:00:00+01:00", "step": step, "value": 1}]))
+def test_steps_have_names_from_a_day_on() -> None:
+    cases: list[tuple[str, str]] = [("P1D", "day"), ("P1W", "week"), ("P1M", "month"), ("PT1H", ""), ("PT30M", "")]
+
+    for step, name in cases:
+        with case(step, name):
+            assert name == step_name(parse_values([{"start": "2026-11-03T00:00:00+01:00", "step": step, "value": 1}]))
 
 
-@pytest.mark.parametrize(
-    ("top", "unit", "scale"),
-    [
+def test_large_numbers_get_larger_units() -> None:
+    cases: list[tuple[float, str, tuple[float, str]]] = [
         (999.0, "Wh", (1.0, "Wh")),
         (1000.0, "Wh", (1000.0, "kWh")),
         (2.5e6, "Wh", (1e6, "MWh")),
         (3000.0, "VA", (1000.0, "kVA")),
         # What somebody asked for stays.
         (5000.0, "kWh", (1.0, "kWh")),
-    ],
-)
-def test_large_numbers_get_larger_units(top: float, unit: str, scale: tuple[float, str]) -> None:
-    assert scale == scale_for(top, unit)
+    ]
+
+    for top, unit, scale in cases:
+        with case(top, unit, scale):
+            assert scale == scale_for(top, unit)

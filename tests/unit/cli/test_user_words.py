@@ -8,15 +8,17 @@ from cli.user.failures import Failure, Refused, WrongUse
 from cli.user.points import choose_point, point_name
 from cli.user.words import ago, masked, missing_lines, printable, reason_words, size_words
 from shared.models import Reason
+from tests.support.cases import case
 
 HOME = {"usage_point_id": "99000000000011", "label": "Home"}
 BARN = {"usage_point_id": "99000000000022", "label": None}
 OFFICE = {"usage_point_id": "99000000100011", "label": "Office"}
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_has_words(reason: Reason) -> None:
-    assert reason.value != reason_words(reason.value)
+def test_every_reason_has_words() -> None:
+    for reason in Reason:
+        with case(reason):
+            assert reason.value != reason_words(reason.value)
 
 
 def test_missing_days_are_told_with_the_reason_and_when_to_ask_again() -> None:
@@ -74,22 +76,26 @@ def test_a_problem_says_nothing_twice() -> None:
     assert 1 == str(Refused(problem)).count("Too old.")
 
 
-@pytest.mark.parametrize("wanted", ["Home", "home", "000011", "99000000000011", "…0 0011"])
-def test_a_usage_point_is_found_by_label_or_digits(wanted: str) -> None:
-    assert HOME == choose_point([HOME, BARN], wanted)
+def test_a_usage_point_is_found_by_label_or_digits() -> None:
+    for wanted in ["Home", "home", "000011", "99000000000011", "…0 0011"]:
+        with case(wanted):
+            assert HOME == choose_point([HOME, BARN], wanted)
 
 
 def test_the_only_usage_point_needs_no_word() -> None:
     assert BARN == choose_point([BARN], None)
 
 
-@pytest.mark.parametrize("wanted", [None, "0011", "Cellar", ""])
-def test_what_is_not_clear_is_asked_with_the_names(wanted: str | None) -> None:
-    with pytest.raises(WrongUse, match=r"Home \(…0011\)") as told:
-        choose_point([HOME, BARN, OFFICE], wanted)
+def test_what_is_not_clear_is_asked_with_the_names() -> None:
+    cases: list[str | None] = [None, "0011", "Cellar", ""]
 
-    assert "Office (…0011)" in str(told.value)
-    assert "990000" not in str(told.value)
+    for wanted in cases:
+        with case(wanted):
+            with pytest.raises(WrongUse, match=r"Home \(…0011\)") as told:
+                choose_point([HOME, BARN, OFFICE], wanted)
+
+            assert "Office (…0011)" in str(told.value)
+            assert "990000" not in str(told.value)
 
 
 def test_without_any_usage_point_one_is_sent_to_the_consent() -> None:
@@ -101,21 +107,24 @@ def test_all_digits_are_shown_to_who_wants_them() -> None:
     assert ("Home (99000000000011)", "…0022") == (point_name(HOME, is_full=True), point_name(BARN, is_full=False))
 
 
-@pytest.mark.parametrize(
-    ("moment", "words"),
-    [
+def test_how_long_ago() -> None:
+    cases: list[tuple[str, str]] = [
         ("2026-11-23T11:59:30Z", "just now"),
         ("2026-11-23T11:59:00Z", "1 minute ago"),
         ("2026-11-23T09:00:00Z", "3 hours ago"),
         ("2026-11-20T09:00:00Z", "3 days ago"),
         # A clock of another machine.
         ("2026-11-23T12:00:10Z", "just now"),
-    ],
-)
-def test_how_long_ago(moment: str, words: str) -> None:
-    assert words == ago(moment, datetime(2026, 11, 23, 12, tzinfo=UTC))
+    ]
+
+    for moment, words in cases:
+        with case(moment, words):
+            assert words == ago(moment, datetime(2026, 11, 23, 12, tzinfo=UTC))
 
 
-@pytest.mark.parametrize(("count", "words"), [(0, "0 B"), (999, "999 B"), (31_400, "31.4 kB"), (2_000_000, "2.0 MB")])
-def test_sizes(count: int, words: str) -> None:
-    assert words == size_words(count)
+def test_sizes() -> None:
+    cases: list[tuple[int, str]] = [(0, "0 B"), (999, "999 B"), (31_400, "31.4 kB"), (2_000_000, "2.0 MB")]
+
+    for count, words in cases:
+        with case(count, words):
+            assert words == size_words(count)

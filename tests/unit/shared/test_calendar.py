@@ -3,7 +3,6 @@
 import calendar as gregorian
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from shared.calendar import (
     months_before,
     next_month,
 )
+from tests.support.cases import case
 
 YEARS = range(2015, 2036)
 unhurried = settings(deadline=None, max_examples=60)
@@ -84,9 +84,8 @@ def test_a_month_reaches_from_its_first_day_to_the_first_of_the_next(day: date) 
     assert gregorian.monthrange(day.year, day.month)[1] == (end - start).days
 
 
-@pytest.mark.parametrize(
-    ("day", "months", "expected"),
-    [
+def test_months_before_keeps_the_day_or_takes_the_last_of_a_shorter_month() -> None:
+    cases: list[tuple[date, int, date]] = [
         (date(2026, 3, 31), 1, date(2026, 2, 28)),
         (date(2024, 3, 31), 1, date(2024, 2, 29)),
         (date(2024, 2, 29), 12, date(2023, 2, 28)),
@@ -98,12 +97,11 @@ def test_a_month_reaches_from_its_first_day_to_the_first_of_the_next(day: date) 
         (date(2026, 11, 22), 36, date(2023, 11, 22)),
         (date(2026, 8, 31), 0, date(2026, 8, 31)),
         (date(2100, 3, 31), 1, date(2100, 2, 28)),  # a century that is no leap year
-    ],
-)
-def test_months_before_keeps_the_day_or_takes_the_last_of_a_shorter_month(
-    day: date, months: int, expected: date
-) -> None:
-    assert expected == months_before(day, months)
+    ]
+
+    for day, months, expected in cases:
+        with case(day, months, expected):
+            assert expected == months_before(day, months)
 
 
 @given(days, st.integers(0, 120))

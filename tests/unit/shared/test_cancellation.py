@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from shared.cancellation import cancel_all
+from tests.support.cases import case
 
 pytestmark = pytest.mark.anyio
 
@@ -20,16 +21,17 @@ async def deaf(times: int, heard: list[str]) -> None:
     await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize("times", [0, 1, 3])
-async def test_a_task_that_loses_cancellations_is_ended_all_the_same(times: int) -> None:
-    heard: list[str] = []
-    task = asyncio.create_task(deaf(times, heard))
-    await asyncio.sleep(0)
+async def test_a_task_that_loses_cancellations_is_ended_all_the_same() -> None:
+    for times in [0, 1, 3]:
+        with case(times):
+            heard: list[str] = []
+            task = asyncio.create_task(deaf(times, heard))
+            await asyncio.sleep(0)
 
-    await cancel_all(task)
+            await cancel_all(task)
 
-    assert task.cancelled()
-    assert ["lost"] * times == heard
+            assert task.cancelled()
+            assert ["lost"] * times == heard
 
 
 async def test_how_a_task_ended_is_not_raised_here() -> None:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from shared.config import SECRETS, Settings, SettingsError, load_settings, refuse_known_secrets
+from tests.support.cases import case
 
 KEY = "synthetic-secret-key-0123456789abcdef"
 OLD_KEY = "synthetic-older-key-0123456789abcdef"
@@ -121,13 +122,12 @@ def test_the_table_of_this_test_knows_every_setting() -> None:
     assert {field.alias for field in Settings.model_fields.values()} == set(GIVEN)
 
 
-@pytest.mark.parametrize("name", GIVEN)
-def test_a_setting_comes_from_its_variable(name: str) -> None:
-    text, field, expected = GIVEN[name]
+def test_a_setting_comes_from_its_variable() -> None:
+    for name, (text, field, expected) in GIVEN.items():
+        with case(name):
+            settings = load_settings({**NEEDED, name: text})
 
-    settings = load_settings({**NEEDED, name: text})
-
-    assert expected == shown(getattr(settings, field))
+            assert expected == shown(getattr(settings, field))
 
 
 @pytest.mark.parametrize("name", [name for name in SECRETS if name in GIVEN])
@@ -167,14 +167,15 @@ def test_a_file_that_can_not_be_read_is_named_and_not_shown(content: bytes | Non
     assert "synthetic" not in "".join(traceback.format_exception(refusal.value))
 
 
-@pytest.mark.parametrize("name", NEEDED)
-def test_a_needed_setting_that_is_missing_or_empty_is_named(name: str) -> None:
-    without = {key: value for key, value in NEEDED.items() if key != name}
+def test_a_needed_setting_that_is_missing_or_empty_is_named() -> None:
+    for name in NEEDED:
+        with case(name):
+            without = {key: value for key, value in NEEDED.items() if key != name}
 
-    with pytest.raises(SettingsError, match=name):
-        load_settings(without)
-    with pytest.raises(SettingsError, match=name):
-        load_settings({**without, name: ""})
+            with pytest.raises(SettingsError, match=name):
+                load_settings(without)
+            with pytest.raises(SettingsError, match=name):
+                load_settings({**without, name: ""})
 
 
 def test_an_empty_variable_is_as_good_as_none() -> None:
@@ -189,14 +190,15 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         assert name in str(refusal.value)
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, texts in UNUSABLE.items() for value in texts])
-def test_an_unusable_value_is_named_and_not_shown(name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=name) as refusal:
-        load_settings({**NEEDED, name: value})
+def test_an_unusable_value_is_named_and_not_shown() -> None:
+    for name, value in [(name, value) for name, texts in UNUSABLE.items() for value in texts]:
+        with case(name, value):
+            with pytest.raises(SettingsError, match=name) as refusal:
+                load_settings({**NEEDED, name: value})
 
-    everything = "".join(traceback.format_exception(refusal.value))
-    assert "synthetic" not in everything
-    assert KEY not in everything
+            everything = "".join(traceback.format_exception(refusal.value))
+            assert "synthetic" not in everything
+            assert KEY not in everything
 
 
 def test_not_even_the_validation_that_lies_beneath_shows_a_value() -> None:
@@ -206,9 +208,10 @@ def test_not_even_the_validation_that_lies_beneath_shows_a_value() -> None:
     assert "synthetic" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("duration", ["P3Y", "P1Y", "P36M", "P1095D", "P1096D", "P90D"])
-def test_a_consent_may_last_three_years_however_they_are_counted(duration: str) -> None:
-    assert duration == load_settings({**NEEDED, "ENEDIS_CONSENT_DURATION": duration}).enedis_consent_duration
+def test_a_consent_may_last_three_years_however_they_are_counted() -> None:
+    for duration in ["P3Y", "P1Y", "P36M", "P1095D", "P1096D", "P90D"]:
+        with case(duration):
+            assert duration == load_settings({**NEEDED, "ENEDIS_CONSENT_DURATION": duration}).enedis_consent_duration
 
 
 def test_a_secret_key_is_the_same_from_a_variable_and_from_a_file(tmp_path: Path) -> None:
@@ -267,9 +270,8 @@ RANDOM = "6f1d0c5b9a7e4823f0b6d2a1c98e7f35"
 ANOTHER = "b7c2e94a0f6d1835d29e7ab04c81f63e"
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_nothing_is_served_with_a_secret_that_others_may_know() -> None:
+    cases: list[tuple[str, str]] = [
         ("RELEVE_SECRET_KEY", KEY),
         ("RELEVE_SECRET_KEY", "change-me-change-me-change-me-change-me"),
         ("RELEVE_SECRET_KEY", "a" * 64),
@@ -278,15 +280,16 @@ ANOTHER = "b7c2e94a0f6d1835d29e7ab04c81f63e"
         ("FLOWER_PASSWORD", "short"),
         ("ADMIN_API_KEY", RANDOM),
         ("FLOWER_PASSWORD", RANDOM),
-    ],
-)
-def test_nothing_is_served_with_a_secret_that_others_may_know(name: str, value: str) -> None:
-    settings = load_settings({**NEEDED, "RELEVE_SECRET_KEY": RANDOM, name: value})
+    ]
 
-    with pytest.raises(SettingsError, match=name) as refusal:
-        refuse_known_secrets(settings)
+    for name, value in cases:
+        with case(name, value):
+            settings = load_settings({**NEEDED, "RELEVE_SECRET_KEY": RANDOM, name: value})
 
-    assert value not in str(refusal.value)
+            with pytest.raises(SettingsError, match=name) as refusal:
+                refuse_known_secrets(settings)
+
+            assert value not in str(refusal.value)
 
 
 def test_the_admin_key_is_not_flowers_password() -> None:

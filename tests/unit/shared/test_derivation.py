@@ -3,13 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.calendar import day_seconds, day_start
 from shared.derivation import derive_daily, whole_days
 from shared.models import Coverage, Gap, Reading, Reason
+from tests.support.cases import case
 
 STEPS = {"PT5M": 300, "PT10M": 600, "PT15M": 900, "PT30M": 1800, "PT60M": 3600}
 DAYS = st.one_of(
@@ -45,9 +45,12 @@ def test_a_day_that_lacks_one_step_gives_nothing(day: date, step: str, data: st.
     assert [] == list(derive_daily(readings[:lost] + readings[lost + 1 :]))
 
 
-@pytest.mark.parametrize(("day", "half_hours"), [(date(2026, 3, 29), 46), (date(2026, 10, 25), 50)])
-def test_a_day_of_a_clock_change_is_as_long_as_it_is(day: date, half_hours: int) -> None:
-    assert [half_hours * 500] == [reading.value for reading in derive_daily(curve(day, "PT30M", [1000]))]
+def test_a_day_of_a_clock_change_is_as_long_as_it_is() -> None:
+    cases: list[tuple[date, int]] = [(date(2026, 3, 29), 46), (date(2026, 10, 25), 50)]
+
+    for day, half_hours in cases:
+        with case(day, half_hours):
+            assert [half_hours * 500] == [reading.value for reading in derive_daily(curve(day, "PT30M", [1000]))]
 
 
 def test_a_step_that_changes_within_the_day_weighs_what_it_lasts() -> None:

@@ -4,13 +4,11 @@ import inspect
 import pickle
 from datetime import UTC, datetime
 
-import pytest
-
 from shared import errors
 from shared.errors import AppError, FieldError, NotFound, ProviderThrottled, ProviderUnavailable, RequestError, leaves
+from tests.support.cases import case
 
 LEAVES = sorted(leaves(), key=lambda leaf: leaf.__name__)
-ids = pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.__name__)
 
 
 def test_leaves_finds_every_class_of_the_module_that_has_a_code() -> None:
@@ -33,35 +31,39 @@ def test_no_two_leaves_share_a_code() -> None:
     assert sorted(set(codes)) == sorted(codes)
 
 
-@ids
-def test_the_drawing_at_the_top_of_the_file_shows_the_leaf(leaf: type[AppError]) -> None:
-    drawn = [line.split("──")[1].split()[0] for line in (errors.__doc__ or "").splitlines() if "──" in line]
+def test_the_drawing_at_the_top_of_the_file_shows_the_leaf() -> None:
+    for leaf in LEAVES:
+        with case(leaf):
+            drawn = [line.split("──")[1].split()[0] for line in (errors.__doc__ or "").splitlines() if "──" in line]
 
-    assert 1 == drawn.count(leaf.__name__)
-
-
-@ids
-def test_a_code_is_a_plain_word_for_programs(leaf: type[AppError]) -> None:
-    assert leaf.code.isascii()
-    assert leaf.code.replace("_", "").isalpha()
-    assert leaf.code.lower() == leaf.code
+            assert 1 == drawn.count(leaf.__name__)
 
 
-@ids
-def test_a_leaf_has_a_message_of_one_line_and_an_error_status(leaf: type[AppError]) -> None:
-    assert "\n" not in leaf.title()
-    assert leaf.title().endswith(".")
-    assert 400 <= leaf.status < 600
+def test_a_code_is_a_plain_word_for_programs() -> None:
+    for leaf in LEAVES:
+        with case(leaf):
+            assert leaf.code.isascii()
+            assert leaf.code.replace("_", "").isalpha()
+            assert leaf.code.lower() == leaf.code
 
 
-@ids
-def test_what_the_caller_must_mend_is_not_worth_the_same_request_again(leaf: type[AppError]) -> None:
-    if issubclass(leaf, RequestError):
-        # Waiting mends it when there was too much of it, or when it is being done, and nothing else.
-        assert leaf.retryable is (leaf.status == 429 or leaf is errors.IdempotencyInProgress)
-        assert 400 <= leaf.status < 500
-    if leaf.retryable:
-        assert leaf.status == 429 or leaf.status >= 500 or leaf is errors.IdempotencyInProgress
+def test_a_leaf_has_a_message_of_one_line_and_an_error_status() -> None:
+    for leaf in LEAVES:
+        with case(leaf):
+            assert "\n" not in leaf.title()
+            assert leaf.title().endswith(".")
+            assert 400 <= leaf.status < 600
+
+
+def test_what_the_caller_must_mend_is_not_worth_the_same_request_again() -> None:
+    for leaf in LEAVES:
+        with case(leaf):
+            if issubclass(leaf, RequestError):
+                # Waiting mends it when there was too much of it, or when it is being done, and nothing else.
+                assert leaf.retryable is (leaf.status == 429 or leaf is errors.IdempotencyInProgress)
+                assert 400 <= leaf.status < 500
+            if leaf.retryable:
+                assert leaf.status == 429 or leaf.status >= 500 or leaf is errors.IdempotencyInProgress
 
 
 def test_the_message_is_the_docstring_unless_another_one_is_given() -> None:

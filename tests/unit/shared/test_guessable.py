@@ -5,16 +5,14 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from shared.guessable import is_guessable
+from tests.support.cases import case
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize(
-    "secret",
-    [
+def test_what_stands_in_examples_is_guessable() -> None:
+    cases: list[str] = [
         "",
         "short",
         "change-me",
@@ -34,15 +32,23 @@ ROOT = Path(__file__).parents[3]
         "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbcccccccccccccccc",
         "${RELEVE_SECRET_KEY}-of-this-gateway-or-so",
         "<openssl rand -hex 32>"[:11],
-    ],
-)
-def test_what_stands_in_examples_is_guessable(secret: str) -> None:
-    assert is_guessable(secret)
+    ]
+
+    for secret in cases:
+        with case(secret):
+            assert is_guessable(secret)
 
 
-@pytest.mark.parametrize("made", [lambda: secrets.token_hex(32), lambda: secrets.token_hex(16), secrets.token_urlsafe])
-def test_no_random_secret_is_guessable(made: Callable[[], str]) -> None:
-    assert [] == [secret for secret in (made() for _ in range(2000)) if is_guessable(secret)]
+def test_no_random_secret_is_guessable() -> None:
+    cases: list[Callable[[], str]] = [
+        lambda: secrets.token_hex(32),
+        lambda: secrets.token_hex(16),
+        secrets.token_urlsafe,
+    ]
+
+    for made in cases:
+        with case(made):
+            assert [] == [secret for secret in (made() for _ in range(2000)) if is_guessable(secret)]
 
 
 def test_a_random_secret_may_have_a_name_before_it() -> None:

@@ -16,6 +16,7 @@ from shared.models import (
     Reason,
     Series,
 )
+from tests.support.cases import case
 
 NOW = datetime(2026, 3, 31, 9, tzinfo=UTC)
 MARCH = (date(2026, 3, 1), date(2026, 4, 1))
@@ -29,10 +30,10 @@ def coverage(*gaps: Gap) -> Coverage:
     return Coverage("2026-03", NOW, *MARCH, gaps)
 
 
-@pytest.mark.parametrize("end", [day(10), day(9), date(1999, 1, 1)])
-def test_a_range_of_days_that_holds_no_day_is_refused(end: date) -> None:
-    with pytest.raises(ValueError, match="ends after it starts"):
-        DayRange(day(10), end)
+def test_a_range_of_days_that_holds_no_day_is_refused() -> None:
+    for end in [day(10), day(9), date(1999, 1, 1)]:
+        with case(end), pytest.raises(ValueError, match="ends after it starts"):
+            DayRange(day(10), end)
 
 
 def test_a_range_counts_its_days_without_its_end() -> None:
@@ -41,9 +42,8 @@ def test_a_range_counts_its_days_without_its_end() -> None:
     assert 366 == DayRange(date(2024, 1, 1), date(2025, 1, 1)).days
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "expected"),
-    [
+def test_a_range_is_clipped_to_the_days_that_both_hold() -> None:
+    cases: list[tuple[date, date, DayRange | None]] = [
         (day(1), day(31), DayRange(day(10), day(20))),
         (day(12), day(15), DayRange(day(12), day(15))),
         (day(1), day(11), DayRange(day(10), day(11))),
@@ -52,10 +52,11 @@ def test_a_range_counts_its_days_without_its_end() -> None:
         (day(20), day(31), None),  # begins where the range ends
         (day(15), day(15), None),
         (day(16), day(14), None),
-    ],
-)
-def test_a_range_is_clipped_to_the_days_that_both_hold(start: date, end: date, expected: DayRange | None) -> None:
-    assert expected == DayRange(day(10), day(20)).clipped(start, end)
+    ]
+
+    for start, end, expected in cases:
+        with case(start, end, expected):
+            assert expected == DayRange(day(10), day(20)).clipped(start, end)
 
 
 def test_a_window_without_gaps_is_complete() -> None:
@@ -86,9 +87,10 @@ def test_a_job_names_the_series_that_it_fills() -> None:
     assert Series("acct", "up", "contract") == job.series
 
 
-@pytest.mark.parametrize("status", JobStatus)
-def test_a_job_has_ended_unless_it_is_queued_or_running(status: JobStatus) -> None:
-    assert (status.value not in {"queued", "running"}) == status.ended
+def test_a_job_has_ended_unless_it_is_queued_or_running() -> None:
+    for status in JobStatus:
+        with case(status):
+            assert (status.value not in {"queued", "running"}) == status.ended
 
 
 def test_the_repr_of_a_granted_point_hides_its_digits() -> None:

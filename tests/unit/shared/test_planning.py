@@ -2,8 +2,6 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
-
 from shared.calendar import PARIS, days_between
 from shared.catalog import DATASETS
 from shared.models import Coverage, DayRange, Gap, Reason
@@ -20,6 +18,7 @@ from shared.planning import (
     window_name,
     windows_of,
 )
+from tests.support.cases import case
 
 CURVE, DAILY = DATASETS["consumption_load_curve"], DATASETS["daily_consumption"]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -47,23 +46,22 @@ def calls_for(wanted: DayRange, coverage: dict[str, Coverage], now: datetime = N
     return plan_calls(CURVE, missing_windows(CURVE, wanted, coverage, now))
 
 
-@pytest.mark.parametrize(
-    ("now", "oldest_curve", "oldest_daily"),
-    [
+def test_history_goes_back_whole_months_and_a_fortnight() -> None:
+    cases: list[tuple[datetime, date, date]] = [
         (NOW, date(2024, 11, 8), date(2023, 11, 8)),
         (datetime(2026, 3, 31, 12, tzinfo=UTC), date(2024, 3, 17), date(2023, 3, 17)),
         (datetime(2028, 2, 29, 12, tzinfo=UTC), date(2026, 2, 14), date(2025, 2, 14)),
         (datetime(2026, 1, 10, 12, tzinfo=UTC), date(2023, 12, 27), date(2022, 12, 27)),
         (datetime(2026, 11, 21, 23, 30, tzinfo=UTC), date(2024, 11, 8), date(2023, 11, 8)),  # tomorrow in Paris
-    ],
-)
-def test_history_goes_back_whole_months_and_a_fortnight(now: datetime, oldest_curve: date, oldest_daily: date) -> None:
-    assert (oldest_curve, oldest_daily) == (history_start(CURVE, now), history_start(DAILY, now))
+    ]
+
+    for now, oldest_curve, oldest_daily in cases:
+        with case(now, oldest_curve, oldest_daily):
+            assert (oldest_curve, oldest_daily) == (history_start(CURVE, now), history_start(DAILY, now))
 
 
-@pytest.mark.parametrize(
-    ("clock", "first_unpublished", "next_moment"),
-    [
+def test_yesterday_is_published_at_eight_in_paris() -> None:
+    cases: list[tuple[str, date, str]] = [
         ("2026-11-22T08:00", date(2026, 11, 22), "2026-11-23T08:00"),
         ("2026-11-22T07:59:59.999999", date(2026, 11, 21), "2026-11-22T08:00"),
         ("2026-11-22T00:00", date(2026, 11, 21), "2026-11-22T08:00"),
@@ -71,13 +69,14 @@ def test_history_goes_back_whole_months_and_a_fortnight(now: datetime, oldest_cu
         ("2026-03-29T08:00", date(2026, 3, 29), "2026-03-30T08:00"),
         ("2026-10-25T07:59", date(2026, 10, 24), "2026-10-25T08:00"),
         ("2027-01-01T07:00", date(2026, 12, 31), "2027-01-01T08:00"),
-    ],
-)
-def test_yesterday_is_published_at_eight_in_paris(clock: str, first_unpublished: date, next_moment: str) -> None:
-    now = paris(clock).astimezone(UTC)
+    ]
 
-    assert first_unpublished == published_until(now)
-    assert paris(next_moment) == next_publication(now)
+    for clock, first_unpublished, next_moment in cases:
+        with case(clock, first_unpublished, next_moment):
+            now = paris(clock).astimezone(UTC)
+
+            assert first_unpublished == published_until(now)
+            assert paris(next_moment) == next_publication(now)
 
 
 def test_a_window_is_named_after_its_day_its_month_or_the_present() -> None:
@@ -190,9 +189,8 @@ def test_a_gap_that_is_final_is_never_due() -> None:
     assert not is_due(november(1, 21), month, NOW + timedelta(days=4000))
 
 
-@pytest.mark.parametrize(
-    ("since_publication", "pause"),
-    [
+def test_a_day_without_value_is_asked_for_often_while_it_is_young_and_then_never() -> None:
+    cases: list[tuple[timedelta, timedelta | None]] = [
         (timedelta(hours=-3), timedelta(hours=2)),
         (timedelta(), timedelta(hours=2)),
         (timedelta(days=2) - timedelta(seconds=1), timedelta(hours=2)),
@@ -200,26 +198,26 @@ def test_a_gap_that_is_final_is_never_due() -> None:
         (timedelta(days=7) - timedelta(seconds=1), timedelta(hours=20)),
         (timedelta(days=7), None),
         (timedelta(days=900), None),
-    ],
-)
-def test_a_day_without_value_is_asked_for_often_while_it_is_young_and_then_never(
-    since_publication: timedelta, pause: timedelta | None
-) -> None:
-    now = paris("2026-11-11T08:00").astimezone(UTC) + since_publication
+    ]
 
-    assert (pause and now + pause) == ask_again_at(date(2026, 11, 10), now)
+    for since_publication, pause in cases:
+        with case(since_publication, pause):
+            now = paris("2026-11-11T08:00").astimezone(UTC) + since_publication
+
+            assert (pause and now + pause) == ask_again_at(date(2026, 11, 10), now)
 
 
-@pytest.mark.parametrize("clock", ["2026-03-30T08:30", "2026-10-26T07:30", "2026-10-25T01:30", "2026-03-28T23:30"])
-def test_when_to_ask_again_does_not_depend_on_the_time_zone_of_now(clock: str) -> None:
-    local = paris(clock)
-    last_day = date(2026, local.month, 27 if local.month == 3 else 23)
+def test_when_to_ask_again_does_not_depend_on_the_time_zone_of_now() -> None:
+    for clock in ["2026-03-30T08:30", "2026-10-26T07:30", "2026-10-25T01:30", "2026-03-28T23:30"]:
+        with case(clock):
+            local = paris(clock)
+            last_day = date(2026, local.month, 27 if local.month == 3 else 23)
 
-    from_utc, from_paris = (ask_again_at(last_day, each) for each in (local.astimezone(UTC), local))
+            from_utc, from_paris = (ask_again_at(last_day, each) for each in (local.astimezone(UTC), local))
 
-    assert from_utc is not None
-    assert from_paris is not None
-    assert from_utc == from_paris.astimezone(UTC)
+            assert from_utc is not None
+            assert from_paris is not None
+            assert from_utc == from_paris.astimezone(UTC)
 
 
 def test_missing_days_tells_the_whole_story_of_a_range() -> None:

@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from shared.calendar import ONE_DAY, PARIS, day_seconds, day_start, days_between
 from shared.catalog import DATASETS
 from shared.models import Coverage, DayRange, Gap, Reading, Reason
 from shared.planning import absence_of, ask_again_at, coverage_of, published_until, refresh_windows
+from tests.support.cases import case
 
 CURVE, DAILY = DATASETS["consumption_load_curve"], DATASETS["daily_consumption"]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -43,22 +43,26 @@ def whole(days: DayRange) -> dict[str, Coverage]:
 # What an answer says
 
 
-@pytest.mark.parametrize("day", DAYS)
-@pytest.mark.parametrize(("step", "seconds"), [("PT5M", 300), ("PT10M", 600), ("PT30M", 1800), ("PT60M", 3600)])
-def test_a_day_is_complete_when_its_readings_fill_it_however_long_it_is(day: date, step: str, seconds: int) -> None:
-    known = coverage_of(CURVE, one_day(day), curve(day, step, seconds), NOW)
+def test_a_day_is_complete_when_its_readings_fill_it_however_long_it_is() -> None:
+    steps: list[tuple[str, int]] = [("PT5M", 300), ("PT10M", 600), ("PT30M", 1800), ("PT60M", 3600)]
 
-    assert Coverage(str(day), NOW, day, day + ONE_DAY) == known
-    assert "complete" == known.state
+    for day in DAYS:
+        for step, seconds in steps:
+            with case(day, step, seconds):
+                known = coverage_of(CURVE, one_day(day), curve(day, step, seconds), NOW)
+
+                assert Coverage(str(day), NOW, day, day + ONE_DAY) == known
+                assert "complete" == known.state
 
 
-@pytest.mark.parametrize("day", DAYS)
-def test_a_day_without_one_of_its_readings_is_partial(day: date) -> None:
-    known = coverage_of(CURVE, one_day(day), curve(day)[1:], NOW)
+def test_a_day_without_one_of_its_readings_is_partial() -> None:
+    for day in DAYS:
+        with case(day):
+            known = coverage_of(CURVE, one_day(day), curve(day)[1:], NOW)
 
-    gap = Gap(day, day + ONE_DAY, Reason.INCOMPLETE, partial=True, ask_again_at=ask_again_at(day, NOW))
-    assert (gap,) == known.gaps
-    assert "partial" == known.state
+            gap = Gap(day, day + ONE_DAY, Reason.INCOMPLETE, partial=True, ask_again_at=ask_again_at(day, NOW))
+            assert (gap,) == known.gaps
+            assert "partial" == known.state
 
 
 def test_a_day_whose_step_changes_is_complete_when_both_parts_fill_it() -> None:

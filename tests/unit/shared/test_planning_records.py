@@ -2,8 +2,6 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
-
 from shared.catalog import DATASETS, Dataset
 from shared.models import Coverage, DayRange, Gap, Reason
 from shared.planning import (
@@ -18,6 +16,7 @@ from shared.planning import (
     window_name,
     windows_of,
 )
+from tests.support.cases import case
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TODAY = DayRange(date(2026, 11, 22), date(2026, 11, 23))
@@ -27,7 +26,6 @@ MOMENT = timedelta(microseconds=1)
 
 RECORDS = [dataset for dataset in DATASETS.values() if not dataset.is_series]
 INDEXES = [DATASETS["consumption_index"], DATASETS["production_index"]]
-each_record = pytest.mark.parametrize("dataset", RECORDS, ids=lambda dataset: dataset.name)
 
 
 def fetched(at: datetime, days: DayRange = TODAY) -> dict[str, Coverage]:
@@ -38,100 +36,111 @@ def absent(dataset: Dataset, reason: Reason, at: datetime, again: datetime | Non
     return {"current": absence_of(dataset, TODAY, reason, at, again)}
 
 
-@each_record
-def test_a_record_that_was_never_fetched_is_one_call_whatever_days_are_meant(dataset: Dataset) -> None:
-    for wanted in (TODAY, LONG_AGO, DayRange(date(2020, 1, 1), date(2026, 1, 1))):
-        missing = missing_windows(dataset, wanted, {}, NOW)
+def test_a_record_that_was_never_fetched_is_one_call_whatever_days_are_meant() -> None:
+    for dataset in RECORDS:
+        with case(dataset):
+            for wanted in (TODAY, LONG_AGO, DayRange(date(2020, 1, 1), date(2026, 1, 1))):
+                missing = missing_windows(dataset, wanted, {}, NOW)
 
-        assert [TODAY] == missing
-        assert [TODAY] == plan_calls(dataset, missing)
+                assert [TODAY] == missing
+                assert [TODAY] == plan_calls(dataset, missing)
 
 
-@each_record
-def test_a_record_has_one_window_whatever_the_day(dataset: Dataset) -> None:
-    assert [LONG_AGO] == windows_of(dataset, LONG_AGO)
-    assert {"current"} == {window_name(dataset, days.start) for days in (LONG_AGO, TODAY)}
+def test_a_record_has_one_window_whatever_the_day() -> None:
+    for dataset in RECORDS:
+        with case(dataset):
+            assert [LONG_AGO] == windows_of(dataset, LONG_AGO)
+            assert {"current"} == {window_name(dataset, days.start) for days in (LONG_AGO, TODAY)}
 
 
 def test_today_is_that_of_paris() -> None:
     assert TODAY == current_days(datetime(2026, 11, 21, 23, 30, tzinfo=UTC))
 
 
-@each_record
-def test_a_record_that_is_stored_costs_no_call_until_it_is_a_month_old(dataset: Dataset) -> None:
-    known = fetched(NOW)
+def test_a_record_that_is_stored_costs_no_call_until_it_is_a_month_old() -> None:
+    for dataset in RECORDS:
+        with case(dataset):
+            known = fetched(NOW)
 
-    assert [] == missing_windows(dataset, TODAY, known, NOW)
-    assert [] == missing_windows(dataset, TODAY, known, NOW + MONTH - MOMENT)
-    assert [current_days(NOW + MONTH)] == missing_windows(dataset, TODAY, known, NOW + MONTH)
-
-
-@each_record
-def test_a_record_that_is_not_there_is_asked_for_again_at_its_moment(dataset: Dataset) -> None:
-    again = NOW + timedelta(days=1)
-    known = absent(dataset, Reason.NO_MEASURE, NOW, again)
-
-    assert [] == missing_windows(dataset, TODAY, known, again - MOMENT)
-    assert [current_days(again)] == missing_windows(dataset, TODAY, known, again)
+            assert [] == missing_windows(dataset, TODAY, known, NOW)
+            assert [] == missing_windows(dataset, TODAY, known, NOW + MONTH - MOMENT)
+            assert [current_days(NOW + MONTH)] == missing_windows(dataset, TODAY, known, NOW + MONTH)
 
 
-@each_record
-def test_a_record_that_will_never_be_there_is_asked_for_again_when_it_has_aged(dataset: Dataset) -> None:
-    known = absent(dataset, Reason.WRONG_DIRECTION, NOW, None)["current"]
+def test_a_record_that_is_not_there_is_asked_for_again_at_its_moment() -> None:
+    for dataset in RECORDS:
+        with case(dataset):
+            again = NOW + timedelta(days=1)
+            known = absent(dataset, Reason.NO_MEASURE, NOW, again)
 
-    assert not is_record_due(dataset, known, NOW + MONTH - MOMENT)
-    assert is_record_due(dataset, known, NOW + MONTH)
-
-
-@each_record
-def test_a_planned_call_finds_out_whether_somebody_else_has_fetched_the_record(dataset: Dataset) -> None:
-    yesterday = DayRange(date(2026, 11, 21), date(2026, 11, 22))
-
-    assert [yesterday] == due_windows(dataset, yesterday, {}, NOW)
-    assert [] == due_windows(dataset, yesterday, fetched(NOW), NOW)
+            assert [] == missing_windows(dataset, TODAY, known, again - MOMENT)
+            assert [current_days(again)] == missing_windows(dataset, TODAY, known, again)
 
 
-@each_record
-def test_a_record_is_missing_as_one_gap_with_its_reason_or_not_at_all(dataset: Dataset) -> None:
-    again = NOW + timedelta(days=1)
+def test_a_record_that_will_never_be_there_is_asked_for_again_when_it_has_aged() -> None:
+    for dataset in RECORDS:
+        with case(dataset):
+            known = absent(dataset, Reason.WRONG_DIRECTION, NOW, None)["current"]
 
-    assert [Gap(TODAY.start, TODAY.end, Reason.NOT_FETCHED)] == missing_days(dataset, TODAY, {}, NOW)
-    assert [Gap(TODAY.start, TODAY.end, Reason.NO_MEASURE, ask_again_at=again)] == missing_days(
-        dataset, TODAY, absent(dataset, Reason.NO_MEASURE, NOW, again), NOW
-    )
-    assert [] == missing_days(dataset, TODAY, fetched(NOW - MONTH, LONG_AGO), NOW)
+            assert not is_record_due(dataset, known, NOW + MONTH - MOMENT)
+            assert is_record_due(dataset, known, NOW + MONTH)
 
 
-@pytest.mark.parametrize("name", ["identity", "contact", "address", "consumption_index", "production_index"])
-def test_the_refresh_does_not_begin_what_nobody_has_asked_for(name: str) -> None:
-    assert [] == refresh_windows(DATASETS[name], {}, NOW)
+def test_a_planned_call_finds_out_whether_somebody_else_has_fetched_the_record() -> None:
+    for dataset in RECORDS:
+        with case(dataset):
+            yesterday = DayRange(date(2026, 11, 21), date(2026, 11, 22))
+
+            assert [yesterday] == due_windows(dataset, yesterday, {}, NOW)
+            assert [] == due_windows(dataset, yesterday, fetched(NOW), NOW)
+
+
+def test_a_record_is_missing_as_one_gap_with_its_reason_or_not_at_all() -> None:
+    for dataset in RECORDS:
+        with case(dataset):
+            again = NOW + timedelta(days=1)
+
+            assert [Gap(TODAY.start, TODAY.end, Reason.NOT_FETCHED)] == missing_days(dataset, TODAY, {}, NOW)
+            assert [Gap(TODAY.start, TODAY.end, Reason.NO_MEASURE, ask_again_at=again)] == missing_days(
+                dataset, TODAY, absent(dataset, Reason.NO_MEASURE, NOW, again), NOW
+            )
+            assert [] == missing_days(dataset, TODAY, fetched(NOW - MONTH, LONG_AGO), NOW)
+
+
+def test_the_refresh_does_not_begin_what_nobody_has_asked_for() -> None:
+    for name in ["identity", "contact", "address", "consumption_index", "production_index"]:
+        with case(name):
+            assert [] == refresh_windows(DATASETS[name], {}, NOW)
 
 
 def test_the_refresh_begins_the_contract() -> None:
     assert [TODAY] == refresh_windows(DATASETS["contract"], {}, NOW)
 
 
-@each_record
-def test_the_refresh_renews_a_record_that_was_asked_for_once_it_is_a_month_old(dataset: Dataset) -> None:
-    assert [] == refresh_windows(dataset, fetched(NOW - MONTH + MOMENT, LONG_AGO), NOW)
-    assert [TODAY] == refresh_windows(dataset, fetched(NOW - MONTH, LONG_AGO), NOW)
+def test_the_refresh_renews_a_record_that_was_asked_for_once_it_is_a_month_old() -> None:
+    for dataset in RECORDS:
+        with case(dataset):
+            assert [] == refresh_windows(dataset, fetched(NOW - MONTH + MOMENT, LONG_AGO), NOW)
+            assert [TODAY] == refresh_windows(dataset, fetched(NOW - MONTH, LONG_AGO), NOW)
 
 
-@pytest.mark.parametrize("dataset", INDEXES, ids=lambda dataset: dataset.name)
-def test_the_refresh_goes_on_with_an_index_that_was_asked_for(dataset: Dataset) -> None:
-    known = {"2026-11": Coverage("2026-11", NOW, date(2026, 11, 1), date(2026, 11, 20))}
+def test_the_refresh_goes_on_with_an_index_that_was_asked_for() -> None:
+    for dataset in INDEXES:
+        with case(dataset):
+            known = {"2026-11": Coverage("2026-11", NOW, date(2026, 11, 1), date(2026, 11, 20))}
 
-    assert [DayRange(date(2026, 11, 1), date(2026, 11, 22))] == refresh_windows(dataset, known, NOW)
+            assert [DayRange(date(2026, 11, 1), date(2026, 11, 22))] == refresh_windows(dataset, known, NOW)
 
 
-@each_record
-def test_a_record_that_can_not_be_renewed_is_asked_for_at_its_moment_whatever_its_age(dataset: Dataset) -> None:
-    again = NOW + timedelta(days=1)
-    gap = Gap(TODAY.start, TODAY.end, Reason.CONSENT_LOST, partial=True, ask_again_at=again)
-    known = Coverage("current", NOW - 2 * MONTH, TODAY.start, TODAY.end, (gap,))
+def test_a_record_that_can_not_be_renewed_is_asked_for_at_its_moment_whatever_its_age() -> None:
+    for dataset in RECORDS:
+        with case(dataset):
+            again = NOW + timedelta(days=1)
+            gap = Gap(TODAY.start, TODAY.end, Reason.CONSENT_LOST, partial=True, ask_again_at=again)
+            known = Coverage("current", NOW - 2 * MONTH, TODAY.start, TODAY.end, (gap,))
 
-    assert not is_record_due(dataset, known, again - MOMENT)
-    assert is_record_due(dataset, known, again)
+            assert not is_record_due(dataset, known, again - MOMENT)
+            assert is_record_due(dataset, known, again)
 
 
 def test_what_nobody_would_ask_for_is_missing_for_that_reason() -> None:

@@ -5,21 +5,22 @@ from sqlalchemy.engine import make_url
 
 from shared.database import open_engine
 from shared.postgresql import with_driver
+from tests.support.cases import case
 
 
-@pytest.mark.parametrize(
-    ("written", "used"),
-    [
+def test_an_address_works_as_it_is_written_for_other_programs() -> None:
+    cases: list[tuple[str, str]] = [
         ("postgresql://releve:pw@db/releve", "postgresql+asyncpg://releve:pw@db/releve"),
         ("postgres://releve:pw@db:5433/releve", "postgresql+asyncpg://releve:pw@db:5433/releve"),
         ("postgresql+asyncpg://releve:pw@db/releve", "postgresql+asyncpg://releve:pw@db/releve"),
         ("postgresql://releve@/releve?host=/run/pg", "postgresql+asyncpg://releve@/releve?host=%2Frun%2Fpg"),
         ("postgresql://releve@db/releve?sslmode=require", "postgresql+asyncpg://releve@db/releve?ssl=require"),
         ("sqlite+aiosqlite:///releve.db", "sqlite+aiosqlite:///releve.db"),
-    ],
-)
-def test_an_address_works_as_it_is_written_for_other_programs(written: str, used: str) -> None:
-    assert used == with_driver(make_url(written)).render_as_string(hide_password=False)
+    ]
+
+    for written, used in cases:
+        with case(written, used):
+            assert used == with_driver(make_url(written)).render_as_string(hide_password=False)
 
 
 async def _drivers(*urls: str) -> list[str]:

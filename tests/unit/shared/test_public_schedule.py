@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +23,7 @@ from shared.public_schedule import (
     next_day,
     rest_after_failure,
 )
+from tests.support.cases import case
 
 # Winter, summer, and the days on which the clock is changed.
 DAYS = [date(2026, 12, 8), date(2026, 7, 14), date(2026, 3, 29), date(2026, 10, 25)]
@@ -59,19 +60,29 @@ def readings(
     return found
 
 
-@pytest.mark.parametrize("day", DAYS)
-def test_tomorrow_is_sought_from_half_past_six_until_the_evening_while_nobody_says_it(day: date) -> None:
-    found = readings(TEMPO, day, lambda each, _: each <= day)
-
-    mornings = ["06:30", "07:00", "07:30", "08:00", "08:30", "09:00", "09:30", "10:00"]
-    assert [*mornings, "10:45", "11:20", *(f"{hour}:20" for hour in range(12, 18))] == found
+def _is_past(today: date, each: date, _: datetime) -> bool:
+    return each <= today
 
 
-@pytest.mark.parametrize("day", DAYS)
-def test_a_colour_that_is_known_early_is_read_again_when_it_binds(day: date) -> None:
-    found = readings(TEMPO, day, lambda each, now: each <= day or now >= paris(day, "07:00"))
+def _is_past_or_binds(today: date, each: date, now: datetime) -> bool:
+    return each <= today or now >= paris(today, "07:00")
 
-    assert ["06:30", "10:45", "11:20"] == found
+
+def test_tomorrow_is_sought_from_half_past_six_until_the_evening_while_nobody_says_it() -> None:
+    for day in DAYS:
+        with case(day):
+            found = readings(TEMPO, day, partial(_is_past, day))
+
+            mornings = ["06:30", "07:00", "07:30", "08:00", "08:30", "09:00", "09:30", "10:00"]
+            assert [*mornings, "10:45", "11:20", *(f"{hour}:20" for hour in range(12, 18))] == found
+
+
+def test_a_colour_that_is_known_early_is_read_again_when_it_binds() -> None:
+    for day in DAYS:
+        with case(day):
+            found = readings(TEMPO, day, partial(_is_past_or_binds, day))
+
+            assert ["06:30", "10:45", "11:20"] == found
 
 
 def test_each_gateway_reads_somewhat_later_than_the_others() -> None:
@@ -107,27 +118,30 @@ def test_a_reading_that_failed_remains_due_until_one_succeeds() -> None:
     assert not is_due(TEMPO, paris(day, "22:00"), lambda _: True, NONE, paris(day, "22:01"))
 
 
-@pytest.mark.parametrize("day", DAYS)
-def test_ecowatt_is_read_every_half_hour(day: date) -> None:
-    found = readings(ECOWATT, day, lambda *_: True, last=paris(day - ONE_DAY, "23:45"))
+def test_ecowatt_is_read_every_half_hour() -> None:
+    for day in DAYS:
+        with case(day):
+            found = readings(ECOWATT, day, lambda *_: True, last=paris(day - ONE_DAY, "23:45"))
 
-    hours = (paris(day + ONE_DAY, "00:00") - paris(day, "00:00")) / timedelta(hours=1)
-    assert 2 * hours == len(found)
-    assert ["00:15", "00:45"] == found[:2]
-
-
-@pytest.mark.parametrize("dataset", PUBLIC_DATASETS.values(), ids=lambda each: each.name)
-def test_a_clock_that_went_back_asks_nothing_until_it_has_caught_up(dataset: PublicDataset) -> None:
-    now = paris(DAYS[0], "12:00")
-
-    assert not is_due(dataset, now + timedelta(hours=3), lambda _: False, NONE, now)
+            hours = (paris(day + ONE_DAY, "00:00") - paris(day, "00:00")) / timedelta(hours=1)
+            assert 2 * hours == len(found)
+            assert ["00:15", "00:45"] == found[:2]
 
 
-@pytest.mark.parametrize("dataset", PUBLIC_DATASETS.values(), ids=lambda each: each.name)
-def test_what_a_clock_noted_that_was_wrong_by_days_counts_for_nothing(dataset: PublicDataset) -> None:
-    now = paris(DAYS[0], "12:00")
+def test_a_clock_that_went_back_asks_nothing_until_it_has_caught_up() -> None:
+    for dataset in PUBLIC_DATASETS.values():
+        with case(dataset):
+            now = paris(DAYS[0], "12:00")
 
-    assert is_due(dataset, now + timedelta(days=300), lambda _: True, NONE, now)
+            assert not is_due(dataset, now + timedelta(hours=3), lambda _: False, NONE, now)
+
+
+def test_what_a_clock_noted_that_was_wrong_by_days_counts_for_nothing() -> None:
+    for dataset in PUBLIC_DATASETS.values():
+        with case(dataset):
+            now = paris(DAYS[0], "12:00")
+
+            assert is_due(dataset, now + timedelta(days=300), lambda _: True, NONE, now)
 
 
 MOMENTS = st.integers(0, 4 * 366 * 24 * 60).map(lambda minutes: datetime(2024, 1, 1, tzinfo=UTC) + minutes * MINUTE)

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from shared.receipts import Receipt, key_set, read_receipt, sign_receipt
 from shared.server_secret import ServerSecret
+from tests.support.cases import case
 
 SECRET, LATER_SECRET = "synthetic-secret-0123456789-abcdefgh", "synthetic-later-0123456789-abcdefgh"
 SERVER = ServerSecret(SECRET)
@@ -61,22 +62,21 @@ def test_a_changed_one_is_refused() -> None:
     assert read_receipt(SERVER, f"{header}.{other_claims}.{signature}") is None
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
+def test_another_header_is_refused() -> None:
+    cases: list[object] = [
         {"alg": "none", "kid": SERVER.key_id, "typ": "releve-receipt+jwt"},
         {"alg": "HS256", "kid": SERVER.key_id, "typ": "releve-receipt+jwt"},
         {"alg": "EdDSA", "kid": "00000000", "typ": "releve-receipt+jwt"},
         {"alg": "EdDSA", "kid": SERVER.key_id, "typ": "JWT"},
         {"alg": "EdDSA", "typ": "releve-receipt+jwt"},
         ["EdDSA"],
-    ],
-    ids=["none", "symmetric", "unknown key", "other type", "no key", "no object"],
-)
-def test_another_header_is_refused(header: object) -> None:
-    _, claims, signature = sign_receipt(SERVER, RECEIPT, ISSUER).split(".")
+    ]
 
-    assert read_receipt(SERVER, f"{part(header)}.{claims}.{signature}") is None
+    for header in cases:
+        with case(header):
+            _, claims, signature = sign_receipt(SERVER, RECEIPT, ISSUER).split(".")
+
+            assert read_receipt(SERVER, f"{part(header)}.{claims}.{signature}") is None
 
 
 def test_one_that_somebody_else_signed_is_refused() -> None:
@@ -86,9 +86,10 @@ def test_one_that_somebody_else_signed_is_refused() -> None:
     assert read_receipt(SERVER, f"{header}.{claims}.{base64.urlsafe_b64encode(forged).decode().rstrip('=')}") is None
 
 
-@pytest.mark.parametrize("token", ["", "a.b", "a.b.c", "....", "é.é.é", "e30.e30.!!"])
-def test_what_is_no_receipt_is_refused(token: str) -> None:
-    assert read_receipt(SERVER, token) is None
+def test_what_is_no_receipt_is_refused() -> None:
+    for token in ["", "a.b", "a.b.c", "....", "é.é.é", "e30.e30.!!"]:
+        with case(token):
+            assert read_receipt(SERVER, token) is None
 
 
 def test_a_public_key_gives_nothing_of_the_secret_away() -> None:

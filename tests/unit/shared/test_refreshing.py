@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from shared.catalog import DATASETS, Dataset
 from shared.models import Coverage, DayRange, Reason
 from shared.planning import absence_of, plan_calls, published_until, refresh_windows, window_name, windows_of
 from shared.refreshing import days_to_come, is_collected, is_dormant, is_due_today, pause_days
+from tests.support.cases import case
 
 CURVE, DAILY = DATASETS["consumption_load_curve"], DATASETS["daily_consumption"]
 POWER, INDEX = DATASETS["daily_consumption_max_power"], DATASETS["consumption_index"]
@@ -46,11 +46,14 @@ def test_where_no_curve_is_collected_the_daily_values_take_its_place() -> None:
     assert [7, 1, 7, 7] == [pause_days(each, collected=False, dormant=False) for each in (CURVE, DAILY, POWER, INDEX)]
 
 
-@pytest.mark.parametrize(("days_without", "collected"), [(1, True), (6, True), (7, False), (30, False)])
-def test_a_curve_is_given_up_after_a_week_without_one(days_without: int, collected: bool) -> None:
-    known = stored(CURVE, last(20, TODAY - days_without * ONE_DAY)) | absent(last(days_without))
+def test_a_curve_is_given_up_after_a_week_without_one() -> None:
+    cases: list[tuple[int, bool]] = [(1, True), (6, True), (7, False), (30, False)]
 
-    assert collected is is_collected(known)
+    for days_without, collected in cases:
+        with case(days_without, collected):
+            known = stored(CURVE, last(20, TODAY - days_without * ONE_DAY)) | absent(last(days_without))
+
+            assert collected is is_collected(known)
 
 
 def test_one_day_of_a_curve_makes_it_worth_a_look_each_day_again() -> None:
@@ -63,21 +66,25 @@ def test_of_a_point_that_nobody_reads_the_main_series_is_looked_at_once_a_week_a
     assert not is_due_today(POWER, "up_1", {}, MORNING, None)
 
 
-@pytest.mark.parametrize("reason", [Reason.PROVIDER_ERROR, Reason.CONSENT_LOST])
-def test_a_week_of_failures_is_not_a_curve_that_is_not_collected(reason: Reason) -> None:
-    known = {
-        window_name(CURVE, window.start): absence_of(CURVE, window, reason, MORNING)
-        for window in windows_of(CURVE, last(10))
-    }
+def test_a_week_of_failures_is_not_a_curve_that_is_not_collected() -> None:
+    cases: list[Reason] = [Reason.PROVIDER_ERROR, Reason.CONSENT_LOST]
 
-    assert is_collected(known)
+    for reason in cases:
+        with case(reason):
+            known = {
+                window_name(CURVE, window.start): absence_of(CURVE, window, reason, MORNING)
+                for window in windows_of(CURVE, last(10))
+            }
+
+            assert is_collected(known)
 
 
-@pytest.mark.parametrize(
-    ("days_ago", "after", "dormant"), [(30, 30, False), (31, 30, True), (0, 1, False), (9999, 0, False)]
-)
-def test_a_point_is_dormant_when_nobody_has_read_it_for_so_long(days_ago: int, after: int, dormant: bool) -> None:
-    assert dormant is is_dormant(TODAY - days_ago * ONE_DAY, MORNING, after)
+def test_a_point_is_dormant_when_nobody_has_read_it_for_so_long() -> None:
+    cases: list[tuple[int, int, bool]] = [(30, 30, False), (31, 30, True), (0, 1, False), (9999, 0, False)]
+
+    for days_ago, after, dormant in cases:
+        with case(days_ago, after, dormant):
+            assert dormant is is_dormant(TODAY - days_ago * ONE_DAY, MORNING, after)
 
 
 def test_what_was_never_fetched_is_due_on_any_day() -> None:

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.calendar import day_of
 from shared.refusals import Refusals, refused_again
+from tests.support.cases import case
 
 MONDAY = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 # Also over both changes of the clock.
@@ -25,9 +25,8 @@ def on_days(*days: int) -> Refusals:
     return history([MONDAY + timedelta(days=day) for day in days])
 
 
-@pytest.mark.parametrize(
-    ("days", "lost"),
-    [
+def test_three_different_days_over_at_least_three_days_make_a_loss() -> None:
+    cases: list[tuple[tuple[int, ...], bool]] = [
         ((0,), False),
         ((0, 0, 0, 0), False),  # a bad morning
         ((0, 1), False),
@@ -39,10 +38,11 @@ def on_days(*days: int) -> Refusals:
         ((0, 1, 2, 3), True),
         ((0, 0, 1, 1, 3), True),
         ((0, 10, 20), True),
-    ],
-)
-def test_three_different_days_over_at_least_three_days_make_a_loss(days: tuple[int, ...], lost: bool) -> None:
-    assert lost is on_days(*days).mean_loss
+    ]
+
+    for days, lost in cases:
+        with case(days, lost):
+            assert lost is on_days(*days).mean_loss
 
 
 def test_days_are_those_of_paris() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from shared.catalog import DATASETS, Dataset, Quantity
 from shared.columns import Columns, Number
 from shared.models import DayRange
 from shared.resolution import NotComputable, Resolution, Summary, Unit, UnitChange, rounded, unit_shown
+from tests.support.cases import case
 
 SPRING, AUTUMN, ORDINARY = date(2026, 3, 29), date(2026, 10, 25), date(2026, 1, 15)
 STEPS = {"PT5M": 5, "PT10M": 10, "PT15M": 15, "PT30M": 30, "PT60M": 60, "PT1H": 60}
@@ -71,26 +73,33 @@ def curves(draw: st.DrawFn) -> tuple[list[Row], DayRange]:
     return rows, DayRange(first, last)
 
 
+@cache
+def hour_in_paris(hour: int) -> datetime:
+    """An hour since 1970: the clocks of Paris differ from UTC by whole ones."""
+    return datetime.fromtimestamp(hour * 3600, PARIS)
+
+
 def minute_by_minute(rows: list[Row], resolution: Resolution, days: DayRange) -> dict[str, tuple[Fraction, int]]:
     """Watt-hours and minutes known of each interval: no arithmetic of intervals, just every minute."""
-    energy: dict[str, Fraction] = defaultdict(Fraction)
+    watt_minutes: dict[str, int] = defaultdict(int)
     minutes: dict[str, int] = defaultdict(int)
     for start, step, watts in rows:
-        for minute in range(STEPS[step]):
-            local = (start + timedelta(minutes=minute)).astimezone(PARIS)
+        first = int(start.timestamp()) // 60
+        for minute in range(first, first + STEPS[step]):
+            local = hour_in_paris(minute // 60)
             if days.start <= local.date() < days.end:
                 match resolution:
                     case Resolution.HOUR:
-                        name = local.replace(minute=0).isoformat()
+                        name = local.isoformat()
                     case Resolution.DAY:
                         name = str(local.date())
                     case Resolution.WEEK:
                         name = str(local.date() - timedelta(days=local.weekday()))
                     case _:
                         name = str(local.date().replace(day=1))
-                energy[name] += Fraction(watts, 60)
+                watt_minutes[name] += watts
                 minutes[name] += 1
-    return {name: (energy[name], minutes[name]) for name in energy}
+    return {name: (Fraction(watt_minutes[name], 60), minutes[name]) for name in minutes}
 
 
 def minutes_in(name: str, resolution: Resolution) -> int:
@@ -140,17 +149,20 @@ def test_energy_is_what_every_minute_adds_up_to(
         assert 0 <= Fraction(minutes, whole) - Fraction(str(coverage)) < Fraction(1, 10_000)
 
 
-@pytest.mark.parametrize(("day", "hours"), [(SPRING, 23), (ORDINARY, 24), (AUTUMN, 25)])
-def test_a_day_has_its_hours_and_each_is_told_apart(day: date, hours: int) -> None:
-    rows = [(day_start(day) + timedelta(minutes=30 * n), "PT30M", 100) for n in range(hours * 2)]
-    days = DayRange(day, day + ONE_DAY)
+def test_a_day_has_its_hours_and_each_is_told_apart() -> None:
+    cases: list[tuple[date, int]] = [(SPRING, 23), (ORDINARY, 24), (AUTUMN, 25)]
 
-    found = summed_up(curve_of(*rows), Resolution.HOUR, days)
+    for day, hours in cases:
+        with case(day, hours):
+            rows = [(day_start(day) + timedelta(minutes=30 * n), "PT30M", 100) for n in range(hours * 2)]
+            days = DayRange(day, day + ONE_DAY)
 
-    assert hours == len({start for start, _, _ in found})
-    assert [(100, 1)] * hours == [(value, coverage) for _, value, coverage in found]
-    ((_, whole, coverage),) = summed_up(curve_of(*rows), Resolution.DAY, days)
-    assert (hours * 100, 1) == (whole, coverage)
+            found = summed_up(curve_of(*rows), Resolution.HOUR, days)
+
+            assert hours == len({start for start, _, _ in found})
+            assert [(100, 1)] * hours == [(value, coverage) for _, value, coverage in found]
+            ((_, whole, coverage),) = summed_up(curve_of(*rows), Resolution.DAY, days)
+            assert (hours * 100, 1) == (whole, coverage)
 
 
 def test_an_interval_over_a_bound_counts_on_both_sides() -> None:
@@ -211,17 +223,19 @@ def test_the_highest_power_of_a_week_is_that_of_its_highest_day_and_says_when() 
     assert [int((day_start(monday + 2 * ONE_DAY) + timedelta(hours=19)).timestamp())] == found.peaks
 
 
-@pytest.mark.parametrize(
-    ("unit", "power", "energy"),
-    [(Unit.WATT_HOURS, 270, 12_960), (Unit.KILOWATT_HOURS, 0.27, 12.96), (Unit.WATTS, 540, 540)],
-)
-def test_a_value_is_shown_in_another_unit_by_the_length_of_its_interval(
-    unit: Unit, power: Number, energy: Number
-) -> None:
-    half_hour = UnitChange(Quantity.POWER, unit).apply(curve_of((day_start(ORDINARY), "PT30M", 540)))
-    day = UnitChange(Quantity.ENERGY, unit).apply(daily(ORDINARY, [12_960]))
+def test_a_value_is_shown_in_another_unit_by_the_length_of_its_interval() -> None:
+    cases: list[tuple[Unit, Number, Number]] = [
+        (Unit.WATT_HOURS, 270, 12_960),
+        (Unit.KILOWATT_HOURS, 0.27, 12.96),
+        (Unit.WATTS, 540, 540),
+    ]
 
-    assert ([power], [energy]) == (half_hour.values, day.values)
+    for unit, power, energy in cases:
+        with case(unit, power, energy):
+            half_hour = UnitChange(Quantity.POWER, unit).apply(curve_of((day_start(ORDINARY), "PT30M", 540)))
+            day = UnitChange(Quantity.ENERGY, unit).apply(daily(ORDINARY, [12_960]))
+
+            assert ([power], [energy]) == (half_hour.values, day.values)
 
 
 def test_the_mean_power_of_a_day_knows_how_long_it_was() -> None:
@@ -239,9 +253,8 @@ def test_registers_are_shown_in_the_unit_of_their_total() -> None:
     assert ([30.1], [{"HCH": 10.001, "HPH": 20.099}]) == (found.values, found.registers)
 
 
-@pytest.mark.parametrize(
-    ("numerator", "denominator", "decimals", "expected"),
-    [
+def test_a_quotient_is_written_with_the_digits_it_has() -> None:
+    cases: list[tuple[int | Fraction, int, int, str]] = [
         (540, 1000, 6, "0.54"),
         (1, 6, 3, "0.167"),
         (12, 6, 3, "2"),
@@ -250,17 +263,15 @@ def test_registers_are_shown_in_the_unit_of_their_total() -> None:
         (Fraction(1, 3), 1, 3, "0.333"),
         (-5, 3, 3, "-1.667"),
         (10**15 + 1, 1000, 3, "1000000000000.001"),
-    ],
-)
-def test_a_quotient_is_written_with_the_digits_it_has(
-    numerator: int, denominator: int, decimals: int, expected: str
-) -> None:
-    assert expected == repr(rounded(numerator, denominator, decimals))
+    ]
+
+    for numerator, denominator, decimals, expected in cases:
+        with case(numerator, denominator, decimals, expected):
+            assert expected == repr(rounded(numerator, denominator, decimals))
 
 
-@pytest.mark.parametrize(
-    ("quantity", "resolution", "unit", "expected"),
-    [
+def test_the_unit_of_an_answer() -> None:
+    cases: list[tuple[Quantity, Resolution | None, Unit | None, str]] = [
         (Quantity.POWER, None, None, "W"),
         (Quantity.POWER, Resolution.HOUR, None, "Wh"),
         (Quantity.POWER, Resolution.MONTH, Unit.WATTS, "W"),
@@ -269,33 +280,30 @@ def test_a_quotient_is_written_with_the_digits_it_has(
         (Quantity.ENERGY, None, Unit.WATTS, "W"),
         (Quantity.PEAK, Resolution.MONTH, None, "VA"),
         (Quantity.INDEX, None, Unit.KILOWATT_HOURS, "kWh"),
-    ],
-)
-def test_the_unit_of_an_answer(
-    quantity: Quantity, resolution: Resolution | None, unit: Unit | None, expected: str
-) -> None:
-    assert expected == unit_shown(of(quantity), resolution, unit)
+    ]
+
+    for quantity, resolution, unit, expected in cases:
+        with case(quantity, resolution, unit, expected):
+            assert expected == unit_shown(of(quantity), resolution, unit)
 
 
-@pytest.mark.parametrize(
-    ("quantity", "resolution", "unit", "parameter"),
-    [
+def test_what_has_no_meaning_is_refused_with_a_reason() -> None:
+    cases: list[tuple[Quantity, Resolution | None, Unit | None, str]] = [
         (Quantity.ENERGY, Resolution.HOUR, None, "resolution"),
         (Quantity.PEAK, Resolution.HOUR, None, "resolution"),
         (Quantity.PEAK, None, Unit.WATTS, "unit"),
         (Quantity.PEAK, Resolution.DAY, Unit.WATT_HOURS, "unit"),
         (Quantity.INDEX, Resolution.MONTH, None, "resolution"),
         (Quantity.INDEX, None, Unit.WATTS, "unit"),
-    ],
-)
-def test_what_has_no_meaning_is_refused_with_a_reason(
-    quantity: Quantity, resolution: Resolution | None, unit: Unit | None, parameter: str
-) -> None:
-    with pytest.raises(NotComputable) as refused:
-        unit_shown(of(quantity), resolution, unit)
+    ]
 
-    assert parameter == refused.value.parameter
-    assert refused.value.reason.endswith(".")
+    for quantity, resolution, unit, parameter in cases:
+        with case(quantity, resolution, unit, parameter):
+            with pytest.raises(NotComputable) as refused:
+                unit_shown(of(quantity), resolution, unit)
+
+            assert parameter == refused.value.parameter
+            assert refused.value.reason.endswith(".")
 
 
 def of(quantity: Quantity) -> Dataset:

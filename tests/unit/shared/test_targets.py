@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from shared.targets import Target, TargetRefused, Targets, is_public, parse_target
+from tests.support.cases import case
 
 USUAL = {
     "https://receiver.example": ("https", "receiver.example", 443, "/"),
@@ -92,24 +93,27 @@ PRIVATE = [
 ]
 
 
-@pytest.mark.parametrize("url", USUAL)
-def test_a_url_is_taken_apart(url: str) -> None:
-    assert Target(*USUAL[url]) == parse_target(url, private_allowed=False)
+def test_a_url_is_taken_apart() -> None:
+    for url, parts in USUAL.items():
+        with case(url):
+            assert Target(*parts) == parse_target(url, private_allowed=False)
 
 
-@pytest.mark.parametrize("url", ODD, ids=repr)
-def test_an_odd_url_is_refused_and_not_repeated(url: str) -> None:
-    with pytest.raises(TargetRefused) as refusal:
-        parse_target(url, private_allowed=False)
+def test_an_odd_url_is_refused_and_not_repeated() -> None:
+    for url in ODD:
+        with case(url):
+            with pytest.raises(TargetRefused) as refusal:
+                parse_target(url, private_allowed=False)
 
-    assert "receiver" not in str(refusal.value)
+            assert "receiver" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("url", DISGUISED)
-def test_a_disguised_address_is_known_and_is_not_public(url: str) -> None:
-    host = parse_target(url, private_allowed=False).host
+def test_a_disguised_address_is_known_and_is_not_public() -> None:
+    for url, address in DISGUISED.items():
+        with case(url):
+            host = parse_target(url, private_allowed=False).host
 
-    assert (DISGUISED[url], False) == (host, is_public(host))
+            assert (address, False) == (host, is_public(host))
 
 
 def test_plain_http_and_any_port_are_for_who_allows_private_targets() -> None:
@@ -118,14 +122,16 @@ def test_plain_http_and_any_port_are_for_who_allows_private_targets() -> None:
         parse_target("http://somebody@127.0.0.1/", private_allowed=True)
 
 
-@pytest.mark.parametrize("address", PUBLIC)
-def test_an_address_of_the_public_internet_is_one(address: str) -> None:
-    assert is_public(address)
+def test_an_address_of_the_public_internet_is_one() -> None:
+    for address in PUBLIC:
+        with case(address):
+            assert is_public(address)
 
 
-@pytest.mark.parametrize("address", PRIVATE)
-def test_any_other_address_is_none(address: str) -> None:
-    assert not is_public(address)
+def test_any_other_address_is_none() -> None:
+    for address in PRIVATE:
+        with case(address):
+            assert not is_public(address)
 
 
 def test_the_receiver_is_called_as_in_the_url() -> None:

@@ -20,6 +20,7 @@ from shared.telemetry import (
     start_tracing,
     stop_tracing,
 )
+from tests.support.cases import case
 
 PRM, OTHER_PRM = "99999999999991", "88888888888882"
 # A key of nobody's, the same in every process: it stands in the names of tests.
@@ -38,9 +39,8 @@ def leaked(text: str) -> list[str]:
 # Masking a text
 
 
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
+def test_what_tells_is_masked_and_the_rest_stays() -> None:
+    cases: list[tuple[str, str]] = [
         (f"Authorization: Bearer {KEY}", "Authorization: Bearer ***"),
         (f'{{"api_key":"{KEY}","n":1}}', '{"api_key":"***","n":1}'),
         (f"{KEY}{KEY}", "***"),
@@ -59,20 +59,23 @@ def leaked(text: str) -> list[str]:
         (f"/oauth/callback?autorisation_id=58249&state={STATE}", "/oauth/callback?autorisation_id=***&state=***"),
         (f"/cb?code=abc&STATE={STATE}&x=1", "/cb?code=***&STATE=***&x=1"),
         (f"state={STATE}&x=1", "state=***&x=1"),  # a query string as spans keep it, without its question mark
-        ("https://enedis.example/a?pointId=123&dateDebut=2026-01-01", "https://enedis.example/a?pointId=***&dateDebut=2026-01-01"),
+        (
+            "https://enedis.example/a?pointId=123&dateDebut=2026-01-01",
+            "https://enedis.example/a?pointId=***&dateDebut=2026-01-01",
+        ),
         (f"/api/daily_consumption?prm={PRM}&start=2026-01-01", "/api/daily_consumption?prm=***&start=2026-01-01"),
         ("/api/x?start=2026-01-01&prm=1234567890123", "/api/x?start=2026-01-01&prm=***"),
         ("grant_type=client_credentials&client_secret=abc", "grant_type=client_credentials&client_secret=***"),
         (f'"GET /cb?state={STATE}" 200', '"GET /cb?state=***" 200'),
-    ],
-)  # fmt: skip
-def test_what_tells_is_masked_and_the_rest_stays(text: str, masked: str) -> None:
-    assert masked == mask(text)
+    ]
+
+    for text, masked in cases:
+        with case(text, masked):
+            assert masked == mask(text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_ids_dates_and_other_numbers_are_left_alone() -> None:
+    cases: list[str] = [
         "9999999999991",  # 13 digits
         "999999999999911",  # 15 digits
         "up_12345678901234abcdef0123",
@@ -83,10 +86,11 @@ def test_what_tells_is_masked_and_the_rest_stays(text: str, masked: str) -> None
         "GET /v1/jobs?status=running&start=2026-01-01",
         "the state= of things",
         "",
-    ],
-)
-def test_ids_dates_and_other_numbers_are_left_alone(text: str) -> None:
-    assert text == mask(text)
+    ]
+
+    for text in cases:
+        with case(text):
+            assert text == mask(text)
 
 
 @given(st.text(max_size=20), st.sampled_from([*SECRETS[:3]]), st.text(max_size=20))

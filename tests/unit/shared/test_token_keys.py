@@ -15,6 +15,7 @@ from shared.jws import base64url, bytes_of, part_of
 from shared.server_secret import ServerSecret, derive_key
 from shared.token_keys import MOST_CHARACTERS, MOST_USAGE_POINTS, TokenClaims, check_token_key, new_token_key
 from shared.vault import MalformedApiKey
+from tests.support.cases import case
 
 SECRET = "synthetic-server-secret-number-one-0000"
 SERVER = ServerSecret(SECRET)
@@ -124,9 +125,8 @@ def test_whatever_is_shown_is_a_key_or_refused_without_another_failure(text: str
     assert secret is None or 32 == len(secret)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_has_another_form_is_refused_and_not_repeated() -> None:
+    cases: list[str] = [
         "",
         f"{HEADER}.{PAYLOAD}",
         f"{HEADER}.{PAYLOAD}.",
@@ -148,37 +148,15 @@ def test_whatever_is_shown_is_a_key_or_refused_without_another_failure(text: str
         f"{HEADER}.{'A' * 1_000_000}.{SIGNATURE}",
         "." * 1_000_000,
         HEADER + "." * 1_000_000,
-    ],
-    ids=[
-        "empty",
-        "no signature",
-        "empty signature",
-        "no payload",
-        "four parts",
-        "short signature",
-        "long signature",
-        "padded signature",
-        "padded payload",
-        "line break behind",
-        "blank before",
-        "not base64url",
-        "alg none unsigned",
-        "alg none",
-        "alg HS512",
-        "other order",
-        "not ASCII",
-        "too long",
-        "a million",
-        "a million dots",
-        "a million dots behind",
-    ],
-)
-def test_what_has_another_form_is_refused_and_not_repeated(text: str) -> None:
-    with pytest.raises(MalformedApiKey) as refused:
-        check_token_key(text)
+    ]
 
-    assert MalformedApiKey.message == str(refused.value)
-    assert None is refused.value.__cause__
+    for text in cases:
+        with case(text):
+            with pytest.raises(MalformedApiKey) as refused:
+                check_token_key(text)
+
+            assert MalformedApiKey.message == str(refused.value)
+            assert None is refused.value.__cause__
 
 
 def test_the_largest_token_is_accepted_and_fits_into_a_header() -> None:
@@ -206,7 +184,7 @@ def test_base64url_is_undone(value: bytes) -> None:
     assert value == bytes_of(base64url(value))
 
 
-@pytest.mark.parametrize("text", ["A", "AB", "AA==", "A+A/", "AAA A", "é"], ids=ascii)
-def test_what_is_not_the_base64url_of_anything_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        bytes_of(text)
+def test_what_is_not_the_base64url_of_anything_is_refused() -> None:
+    for text in ["A", "AB", "AA==", "A+A/", "AAA A", "é"]:
+        with case(text), pytest.raises(ValueError, match=r"."):
+            bytes_of(text)

@@ -29,6 +29,7 @@ from shared.vault import (
     verifier,
     wrap_private_key,
 )
+from tests.support.cases import case
 
 SERVER_TEXT = "synthetic-server-secret-number-one-0000"
 OTHER_SERVER_TEXT = "synthetic-server-secret-number-two-1111"
@@ -67,9 +68,8 @@ def test_a_known_api_key_keeps_its_secret_for_ever() -> None:
     assert bytes(range(32)) == check_api_key("rlv_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf0CwSXt")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_is_not_an_api_key_is_refused() -> None:
+    cases: list[str] = [
         "",
         KEY_PREFIX,
         "rlv_" + "0" * 49,  # right form, wrong checksum
@@ -84,12 +84,11 @@ def test_a_known_api_key_keeps_its_secret_for_ever() -> None:
         new_api_key()[:-1] + "\u0661",  # a digit for Unicode, none for us
         "rlv_" + "\ud800" * 49,
         "rlv_" + "a" * 5_000_000,
-    ],
-    ids=lambda text: f"{len(text)} characters",
-)
-def test_what_is_not_an_api_key_is_refused(text: str) -> None:
-    with pytest.raises(MalformedApiKey):
-        check_api_key(text)
+    ]
+
+    for text in cases:
+        with case(text), pytest.raises(MalformedApiKey):
+            check_api_key(text)
 
 
 def test_a_key_beyond_256_bits_is_refused_although_its_checksum_is_right() -> None:
@@ -169,16 +168,22 @@ def test_wrapping_twice_gives_different_bytes_and_neither_shows_the_key() -> Non
     assert KEYS.private_key not in first + second
 
 
-@pytest.mark.parametrize(
-    ("account_id", "key_id"),
-    [("account-b", "key-1"), ("account-a", "key-2"), ("account-ak", "ey-1"), ("key-1", "account-a"), ("", "")],
-)
-def test_a_wrapped_key_moved_to_another_row_does_not_unwrap(account_id: str, key_id: str) -> None:
-    secret = check_api_key(new_api_key())
-    wrapped = wrap_private_key(KEYS.private_key, secret, account_id="account-a", key_id="key-1")
+def test_a_wrapped_key_moved_to_another_row_does_not_unwrap() -> None:
+    cases: list[tuple[str, str]] = [
+        ("account-b", "key-1"),
+        ("account-a", "key-2"),
+        ("account-ak", "ey-1"),
+        ("key-1", "account-a"),
+        ("", ""),
+    ]
 
-    with pytest.raises(CannotOpen):
-        unwrap_private_key(wrapped, secret, account_id=account_id, key_id=key_id)
+    for account_id, key_id in cases:
+        with case(account_id, key_id):
+            secret = check_api_key(new_api_key())
+            wrapped = wrap_private_key(KEYS.private_key, secret, account_id="account-a", key_id="key-1")
+
+            with pytest.raises(CannotOpen):
+                unwrap_private_key(wrapped, secret, account_id=account_id, key_id=key_id)
 
 
 def test_another_api_key_does_not_unwrap() -> None:
@@ -205,17 +210,21 @@ def test_wrapping_something_that_is_no_private_key_is_refused() -> None:
 # Blobs
 
 
-@pytest.mark.parametrize(
-    "plaintext",
-    [b"", b"{}", DAY, b"\x00" * 5000, hashlib.shake_256(b"incompressible").digest(3000), b"0" * MAX_PLAINTEXT_BYTES],
-    ids=["empty", "tiny", "day", "zeros", "incompressible", "largest"],
-)
-def test_what_is_sealed_opens_unchanged(plaintext: bytes) -> None:
-    blob = seal(plaintext, public_key=KEYS.public_key, context=CONTEXT, server=SERVER)
+def test_what_is_sealed_opens_unchanged() -> None:
+    for plaintext in [
+        b"",
+        b"{}",
+        DAY,
+        b"\x00" * 5000,
+        hashlib.shake_256(b"incompressible").digest(3000),
+        b"0" * MAX_PLAINTEXT_BYTES,
+    ]:
+        with case(plaintext):
+            blob = seal(plaintext, public_key=KEYS.public_key, context=CONTEXT, server=SERVER)
 
-    opened = open_blob(blob, private_key=KEYS.private_key, context=CONTEXT, server=SERVER)
+            opened = open_blob(blob, private_key=KEYS.private_key, context=CONTEXT, server=SERVER)
 
-    assert plaintext == opened
+            assert plaintext == opened
 
 
 def test_one_opener_opens_many_blobs_of_its_account() -> None:
@@ -287,9 +296,8 @@ def test_a_blob_with_an_encapsulated_key_of_zeros_does_not_open() -> None:
         open_blob(blob[:5] + b"\x00" * 32 + blob[37:], private_key=KEYS.private_key, context=CONTEXT, server=SERVER)
 
 
-@pytest.mark.parametrize(
-    "elsewhere",
-    [
+def test_a_blob_moved_elsewhere_does_not_open() -> None:
+    cases: list[SealContext] = [
         replace(CONTEXT, account_id="account-b"),
         replace(CONTEXT, usage_point_id="point-2"),
         replace(CONTEXT, dataset="production_load_curve"),
@@ -297,12 +305,11 @@ def test_a_blob_with_an_encapsulated_key_of_zeros_does_not_open() -> None:
         replace(CONTEXT, window="2026-03"),
         SealContext("account-ap", "oint-1", "consumption_load_curve", "2026-03-29"),
         SealContext("point-1", "account-a", "consumption_load_curve", "2026-03-29"),
-    ],
-    ids=["account", "usage point", "dataset", "window", "month", "moved border", "exchanged"],
-)
-def test_a_blob_moved_elsewhere_does_not_open(elsewhere: SealContext) -> None:
-    with pytest.raises(CannotOpen):
-        open_blob(sealed_day(), private_key=KEYS.private_key, context=elsewhere, server=SERVER)
+    ]
+
+    for elsewhere in cases:
+        with case(elsewhere), pytest.raises(CannotOpen):
+            open_blob(sealed_day(), private_key=KEYS.private_key, context=elsewhere, server=SERVER)
 
 
 def test_another_accounts_private_key_does_not_open() -> None:
@@ -310,10 +317,10 @@ def test_another_accounts_private_key_does_not_open() -> None:
         open_blob(sealed_day(), private_key=new_vault().private_key, context=CONTEXT, server=SERVER)
 
 
-@pytest.mark.parametrize("private_key", [b"", b"short", b"\x01" * 33])
-def test_what_is_no_private_key_does_not_open(private_key: bytes) -> None:
-    with pytest.raises(CannotOpen):
-        open_blob(sealed_day(), private_key=private_key, context=CONTEXT, server=SERVER)
+def test_what_is_no_private_key_does_not_open() -> None:
+    for private_key in [b"", b"short", b"\x01" * 33]:
+        with case(private_key), pytest.raises(CannotOpen):
+            open_blob(sealed_day(), private_key=private_key, context=CONTEXT, server=SERVER)
 
 
 def test_the_public_key_does_not_open_what_it_sealed() -> None:
@@ -351,10 +358,10 @@ def test_a_plaintext_over_the_limit_is_not_sealed() -> None:
         seal(b"0" * (MAX_PLAINTEXT_BYTES + 1), public_key=KEYS.public_key, context=CONTEXT, server=SERVER)
 
 
-@pytest.mark.parametrize("public_key", [b"", b"short", b"\x00" * 32])
-def test_an_unusable_public_key_is_refused(public_key: bytes) -> None:
-    with pytest.raises(ValueError, match=r"X25519|shared key"):
-        seal(DAY, public_key=public_key, context=CONTEXT, server=SERVER)
+def test_an_unusable_public_key_is_refused() -> None:
+    for public_key in [b"", b"short", b"\x00" * 32]:
+        with case(public_key), pytest.raises(ValueError, match=r"X25519|shared key"):
+            seal(DAY, public_key=public_key, context=CONTEXT, server=SERVER)
 
 
 # What an error may say

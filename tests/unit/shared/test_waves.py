@@ -2,12 +2,12 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.calendar import PARIS
 from shared.waves import due_wave, first_wave, next_wave_at, wave_hours
+from tests.support.cases import case
 
 HALF_PAST_EIGHT = time(8, 30)
 
@@ -36,9 +36,8 @@ def test_a_late_evening_goes_on_past_midnight() -> None:
     assert [21, 0, 3, 6] == wave_hours(time(21, 5))
 
 
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
+def test_the_wave_that_is_due_is_the_newest_one_of_the_last_three_hours() -> None:
+    cases: list[tuple[str, str | None]] = [
         ("2026-11-23T08:24:59", None),
         # Clocks of two machines are never quite the same.
         ("2026-11-23T08:29:58", "2026-11-23/1"),
@@ -50,10 +49,11 @@ def test_a_late_evening_goes_on_past_midnight() -> None:
         # The next one is soon enough.
         ("2026-11-23T20:30:00", None),
         ("2026-11-24T03:00:00", None),
-    ],
-)
-def test_the_wave_that_is_due_is_the_newest_one_of_the_last_three_hours(now: str, expected: str | None) -> None:
-    assert expected == due_wave(paris(now), HALF_PAST_EIGHT)
+    ]
+
+    for now, expected in cases:
+        with case(now, expected):
+            assert expected == due_wave(paris(now), HALF_PAST_EIGHT)
 
 
 def test_a_wave_after_midnight_belongs_to_the_evening_on_which_the_first_one_began() -> None:

@@ -3,8 +3,6 @@
 from collections import Counter
 from datetime import UTC, date, datetime
 
-import pytest
-
 from simulator.paris import (
     day_minutes,
     months_before,
@@ -12,20 +10,27 @@ from simulator.paris import (
     slot_end_labels,
     slot_start_minutes,
 )
+from tests.support.cases import case
 
 SPRING = date(2026, 3, 29)
 AUTUMN = date(2026, 10, 25)
 PLAIN = date(2026, 6, 1)
 
 
-@pytest.mark.parametrize(("day", "minutes"), [(SPRING, 1380), (PLAIN, 1440), (AUTUMN, 1500)])
-def test_a_day_has_23_24_or_25_hours(day: date, minutes: int) -> None:
-    assert day_minutes(day) == minutes
+def test_a_day_has_23_24_or_25_hours() -> None:
+    cases: list[tuple[date, int]] = [(SPRING, 1380), (PLAIN, 1440), (AUTUMN, 1500)]
+
+    for day, minutes in cases:
+        with case(day, minutes):
+            assert day_minutes(day) == minutes
 
 
-@pytest.mark.parametrize(("day", "count"), [(SPRING, 46), (PLAIN, 48), (AUTUMN, 50)])
-def test_a_day_has_46_48_or_50_half_hours(day: date, count: int) -> None:
-    assert len(slot_end_labels(day, 30)) == count
+def test_a_day_has_46_48_or_50_half_hours() -> None:
+    cases: list[tuple[date, int]] = [(SPRING, 46), (PLAIN, 48), (AUTUMN, 50)]
+
+    for day, count in cases:
+        with case(day, count):
+            assert len(slot_end_labels(day, 30)) == count
 
 
 def test_labels_are_ends_of_slots_and_the_last_is_the_next_midnight() -> None:
@@ -55,28 +60,28 @@ def test_slot_starts_follow_the_wall_clock() -> None:
     assert slot_start_minutes(AUTUMN, 60)[:5] == (0, 60, 120, 120, 180)
 
 
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
+def test_yesterday_is_published_at_eight_in_paris_winter_and_summer() -> None:
+    cases: list[tuple[datetime, date]] = [
         (datetime(2026, 11, 23, 6, 59, 59, tzinfo=UTC), date(2026, 11, 22)),
         (datetime(2026, 11, 23, 7, 0, tzinfo=UTC), date(2026, 11, 23)),
         (datetime(2026, 7, 1, 5, 59, 59, tzinfo=UTC), date(2026, 6, 30)),
         (datetime(2026, 7, 1, 6, 0, tzinfo=UTC), date(2026, 7, 1)),
-    ],
-)
-def test_yesterday_is_published_at_eight_in_paris_winter_and_summer(now: datetime, expected: date) -> None:
-    assert published_until(now, 8) == expected
+    ]
+
+    for now, expected in cases:
+        with case(now, expected):
+            assert published_until(now, 8) == expected
 
 
-@pytest.mark.parametrize(
-    ("day", "months", "expected"),
-    [
+def test_months_are_counted_by_the_calendar() -> None:
+    cases: list[tuple[date, int, date]] = [
         (date(2026, 11, 23), 24, date(2024, 11, 23)),
         (date(2026, 1, 31), 1, date(2025, 12, 31)),
         (date(2026, 3, 31), 1, date(2026, 2, 28)),
         (date(2024, 3, 30), 1, date(2024, 2, 29)),
         (date(2024, 2, 29), -12, date(2025, 2, 28)),
-    ],
-)
-def test_months_are_counted_by_the_calendar(day: date, months: int, expected: date) -> None:
-    assert months_before(day, months) == expected
+    ]
+
+    for day, months, expected in cases:
+        with case(day, months, expected):
+            assert months_before(day, months) == expected

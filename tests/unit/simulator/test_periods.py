@@ -2,12 +2,11 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
-
 from simulator.households import Direction, household_of
 from simulator.known_points import DEFAULT_USAGE_POINT
 from simulator.periods import Objection, object_to, parse_day
 from simulator.series import Measure, Period, Series
+from tests.support.cases import case
 
 # 00:30 on the 24th in Paris: the rules count Paris days, not UTC ones.
 NOW = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
@@ -41,12 +40,15 @@ def test_eight_days_are_too_long_for_a_curve_only() -> None:
     assert _object(start, TODAY, ENERGY) is None
 
 
-@pytest.mark.parametrize(("series", "oldest"), [(CURVE, date(2024, 11, 9)), (ENERGY, date(2023, 11, 9))])
-def test_history_ends_fifteen_days_before_two_or_three_years(series: Series, oldest: date) -> None:
-    day = timedelta(days=1)
+def test_history_ends_fifteen_days_before_two_or_three_years() -> None:
+    cases: list[tuple[Series, date]] = [(CURVE, date(2024, 11, 9)), (ENERGY, date(2023, 11, 9))]
 
-    assert _object(oldest, oldest + day, series) is None
-    assert _object(oldest - day, oldest + day, series) is Objection.BEYOND_HISTORY
+    for series, oldest in cases:
+        with case(series, oldest):
+            day = timedelta(days=1)
+
+            assert _object(oldest, oldest + day, series) is None
+            assert _object(oldest - day, oldest + day, series) is Objection.BEYOND_HISTORY
 
 
 def test_days_before_the_activation_are_refused() -> None:
@@ -58,11 +60,10 @@ def test_days_before_the_activation_are_refused() -> None:
     assert object_to(Period(first, asked.end), ENERGY, moved_in, NOW) is None
 
 
-@pytest.mark.parametrize(
-    "text", ["", "2026-02-30", "2026-2-03", "20260203", "2026-02-03T00:00:00", "2026-W06-2", "٢٠٢٦-02-03"]
-)
-def test_only_a_real_day_in_full_is_a_date(text: str) -> None:
-    assert parse_day(text) is None
+def test_only_a_real_day_in_full_is_a_date() -> None:
+    for text in ["", "2026-02-30", "2026-2-03", "20260203", "2026-02-03T00:00:00", "2026-W06-2", "٢٠٢٦-02-03"]:
+        with case(text):
+            assert parse_day(text) is None
 
 
 def test_a_day_is_parsed() -> None:

@@ -4,11 +4,10 @@ derived from the one is what the other says, and both generations say it alike."
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-import pytest
-
 from shared.calendar import day_of
 from shared.derivation import derive_daily
 from shared.models import Reading
+from tests.support.cases import case
 from tests.unit.workers.recorded import CONSUMER, SELF_CONSUMER, recorded, recorded_v5, request
 from workers.providers.enedis import parse_measure
 from workers.providers.enedis_v5 import parse_meter_reading
@@ -71,8 +70,6 @@ WHOLE = [
 ]
 # Of the second day three half-hours are missing, and its energy is that of the whole day, as a register shows it.
 INCOMPLETE = Pair("consumption", "_jour_incomplet", SEPTEMBER, 2, {"PT30M": 93})
-each_whole_pair = pytest.mark.parametrize("pair", WHOLE, ids=lambda pair: pair.direction + pair.suffix)
-each_generation = pytest.mark.parametrize("generation", GENERATIONS)
 
 
 def points_of(body: Any) -> list[Any]:
@@ -83,55 +80,62 @@ def points_of(body: Any) -> list[Any]:
     return points
 
 
-@each_generation
-@each_whole_pair
-def test_the_derived_value_of_each_whole_day_is_the_daily_value_of_the_pair(pair: Pair, generation: str) -> None:
-    curve = pair.parse_curve(generation, pair.curve(generation))
+def test_the_derived_value_of_each_whole_day_is_the_daily_value_of_the_pair() -> None:
+    for generation in GENERATIONS:
+        for pair in WHOLE:
+            with case(generation, pair):
+                curve = pair.parse_curve(generation, pair.curve(generation))
 
-    derived = list(derive_daily(curve))
+                derived = list(derive_daily(curve))
 
-    assert pair.parse_daily(generation) == derived
-    assert pair.days == len(derived)
-
-
-@each_generation
-@each_whole_pair
-def test_every_point_of_the_pair_counts_and_none_is_like_the_next(pair: Pair, generation: str) -> None:
-    curve = pair.parse_curve(generation, pair.curve(generation))
-
-    assert pair.steps == {step: sum(reading.step == step for reading in curve) for step in pair.steps}
-    assert sum(pair.steps.values()) == len(curve)
-    assert len({reading.value for reading in curve}) > len(curve) // 4
+                assert pair.parse_daily(generation) == derived
+                assert pair.days == len(derived)
 
 
-@each_generation
-@each_whole_pair
-def test_nothing_is_derived_of_a_day_that_lacks_a_point_wherever_it_stood(pair: Pair, generation: str) -> None:
-    whole = pair.parse_daily(generation)
-    for place in (0, 1, 5, 12, -1):
-        body = pair.curve(generation)
-        del points_of(body)[place]
-        hurt = pair.first if place >= 0 else pair.first + timedelta(days=pair.days - 1)
+def test_every_point_of_the_pair_counts_and_none_is_like_the_next() -> None:
+    for generation in GENERATIONS:
+        for pair in WHOLE:
+            with case(generation, pair):
+                curve = pair.parse_curve(generation, pair.curve(generation))
 
-        derived = list(derive_daily(pair.parse_curve(generation, body)))
-
-        assert [each for each in whole if day_of(each.start) != hurt] == derived
+                assert pair.steps == {step: sum(reading.step == step for reading in curve) for step in pair.steps}
+                assert sum(pair.steps.values()) == len(curve)
+                assert len({reading.value for reading in curve}) > len(curve) // 4
 
 
-@each_generation
-def test_an_incomplete_day_gives_nothing_beside_a_whole_one_although_its_energy_is_known(generation: str) -> None:
-    first, second = INCOMPLETE.parse_daily(generation)
+def test_nothing_is_derived_of_a_day_that_lacks_a_point_wherever_it_stood() -> None:
+    for generation in GENERATIONS:
+        for pair in WHOLE:
+            with case(generation, pair):
+                whole = pair.parse_daily(generation)
+                for place in (0, 1, 5, 12, -1):
+                    body = pair.curve(generation)
+                    del points_of(body)[place]
+                    hurt = pair.first if place >= 0 else pair.first + timedelta(days=pair.days - 1)
 
-    derived = list(derive_daily(INCOMPLETE.parse_curve(generation, INCOMPLETE.curve(generation))))
+                    derived = list(derive_daily(pair.parse_curve(generation, body)))
 
-    assert [first] == derived
-    assert day_of(second.start) == SEPTEMBER + timedelta(days=1)
+                    assert [each for each in whole if day_of(each.start) != hurt] == derived
 
 
-@pytest.mark.parametrize("pair", [*WHOLE, INCOMPLETE], ids=lambda pair: pair.direction + pair.suffix)
-def test_both_generations_give_the_same_readings_of_the_pair(pair: Pair) -> None:
-    newer, older = (pair.parse_curve(generation, pair.curve(generation)) for generation in GENERATIONS)
+def test_an_incomplete_day_gives_nothing_beside_a_whole_one_although_its_energy_is_known() -> None:
+    for generation in GENERATIONS:
+        with case(generation):
+            first, second = INCOMPLETE.parse_daily(generation)
 
-    assert newer == older
-    assert sum(pair.steps.values()) == len(newer)
-    assert pair.parse_daily("2026") == pair.parse_daily("v5")
+            derived = list(derive_daily(INCOMPLETE.parse_curve(generation, INCOMPLETE.curve(generation))))
+
+            assert [first] == derived
+            assert day_of(second.start) == SEPTEMBER + timedelta(days=1)
+
+
+def test_both_generations_give_the_same_readings_of_the_pair() -> None:
+    cases: list[Pair] = [*WHOLE, INCOMPLETE]
+
+    for pair in cases:
+        with case(pair):
+            newer, older = (pair.parse_curve(generation, pair.curve(generation)) for generation in GENERATIONS)
+
+            assert newer == older
+            assert sum(pair.steps.values()) == len(newer)
+            assert pair.parse_daily("2026") == pair.parse_daily("v5")

@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from shared.errors import (
     BeforeActivation,
     BeyondHistory,
@@ -24,6 +22,7 @@ from shared.errors import (
     ProviderWrongDirection,
 )
 from simulator.error_catalogue import known_errors
+from tests.support.cases import case
 from workers.client import Answer
 from workers.enedis_errors import ERRORS, Action, action_of, code_of, error_of, is_error
 
@@ -85,18 +84,17 @@ def forms(code: str) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("status", "code", "leaf", "action"), KNOWN)
-def test_a_known_code_says_what_is_wrong_in_every_form(
-    status: int, code: str, leaf: type[ProviderError], action: Action
-) -> None:
-    answers = [answered(status, body) for body in forms(code)]
-    errors = [error_of(answer) for answer in answers]
+def test_a_known_code_says_what_is_wrong_in_every_form() -> None:
+    for status, code, leaf, action in KNOWN:
+        with case(status, code, leaf, action):
+            answers = [answered(status, body) for body in forms(code)]
+            errors = [error_of(answer) for answer in answers]
 
-    assert [leaf] * len(errors) == [type(error) for error in errors]
-    assert {code} == {error.upstream_code for error in errors}
-    assert {action} == {action_of(error) for error in errors}
-    assert {ERRORS[code].sentence} == {str(error) for error in errors}
-    assert all(is_error(answer) for answer in answers)
+            assert [leaf] * len(errors) == [type(error) for error in errors]
+            assert {code} == {error.upstream_code for error in errors}
+            assert {action} == {action_of(error) for error in errors}
+            assert {ERRORS[code].sentence} == {str(error) for error in errors}
+            assert all(is_error(answer) for answer in answers)
 
 
 def test_no_code_of_the_table_is_left_untested() -> None:
@@ -145,14 +143,16 @@ def test_the_page_about_errors_tells_every_code_and_what_is_done() -> None:
     assert {(code, meaning.leaf.code, meaning.action.value) for code, meaning in ERRORS.items()} == set(told)
 
 
-@pytest.mark.parametrize("body", [{}, {"meter_reading": {}}, {"grandeur": []}, [], [{"segment": "C5"}], None, "text"])
-def test_data_are_no_error(body: object) -> None:
-    assert not is_error(answered(200, body))
+def test_data_are_no_error() -> None:
+    cases: list[object] = [{}, {"meter_reading": {}}, {"grandeur": []}, [], [{"segment": "C5"}], None, "text"]
+
+    for body in cases:
+        with case(body):
+            assert not is_error(answered(200, body))
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
+def test_an_unknown_code_leaves_the_status_to_say_it() -> None:
+    cases: list[tuple[int, type[ProviderError]]] = [
         (400, ProviderRefusedRequest),
         (401, ProviderMisconfigured),
         (403, ConsentLost),
@@ -165,18 +165,19 @@ def test_data_are_no_error(body: object) -> None:
         (502, ProviderUnavailable),
         (503, ProviderUnavailable),
         (504, ProviderUnavailable),
-    ],
-)
-def test_an_unknown_code_leaves_the_status_to_say_it(status: int, expected: type[ProviderError]) -> None:
-    error = error_of(answered(status, {"code": "SGT-NEW", "message": "text"}))
+    ]
 
-    assert expected is type(error)
-    assert "SGT-NEW" == error.upstream_code
+    for status, expected in cases:
+        with case(status, expected):
+            error = error_of(answered(status, {"code": "SGT-NEW", "message": "text"}))
+
+            assert expected is type(error)
+            assert "SGT-NEW" == error.upstream_code
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
+def test_a_page_that_is_not_json_says_nothing_of_measures_and_consents() -> None:
+    """A proxy's own 404 page must not be written down as days without a measure, which are not asked for again."""
+    cases: list[tuple[int, type[ProviderError]]] = [
         (400, ProviderUnavailable),
         (403, ProviderUnavailable),
         (404, ProviderApiMissing),
@@ -184,22 +185,19 @@ def test_an_unknown_code_leaves_the_status_to_say_it(status: int, expected: type
         (500, ProviderUnavailable),
         (502, ProviderUnavailable),
         (503, ProviderUnavailable),
-    ],
-)
-def test_a_page_that_is_not_json_says_nothing_of_measures_and_consents(
-    status: int, expected: type[ProviderError]
-) -> None:
-    """A proxy's own 404 page must not be written down as days without a measure, which are not asked for again."""
-    error = error_of(answered(status, None))
+    ]
 
-    assert expected is type(error)
-    assert error.retryable
-    assert error.upstream_code is None
+    for status, expected in cases:
+        with case(status, expected):
+            error = error_of(answered(status, None))
+
+            assert expected is type(error)
+            assert error.retryable
+            assert error.upstream_code is None
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_an_api_that_is_not_there_does_not_say_that_there_is_no_measure() -> None:
+    cases: list[object] = [
         {"code": "404", "type": "Status report", "message": "Not Found", "description": "No matching resource"},
         {"fault": {"code": 404, "type": "Status report", "message": "Not Found"}},
         {"timestamp": 0, "status": 404, "error": "Not Found"},
@@ -207,23 +205,24 @@ def test_a_page_that_is_not_json_says_nothing_of_measures_and_consents(
         {"fault": {"code": 900906, "message": "No matching resource found"}},
         {},
         [],
-    ],
-)
-def test_an_api_that_is_not_there_does_not_say_that_there_is_no_measure(body: object) -> None:
-    assert ProviderApiMissing is type(error_of(answered(404, body)))
+    ]
+
+    for body in cases:
+        with case(body):
+            assert ProviderApiMissing is type(error_of(answered(404, body)))
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_a_404_that_names_a_reason_or_a_measure_is_about_the_measure() -> None:
+    cases: list[object] = [
         {"code": "SGT404", "message": "text"},
         {"code": "404", "message": "Pas de mesure trouvée pour ce point"},
         {"message": "no measure found for this usage point"},
         [{"code": "404", "message": "Pas de mesure trouvée pour ce point"}],
-    ],
-)
-def test_a_404_that_names_a_reason_or_a_measure_is_about_the_measure(body: object) -> None:
-    assert NoMeasure is type(error_of(answered(404, body)))
+    ]
+
+    for body in cases:
+        with case(body):
+            assert NoMeasure is type(error_of(answered(404, body)))
 
 
 def test_a_code_of_thousands_of_digits_is_none() -> None:
@@ -238,9 +237,8 @@ def test_a_code_that_lies_deeper_than_any_form_is_none() -> None:
     assert code_of(body) is None
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_a_body_without_a_code_has_none() -> None:
+    cases: list[object] = [
         None,
         "text",
         7,
@@ -253,10 +251,11 @@ def test_a_code_that_lies_deeper_than_any_form_is_none() -> None:
         {"code": True},
         {"code": 1.5},
         {"fault": "x"},
-    ],
-)
-def test_a_body_without_a_code_has_none(body: object) -> None:
-    assert code_of(body) is None
+    ]
+
+    for body in cases:
+        with case(body):
+            assert code_of(body) is None
 
 
 def test_a_code_written_as_a_number_is_the_same_code() -> None:

@@ -12,6 +12,7 @@ from shared.calendar import day_start
 from shared.catalog import DATASETS
 from shared.errors import NoMeasure, ProviderGarbage
 from shared.models import Reading
+from tests.support.cases import case
 from tests.unit.workers.recorded import CONSUMER, SELF_CONSUMER, recorded, recorded_v5, request
 from workers import enedis_records as records
 from workers.providers.enedis import parse_measure, parse_services
@@ -44,13 +45,14 @@ def values(body: Any) -> list[int]:
     return [reading.value for reading in parse_measure(body, DAILY)]
 
 
-@pytest.mark.parametrize("dataset", PAIRS)
-def test_both_generations_give_the_same_readings(dataset: str) -> None:
-    prm = SELF_CONSUMER if "production" in dataset else CONSUMER
-    asked = request(dataset, FIRST, LAST, prm)
+def test_both_generations_give_the_same_readings() -> None:
+    for dataset, name in PAIRS.items():
+        with case(dataset):
+            prm = SELF_CONSUMER if "production" in dataset else CONSUMER
+            asked = request(dataset, FIRST, LAST, prm)
 
-    assert parse_measure(recorded(PAIRS[dataset]), asked) == parse_meter_reading(recorded_v5(dataset), asked)
-    assert parse_measure(recorded(PAIRS[dataset]), asked)
+            assert parse_measure(recorded(name), asked) == parse_meter_reading(recorded_v5(dataset), asked)
+            assert parse_measure(recorded(name), asked)
 
 
 def test_two_points_that_say_the_same_are_one_and_two_that_do_not_are_none() -> None:
@@ -78,32 +80,43 @@ def test_a_value_below_zero_is_a_gap() -> None:
     assert [0] == values(daily({"d": "2026-09-08", "v": "-1"}, {"d": "2026-09-09", "v": 0}))
 
 
-@pytest.mark.parametrize("value", [True, False, "1_000", "\u0661\u0662", 1e16, 10**16, "9" * 30, " 5 x", [], {}])
-def test_what_only_looks_like_a_number_is_refused(value: object) -> None:
-    with pytest.raises(ProviderGarbage):
-        values(daily({"d": "2026-09-08", "v": value}))
+def test_what_only_looks_like_a_number_is_refused() -> None:
+    cases: list[object] = [True, False, "1_000", "\u0661\u0662", 1e16, 10**16, "9" * 30, " 5 x", [], {}]
+
+    for value in cases:
+        with case(value), pytest.raises(ProviderGarbage):
+            values(daily({"d": "2026-09-08", "v": value}))
 
 
-@pytest.mark.parametrize(("unit", "written", "read"), [("Wh", "5", 5), ("kWh", "5.1", 5100), (None, "5", 5)])
-def test_a_value_is_converted_to_the_unit_of_its_dataset(unit: str | None, written: str, read: int) -> None:
-    assert [read] == values(daily({"d": "2026-09-08", "v": written}, unit=unit))
+def test_a_value_is_converted_to_the_unit_of_its_dataset() -> None:
+    cases: list[tuple[str | None, str, int]] = [("Wh", "5", 5), ("kWh", "5.1", 5100), (None, "5", 5)]
+
+    for unit, written, read in cases:
+        with case(unit, written, read):
+            assert [read] == values(daily({"d": "2026-09-08", "v": written}, unit=unit))
 
 
-@pytest.mark.parametrize("unit", ["W", "VA", "kVA", "wh", "", 7, {}, []])
-def test_a_unit_of_another_quantity_is_refused(unit: object) -> None:
-    with pytest.raises(ProviderGarbage):
-        values(daily({"d": "2026-09-08", "v": "5"}, unit=unit))
-    with pytest.raises(ProviderGarbage):
-        parse_meter_reading(meter({"date": "2026-09-08", "value": "5"}, unit=unit), DAILY)
+def test_a_unit_of_another_quantity_is_refused() -> None:
+    cases: list[object] = ["W", "VA", "kVA", "wh", "", 7, {}, []]
+
+    for unit in cases:
+        with case(unit):
+            with pytest.raises(ProviderGarbage):
+                values(daily({"d": "2026-09-08", "v": "5"}, unit=unit))
+            with pytest.raises(ProviderGarbage):
+                parse_meter_reading(meter({"date": "2026-09-08", "value": "5"}, unit=unit), DAILY)
 
 
-@pytest.mark.parametrize(("unit", "written", "read"), [("VA", "4680", 4680), ("kVA", "4.68", 4680)])
-def test_a_peak_may_come_in_thousands(unit: str, written: str, read: int) -> None:
-    body = meter({"date": "2026-09-08 04:18:59", "value": written}, unit=unit, measuring_period="P1D")
+def test_a_peak_may_come_in_thousands() -> None:
+    cases: list[tuple[str, str, int]] = [("VA", "4680", 4680), ("kVA", "4.68", 4680)]
 
-    assert [Reading(day_start(FIRST), "P1D", read, datetime(2026, 9, 8, 2, 18, 59, tzinfo=UTC))] == parse_meter_reading(
-        body, PEAKS
-    )
+    for unit, written, read in cases:
+        with case(unit, written, read):
+            body = meter({"date": "2026-09-08 04:18:59", "value": written}, unit=unit, measuring_period="P1D")
+
+            assert [
+                Reading(day_start(FIRST), "P1D", read, datetime(2026, 9, 8, 2, 18, 59, tzinfo=UTC))
+            ] == parse_meter_reading(body, PEAKS)
 
 
 def test_values_of_another_period_are_refused() -> None:
@@ -119,24 +132,28 @@ def test_an_answer_longer_than_asked_is_cut_to_the_days_asked_for() -> None:
     assert [8, 9] == [reading.value for reading in parse_meter_reading(meter(*points), DAILY)]
 
 
-@pytest.mark.parametrize(("label", "moment"), [("2026-10-25 02:15:00", None), ("2026-03-29 02:15:00", None)])
-def test_a_peak_whose_moment_can_not_be_told_keeps_its_value_and_its_day(label: str, moment: None) -> None:
-    day = date.fromisoformat(label[:10])
-    asked = request("daily_consumption_max_power", day, day + timedelta(days=1))
+def test_a_peak_whose_moment_can_not_be_told_keeps_its_value_and_its_day() -> None:
+    cases: list[tuple[str, None]] = [("2026-10-25 02:15:00", None), ("2026-03-29 02:15:00", None)]
 
-    assert [Reading(day_start(day), "P1D", 7, moment)] == parse_meter_reading(meter({"date": label, "value": 7}), asked)
+    for label, moment in cases:
+        with case(label, moment):
+            day = date.fromisoformat(label[:10])
+            asked = request("daily_consumption_max_power", day, day + timedelta(days=1))
+
+            assert [Reading(day_start(day), "P1D", 7, moment)] == parse_meter_reading(
+                meter({"date": label, "value": 7}), asked
+            )
 
 
-@pytest.mark.parametrize("label", ["2026-09-08T00:30:00Z", "2026-09-08T00:30:00+05:00"])
-def test_an_offset_that_paris_does_not_have_is_refused(label: str) -> None:
+def test_an_offset_that_paris_does_not_have_is_refused() -> None:
     """Wall times have been seen that call themselves UTC: which half is wrong can't be told."""
-    with pytest.raises(ProviderGarbage):
-        parse_meter_reading(meter({"date": label, "value": 7, "interval_length": "PT30M"}), CURVE)
+    for label in ["2026-09-08T00:30:00Z", "2026-09-08T00:30:00+05:00"]:
+        with case(label), pytest.raises(ProviderGarbage):
+            parse_meter_reading(meter({"date": label, "value": 7, "interval_length": "PT30M"}), CURVE)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_a_v5_answer_of_another_form_or_point_is_garbage() -> None:
+    cases: list[object] = [
         None,
         [],
         "text",
@@ -147,17 +164,21 @@ def test_an_offset_that_paris_does_not_have_is_refused(label: str) -> None:
         {"meter_reading": {"interval_reading": [{"value": ["1", "2"], "date": ["2026-09-08", "2026-09-08"]}]}},
         {"meter_reading": {"usage_point_id": SELF_CONSUMER, "interval_reading": []}},
         {"grandeur": []},
-    ],
-)
-def test_a_v5_answer_of_another_form_or_point_is_garbage(body: object) -> None:
-    for asked in (DAILY, CURVE, PEAKS):
-        with pytest.raises(ProviderGarbage):
-            parse_meter_reading(body, asked)
+    ]
+
+    for body in cases:
+        with case(body):
+            for asked in (DAILY, CURVE, PEAKS):
+                with pytest.raises(ProviderGarbage):
+                    parse_meter_reading(body, asked)
 
 
-@pytest.mark.parametrize("points", [[], None])
-def test_a_v5_answer_without_points_holds_no_reading(points: object) -> None:
-    assert [] == parse_meter_reading({"meter_reading": {"interval_reading": points}}, DAILY)
+def test_a_v5_answer_without_points_holds_no_reading() -> None:
+    cases: list[object] = [[], None]
+
+    for points in cases:
+        with case(points):
+            assert [] == parse_meter_reading({"meter_reading": {"interval_reading": points}}, DAILY)
 
 
 WORDS = """

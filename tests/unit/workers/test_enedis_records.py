@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import NoMeasure, ProviderGarbage
+from tests.support.cases import case
 from tests.unit.workers.recorded import CONSUMER, SELF_CONSUMER, recorded, recorded_v5
 from workers import enedis_records as records
 
@@ -113,11 +114,14 @@ def test_of_several_contracts_the_one_that_began_last_counts() -> None:
     assert "C4" == records.contract_2026(CONSUMER, [later, *SITUATION], None, None)["segment"]
 
 
-@pytest.mark.parametrize("named", ["4444444444", "", None, 0, {}])
-def test_the_point_that_a_contract_names_may_be_another_kind_of_number(named: object) -> None:
-    contract = {**SITUATION[0], "usage_point_id": named}
+def test_the_point_that_a_contract_names_may_be_another_kind_of_number() -> None:
+    cases: list[object] = ["4444444444", "", None, 0, {}]
 
-    assert "C5" == records.contract_2026(CONSUMER, [contract], None, None)["segment"]
+    for named in cases:
+        with case(named):
+            contract = {**SITUATION[0], "usage_point_id": named}
+
+            assert "C5" == records.contract_2026(CONSUMER, [contract], None, None)["segment"]
 
 
 def test_a_contract_of_another_usage_point_is_nobody_s() -> None:
@@ -162,16 +166,19 @@ def test_an_address_may_be_nested_twice() -> None:
     assert records.address_2026(once) == records.address_2026({"address": once})
 
 
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [("99101 A B", ("99101", "A B")), ("99101", ("99101", None)), ("A B", (None, "A B")), ("750XX", ("750XX", None))],
-)
-def test_a_postal_code_that_can_not_be_told_from_the_city_is_not_made_up(
-    written: str, read: tuple[str | None, str | None]
-) -> None:
-    address = records.address_2026({"address": {"postal_code_city": written}})
+def test_a_postal_code_that_can_not_be_told_from_the_city_is_not_made_up() -> None:
+    cases: list[tuple[str, tuple[str | None, str | None]]] = [
+        ("99101 A B", ("99101", "A B")),
+        ("99101", ("99101", None)),
+        ("A B", (None, "A B")),
+        ("750XX", ("750XX", None)),
+    ]
 
-    assert read == (address["postal_code"], address["city"])
+    for written, read in cases:
+        with case(written, read):
+            address = records.address_2026({"address": {"postal_code_city": written}})
+
+            assert read == (address["postal_code"], address["city"])
 
 
 def test_a_person_is_the_same_in_both_generations() -> None:
@@ -197,13 +204,14 @@ def test_an_organization_has_a_name_and_numbers() -> None:
     assert {**newer, "siren": None} == older
 
 
-@pytest.mark.parametrize("key", ["contact_data", "contact"])
-def test_a_contact_is_found_under_either_of_its_names(key: str) -> None:
-    body = {key: recorded_v5("contact_data")["contact_data"]}
-    newer = records.contact_2026(CONSUMER, SITUATION)
+def test_a_contact_is_found_under_either_of_its_names() -> None:
+    for key in ["contact_data", "contact"]:
+        with case(key):
+            body = {key: recorded_v5("contact_data")["contact_data"]}
+            newer = records.contact_2026(CONSUMER, SITUATION)
 
-    assert {"email": "essai-neuf@example.invalid", "phone": "0639980901", "landline": "0199000901"} == newer
-    assert {**newer, "landline": None} == records.contact_v5(body)
+            assert {"email": "essai-neuf@example.invalid", "phone": "0639980901", "landline": "0199000901"} == newer
+            assert {**newer, "landline": None} == records.contact_v5(body)
 
 
 NOTHING: list[Callable[[], Any]] = [
@@ -218,21 +226,22 @@ NOTHING: list[Callable[[], Any]] = [
 ]
 
 
-@pytest.mark.parametrize("read", NOTHING)
-def test_where_nothing_is_told_there_is_no_record(read: Callable[[], Any]) -> None:
-    with pytest.raises(NoMeasure):
-        read()
+def test_where_nothing_is_told_there_is_no_record() -> None:
+    for read in NOTHING:
+        with case(read), pytest.raises(NoMeasure):
+            read()
 
 
-@pytest.mark.parametrize("body", [None, "text", 7, [None], ["text"], {"contracts": None}, {"segment": "C5"}])
-def test_a_situation_of_another_form_is_garbage(body: object) -> None:
-    with pytest.raises(ProviderGarbage):
-        records.contract_2026(CONSUMER, body, None, None)
+def test_a_situation_of_another_form_is_garbage() -> None:
+    cases: list[object] = [None, "text", 7, [None], ["text"], {"contracts": None}, {"segment": "C5"}]
+
+    for body in cases:
+        with case(body), pytest.raises(ProviderGarbage):
+            records.contract_2026(CONSUMER, body, None, None)
 
 
-@pytest.mark.parametrize(
-    ("written", "day"),
-    [
+def test_a_stamp_is_a_day_in_paris() -> None:
+    cases: list[tuple[object, str | None]] = [
         ("2024-10-12T00:00:00+0200", "2024-10-12"),
         ("2024-10-11T22:00:00Z", "2024-10-12"),
         ("2017-07-15+02:00", "2017-07-15"),
@@ -241,17 +250,17 @@ def test_a_situation_of_another_form_is_garbage(body: object) -> None:
         ("soon", None),
         (20241012, None),
         (None, None),
-    ],
-)
-def test_a_stamp_is_a_day_in_paris(written: object, day: str | None) -> None:
-    contract = {**SITUATION[0], "contract_start": written}
+    ]
 
-    assert day == records.contract_2026(CONSUMER, [contract], None, None)["contract_start"]
+    for written, day in cases:
+        with case(written, day):
+            contract = {**SITUATION[0], "contract_start": written}
+
+            assert day == records.contract_2026(CONSUMER, [contract], None, None)["contract_start"]
 
 
-@pytest.mark.parametrize(
-    ("written", "power"),
-    [
+def test_a_power_is_a_number_and_its_unit() -> None:
+    cases: list[tuple[object, object]] = [
         ({"unit": "kVA", "value": "12"}, {"value": 12, "unit": "kVA"}),
         ({"unit": "kW", "value": 850.0}, {"value": 850, "unit": "kW"}),
         ("6 kVA", {"value": 6, "unit": "kVA"}),
@@ -261,12 +270,13 @@ def test_a_stamp_is_a_day_in_paris(written: object, day: str | None) -> None:
         ({"unit": "kVA", "value": True}, None),
         ("many", None),
         ([], None),
-    ],
-)
-def test_a_power_is_a_number_and_its_unit(written: object, power: object) -> None:
-    contract = {**SITUATION[0], "subscribed_power": written}
+    ]
 
-    assert power == records.contract_2026(CONSUMER, [contract], None, None)["subscribed_power"]
+    for written, power in cases:
+        with case(written, power):
+            contract = {**SITUATION[0], "subscribed_power": written}
+
+            assert power == records.contract_2026(CONSUMER, [contract], None, None)["subscribed_power"]
 
 
 def test_what_no_file_can_hold_is_taken_out_of_a_text() -> None:

@@ -8,6 +8,7 @@ import pytest
 from shared.calendar import day_start
 from shared.errors import ProviderGarbage
 from shared.models import Reading
+from tests.support.cases import case
 from tests.unit.workers.recorded import SELF_CONSUMER, recorded, request
 from workers.providers.enedis import parse_measure
 
@@ -95,12 +96,17 @@ def test_a_value_read_at_another_time_of_day_is_none_of_the_day() -> None:
     assert [100318746] == [reading.value for reading in parse_measure(body, ASKED)]
 
 
-@pytest.mark.parametrize("contexts", [[], None])
-def test_no_context_is_no_reading(contexts: object) -> None:
-    assert [] == parse_measure({"grandeur": [], "contexte": contexts}, ASKED)
+def test_no_context_is_no_reading() -> None:
+    cases: list[object] = [[], None]
+
+    for contexts in cases:
+        with case(contexts):
+            assert [] == parse_measure({"grandeur": [], "contexte": contexts}, ASKED)
 
 
-@pytest.mark.parametrize("body", [{}, {"contexte": 7}, {"contexte": ["text"]}, {"contexte": [{"grandeur": [7]}]}])
-def test_registers_of_another_form_are_garbage(body: object) -> None:
-    with pytest.raises(ProviderGarbage):
-        parse_measure(body, ASKED)
+def test_registers_of_another_form_are_garbage() -> None:
+    cases: list[object] = [{}, {"contexte": 7}, {"contexte": ["text"]}, {"contexte": [{"grandeur": [7]}]}]
+
+    for body in cases:
+        with case(body), pytest.raises(ProviderGarbage):
+            parse_measure(body, ASKED)

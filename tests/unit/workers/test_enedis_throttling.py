@@ -3,9 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from shared.errors import ProviderThrottled
+from tests.support.cases import case
 from tests.unit.workers.recorded import recorded
 from workers.client import Answer
 from workers.enedis_errors import error_of
@@ -38,9 +37,8 @@ def test_a_burst_is_over_in_a_second() -> None:
     assert NOW + timedelta(seconds=1) == error.retry_at
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_a_refusal_that_names_no_moment_pauses_a_minute() -> None:
+    cases: list[object] = [
         None,
         [],
         {"error": "429", "error_description": "Quota Q4 reached  Call threshold allowed on 0:-30:-40"},
@@ -50,24 +48,25 @@ def test_a_burst_is_over_in_a_second() -> None:
         {"code": "900804", "nextAccessTime": 1788858000},
         {"code": "900804", "nextAccessTime": "later"},
         {"code": "900804", "nextAccessTime": "2026-Sep-08 09:00:00"},
-    ],
-)
-def test_a_refusal_that_names_no_moment_pauses_a_minute(body: object) -> None:
-    assert NOW + timedelta(minutes=1) == error_of(answered(429, body)).retry_at
+    ]
+
+    for body in cases:
+        with case(body):
+            assert NOW + timedelta(minutes=1) == error_of(answered(429, body)).retry_at
 
 
-@pytest.mark.parametrize(
-    ("named", "expected"),
-    [
+def test_a_moment_that_can_not_be_meant_is_not_waited_for() -> None:
+    cases: list[tuple[str, datetime]] = [
         # Long ago: by somebody's clock it is over already.
         ("2026-Sep-08 05:00:00+0000 UTC", NOW + timedelta(seconds=1)),
         ("0001-Jan-01 00:00:00+0000 UTC", NOW + timedelta(seconds=1)),
         ("0001-Jan-01 00:00:00+1400 UTC", NOW + timedelta(minutes=1)),
         ("2026-Sep-08 11:00:00+0200 UTC", datetime(2026, 9, 8, 9, tzinfo=UTC)),
         ("2126-Sep-08 09:00:00+0000 UTC", NOW + timedelta(days=1)),
-    ],
-)
-def test_a_moment_that_can_not_be_meant_is_not_waited_for(named: str, expected: datetime) -> None:
-    body = {"code": "900804", "nextAccessTime": named}
+    ]
 
-    assert expected == error_of(answered(429, body)).retry_at
+    for named, expected in cases:
+        with case(named, expected):
+            body = {"code": "900804", "nextAccessTime": named}
+
+            assert expected == error_of(answered(429, body)).retry_at

@@ -14,6 +14,7 @@ from shared.calendar import day_start, days_between
 from shared.catalog import DATASETS
 from shared.errors import AppError, BeforeActivation, BeyondHistory, NoSlotYet
 from shared.models import DayRange, Gap, GrantedPoint, Lane, Reading, Reason
+from tests.support.cases import case
 from workers.fetch import _backoff, _fetch_from_first_day, _known_from
 from workers.provider import FetchRequest, RecordRequest
 
@@ -122,22 +123,26 @@ def test_the_days_before_the_point_was_in_service_are_told_apart_from_days_witho
     ) == known.gaps
 
 
-@pytest.mark.parametrize("first_day", [date(2025, 9, 2), date(2025, 10, 1)])
-def test_a_window_that_ends_before_the_point_was_in_service_is_absent_for_good(first_day: date) -> None:
-    window = DayRange(date(2025, 9, 1), date(2025, 9, 2))
+def test_a_window_that_ends_before_the_point_was_in_service_is_absent_for_good() -> None:
+    for first_day in [date(2025, 9, 2), date(2025, 10, 1)]:
+        with case(first_day):
+            window = DayRange(date(2025, 9, 1), date(2025, 9, 2))
 
-    known = _known_from(CURVE, window, first_day, BEFORE, [])
+            known = _known_from(CURVE, window, first_day, BEFORE, [])
 
-    assert "absent" == known.state
-    assert (Gap(window.start, window.end, Reason.BEFORE_ACTIVATION),) == known.gaps
+            assert "absent" == known.state
+            assert (Gap(window.start, window.end, Reason.BEFORE_ACTIVATION),) == known.gaps
 
 
-@pytest.mark.parametrize(("attempt", "seconds"), [(1, 2), (2, 10), (3, 60), (4, 300), (5, 300), (20, 300)])
-def test_a_retry_waits_longer_each_time_and_never_at_the_same_moment_as_others(attempt: int, seconds: int) -> None:
-    waits = [_backoff(attempt) for _ in range(50)]
+def test_a_retry_waits_longer_each_time_and_never_at_the_same_moment_as_others() -> None:
+    cases: list[tuple[int, int]] = [(1, 2), (2, 10), (3, 60), (4, 300), (5, 300), (20, 300)]
 
-    assert all(timedelta(seconds=seconds) <= wait <= timedelta(seconds=seconds * 1.25) for wait in waits)
-    assert len(set(waits)) > 1
+    for attempt, seconds in cases:
+        with case(attempt, seconds):
+            waits = [_backoff(attempt) for _ in range(50)]
+
+            assert all(timedelta(seconds=seconds) <= wait <= timedelta(seconds=seconds * 1.25) for wait in waits)
+            assert len(set(waits)) > 1
 
 
 def test_what_is_known_is_dated_by_the_moment_of_the_answer() -> None:

@@ -1,18 +1,26 @@
 """How a provider's hour is shared out between people who wait and everybody else."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.cases import case
 from workers.pacer import Quota
 
 
-@pytest.mark.parametrize(
-    ("per_hour", "share", "bulk_per_hour"),
-    [(1000, 0.15, 850), (1000, 0.0, 1000), (1000, 0.9, 100), (12, 0.25, 9), (10, 0.15, 8), (1, 0.9, 1), (2, 0.9, 1)],
-)
-def test_the_share_of_people_who_wait_is_taken_from_bulk(per_hour: int, share: float, bulk_per_hour: int) -> None:
-    assert Quota(5, per_hour, bulk_per_hour) == Quota.shared_out(5, per_hour, share)
+def test_the_share_of_people_who_wait_is_taken_from_bulk() -> None:
+    cases: list[tuple[int, float, int]] = [
+        (1000, 0.15, 850),
+        (1000, 0.0, 1000),
+        (1000, 0.9, 100),
+        (12, 0.25, 9),
+        (10, 0.15, 8),
+        (1, 0.9, 1),
+        (2, 0.9, 1),
+    ]
+
+    for per_hour, share, bulk_per_hour in cases:
+        with case(per_hour, share, bulk_per_hour):
+            assert Quota(5, per_hour, bulk_per_hour) == Quota.shared_out(5, per_hour, share)
 
 
 @given(per_hour=st.integers(1, 20_000), share=st.floats(0, 0.9))

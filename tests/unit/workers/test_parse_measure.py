@@ -3,11 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from shared.calendar import PARIS, day_of, day_start
 from shared.models import Reading
 from shared.packing import step_seconds
+from tests.support.cases import case
 from tests.unit.workers.recorded import recorded, request
 from workers.providers.enedis import parse_measure
 
@@ -42,18 +41,23 @@ def test_a_curve_gives_every_half_hour_of_its_days_once_oldest_first() -> None:
     assert [int(point["v"]) for point in body["grandeur"][0]["points"]] == [reading.value for reading in readings]
 
 
-@pytest.mark.parametrize(
-    ("suffix", "day", "half_hours"),
-    [("_jour_de_23_heures", date(2026, 3, 29), 46), ("_jour_de_25_heures", date(2026, 10, 25), 50)],
-)
-def test_a_day_on_which_the_clock_changes_keeps_each_of_its_half_hours(suffix: str, day: date, half_hours: int) -> None:
-    body = recorded(f"courbe_de_charge_consommation{suffix}")
+def test_a_day_on_which_the_clock_changes_keeps_each_of_its_half_hours() -> None:
+    cases: list[tuple[str, date, int]] = [
+        ("_jour_de_23_heures", date(2026, 3, 29), 46),
+        ("_jour_de_25_heures", date(2026, 10, 25), 50),
+    ]
 
-    readings = parse_measure(body, request("consumption_load_curve", day, day + timedelta(days=1)))
+    for suffix, day, half_hours in cases:
+        with case(suffix, day, half_hours):
+            body = recorded(f"courbe_de_charge_consommation{suffix}")
 
-    half_hour = timedelta(minutes=30)
-    assert [day_start(day) + number * half_hour for number in range(half_hours)] == [each.start for each in readings]
-    assert [int(point["v"]) for point in body["grandeur"][0]["points"]] == [each.value for each in readings]
+            readings = parse_measure(body, request("consumption_load_curve", day, day + timedelta(days=1)))
+
+            half_hour = timedelta(minutes=30)
+            assert [day_start(day) + number * half_hour for number in range(half_hours)] == [
+                each.start for each in readings
+            ]
+            assert [int(point["v"]) for point in body["grandeur"][0]["points"]] == [each.value for each in readings]
 
 
 def test_the_labels_that_come_twice_in_october_are_told_apart() -> None:
@@ -126,25 +130,35 @@ def test_the_other_direction_in_an_answer_is_not_mistaken_for_the_wanted_one() -
     assert parse_measure(consumption, asked) == parse_measure(both, asked)
 
 
-@pytest.mark.parametrize("value", ["540", 540, 540.0, "540.0", "540.4", 539.6])
-def test_a_value_is_a_number_however_it_is_written(value: object) -> None:
-    body = curve({"d": "2026-09-08 00:30:00", "v": value, "p": "PT30M"})
+def test_a_value_is_a_number_however_it_is_written() -> None:
+    cases: list[object] = ["540", 540, 540.0, "540.0", "540.4", 539.6]
 
-    readings = parse_measure(body, request("consumption_load_curve", FIRST, LAST))
+    for value in cases:
+        with case(value):
+            body = curve({"d": "2026-09-08 00:30:00", "v": value, "p": "PT30M"})
 
-    assert [540] == [reading.value for reading in readings]
+            readings = parse_measure(body, request("consumption_load_curve", FIRST, LAST))
+
+            assert [540] == [reading.value for reading in readings]
 
 
-@pytest.mark.parametrize("dataset", ["consumption_load_curve", "daily_consumption", "daily_consumption_max_power"])
-@pytest.mark.parametrize("value", ["null", None, ""])
-def test_a_point_without_a_value_is_a_gap(dataset: str, value: object) -> None:
-    physical = {"consumption_load_curve": "PA", "daily_consumption": "EA", "daily_consumption_max_power": "PMA"}
-    label = "2026-09-08" if dataset == "daily_consumption" else "2026-09-08 12:00:00"
-    missing: dict[str, Any] = {"d": label, "v": value, "p": "PT30M"}
+def test_a_point_without_a_value_is_a_gap() -> None:
+    without_value: list[object] = ["null", None, ""]
 
-    assert [] == parse_measure(curve(missing, physical=physical[dataset]), request(dataset, FIRST, LAST))
-    del missing["v"]
-    assert [] == parse_measure(curve(missing, physical=physical[dataset]), request(dataset, FIRST, LAST))
+    for dataset in ["consumption_load_curve", "daily_consumption", "daily_consumption_max_power"]:
+        for value in without_value:
+            with case(dataset, value):
+                physical = {
+                    "consumption_load_curve": "PA",
+                    "daily_consumption": "EA",
+                    "daily_consumption_max_power": "PMA",
+                }
+                label = "2026-09-08" if dataset == "daily_consumption" else "2026-09-08 12:00:00"
+                missing: dict[str, Any] = {"d": label, "v": value, "p": "PT30M"}
+
+                assert [] == parse_measure(curve(missing, physical=physical[dataset]), request(dataset, FIRST, LAST))
+                del missing["v"]
+                assert [] == parse_measure(curve(missing, physical=physical[dataset]), request(dataset, FIRST, LAST))
 
 
 def test_a_zero_is_a_value() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared.errors import ProviderGarbage
+from tests.support.cases import case
 from tests.unit.workers.recorded import CONSUMER, SELF_CONSUMER, recorded, request
 from workers.providers.enedis import parse_measure
 
@@ -20,12 +21,15 @@ def answer(point: Any, physical: str = "PA") -> dict[str, Any]:
     return {"grandeur": [{"grandeurMetier": "CONS", "grandeurPhysique": physical, "points": [point]}]}
 
 
-@pytest.mark.parametrize("prm", [SELF_CONSUMER, None, "", 0, CONSUMER[:13]])
-def test_an_answer_about_another_usage_point_is_garbage(prm: object) -> None:
-    body = {**recorded("courbe_de_charge_consommation"), "idPrm": prm}
+def test_an_answer_about_another_usage_point_is_garbage() -> None:
+    cases: list[object] = [SELF_CONSUMER, None, "", 0, CONSUMER[:13]]
 
-    with pytest.raises(ProviderGarbage):
-        parse_measure(body, CURVE)
+    for prm in cases:
+        with case(prm):
+            body = {**recorded("courbe_de_charge_consommation"), "idPrm": prm}
+
+            with pytest.raises(ProviderGarbage):
+                parse_measure(body, CURVE)
 
 
 def test_a_usage_point_written_as_a_number_is_the_same_one() -> None:
@@ -34,30 +38,31 @@ def test_a_usage_point_written_as_a_number_is_the_same_one() -> None:
     assert 96 == len(parse_measure(body, CURVE))
 
 
-@pytest.mark.parametrize("body", [None, [], "", "text", 7, True, ["grandeur"], {"grandeur": 7}, {"grandeur": "PA"}])
-def test_an_answer_that_is_no_measure_is_garbage(body: object) -> None:
-    with pytest.raises(ProviderGarbage):
-        parse_measure(body, CURVE)
+def test_an_answer_that_is_no_measure_is_garbage() -> None:
+    cases: list[object] = [None, [], "", "text", 7, True, ["grandeur"], {"grandeur": 7}, {"grandeur": "PA"}]
+
+    for body in cases:
+        with case(body), pytest.raises(ProviderGarbage):
+            parse_measure(body, CURVE)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_an_answer_without_points_holds_no_reading() -> None:
+    cases: list[dict[str, Any]] = [
         {"grandeur": None},
         {"grandeur": []},
         {"grandeur": [{"grandeurMetier": "CONS", "grandeurPhysique": "PA", "points": []}]},
         {"grandeur": [{"grandeurMetier": "CONS", "grandeurPhysique": "PA", "points": None}]},
         {"grandeur": [{"grandeurMetier": "CONS", "grandeurPhysique": "PA"}]},
         {"grandeur": [{"grandeurMetier": "PROD", "grandeurPhysique": "PA", "points": []}]},
-    ],
-)
-def test_an_answer_without_points_holds_no_reading(body: dict[str, Any]) -> None:
-    assert [] == parse_measure(body, CURVE)
+    ]
+
+    for body in cases:
+        with case(body):
+            assert [] == parse_measure(body, CURVE)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_a_quantity_of_another_shape_is_garbage() -> None:
+    cases: list[dict[str, Any]] = [
         # Data of another form must not pass for "there are none".
         {},
         {"grandeur": [{"grandeurMetier": "PROD", "grandeurPhysique": "PA", "points": [{"v": "1"}]}]},
@@ -66,16 +71,15 @@ def test_an_answer_without_points_holds_no_reading(body: dict[str, Any]) -> None
         {"grandeur": [{"grandeurMetier": "CONS", "points": []}]},
         {"grandeur": [{"grandeurMetier": "CONS", "grandeurPhysique": "PA", "points": 7}]},
         {"grandeur": [{"grandeurMetier": "CONS", "grandeurPhysique": "PA", "points": {"v": "1"}}]},
-    ],
-)
-def test_a_quantity_of_another_shape_is_garbage(body: dict[str, Any]) -> None:
-    with pytest.raises(ProviderGarbage):
-        parse_measure(body, CURVE)
+    ]
+
+    for body in cases:
+        with case(body), pytest.raises(ProviderGarbage):
+            parse_measure(body, CURVE)
 
 
-@pytest.mark.parametrize(
-    "point",
-    [
+def test_a_point_without_a_moment_is_garbage() -> None:
+    cases: list[object] = [
         "2026-09-08 00:30:00",
         None,
         [],
@@ -88,16 +92,17 @@ def test_a_quantity_of_another_shape_is_garbage(body: dict[str, Any]) -> None:
         # Dates at which computing with instants leaves the calendar.
         {"d": "0001-01-01 00:00:00", "v": "540"},
         {"d": "0001-01-01 00:15:00", "v": "540"},
-    ],
-)
-def test_a_point_without_a_moment_is_garbage(point: object) -> None:
-    for body, asked in (
-        (answer(point), CURVE),
-        (answer(point, "EA"), DAILY),
-        (answer(point, "PMA"), PEAKS),
-    ):
-        with pytest.raises(ProviderGarbage):
-            parse_measure(body, asked)
+    ]
+
+    for point in cases:
+        with case(point):
+            for body, asked in (
+                (answer(point), CURVE),
+                (answer(point, "EA"), DAILY),
+                (answer(point, "PMA"), PEAKS),
+            ):
+                with pytest.raises(ProviderGarbage):
+                    parse_measure(body, asked)
 
 
 @pytest.mark.parametrize(
@@ -117,10 +122,12 @@ def test_a_value_that_is_no_number_is_garbage(value: object) -> None:
             parse_measure(body, asked)
 
 
-@pytest.mark.parametrize("step", ["P1D", "PT0M", "PT25H", "PT-30M", "30", "PT30S", "PT1.5H", "PT", 30, ["PT30M"]])
-def test_a_step_that_is_no_whole_part_of_a_day_is_garbage(step: object) -> None:
-    with pytest.raises(ProviderGarbage):
-        parse_measure(answer({"d": "2026-09-08 00:30:00", "v": "540", "p": step}), CURVE)
+def test_a_step_that_is_no_whole_part_of_a_day_is_garbage() -> None:
+    cases: list[object] = ["P1D", "PT0M", "PT25H", "PT-30M", "30", "PT30S", "PT1.5H", "PT", 30, ["PT30M"]]
+
+    for step in cases:
+        with case(step), pytest.raises(ProviderGarbage):
+            parse_measure(answer({"d": "2026-09-08 00:30:00", "v": "540", "p": step}), CURVE)
 
 
 def test_the_text_of_the_refusal_repeats_nothing_of_the_answer() -> None:

@@ -8,6 +8,7 @@ import pytest
 from shared.catalog import Direction
 from shared.errors import ProviderGarbage
 from shared.models import GrantedPoint
+from tests.support.cases import case
 from tests.unit.workers.recorded import CONSUMER, SELF_CONSUMER, recorded
 from workers.providers.enedis import parse_services
 
@@ -44,18 +45,24 @@ def test_a_self_consumer_has_both_directions_until_the_last_service_ends() -> No
     assert [GrantedPoint(SELF_CONSUMER, BOTH, date(2029, 10, 7))] == points
 
 
-@pytest.mark.parametrize("body", [recorded("services_aucun"), {}, {"serviceSouscrit": None}, services()])
-def test_an_authorisation_that_opens_nothing_gives_no_point(body: dict[str, Any]) -> None:
-    assert [] == parse_services(body, 4101)
+def test_an_authorisation_that_opens_nothing_gives_no_point() -> None:
+    cases: list[dict[str, Any]] = [recorded("services_aucun"), {}, {"serviceSouscrit": None}, services()]
+
+    for body in cases:
+        with case(body):
+            assert [] == parse_services(body, 4101)
 
 
 def test_services_of_another_authorisation_do_not_count() -> None:
     assert [] == parse_services(recorded("services_consommateur"), 4202)
 
 
-@pytest.mark.parametrize("authorisation", [..., None, {}, {"autorisationId": 4102}, {"autorisationId": "4102"}])
-def test_an_entry_that_does_not_name_our_authorisation_does_not_count(authorisation: object) -> None:
-    assert [] == parse_services(services(entry(autorisation=authorisation)), 4101)
+def test_an_entry_that_does_not_name_our_authorisation_does_not_count() -> None:
+    cases: list[object] = [..., None, {}, {"autorisationId": 4102}, {"autorisationId": "4102"}]
+
+    for authorisation in cases:
+        with case(authorisation):
+            assert [] == parse_services(services(entry(autorisation=authorisation)), 4101)
 
 
 def test_an_authorisation_written_as_text_is_the_same_one() -> None:
@@ -64,13 +71,16 @@ def test_an_authorisation_written_as_text_is_the_same_one() -> None:
     assert [CONSUMER] == [point.prm for point in parse_services(body, 4101)]
 
 
-@pytest.mark.parametrize("state", ["DEMANDE", "TERMINE", "SUPPRIME", "", None])
-def test_only_active_services_count(state: str | None) -> None:
-    ended = entry(etatCode=state, injection=True, dateFin="2031-01-01")
+def test_only_active_services_count() -> None:
+    cases: list[str | None] = ["DEMANDE", "TERMINE", "SUPPRIME", "", None]
 
-    points = parse_services(services(ended, entry()), 4101)
+    for state in cases:
+        with case(state):
+            ended = entry(etatCode=state, injection=True, dateFin="2031-01-01")
 
-    assert [GrantedPoint(CONSUMER, frozenset({Direction.CONSUMPTION}), date(2029, 9, 7))] == points
+            points = parse_services(services(ended, entry()), 4101)
+
+            assert [GrantedPoint(CONSUMER, frozenset({Direction.CONSUMPTION}), date(2029, 9, 7))] == points
 
 
 def test_two_points_under_one_authorisation_stay_two() -> None:
@@ -82,14 +92,16 @@ def test_two_points_under_one_authorisation_stay_two() -> None:
     ] == parse_services(body, 4101)
 
 
-@pytest.mark.parametrize("end", ["2029-09-07", "2029-09-07T00:00:00+0200"])
-def test_the_end_of_a_service_is_a_day(end: str) -> None:
-    assert [date(2029, 9, 7)] == [point.expires_on for point in parse_services(services(entry(dateFin=end)), 4101)]
+def test_the_end_of_a_service_is_a_day() -> None:
+    for end in ["2029-09-07", "2029-09-07T00:00:00+0200"]:
+        with case(end):
+            assert [date(2029, 9, 7)] == [
+                point.expires_on for point in parse_services(services(entry(dateFin=end)), 4101)
+            ]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_services_of_another_shape_are_garbage() -> None:
+    cases: list[object] = [
         None,
         [],
         "text",
@@ -109,11 +121,11 @@ def test_the_end_of_a_service_is_a_day(end: str) -> None:
         services(entry(autorisation={"autorisationId": "many"})),
         services(entry(autorisation={"autorisationId": None})),
         services(entry(autorisation={"autorisationId": float("inf")})),
-    ],
-)
-def test_services_of_another_shape_are_garbage(body: object) -> None:
-    with pytest.raises(ProviderGarbage):
-        parse_services(body, 4101)
+    ]
+
+    for body in cases:
+        with case(body), pytest.raises(ProviderGarbage):
+            parse_services(body, 4101)
 
 
 def test_a_granted_point_does_not_show_its_digits() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared.errors import ProviderGarbage
+from tests.support.cases import case
 from tests.unit.workers.recorded import recorded_rte
 from workers.rte_answers import parse_ecowatt, parse_open_data, parse_tempo
 
@@ -31,9 +32,12 @@ def test_colours_belong_to_the_day_on_which_they_begin_in_whatever_order_they_co
     assert expected == colours(recorded_rte("tempo_winter"))
 
 
-@pytest.mark.parametrize(("name", "first"), [("tempo_spring", date(2026, 3, 28)), ("tempo_autumn", date(2026, 10, 24))])
-def test_the_days_around_a_change_of_the_clock_are_three_days(name: str, first: date) -> None:
-    assert [first.replace(day=first.day + number) for number in range(3)] == sorted(colours(recorded_rte(name)))
+def test_the_days_around_a_change_of_the_clock_are_three_days() -> None:
+    cases: list[tuple[str, date]] = [("tempo_spring", date(2026, 3, 28)), ("tempo_autumn", date(2026, 10, 24))]
+
+    for name, first in cases:
+        with case(name, first):
+            assert [first.replace(day=first.day + number) for number in range(3)] == sorted(colours(recorded_rte(name)))
 
 
 def test_a_day_with_a_wrong_offset_remains_the_day_that_is_written() -> None:
@@ -68,30 +72,46 @@ def test_when_a_colour_was_said_is_kept_in_utc() -> None:
     assert {"colour": "WHITE", "updated_at": "2026-12-07T09:20:00+00:00"} == document
 
 
-@pytest.mark.parametrize("value", ["PURPLE", "red", 1, ["RED"], {}, True])
-def test_an_unknown_colour_spoils_its_day_alone(value: Any) -> None:
-    body = recorded_rte("tempo_winter")
-    body["tempo_like_calendars"]["values"][0]["value"] = value
+def test_an_unknown_colour_spoils_its_day_alone() -> None:
+    cases: list[Any] = ["PURPLE", "red", 1, ["RED"], {}, True]
 
-    days = parse_tempo(body)
+    for value in cases:
+        with case(value):
+            body = recorded_rte("tempo_winter")
+            body["tempo_like_calendars"]["values"][0]["value"] = value
 
-    assert (1, [date(2026, 12, 7), date(2026, 12, 8), date(2026, 12, 9)]) == (days.refused, sorted(days.documents))
+            days = parse_tempo(body)
 
-
-@pytest.mark.parametrize(
-    "body",
-    [None, [], "BLUE", {}, {"tempo_like_calendars": None}, {"tempo_like_calendars": {"values": None}}, {"signals": []}],
-)
-def test_another_answer_than_colours_is_refused(body: Any) -> None:
-    with pytest.raises(ProviderGarbage):
-        parse_tempo(body)
+            assert (1, [date(2026, 12, 7), date(2026, 12, 8), date(2026, 12, 9)]) == (
+                days.refused,
+                sorted(days.documents),
+            )
 
 
-@pytest.mark.parametrize("entry", [None, "2026-12-08", {}, {"start_date": "soon"}, {"start_date": "2026-12-08T05:00"}])
-def test_a_day_that_cannot_be_understood_is_counted(entry: Any) -> None:
-    days = parse_tempo({"tempo_like_calendars": {"values": [entry]}})
+def test_another_answer_than_colours_is_refused() -> None:
+    cases: list[Any] = [
+        None,
+        [],
+        "BLUE",
+        {},
+        {"tempo_like_calendars": None},
+        {"tempo_like_calendars": {"values": None}},
+        {"signals": []},
+    ]
 
-    assert (1, {}) == (days.refused, days.documents)
+    for body in cases:
+        with case(body), pytest.raises(ProviderGarbage):
+            parse_tempo(body)
+
+
+def test_a_day_that_cannot_be_understood_is_counted() -> None:
+    cases: list[Any] = [None, "2026-12-08", {}, {"start_date": "soon"}, {"start_date": "2026-12-08T05:00"}]
+
+    for entry in cases:
+        with case(entry):
+            days = parse_tempo({"tempo_like_calendars": {"values": [entry]}})
+
+            assert (1, {}) == (days.refused, days.documents)
 
 
 def test_signals_have_a_level_a_message_and_an_hour_for_each_step() -> None:
@@ -117,11 +137,14 @@ def test_a_bare_date_is_a_day_too() -> None:
     assert [date(2026, 12, 8)] == list(parse_ecowatt({"signals": [signal(jour="2026-12-08")]}).documents)
 
 
-@pytest.mark.parametrize("level", [0, 4, -1, None, True, 1.5, "high", [1]])
-def test_a_day_without_a_known_level_is_left_out(level: Any) -> None:
-    days = parse_ecowatt({"signals": [signal(dvalue=level), signal(jour="2026-12-09")]})
+def test_a_day_without_a_known_level_is_left_out() -> None:
+    cases: list[Any] = [0, 4, -1, None, True, 1.5, "high", [1]]
 
-    assert (1, [date(2026, 12, 9)]) == (days.refused, list(days.documents))
+    for level in cases:
+        with case(level):
+            days = parse_ecowatt({"signals": [signal(dvalue=level), signal(jour="2026-12-09")]})
+
+            assert (1, [date(2026, 12, 9)]) == (days.refused, list(days.documents))
 
 
 def test_hours_that_are_none_are_missing_and_one_that_comes_twice_counts_as_the_worse() -> None:
@@ -133,11 +156,14 @@ def test_hours_that_are_none_are_missing_and_one_that_comes_twice_counts_as_the_
     assert {"0": 0, "2": 3} == document["hours"]
 
 
-@pytest.mark.parametrize("message", [None, 5, ["no"]])
-def test_what_is_no_message_is_none(message: Any) -> None:
-    days = parse_ecowatt({"signals": [signal(message=message)]}).documents
+def test_what_is_no_message_is_none() -> None:
+    cases: list[Any] = [None, 5, ["no"]]
 
-    assert "" == days[date(2026, 12, 8)]["message"]
+    for message in cases:
+        with case(message):
+            days = parse_ecowatt({"signals": [signal(message=message)]}).documents
+
+            assert "" == days[date(2026, 12, 8)]["message"]
 
 
 def test_a_message_is_bounded() -> None:
@@ -146,10 +172,12 @@ def test_a_message_is_bounded() -> None:
     assert 1000 == len(days[date(2026, 12, 8)]["message"])
 
 
-@pytest.mark.parametrize("body", [None, [], {}, {"signals": None}, {"signals": {}}])
-def test_another_answer_than_signals_is_refused(body: Any) -> None:
-    with pytest.raises(ProviderGarbage):
-        parse_ecowatt(body)
+def test_another_answer_than_signals_is_refused() -> None:
+    cases: list[Any] = [None, [], {}, {"signals": None}, {"signals": {}}]
+
+    for body in cases:
+        with case(body), pytest.raises(ProviderGarbage):
+            parse_ecowatt(body)
 
 
 def test_records_of_the_open_data_say_levels_as_numbers_texts_or_words() -> None:

@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from shared.errors import (
     ProviderApiMissing,
     ProviderError,
@@ -14,6 +12,7 @@ from shared.errors import (
     ProviderUnavailable,
 )
 from simulator.error_catalogue import known_errors
+from tests.support.cases import case
 from tests.unit.workers.recorded import recorded_rte
 from workers.client import Answer
 from workers.rte_errors import code_of, error_of, is_beyond_term, transaction_of
@@ -26,9 +25,8 @@ def answer(status: int, body: Any = None, retry_at: datetime | None = None) -> A
     return Answer(status, body, NOW, retry_at)
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "leaf"),
-    [
+def test_a_status_becomes_a_leaf() -> None:
+    cases: list[tuple[int, Any, type[ProviderError]]] = [
         (400, {"error": "TMPLIKSUPCON_TMPLIKCAL_F06"}, ProviderRefusedRequest),
         (400, None, ProviderUnavailable),
         (403, None, ProviderNotSubscribed),
@@ -41,10 +39,11 @@ def answer(status: int, body: Any = None, retry_at: datetime | None = None) -> A
         (500, {"error": "COMMON_ERROR_T03"}, ProviderUnavailable),
         (503, None, ProviderUnavailable),
         (509, None, ProviderUnavailable),
-    ],
-)
-def test_a_status_becomes_a_leaf(status: int, body: Any, leaf: type[ProviderError]) -> None:
-    assert leaf is type(error_of(answer(status, body)))
+    ]
+
+    for status, body, leaf in cases:
+        with case(status, body, leaf):
+            assert leaf is type(error_of(answer(status, body)))
 
 
 def test_every_code_that_the_simulator_knows_of_rte_means_something() -> None:
@@ -68,19 +67,19 @@ def test_a_used_up_quota_is_over_when_it_says_so_or_after_a_quarter_of_an_hour()
     assert NOW + timedelta(minutes=15) == error_of(answer(429)).retry_at
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
+def test_the_code_stands_under_either_name() -> None:
+    cases: list[tuple[Any, str | None]] = [
         ({"error": "A_F04"}, "A_F04"),
         ({"error_code": "A_F04"}, "A_F04"),
         ({"error": {"code": 1}}, None),
         ({"error": "x" * 500}, "x" * 64),
         ([], None),
         (None, None),
-    ],
-)
-def test_the_code_stands_under_either_name(body: Any, code: str | None) -> None:
-    assert code == code_of(body)
+    ]
+
+    for body, code in cases:
+        with case(body, code):
+            assert code == code_of(body)
 
 
 def test_a_term_that_lies_too_far_ahead_is_told_from_other_refusals() -> None:
@@ -89,15 +88,15 @@ def test_a_term_that_lies_too_far_ahead_is_told_from_other_refusals() -> None:
     assert not is_beyond_term(error_of(answer(500)))
 
 
-@pytest.mark.parametrize(
-    ("body", "found"),
-    [
+def test_the_transaction_is_found_when_it_looks_like_one() -> None:
+    cases: list[tuple[Any, str | None]] = [
         (recorded_rte("error_500_T03"), "Id-0000000000000000000000a3"),
         ({"error_details": {"transaction_id": "line\nbreak"}}, None),
         ({"error_details": {"transaction_id": "x" * 100}}, None),
         ({"error_details": None}, None),
         (None, None),
-    ],
-)
-def test_the_transaction_is_found_when_it_looks_like_one(body: Any, found: str | None) -> None:
-    assert found == transaction_of(body)
+    ]
+
+    for body, found in cases:
+        with case(body, found):
+            assert found == transaction_of(body)

@@ -13,6 +13,7 @@ from shared.config import Settings
 from shared.refreshes import time_of_first_wave
 from shared.server_secret import ServerSecret
 from shared.waves import Cause, wave_hours
+from tests.support.cases import case
 from workers.app import schedule
 
 
@@ -30,38 +31,44 @@ def at_half_past_eight(offline_settings: Settings) -> Settings:
 
 
 # Summer, winter, and the two mornings after the clock was changed: each time 08:30 in Paris is another hour in UTC.
-@pytest.mark.parametrize(
-    ("day", "utc_hour"),
-    [(date(2026, 7, 14), 6), (date(2026, 12, 24), 7), (date(2026, 3, 29), 6), (date(2026, 10, 25), 7)],
-)
-def test_the_refresh_is_due_at_its_hour_in_paris(at_half_past_eight: Settings, day: date, utc_hour: int) -> None:
-    moment = datetime.combine(day, time(utc_hour, 30), UTC)
-    last_wave = datetime.combine(day - timedelta(days=1), time(17, 30), PARIS)
+def test_the_refresh_is_due_at_its_hour_in_paris(at_half_past_eight: Settings) -> None:
+    cases: list[tuple[date, int]] = [
+        (date(2026, 7, 14), 6),
+        (date(2026, 12, 24), 7),
+        (date(2026, 3, 29), 6),
+        (date(2026, 10, 25), 7),
+    ]
 
-    assert not is_due(at_half_past_eight, "refresh", last_wave, moment - timedelta(seconds=1))
-    assert is_due(at_half_past_eight, "refresh", last_wave, moment)
+    for day, utc_hour in cases:
+        with case(day, utc_hour):
+            moment = datetime.combine(day, time(utc_hour, 30), UTC)
+            last_wave = datetime.combine(day - timedelta(days=1), time(17, 30), PARIS)
+
+            assert not is_due(at_half_past_eight, "refresh", last_wave, moment - timedelta(seconds=1))
+            assert is_due(at_half_past_eight, "refresh", last_wave, moment)
 
 
-@pytest.mark.parametrize("night", [date(2026, 3, 29), date(2026, 10, 25)])
-@pytest.mark.parametrize("refresh_at", [time(2, 0), time(2, 30), time(3, 0), time(8, 30)])
-def test_nothing_is_left_out_or_sent_twice_in_a_night_in_which_the_clock_is_changed(
-    offline_settings: Settings, refresh_at: time, night: date
-) -> None:
-    changes = {"refresh_at": refresh_at, "refresh_jitter_minutes": 0}
-    begin = datetime.combine(night, time(0, 5), PARIS).astimezone(UTC)
-    moments = [begin + timedelta(minutes=10 * number) for number in range(6 * 19)]
-    celery = create_celery(offline_settings)
-    sent: Counter[str] = Counter()
-    for name, waited_for in schedule(offline_settings.model_copy(update=changes)).items():
-        entry, last_run = waited_for["schedule"], begin
-        if not isinstance(entry, crontab):
-            continue
-        for moment in moments:
-            entry.app, entry.nowfun = celery, partial(moment.astimezone, PARIS)
-            if entry.is_due(last_run).is_due:
-                sent[name], last_run = sent[name] + 1, moment
+def test_nothing_is_left_out_or_sent_twice_in_a_night_in_which_the_clock_is_changed(offline_settings: Settings) -> None:
+    hours: list[time] = [time(2, 0), time(2, 30), time(3, 0), time(8, 30)]
 
-    assert {"refresh": 4, "care-for-consents": 1, "retention": 1} == sent
+    for night in [date(2026, 3, 29), date(2026, 10, 25)]:
+        for refresh_at in hours:
+            with case(night, refresh_at):
+                changes = {"refresh_at": refresh_at, "refresh_jitter_minutes": 0}
+                begin = datetime.combine(night, time(0, 5), PARIS).astimezone(UTC)
+                moments = [begin + timedelta(minutes=10 * number) for number in range(6 * 19)]
+                celery = create_celery(offline_settings)
+                sent: Counter[str] = Counter()
+                for name, waited_for in schedule(offline_settings.model_copy(update=changes)).items():
+                    entry, last_run = waited_for["schedule"], begin
+                    if not isinstance(entry, crontab):
+                        continue
+                    for moment in moments:
+                        entry.app, entry.nowfun = celery, partial(moment.astimezone, PARIS)
+                        if entry.is_due(last_run).is_due:
+                            sent[name], last_run = sent[name] + 1, moment
+
+                assert {"refresh": 4, "care-for-consents": 1, "retention": 1} == sent
 
 
 def test_the_hour_of_the_refresh_is_a_setting(offline_settings: Settings) -> None:

@@ -13,9 +13,9 @@ from shared.catalog import DATASETS, Direction
 from shared.consents import UsagePoint
 from shared.models import Coverage, DayRange, GrantedPoint, Job, Lane, Series
 from shared.quotas import Quota
-from tests.integration.api.stage import NOON, OTHER_PRM, PRM, Person, Stage, half_hours
-from tests.states import take_state
-from tests.storing import save_record
+from tests.support.api_gateway import NOON, OTHER_PRM, PRM, Person, Stage, half_hours
+from tests.support.states import take_state
+from tests.support.storing import save_record
 
 pytestmark = pytest.mark.anyio
 
@@ -65,20 +65,20 @@ async def limited(stage: Stage, person: Person) -> dict[str, str]:
     return {"Authorization": await other_key(stage, person, Scope.READ, Scope.FETCH)}
 
 
-@pytest.mark.parametrize("slash", ["", "/"])
 async def test_the_windows_that_the_days_touch_go_and_the_answer_says_where_they_were(
-    stage: Stage, person: Person, usage_point: UsagePoint, slash: str
+    stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    await stage.store_months(usage_point, PEAKS, date(2026, 7, 1), date(2026, 10, 20))
+    for slash in ("", "/"):
+        await stage.store_months(usage_point, PEAKS, date(2026, 7, 1), date(2026, 10, 20))
 
-    answer = await erased(stage, person, f"/{PEAKS}/{PRM}/start/2026-08-31/end/2026-09-02/cache{slash}")
+        answer = await erased(stage, person, f"/{PEAKS}/{PRM}/start/2026-08-31/end/2026-09-02/cache{slash}")
 
-    assert {
-        "usage_point_id": PRM,
-        "path": [f"/{PEAKS}/{PRM}/start/2026-08-01/end/2026-10-01/cache"],
-        "purge": True,
-    } == answer
-    assert ["2026-07", "2026-10"] == await windows(stage, usage_point, PEAKS)
+        assert {
+            "usage_point_id": PRM,
+            "path": [f"/{PEAKS}/{PRM}/start/2026-08-01/end/2026-10-01/cache"],
+            "purge": True,
+        } == answer, slash
+        assert ["2026-07", "2026-10"] == await windows(stage, usage_point, PEAKS), slash
 
 
 async def test_of_each_series_nothing_to_erase_is_no_error_and_ends_in_the_future_neither(
@@ -154,39 +154,32 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("path", PATHS)
 async def test_neither_a_stranger_nor_a_key_that_may_not_manage_removes_anything(
-    stage: Stage, person: Person, usage_point: UsagePoint, path: str
+    stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 3))
     await store_record(stage, usage_point, "contract")
-    stranger = await stage.create_person()
+    stranger, of_limited_key = await stage.create_person(), await limited(stage, person)
+    for path in PATHS:
+        answers = [
+            await delete(stage, stranger, path),
+            await delete(stage, person, path, of_limited_key),
+            await delete(stage, person, path, {"Authorization": "rlv_wrong"}),
+        ]
 
-    answers = [
-        await delete(stage, stranger, path),
-        await delete(stage, person, path, await limited(stage, person)),
-        await delete(stage, person, path, {"Authorization": "rlv_wrong"}),
-    ]
-
-    assert [(403, ["detail"])] * 3 == [(each.status_code, list(each.json())) for each in answers]
-    assert answers[0].text == answers[2].text
-    assert 2 == len(await windows(stage, usage_point, CURVE))
-    assert 1 == len(await windows(stage, usage_point, "contract"))
+        assert [(403, ["detail"])] * 3 == [(each.status_code, list(each.json())) for each in answers], path
+        assert answers[0].text == answers[2].text, path
+        assert 2 == len(await windows(stage, usage_point, CURVE)), path
+        assert 1 == len(await windows(stage, usage_point, "contract")), path
 
 
-@pytest.mark.parametrize(
-    "days",
-    ["start/2026-10-02/end/2026-10-02", "start/2026-10-02/end/2026-10-01", "start/hier/end/2026-10-01"],
-)
-async def test_days_that_are_none_erase_nothing(
-    stage: Stage, person: Person, usage_point: UsagePoint, days: str
-) -> None:
+async def test_days_that_are_none_erase_nothing(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 3))
+    for days in ("start/2026-10-02/end/2026-10-02", "start/2026-10-02/end/2026-10-01", "start/hier/end/2026-10-01"):
+        answer = await delete(stage, person, f"/{CURVE}/{PRM}/{days}/cache")
 
-    answer = await delete(stage, person, f"/{CURVE}/{PRM}/{days}/cache")
-
-    assert (422, ["detail"]) == (answer.status_code, list(answer.json()))
-    assert 2 == len(await windows(stage, usage_point, CURVE))
+        assert (422, ["detail"]) == (answer.status_code, list(answer.json())), days
+        assert 2 == len(await windows(stage, usage_point, CURVE)), days
 
 
 async def test_a_reset_gives_another_key_of_the_same_rights_and_the_one_shown_stays_good(

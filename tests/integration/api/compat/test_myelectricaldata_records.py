@@ -14,8 +14,8 @@ from shared.consents import UsagePoint
 from shared.models import CallTicket, Coverage, Gap, Reason, Series
 from shared.planning import absence_of, current_days
 from shared.quotas import Quota, QuotaStore
-from tests.integration.api.stage import OTHER_PRM, PRM, Person, Stage
-from tests.storing import save_record, save_window
+from tests.support.api_gateway import OTHER_PRM, PRM, Person, Stage
+from tests.support.storing import save_record, save_window
 
 pytestmark = pytest.mark.anyio
 
@@ -98,7 +98,7 @@ async def test_a_stored_record_is_the_same_at_all_its_addresses_and_costs_no_cal
 
 
 async def test_a_contract_that_is_not_stored_is_fetched_and_waited_for(
-    stage: Stage, person: Person, usage_point: UsagePoint
+    stage: Stage, person: Person, usage_point: UsagePoint, patient: None
 ) -> None:
     asking = asyncio.create_task(get(stage, person, f"/contracts/{PRM}/"))
     ticket = await begin_call(stage)
@@ -116,7 +116,7 @@ async def test_a_contract_that_is_not_stored_is_fetched_and_waited_for(
 
 
 async def test_a_contract_that_the_provider_failed_to_give_is_a_503_and_is_asked_for_again_when_it_is_worth_it(
-    stage: Stage, person: Person, usage_point: UsagePoint
+    stage: Stage, person: Person, usage_point: UsagePoint, patient: None
 ) -> None:
     asking = asyncio.create_task(get(stage, person, f"/contracts/{PRM}"))
     ticket = await begin_call(stage)

@@ -8,7 +8,8 @@ import pytest
 from shared.audit import ADMIN
 from shared.broker import SYSTEM_QUEUE
 from shared.catalog import ECOWATT, TEMPO, PublicDataset
-from tests.integration.api.public_data import (
+from tests.support.api_gateway import Stage
+from tests.support.public_data import (
     PRICES,
     note_answer,
     set_clock,
@@ -17,14 +18,13 @@ from tests.integration.api.public_data import (
     store_season,
     with_rte,
 )
-from tests.integration.api.stage import Stage
 
 pytestmark = pytest.mark.anyio
 
-ASKING = [
-    pytest.param("/admin/rte/tempo/start/2026-10-01/end/2026-10-20", TEMPO, id="tempo"),
-    pytest.param("/admin/rte/ecowatt", ECOWATT, id="ecowatt"),
-]
+ASKING: dict[str, PublicDataset] = {
+    "/admin/rte/tempo/start/2026-10-01/end/2026-10-20": TEMPO,
+    "/admin/rte/ecowatt": ECOWATT,
+}
 
 
 @pytest.fixture
@@ -126,40 +126,37 @@ async def test_prices_are_exactly_six_texts(stage: Stage) -> None:
     assert (200, PRICES) == await read(stage, "/edf/tempo/price")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+async def test_where_nothing_is_known_that_is_a_404_in_french(stage: Stage) -> None:
+    paths = [
         "/rte/tempo/2026-10-20/2026-10-21",
         "/rte/ecowatt/2026-10-20/2026-10-21",
         "/edf/tempo/days",
         "/edf/tempo/price",
-    ],
-)
-@pytest.mark.parametrize("slash", ["", "/"])
-async def test_where_nothing_is_known_that_is_a_404_in_french(stage: Stage, path: str, slash: str) -> None:
-    status, found = await read(stage, path + slash)
+    ]
+    for path in (*paths, *(f"{each}/" for each in paths)):
+        status, found = await read(stage, path)
 
-    assert (404, {"detail"}) == (status, set(found))
-    assert "Aucune donnée" in found["detail"]
+        assert (404, {"detail"}) == (status, set(found)), path
+        assert "Aucune donnée" in found["detail"], path
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/rte/tempo/2026-10-20/2026-10-19",
-        "/rte/tempo/20-10-2026/2026-10-21",
-        "/rte/tempo/2026-02-29/2026-03-01",
-        "/rte/tempo/2010-01-01/2026-01-01",
-        "/rte/tempo/2026-10-20/2026-10-21?case=title",
-        "/rte/ecowatt/2026-10-20/2026-10-18",
-        "/rte/ecowatt/2026-10-20/today",
-        "/rte/ecowatt/2199-12-31/2199-12-30",
-    ],
-)
-async def test_days_that_can_not_be_answered_are_refused_with_a_text(stage: Stage, path: str) -> None:
-    status, found = await read(stage, path)
+NO_DAYS = [
+    "/rte/tempo/2026-10-20/2026-10-19",
+    "/rte/tempo/20-10-2026/2026-10-21",
+    "/rte/tempo/2026-02-29/2026-03-01",
+    "/rte/tempo/2010-01-01/2026-01-01",
+    "/rte/tempo/2026-10-20/2026-10-21?case=title",
+    "/rte/ecowatt/2026-10-20/2026-10-18",
+    "/rte/ecowatt/2026-10-20/today",
+    "/rte/ecowatt/2199-12-31/2199-12-30",
+]
 
-    assert (422, str) == (status, type(found["detail"]))
+
+async def test_days_that_can_not_be_answered_are_refused_with_a_text(stage: Stage) -> None:
+    for path in NO_DAYS:
+        status, found = await read(stage, path)
+
+        assert (422, str) == (status, type(found["detail"])), path
 
 
 async def test_an_administrator_sets_prices_with_a_comma_or_a_dot_from_today_on(
@@ -183,39 +180,39 @@ async def test_a_price_that_is_left_out_is_zero_as_the_contract_has_it(stage: St
     assert (200, dict.fromkeys(PRICES, "0.0") | {"red_hp": "0.7"}) == (answer.status_code, answer.json())
 
 
-@pytest.mark.parametrize("body", [{"red_hp": "dear"}, {"red_hp": "0,1,2"}, {"red_hp": 0.5}, {"red_hp": "-1"}, [], None])
-async def test_what_is_no_price_is_refused(stage: Stage, admin: dict[str, str], body: object) -> None:
-    answer = await stage.client.post("/admin/edf/tempo/price", json=body, headers=admin)
+async def test_what_is_no_price_is_refused(stage: Stage, admin: dict[str, str]) -> None:
+    prices: list[object] = ["dear", "0,1,2", 0.5, "-1"]
+    bodies: list[object] = [*({"red_hp": each} for each in prices), [], None]
+    for body in bodies:
+        answer = await stage.client.post("/admin/edf/tempo/price", json=body, headers=admin)
 
-    assert (422, str) == (answer.status_code, type(answer.json()["detail"]))
+        assert (422, str) == (answer.status_code, type(answer.json()["detail"])), body
     assert [] == await stage.parts.tempo_prices.list_prices()
 
 
-@pytest.mark.parametrize(("path", "dataset"), ASKING)
-async def test_an_administrator_has_rte_asked(
-    rte: Stage, admin: dict[str, str], path: str, dataset: PublicDataset
-) -> None:
-    await note_answer(rte, dataset, ago=timedelta(hours=1))
+async def test_an_administrator_has_rte_asked(rte: Stage, admin: dict[str, str]) -> None:
+    for path, dataset in ASKING.items():
+        await note_answer(rte, dataset, ago=timedelta(hours=1))
 
-    answer = await rte.client.get(path, headers=admin)
+        answer = await rte.client.get(path, headers=admin)
 
-    assert (200, True, None) == (answer.status_code, answer.json()["asked"], answer.json()["possible_at"])
-    assert [dataset.name] == await rte.take_task(SYSTEM_QUEUE)
-    (event,) = await rte.parts.audit.load_events(ADMIN)
-    assert ("public_data.asked", {"dataset": dataset.name}) == (event.action, event.details)
+        assert (200, True, None) == (answer.status_code, answer.json()["asked"], answer.json()["possible_at"]), path
+        assert [dataset.name] == await rte.take_task(SYSTEM_QUEUE)
+    events = await rte.parts.audit.load_events(ADMIN)
+    assert [("public_data.asked", {"dataset": dataset.name}) for dataset in ASKING.values()] == [
+        (event.action, event.details) for event in reversed(events)
+    ]
 
 
-@pytest.mark.parametrize(("path", "dataset"), ASKING)
-async def test_rte_is_not_asked_sooner_than_it_allows(
-    rte: Stage, admin: dict[str, str], path: str, dataset: PublicDataset
-) -> None:
-    await note_answer(rte, dataset, ago=timedelta(minutes=5))
+async def test_rte_is_not_asked_sooner_than_it_allows(rte: Stage, admin: dict[str, str]) -> None:
+    for path, dataset in ASKING.items():
+        await note_answer(rte, dataset, ago=timedelta(minutes=5))
 
-    answer = await rte.client.get(path, headers=admin)
+        answer = await rte.client.get(path, headers=admin)
 
-    free_at = rte.clock.now + timedelta(seconds=dataset.least_pause_seconds, minutes=-5)
-    assert (200, False) == (answer.status_code, answer.json()["asked"])
-    assert free_at == datetime.fromisoformat(answer.json()["possible_at"])
+        free_at = rte.clock.now + timedelta(seconds=dataset.least_pause_seconds, minutes=-5)
+        assert (200, False) == (answer.status_code, answer.json()["asked"]), path
+        assert free_at == datetime.fromisoformat(answer.json()["possible_at"]), path
     assert [] == await rte.queued(SYSTEM_QUEUE)
 
 
@@ -239,19 +236,14 @@ async def test_where_there_is_no_rte_nobody_is_asked(stage: Stage, admin: dict[s
     assert [] == await stage.queued(SYSTEM_QUEUE)
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [("GET", ASKING[0].values[0]), ("GET", ASKING[1].values[0]), ("POST", "/admin/edf/tempo/price")],
-)
-async def test_only_the_administrators_key_in_its_own_header_lets_in(
-    stage: Stage, admin: dict[str, str], method: str, path: str
-) -> None:
+async def test_only_the_administrators_key_in_its_own_header_lets_in(stage: Stage) -> None:
     person = await stage.create_person()
     key = person.api_key
     refused = [{}, {"ADMIN_API_KEY": "wrong"}, {"ADMIN_API_KEY": key}, {"Authorization": key}, stage.admin]
 
-    answers = [await stage.client.request(method, path, json=PRICES, headers=headers) for headers in refused]
+    for method, path in (*(("GET", each) for each in ASKING), ("POST", "/admin/edf/tempo/price")):
+        answers = [await stage.client.request(method, path, json=PRICES, headers=headers) for headers in refused]
 
-    assert {403} == {answer.status_code for answer in answers}
-    assert {"detail"} == {name for answer in answers for name in answer.json()}
+        assert {403} == {answer.status_code for answer in answers}, path
+        assert {"detail"} == {name for answer in answers for name in answer.json()}, path
     assert [] == await stage.parts.tempo_prices.list_prices()

@@ -14,6 +14,7 @@ from shared.calendar import day_start
 from shared.catalog import DATASETS
 from shared.columns import Columns
 from shared.models import DayRange, Lane, Reading
+from tests.support.cases import case
 from workers.provider import FetchRequest
 from workers.providers.enedis import parse_measure
 from workers.providers.enedis_v5 import parse_meter_reading
@@ -54,32 +55,34 @@ async def in_batches(readings: Sequence[Reading]) -> AsyncIterator[Columns]:
         yield columns
 
 
-@pytest.mark.parametrize(("dataset", "suffix"), CASES)
-async def test_a_body_of_v5_is_written_as_enedis_writes_it(dataset: str, suffix: str) -> None:
-    body = recorded("v5", dataset + suffix)
-    said = body["meter_reading"]
-    days = DayRange(date.fromisoformat(said["start"]), date.fromisoformat(said["end"]))
-    readings = parsed(parse_meter_reading, body, dataset, said["usage_point_id"], days)
+async def test_a_body_of_v5_is_written_as_enedis_writes_it() -> None:
+    for dataset, suffix in CASES:
+        with case(dataset, suffix):
+            body = recorded("v5", dataset + suffix)
+            said = body["meter_reading"]
+            days = DayRange(date.fromisoformat(said["start"]), date.fromisoformat(said["end"]))
+            readings = parsed(parse_meter_reading, body, dataset, said["usage_point_id"], days)
 
-    written = json.loads(await meter_reading(said["usage_point_id"], DATASETS[dataset], days, in_batches(readings)))
+            written = json.loads(
+                await meter_reading(said["usage_point_id"], DATASETS[dataset], days, in_batches(readings))
+            )
 
-    assert said == written
+            assert said == written
 
 
-@pytest.mark.parametrize(("dataset", "suffix"), CASES)
-async def test_a_body_of_2026_is_written_as_enedis_writes_it_but_for_what_is_not_kept(
-    dataset: str, suffix: str
-) -> None:
-    body = recorded("2026", NAMES_OF_2026[dataset] + suffix)
-    days = DayRange(*(date.fromisoformat(body["periode"][name]) for name in ("dateDebut", "dateFin")))
-    readings = parsed(parse_measure, body, dataset, body["idPrm"], days)
+async def test_a_body_of_2026_is_written_as_enedis_writes_it_but_for_what_is_not_kept() -> None:
+    for dataset, suffix in CASES:
+        with case(dataset, suffix):
+            body = recorded("2026", NAMES_OF_2026[dataset] + suffix)
+            days = DayRange(*(date.fromisoformat(body["periode"][name]) for name in ("dateDebut", "dateFin")))
+            readings = parsed(parse_measure, body, dataset, body["idPrm"], days)
 
-    written = json.loads(await measures(body["idPrm"], DATASETS[dataset], days, in_batches(readings)))
+            written = json.loads(await measures(body["idPrm"], DATASETS[dataset], days, in_batches(readings)))
 
-    for point in body["grandeur"][0]["points"]:
-        point.pop("iv", None)
-        point.pop("ec", None)
-    assert body == written
+            for point in body["grandeur"][0]["points"]:
+                point.pop("iv", None)
+                point.pop("ec", None)
+            assert body == written
 
 
 async def test_a_peak_of_which_only_the_day_is_known_is_labelled_with_its_first_moment() -> None:
@@ -94,10 +97,15 @@ async def test_a_peak_of_which_only_the_day_is_known_is_labelled_with_its_first_
     assert [{"v": "4680", "d": "2026-10-25 00:00:00"}] == body["grandeur"][0]["points"]
 
 
-@pytest.mark.parametrize("form", [meter_reading, measures])
-@pytest.mark.parametrize("dataset", ["consumption_index", "contract"])
-async def test_what_has_no_such_form_is_not_written_in_it(form: Any, dataset: str) -> None:
-    with pytest.raises(ValueError, match="has no form"):
-        await form(
-            "99000000009101", DATASETS[dataset], DayRange(date(2026, 10, 25), date(2026, 10, 26)), in_batches([])
-        )
+async def test_what_has_no_such_form_is_not_written_in_it() -> None:
+    forms: list[Any] = [meter_reading, measures]
+
+    for form in forms:
+        for dataset in ["consumption_index", "contract"]:
+            with case(form, dataset), pytest.raises(ValueError, match="has no form"):
+                await form(
+                    "99000000009101",
+                    DATASETS[dataset],
+                    DayRange(date(2026, 10, 25), date(2026, 10, 26)),
+                    in_batches([]),
+                )

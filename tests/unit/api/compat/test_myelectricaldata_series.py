@@ -18,6 +18,7 @@ from shared.catalog import DATASETS
 from shared.columns import Columns
 from shared.errors import ConsentLost, NotFound, ProviderTimeout, QuotaExceeded, ValidationFailed, leaves
 from shared.models import DayRange, Lane, Reading
+from tests.support.cases import case
 from workers.provider import FetchRequest
 from workers.providers.enedis_v5 import parse_meter_reading
 
@@ -66,17 +67,18 @@ async def test_each_step_of_a_curve_ends_at_its_instant_also_in_the_nights_of_th
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("dataset", ["daily_consumption", "daily_production", "daily_consumption_max_power"])
-async def test_daily_values_keep_their_day_and_peaks_their_moment(dataset: str) -> None:
-    days = DayRange(SPRING, SPRING + 2 * ONE_DAY)
-    readings = [Reading(day_start(day), "P1D", 9000 + day.day) for day in (SPRING, SPRING + ONE_DAY)]
-    if dataset.endswith("max_power"):
-        readings = [replace(each, at=each.start + timedelta(hours=19)) for each in readings]
+async def test_daily_values_keep_their_day_and_peaks_their_moment() -> None:
+    for dataset in ["daily_consumption", "daily_production", "daily_consumption_max_power"]:
+        with case(dataset):
+            days = DayRange(SPRING, SPRING + 2 * ONE_DAY)
+            readings = [Reading(day_start(day), "P1D", 9000 + day.day) for day in (SPRING, SPRING + ONE_DAY)]
+            if dataset.endswith("max_power"):
+                readings = [replace(each, at=each.start + timedelta(hours=19)) for each in readings]
 
-    body = await body_of(dataset, days, readings)
+            body = await body_of(dataset, days, readings)
 
-    assert readings == read_back(dataset, days, body)
-    assert {"P1D"} == {json.loads(body)["meter_reading"]["reading_type"]["measuring_period"]}
+            assert readings == read_back(dataset, days, body)
+            assert {"P1D"} == {json.loads(body)["meter_reading"]["reading_type"]["measuring_period"]}
 
 
 @pytest.mark.anyio
@@ -138,8 +140,9 @@ def test_no_failure_has_a_status_that_the_clients_do_not_know() -> None:
     assert [409, 403, 503] == [V1_FAILURES.of(error)[0] for error in (QuotaExceeded, ConsentLost, ProviderTimeout)]
 
 
-@pytest.mark.parametrize("status", [400, 413])
-def test_what_the_framework_refuses_keeps_its_status_in_the_form_of_the_contract(status: int) -> None:
-    answer = MyElectricalDataRoute.render(Request({"type": "http"}), HTTPException(status))
+def test_what_the_framework_refuses_keeps_its_status_in_the_form_of_the_contract() -> None:
+    for status in [400, 413]:
+        with case(status):
+            answer = MyElectricalDataRoute.render(Request({"type": "http"}), HTTPException(status))
 
-    assert (status, ["detail"]) == (answer.status_code, list(json.loads(bytes(answer.body))))
+            assert (status, ["detail"]) == (answer.status_code, list(json.loads(bytes(answer.body))))

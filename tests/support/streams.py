@@ -13,8 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.event_streams import listening_until_exit
-
-DEADLINE_SECONDS = 10
+from tests.support.patience import PATIENCE_SECONDS
 
 
 class _Server(uvicorn.Server):
@@ -40,14 +39,18 @@ async def served(app: FastAPI) -> AsyncIterator[Served]:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     listening.bind(("127.0.0.1", 0))
     listening.listen()
+    # Streams end because they are told to, and not because the server lost its patience.
+    patience = int(PATIENCE_SECONDS)
     server = _Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=5)
+        uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=patience
+        )
     )
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     async with (
         listening_until_exit(app.state.resources.listening),
-        httpx.AsyncClient(base_url=address, timeout=DEADLINE_SECONDS) as client,
+        httpx.AsyncClient(base_url=address, timeout=PATIENCE_SECONDS) as client,
     ):
         yield Served(server, client)
     server.should_exit = True
@@ -74,7 +77,7 @@ class Stream:
 
     async def next(self) -> Told | None:
         """The next event; ``None`` at the end of the stream."""
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             fields: dict[str, str] = {}
             async for line in self._lines:
                 name, _, value = line.partition(": ")
@@ -92,7 +95,7 @@ class Stream:
 
     async def next_id(self) -> str:
         """The next id, also one that comes without an event."""
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return await anext(line.removeprefix("id: ") async for line in self._lines if line.startswith("id: "))
 
     async def rest(self) -> list[str | None]:

@@ -7,15 +7,16 @@ Must never import a part of the gateway that runs: what a test believes comes ou
 import json
 import os
 import secrets
+import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain, count
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -25,8 +26,10 @@ from cli.demo.plaintext import Secrets, count_hits
 from cli.otlp import OtlpReceiver
 from simulator.households import household_of
 from simulator.known_points import Profile
+from tests.support.patience import PATIENCE_SECONDS
 
 Document = dict[str, Any]
+Result = TypeVar("Result")
 
 PARIS = ZoneInfo("Europe/Paris")
 ONE_DAY = timedelta(days=1)
@@ -41,15 +44,34 @@ RESOURCES = {
 SIMULATOR_SECRET = "not-a-secret-of-anybody"
 ADMIN_KEY = secrets.token_hex(32)
 ENDED = frozenset({"succeeded", "partial", "failed", "cancelled"})
-JOB_SECONDS = 60.0
-EVENT_SECONDS = 30.0
 # From so many days back on nothing is published late any more.
 _SETTLED_DAYS = 12
 
 
+def today_in_paris() -> date:
+    """The day on the wall of whoever asks."""
+    return datetime.now(PARIS).date()
+
+
+def within_one_day(act: Callable[[], Result]) -> Result:
+    """What is done within one day in Paris: done again when midnight passed meanwhile."""
+    while True:
+        day = today_in_paris()
+        result = act()
+        if day == today_in_paris():
+            return result
+
+
+@cache
+def _settled_until() -> date:
+    # Once: midnight may pass between two questions of the same test.
+    return today_in_paris() - _SETTLED_DAYS * ONE_DAY
+
+
 def settled_days(days: int) -> tuple[date, date]:
-    """The last so many days of which everything is known for good; the end is not included."""
-    end = datetime.now(PARIS).date() - _SETTLED_DAYS * ONE_DAY
+    """The last so many days of which everything is known for good, the same as long as the tests run; the end is not
+    included."""
+    end = _settled_until()
     return end - days * ONE_DAY, end
 
 
@@ -90,9 +112,9 @@ class Enedis:
         answer = self.client.get("/control/calls/count", params={"api": MEASURES_API})
         return int(_json(answer, 200)["count"])
 
-    def fail(self, **fault: Any) -> None:
-        """Arm a fault."""
-        _json(self.client.post("/control/faults", json=fault), 201)
+    def fail(self, usage_point_id: str, **fault: Any) -> None:
+        """Arm a fault: of one household, so that it stays without harm to others."""
+        _json(self.client.post("/control/faults", json={**fault, "usage_point_id": usage_point_id}), 201)
 
     def set(self, **conditions: Any) -> None:
         """Change the conditions: quotas, latency and so on."""
@@ -180,7 +202,7 @@ class Person:
         job: Document = _json(self.client.post("/v1/jobs", json=body, headers=self.headers | headers), 202)
         return job
 
-    def wait_for(self, job: Document, seconds: float = JOB_SECONDS) -> Document:
+    def wait_for(self, job: Document, seconds: float = PATIENCE_SECONDS) -> Document:
         """The job as it ended."""
         deadline = time.monotonic() + seconds
         while job["status"] not in ENDED:
@@ -216,8 +238,8 @@ class Told:
             def found() -> Document | None:
                 return next((each for each in self._events if (each["event"], each.get("name")) == (event, name)), None)
 
-            told = self._arrived.wait_for(found, EVENT_SECONDS)
-            assert told, f"no {event} of {name} within {EVENT_SECONDS:g} s, but {self._events}"
+            told = self._arrived.wait_for(found, PATIENCE_SECONDS)
+            assert told, f"no {event} of {name} within {PATIENCE_SECONDS:g} s, but {self._events}"
             return told
 
     def _listen(self, lines: Iterator[str]) -> None:
@@ -231,15 +253,23 @@ class Told:
 
 @dataclass
 class Stage:
-    """A running gateway with everything around it."""
+    """A running gateway with everything around it. ``begun_on``: the day on which it was started."""
 
     gateway: Gateway
     receiver: OtlpReceiver
     enedis: Enedis
     client: httpx.Client
     told: Told
+    begun_on: date
     people: list[Person] = field(default_factory=list)
+    is_killed: bool = False
     _numbers: Iterator[int] = field(default_factory=lambda: count(99_000_010_000_000))
+
+    def kill(self) -> None:
+        """SIGKILL to `releve up`; return when it has ended. Its children are its own affair."""
+        self.is_killed = True
+        self.gateway.process.kill()
+        assert -signal.SIGKILL == self.gateway.process.wait(PATIENCE_SECONDS)
 
     def new_person(self, email: str | None = None) -> Person:
         """Somebody new, with an account."""

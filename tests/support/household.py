@@ -16,9 +16,9 @@ from shared.errors import AppError
 from shared.models import CallTicket, Coverage, GrantedPoint, Job, Lane, Reading, Series
 from shared.planning import current_days, missing_windows, plan_calls
 from shared.resources import Resources, open_resources
-from tests.due_calls import bring_back
-from tests.states import take_state
-from tests.storing import save_window
+from tests.support.due_calls import bring_back
+from tests.support.states import take_state
+from tests.support.storing import save_window
 from workers.fetch import Fetcher
 from workers.provider import FetchRequest, RecordRequest
 

@@ -18,8 +18,9 @@ from shared.catalog import Direction
 from shared.consents import UsagePoint
 from shared.models import Coverage, Gap, GrantedPoint, Reading, Series
 from shared.resources import Resources
-from tests.states import take_state
-from tests.storing import save_window
+from shared.slots import KNOWN_KEY, circuit_key, known_name
+from tests.support.states import take_state
+from tests.support.storing import save_window
 
 # A quiet Tuesday noon in Paris; the day before is published.
 NOON = datetime(2026, 10, 20, 10, tzinfo=UTC)
@@ -114,6 +115,17 @@ class Stage:
             coverage = Coverage(month.isoformat()[:7], self.clock.now, since, through)
             await save_window(self.parts.readings, series, coverage, readings, public_key)
             month = next_month(month)
+
+    async def redis_now(self) -> float:
+        """What time it is for Redis, whose scripts look at its clock: not that of the stage, nor of this process."""
+        seconds, microseconds = await self.parts.redis.time()
+        return seconds + microseconds / 1_000_000
+
+    async def leave_alone(self, seconds: float, api: str = "measures", failures: int = 5) -> None:
+        """Have nobody call an API for so long, as after too many failures; a pause that is over is tried."""
+        await self.parts.redis.sadd(KNOWN_KEY, known_name("enedis", api))
+        circuit: Any = {"failures": failures, "pause_seconds": 60, "pause_ends": await self.redis_now() + seconds}
+        await self.parts.redis.hset(circuit_key("enedis", api), mapping=circuit)
 
     async def queued(self, lane: str) -> list[bytes]:
         """The messages that wait for a worker, each with its body decoded behind it."""

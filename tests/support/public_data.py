@@ -8,7 +8,7 @@ from typing import Any
 from shared.calendar import ONE_DAY, day_of, days_between
 from shared.catalog import ECOWATT, TEMPO, PublicDataset
 from shared.tempo import PRICE_NAMES
-from tests.integration.api.stage import Stage
+from tests.support.api_gateway import Stage
 
 PRICES = {name: f"0.{number}500" for number, name in enumerate(PRICE_NAMES, start=1)}
 

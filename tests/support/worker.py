@@ -6,8 +6,10 @@ What the queue holds is taken out by hand, so that a test decides when a call is
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,31 +17,99 @@ import httpx
 from redis import Redis
 from sqlalchemy import update
 
-from shared.calendar import day_of
+from shared.calendar import day_of, day_seconds, days_between
 from shared.catalog import DATASETS
 from shared.consents import UsagePoint
 from shared.dispatch import send_next_calls
-from shared.models import CallTicket, Coverage, DayRange, Job, Lane, Reading, Series
+from shared.erasure import OWNER, erase_account
+from shared.errors import NotFound
+from shared.models import CallTicket, Coverage, DayRange, GrantedPoint, Job, Lane, Reading, Series
 from shared.planning import plan_calls, window_name, windows_of
 from shared.resources import Resources
 from shared.tables import consents
-from tests.due_calls import bring_back
-from tests.integration.workers.simulated_enedis import SimulatedEnedis
-from tests.states import take_state
+from tests.support.due_calls import bring_back
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.simulated_enedis import SimulatedEnedis
+from tests.support.states import take_state
 from workers.consents import ConsentExchange
 from workers.fetch import Fetcher
-from workers.provider import Provider
+from workers.provider import FetchRequest, Provider, RecordRequest
+
+# The day on which this test process began: what a test says of a day is the same day throughout, though midnight pass.
+_TODAY = day_of(datetime.now(UTC))
 
 
 def days_ago(number: int) -> date:
-    """A day that lies so far back."""
-    return day_of(datetime.now(UTC)) - timedelta(days=number)
+    """A day that lies so far back, from the day on which the tests began."""
+    return _TODAY - timedelta(days=number)
+
+
+def half_hours_of(days: DayRange) -> int:
+    """How many half-hours these days have in Paris: one may be an hour longer or shorter than the others."""
+    return sum(day_seconds(day) // 1800 for day in days_between(days.start, days.end))
+
+
+class Lateness:
+    """How long a test has taken so far: what it finds may be later than what it expects by so much, and by no more."""
+
+    def __init__(self) -> None:
+        """Begin to count."""
+        self._begun = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken."""
+        return time.monotonic() - self._begun
+
+    def explains(self, found: float | None, expected: float) -> bool:
+        """Whether this moment is the expected one, as late as it may be."""
+        return found is not None and -0.001 <= found - expected <= self.seconds + 0.001
+
+
+def now_of(redis: Redis) -> float:
+    """The time of the store, which is that of the pacer and the circuits, and need not be this process's."""
+    seconds, microseconds = redis.time()
+    return float(seconds) + float(microseconds) / 1_000_000
 
 
 async def until(happened: Callable[[], bool]) -> None:
     """Wait for something that another process, or the served simulator, does."""
-    while not happened():  # noqa: ASYNC110  # it happens in another thread: there is no event of this loop to await
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not happened():  # noqa: ASYNC110  # it happens in another thread: there is no event of this loop to await
+            await asyncio.sleep(0.005)
+
+
+class HeldBack:
+    """A provider whose answers are there, and are handed over when the gate opens; or the failure in their place."""
+
+    def __init__(self, provider: Provider, failure: Exception | None = None) -> None:
+        self._provider, self._failure = provider, failure
+        self.name = provider.name
+        self.asked, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def fetch_readings(self, request: FetchRequest) -> Sequence[Reading]:
+        """The readings, when the gate is open."""
+        readings = await self._provider.fetch_readings(request)
+        await self._wait()
+        return readings
+
+    async def fetch_record(self, request: RecordRequest) -> Mapping[str, Any]:
+        """The record, when the gate is open."""
+        record = await self._provider.fetch_record(request)
+        await self._wait()
+        return record
+
+    async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
+        """The points, when the gate is open."""
+        points = await self._provider.fetch_granted_points(autorisation_id)
+        await self._wait()
+        return points
+
+    async def _wait(self) -> None:
+        self.asked.set()
+        await self.gate.wait()
+        if self._failure is not None:
+            raise self._failure
 
 
 @dataclass(frozen=True)
@@ -60,6 +130,7 @@ class Stage:
     http: httpx.AsyncClient
     # A client of its own: what a test looks at must not go through the parts that it tests.
     redis: Redis
+    _moved_in: list[str] = field(default_factory=list)
 
     @property
     def fetcher(self) -> Fetcher:
@@ -87,6 +158,17 @@ class Stage:
         """A usage point that the person has shared, by the real way."""
         await self.exchange.exchange(await self.begin_consent(person, self.enedis.share(prm, duration)))
         return await self.resources.consents.find_usage_point(person.account_id, prm)
+
+    async def move_in(self, prm: str) -> UsagePoint:
+        """The usage point of somebody new, at an Enedis that has seen nothing; whoever lived there is gone."""
+        now = datetime.now(UTC)
+        for account_id in self._moved_in:
+            with suppress(NotFound):
+                await erase_account(self.resources, account_id, OWNER, now)
+        self.enedis.start_again()
+        person = await self.create_person()
+        self._moved_in[:] = [person.account_id]
+        return await self.grant(person, prm)
 
     async def renew(self, person: Person, usage_point: UsagePoint) -> UsagePoint:
         """The same usage point under a new consent."""

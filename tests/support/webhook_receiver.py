@@ -14,6 +14,7 @@ from shared.accounts import Account
 from shared.deliveries import Delivery
 from shared.resources import Resources
 from shared.webhooks import Webhook
+from tests.support.patience import PATIENCE_SECONDS
 from workers.deliver import Courier
 
 ACTOR = "key_0123456789abcdef"
@@ -22,8 +23,9 @@ TAKEN = answers("204 No Content")
 
 async def until(happened: Callable[[], Awaitable[Any]]) -> None:
     """Wait for something that the store will show."""
-    while not await happened():  # noqa: ASYNC110  # somebody else does it: there is no event of this loop to await
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await happened():  # noqa: ASYNC110  # somebody else does it: there is no event of this loop to await
+            await asyncio.sleep(0.01)
 
 
 @dataclass(frozen=True)

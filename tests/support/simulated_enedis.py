@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from simulator.app import create_app
 from simulator.config import SimulatorSettings
-from tests.integration.workers.loopback import served
+from tests.support.loopback import served
+from tests.support.patience import PATIENCE_SECONDS
 
 MEASURES = "mesure_synchrone_auto"
 SERVICES = "subscribed_services"
@@ -90,5 +91,5 @@ def simulated_enedis(client_id: str, client_secret: str) -> Iterator[SimulatedEn
     settings = SimulatorSettings(
         client_id=client_id, client_secret=SecretStr(client_secret), redirect_uri="http://gateway.test/oauth/callback"
     )
-    with served(create_app(settings)) as base_url, httpx.Client(base_url=base_url) as control:
+    with served(create_app(settings)) as base_url, httpx.Client(base_url=base_url, timeout=PATIENCE_SECONDS) as control:
         yield SimulatedEnedis(base_url, control)

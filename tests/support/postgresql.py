@@ -22,10 +22,9 @@ from urllib.parse import quote
 
 import asyncpg
 
-from tests.guarded import Guard, guarding
+from tests.support.guarded import Guard, guarding
+from tests.support.patience import PATIENCE_SECONDS
 
-START_SECONDS = 30.0
-STOP_SECONDS = 20.0
 USER = "releve"
 # Nothing that a test writes has to survive, and no test waits for a disk.
 SETTINGS = {
@@ -71,7 +70,7 @@ class PostgresqlServer:
         argv = [str(self.binaries / "postgres"), "-D", str(self.directory / "cluster"), "-k", str(self.directory)]
         with (self.directory / "log").open("ab") as log:
             self.process = self.guard.start([*argv, *settings], stdout=log, stderr=log, **self.options)
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not asyncio.run(self._answers()):
             assert self.process.poll() is None, (self.directory / "log").read_text()
             assert time.monotonic() < deadline, "PostgreSQL does not answer"
@@ -81,7 +80,7 @@ class PostgresqlServer:
         """Stop it at once, whoever is connected; returns when it has ended."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(STOP_SECONDS)
+        self.process.wait(PATIENCE_SECONDS)
         self.guard.forget(self.process)
 
     def create_database(self, name: str, template: str = "template0") -> None:

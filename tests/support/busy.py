@@ -1,0 +1,43 @@
+"""The tests that start processes, three times, while eight other processes keep the machine busy: a command.
+
+    python -m tests.support.busy [-- what pytest takes]
+
+What passes on an idle machine alone waits for a time where it should wait for an event.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from tests.support.guarded import guarding
+
+TIMES = 3
+BUSY_PROCESSES = 8
+PATHS = (
+    "tests/acceptance",
+    "tests/integration/cli",
+    "tests/integration/workers/test_pacer_processes.py",
+    "tests/integration/workers/test_pacer_restart.py",
+    "tests/integration/workers/test_processes.py",
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run them all, and say at the end which passed."""
+    results = []
+    with guarding() as guard:
+        for _ in range(BUSY_PROCESSES):
+            guard.start([sys.executable, "-c", "while True: pass"])
+        for _ in range(TIMES):
+            begun = time.monotonic()
+            argv = [sys.executable, "-m", "pytest", "--numprocesses", "2", *(arguments or PATHS)]
+            status = subprocess.run(argv, check=False).returncode
+            results.append((status, time.monotonic() - begun))
+    for status, seconds in results:
+        sys.stdout.write(f"{'passed' if status == 0 else f'FAILED ({status})'} in {seconds:.0f} s\n")
+    return max(status for status, _ in results)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""The moments at which every test must pass, and a command that has them run there.
+
+    python -m tests.support.dates --list
+    python -m tests.support.dates [--of-the-day | --at MOMENT ...] [-- what pytest takes]
+
+Every Python process of a run lives at that moment and from there on, the tests' own and those that they start; Valkey
+and PostgreSQL keep the machine's time.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from bench import clock
+
+PARIS = ZoneInfo("Europe/Paris")
+MOMENTS = {
+    "2026-10-25T00:30+02:00": "the night in which clocks are put back, a Sunday",
+    "2026-10-25T02:30+02:00": "its half past two",
+    "2026-10-25T02:30+01:00": "its other half past two",
+    "2026-10-25T03:30+01:00": "the morning after",
+    "2026-10-29T00:05+01:00": "four days after, just after midnight",
+    "2026-11-02T07:59+01:00": "eight days after, a Monday, before the hour at which Enedis begins to publish",
+    "2026-12-04T08:01+01:00": "forty days after, when that hour has come",
+    "2026-12-05T12:00+01:00": "forty-one days after",
+    "2026-12-31T23:59+01:00": "the year ends while tests run",
+    "2027-01-01T00:01+01:00": "the year has begun",
+    "2027-02-28T18:00+01:00": "the last of February, a Sunday",
+    "2027-03-28T00:30+01:00": "the night in which clocks are put forward",
+    "2027-03-28T01:59+01:00": "they are put forward while tests run",
+    "2027-03-28T03:30+02:00": "the morning after",
+    "2027-04-01T00:05+02:00": "four days after, just after midnight",
+    "2027-04-05T07:59+02:00": "eight days after, a Monday",
+    "2027-05-07T08:01+02:00": "forty days after",
+    "2027-05-08T12:00+02:00": "forty-one days after",
+    "2028-02-29T12:00+01:00": "the day that most years lack",
+}
+# It is a plug-in of pytest too, and was imported before pytest was.
+_IMPORTED_EARLY = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
+
+
+def of_the_day(now: datetime) -> str:
+    """Another one every day, all of them in turn."""
+    return list(MOMENTS)[now.timetuple().tm_yday % len(MOMENTS)]
+
+
+def run_at(moment: str, arguments: Sequence[str]) -> int:
+    """Run pytest at that moment; its exit status."""
+    there = datetime.fromisoformat(moment)
+    # Without a zone it is meant as people in France say it.
+    there = there if there.tzinfo else there.replace(tzinfo=PARIS)
+    environ = {**os.environ, **clock.at(there.timestamp())}
+    argv = [sys.executable, "-m", "pytest", "-W", _IMPORTED_EARLY, *arguments]
+    return subprocess.run(argv, env=environ, check=False).returncode
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run them, and say at the end of each moment whether all passed there."""
+    parser = argparse.ArgumentParser(prog="python -m tests.support.dates", description="Run pytest at other moments.")
+    parser.add_argument("--list", action="store_true", help="print the moments and end")
+    parser.add_argument("--of-the-day", action="store_true", help="one moment, another one every day")
+    parser.add_argument("--at", action="append", metavar="MOMENT", help="this one, in Paris unless it says otherwise")
+    parser.add_argument("pytest", nargs="*", metavar="PYTEST", help="what pytest takes, after --")
+    wanted = parser.parse_args(arguments)
+    if wanted.list:
+        sys.stdout.writelines(f"{moment}  {why}\n" for moment, why in MOMENTS.items())
+        return 0
+    moments = [of_the_day(datetime.now(UTC))] if wanted.of_the_day else wanted.at or list(MOMENTS)
+    results = []
+    for moment in moments:
+        sys.stdout.write(f"== {moment}: {MOMENTS.get(moment, 'as asked')}\n")
+        sys.stdout.flush()
+        begun = time.monotonic()
+        status = run_at(moment, wanted.pytest)
+        results.append((moment, status, time.monotonic() - begun))
+    for moment, status, seconds in results:
+        sys.stdout.write(f"{'passed' if status == 0 else f'FAILED ({status})'}  {moment}  {seconds:.0f} s\n")
+    return max(status for _, status, _ in results)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,83 @@
+"""The settings of the gateways that acceptance tests run, and starting one."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from cli.demo.gateway import running_gateway
+from cli.otlp import OtlpReceiver
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.running_gateway import (
+    ADMIN_KEY,
+    SIMULATOR_SECRET,
+    Document,
+    Enedis,
+    Person,
+    Stage,
+    Told,
+    today_in_paris,
+)
+
+# Not one that stands here: a gateway refuses what others may know.
+SECRET_KEY = secrets.token_hex(32)
+# Everybody comes from one address here.
+ONE_ADDRESS = {
+    "RELEVE_REGISTRATIONS_PER_HOUR": "100000",
+    "RELEVE_FAILED_LOGINS_PER_MINUTE": "100000",
+    "RELEVE_CONSENTS_PER_HOUR": "100000",
+    "RELEVE_CONSENT_RETURNS_PER_HOUR": "100000",
+}
+COMMON = {"RELEVE_SECRET_KEY": SECRET_KEY, "SIMULATOR_CLIENT_SECRET": SIMULATOR_SECRET, **ONE_ADDRESS}
+# So wide on both sides that no test waits for a slot, and so few attempts that a call that always fails ends soon.
+FAST = {
+    "ENEDIS_PER_SECOND": "100",
+    "ENEDIS_PER_HOUR": "100000",
+    "SIMULATOR_PER_SECOND": "1000",
+    "SIMULATOR_PER_HOUR": "1000000",
+    # Not reached but by what a test makes last.
+    "ENEDIS_TIMEOUT_SECONDS": "30",
+    "RELEVE_CALL_ATTEMPTS": "2",
+    # What fails here fails for one household, and not for the others.
+    "ENEDIS_FAILURES_BEFORE_PAUSE": "1000000",
+    "RELEVE_SWEEP_SECONDS": "0.5",
+    # The receivers of tests are on this machine.
+    "RELEVE_WEBHOOK_PRIVATE_TARGETS": "true",
+    # Longer than anything takes.
+    "RELEVE_COMPAT_WAIT_SECONDS": "60",
+    "RELEVE_PUBLIC_DATA_SECONDS": "1",
+    "ADMIN_API_KEY": ADMIN_KEY,
+}
+# Four times Enedis's quota, and what was lost is looked for sooner: else most of the time would be spent waiting.
+IMPATIENT = {
+    "ENEDIS_PER_SECOND": "20",
+    "SIMULATOR_PER_SECOND": "20",
+    "RELEVE_QUEUED_LEASE_SECONDS": "6",
+    # Who asks as clients of other gateways do is never made wait: what has to be fetched is there for the next try.
+    "RELEVE_COMPAT_WAIT_SECONDS": "0",
+}
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A job of one call, which Enedis refuses once and then does not answer."""
+
+    person: Person
+    usage_point_id: str
+    job: Document
+
+
+@contextmanager
+def running_stage(data_dir: Path, extra: Mapping[str, str], *, is_traced: bool = False) -> Iterator[Stage]:
+    """A gateway in that directory; everything has ended, and every span arrived, when the block is left."""
+    begun_on = today_in_paris()
+    with ExitStack() as stack:
+        receiver = stack.enter_context(OtlpReceiver())
+        tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint} if is_traced else {}
+        gateway = stack.enter_context(running_gateway(data_dir, {**COMMON, **tracing, **extra}))
+        client = stack.enter_context(httpx.Client(base_url=gateway.api, timeout=PATIENCE_SECONDS))
+        enedis = Enedis(stack.enter_context(httpx.Client(base_url=gateway.simulator, timeout=PATIENCE_SECONDS)))
+        yield Stage(gateway, receiver, enedis, client, Told(gateway), begun_on)
