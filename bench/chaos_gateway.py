@@ -21,7 +21,7 @@ import httpx
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bench.household import BenchFailed, Household
+from bench.household import UNPOOLED, BenchFailed, Household
 from cli import guard
 from cli.demo.gateway import FOREIGN_PREFIXES, Gateway, running_gateway
 from cli.processes import COMMAND
@@ -97,8 +97,10 @@ class ChaosGateway:
         self.gateway = gateway
         self.broker = broker
         self.settings = settings
-        self.api = clients.enter_context(httpx.Client(base_url=gateway.api, timeout=90))
-        self._control = clients.enter_context(httpx.Client(base_url=f"{gateway.simulator}/control", timeout=60))
+        self.api = clients.enter_context(httpx.Client(base_url=gateway.api, timeout=90, limits=UNPOOLED))
+        self._control = clients.enter_context(
+            httpx.Client(base_url=f"{gateway.simulator}/control", timeout=60, limits=UNPOOLED)
+        )
         self._pids = dict(gateway.pids)
         self._ended_by_us: set[int] = set()
         self.slowest_start_seconds = 0.0

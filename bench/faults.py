@@ -20,7 +20,7 @@ import httpx
 from redis import Redis
 
 from bench.fault_orders import TIMEOUT_SECONDS, FaultOrder, all_faults, in_groups, rate_of
-from bench.household import ENDED, Household
+from bench.household import ENDED, UNPOOLED, Household
 from bench.truth import Verdict, judge, told_of, true_day
 from cli.demo.gateway import Gateway, running_gateway
 from cli.valkey import place_socket
@@ -145,7 +145,7 @@ def run_faults(
 def befall(gateway: Gateway, generation: str, days: int, without: Collection[str] = ()) -> Outcome:
     """The same to a ``gateway`` that runs with `SETTINGS` and asks an Enedis of that ``generation``, and has nothing
     to do; Enedis is as it was in the end."""
-    with httpx.Client(base_url=gateway.api, timeout=_ANSWER_SECONDS) as client:
+    with httpx.Client(base_url=gateway.api, timeout=_ANSWER_SECONDS, limits=UNPOOLED) as client:
         outcome = _Run(gateway, client, generation, days).outcome(without)
     outcome.unhandled = unhandled(gateway.data_dir / "logs")
     return outcome
@@ -156,7 +156,7 @@ class _Run:
 
     def __init__(self, gateway: Gateway, client: httpx.Client, generation: str, days: int) -> None:
         self._gateway = gateway
-        self._control = httpx.Client(base_url=gateway.simulator + "/control", timeout=_ANSWER_SECONDS)
+        self._control = httpx.Client(base_url=gateway.simulator + "/control", timeout=_ANSWER_SECONDS, limits=UNPOOLED)
         self._client = client
         self._generation = generation
         self._end = day_of(datetime.now(UTC)) - _SETTLED

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from bench.household import Household
+from bench.household import UNPOOLED, Household
 from cli.demo.gateway import Gateway, running_gateway
 from shared.calendar import day_of
 
@@ -92,7 +92,7 @@ def fuzz(
     chosen ones as its parameters have edges; the same ``seed`` invents the same. ``twins``: also to each of several
     that one function serves. ``directory`` takes the protocols; ``usage_point_id`` is the household's, if not
     the simulator's first."""
-    with httpx.Client(base_url=gateway.api, timeout=_ANSWER_SECONDS) as client:
+    with httpx.Client(base_url=gateway.api, timeout=_ANSWER_SECONDS, limits=UNPOOLED) as client:
         settings = directory / "schemathesis.toml"
         settings.write_text(_settings(Household(gateway, client, usage_point_id), client, WIDE["ADMIN_API_KEY"]))
     ends = [f"--include-operation-id={each}" for each in _ENDS]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from bench.household import UNPOOLED
 from cli.demo.gateway import running_gateway
 from cli.otlp import OtlpReceiver
 from tests.support.patience import PATIENCE_SECONDS
@@ -78,6 +79,8 @@ def running_stage(data_dir: Path, extra: Mapping[str, str], *, is_traced: bool =
         receiver = stack.enter_context(OtlpReceiver())
         tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint} if is_traced else {}
         gateway = stack.enter_context(running_gateway(data_dir, {**COMMON, **tracing, **extra}))
-        client = stack.enter_context(httpx.Client(base_url=gateway.api, timeout=PATIENCE_SECONDS))
-        enedis = Enedis(stack.enter_context(httpx.Client(base_url=gateway.simulator, timeout=PATIENCE_SECONDS)))
+        client = stack.enter_context(httpx.Client(base_url=gateway.api, timeout=PATIENCE_SECONDS, limits=UNPOOLED))
+        enedis = Enedis(
+            stack.enter_context(httpx.Client(base_url=gateway.simulator, timeout=PATIENCE_SECONDS, limits=UNPOOLED))
+        )
         yield Stage(gateway, receiver, enedis, client, Told(gateway), begun_on)

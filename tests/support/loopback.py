@@ -16,6 +16,8 @@ import orjson
 import pytest
 import uvicorn
 
+from tests.support.patience import PATIENCE_SECONDS
+
 Scope = Mapping[str, Any]
 
 
@@ -28,7 +30,16 @@ def served(app: Any) -> Iterator[str]:
     listening.bind(("127.0.0.1", 0))
     listening.listen()
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, lifespan="off", ws="none", loop="asyncio", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app,
+            log_config=None,
+            lifespan="off",
+            ws="none",
+            loop="asyncio",
+            # A connection that is idle is not closed at the moment at which a client uses it again.
+            timeout_keep_alive=int(10 * PATIENCE_SECONDS),
+            timeout_graceful_shutdown=1,
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="served")
     thread.start()
