@@ -61,7 +61,7 @@ RUN_TESTS = $(BIN)/$(if $(NOW),python -m tests.support.dates --at $(NOW) --,pyte
 test: $(SYNCED)  ## Run all tests, two at a time; fails under 90 % branch coverage of api, workers and shared
 	@$(RUN_TESTS) --cov --cov-report term:skip-covered
 
-test-dates: $(SYNCED)  ## Run unit, contract and integration tests at every moment that is known to be hard (an hour)
+test-dates: $(SYNCED)  ## Run unit, contract and integration tests at every moment that is known to be hard (two hours)
 	@$(BIN)/python -m tests.support.dates -- --numprocesses 2 $(WITHOUT_ACCEPTANCE)
 
 test-date: $(SYNCED)  ## The same at one of these moments, another one every day
