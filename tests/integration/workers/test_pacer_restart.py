@@ -48,6 +48,12 @@ class Server:
                 time.sleep(0.01)
         raise AssertionError("it does not answer")
 
+    def await_disk(self) -> None:
+        """Return when everything that it was told is in its file: beside other work a disk has it wait."""
+        with Redis.from_url(self.redis_url, socket_timeout=PATIENCE_SECONDS) as redis:
+            redis.set("told", "everything")
+            assert [1, 0] == redis.execute_command("WAITAOF", 1, 0, int(PATIENCE_SECONDS * 1000))
+
     def kill(self) -> None:
         """As the kernel does it when memory runs out."""
         self._process.kill()
@@ -90,6 +96,7 @@ async def test_after_a_kill_nobody_has_a_slot_for_a_second_and_what_may_be_lost_
     async with AsyncRedis.from_url(server.redis_url) as redis:
         for _ in range(3):
             await use(Pacer(redis, "enedis", QUOTA))
+    server.await_disk()
     server.kill()
     server.start()
     async with AsyncRedis.from_url(server.redis_url) as redis:
