@@ -24,6 +24,11 @@ def at(moment: float, environ: Mapping[str, str] = os.environ) -> Mapping[str, s
     return _shifted(moment - machine_now, environ)
 
 
+def of_here(environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+    """The variables for a process that gets no others of ``environ``, but lives at its time."""
+    return {name: environ[name] for name in ("PYTHONPATH", _SHIFT) if _SHIFT in environ and name in environ}
+
+
 def later(seconds: float, environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
     """The variables for processes that live so many seconds later than those of ``environ``."""
     return _shifted(float(environ.get(_SHIFT, "0")) + seconds, environ)

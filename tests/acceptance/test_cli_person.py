@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 from typer.testing import CliRunner
 
+from bench import clock
 from cli.main import app
 from cli.processes import COMMAND
 from tests.support.patience import PATIENCE_SECONDS
@@ -26,6 +27,7 @@ class Terminal:
             "RELEVE_API_KEY": "",
             "NO_COLOR": "1",
             "COLUMNS": "100",
+            **clock.of_here(),
         }
         self.transcript = ""
 
