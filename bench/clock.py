@@ -2,7 +2,7 @@
 earlier.
 
 For nights in which the clock is changed, and for days on which something used to fail. Servers that are no Python
-(Valkey, PostgreSQL) keep the machine's time: nothing of the gateway compares their clock with its own.
+(Valkey, PostgreSQL) keep the machine's time; which of the gateway's moments are by whose clock: docs/decisions/0025.
 """
 
 import os
