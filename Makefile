@@ -55,23 +55,24 @@ up: $(SYNCED)  ## Run everything here until Ctrl-C
 
 WITHOUT_ACCEPTANCE := tests/unit tests/contract tests/integration
 # NOW=2027-01-01T00:01 has every process of the tests live at that moment; SEED=1 repeats an order that was printed.
-RUN_TESTS = $(BIN)/$(if $(NOW),python -m tests.support.dates --at $(NOW) --,pytest) --numprocesses 2 \
-	$(if $(SEED),--randomly-seed $(SEED))
+# On two processors three at a time: many tests wait for processes, and leave one of them idle.
+IN_PARALLEL = --numprocesses $(PROCESSES) $(if $(SEED),--randomly-seed $(SEED))
+PROCESSES := 3
 
-test: $(SYNCED)  ## Run all tests, two at a time; fails under 90 % branch coverage of api, workers and shared
-	@$(RUN_TESTS) --cov --cov-report term:skip-covered
+test: $(SYNCED)  ## Run all tests; fails under 90 % branch coverage of api, workers and shared
+	@$(BIN)/python -m $(if $(NOW),tests.support.dates --at $(NOW) --,pytest) $(IN_PARALLEL) -p tests.support.measuring
 
-test-dates: $(SYNCED)  ## Run unit, contract and integration tests at every moment that is known to be hard (two hours)
-	@$(BIN)/python -m tests.support.dates -- --numprocesses 2 $(WITHOUT_ACCEPTANCE)
+test-dates: $(SYNCED)  ## Run unit, contract and integration tests at every moment that is known to be hard (an hour)
+	@$(BIN)/python -m tests.support.dates --one-database -- $(IN_PARALLEL) $(WITHOUT_ACCEPTANCE)
 
 test-date: $(SYNCED)  ## The same at one of these moments, another one every day
-	@$(BIN)/python -m tests.support.dates --of-the-day -- --numprocesses 2 $(WITHOUT_ACCEPTANCE)
+	@$(BIN)/python -m tests.support.dates --one-database --of-the-day -- $(IN_PARALLEL) $(WITHOUT_ACCEPTANCE)
 
 test-busy: $(SYNCED)  ## Run acceptance and process tests three times while eight processes keep the machine busy
 	@$(BIN)/python -m tests.support.busy
 
-test-postgresql: $(SYNCED)  ## Run every test that uses an SQL database on PostgreSQL, two at a time
-	@$(RUN_TESTS) --database postgresql tests/contract tests/integration
+test-postgresql: $(SYNCED)  ## Run every test that uses an SQL database on PostgreSQL
+	@$(BIN)/pytest $(IN_PARALLEL) --database postgresql tests/contract tests/integration
 
 lint: $(SYNCED)  ## Check formatting, style, types and who imports whom
 	@$(BIN)/ruff format --check .

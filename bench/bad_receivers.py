@@ -9,6 +9,8 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+from shared.cancellation import cancel_all
+
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 _BLOCK = b"0" * 65_536
@@ -120,15 +122,28 @@ BAD: dict[str, Handler] = {
 async def receiving(handler: Handler, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """A receiver; gives its URL."""
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
-            await handler(reader, writer)
-        with suppress(OSError):
-            writer.close()
+    serving: set[asyncio.Task[None]] = set()
 
-    server = await asyncio.start_server(handle, host, 0, backlog=1024, ssl=tls)
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                await handler(reader, writer)
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+        finally:
+            # Nothing is left open, also when the receiver goes away in the middle of it.
+            writer.transport.abort()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(handle(reader, writer))
+        serving.add(task)
+        task.add_done_callback(serving.discard)
+
+    server = await asyncio.start_server(begin, host, 0, backlog=1024, ssl=tls)
     shown = f"[{host}]" if ":" in host else host
     try:
         yield f"{'https' if tls else 'http'}://{shown}:{server.sockets[0].getsockname()[1]}/webhook"
     finally:
         server.close()
+        await cancel_all(*serving)

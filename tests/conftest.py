@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 from redis import Redis, RedisError
@@ -42,17 +43,9 @@ ON_BOTH = (
     "tests/integration/api/test_erasures.py",
     "tests/integration/api/test_recovery.py",
 )
-# They test what is not measured: the simulator, the commands, the benches, whole processes.
-UNMEASURED = (
-    "tests/acceptance/",
-    "tests/contract/simulator/",
-    "tests/integration/cli/",
-    "tests/unit/bench/",
-    "tests/unit/cli/",
-    "tests/unit/simulator/",
-)
-# Here, what is of PostgreSQL alone.
-MEASURED_ON_POSTGRESQL = ("tests/integration/shared/test_database.py", "tests/integration/shared/test_postgresql.py")
+# No example is wrong because the machine is busy.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 # The database of PostgreSQL that tests share, one after the other, and the one that some have for themselves.
 MIGRATED, OWN = "migrated", "own"
 # Loggers whose level `start_logging` sets beside that of all, and the packages whose modules have one of their own.
@@ -87,29 +80,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, and leave out of the measured coverage what would take half as long again to cover
-    what something else does."""
+    """Begin with what takes longest."""
     longest_first(items)
-    for item in items:
-        if _covers_nothing_new(item):
-            item.add_marker(pytest.mark.no_cover)
 
 
 def pytest_collection_finish() -> None:
     """Leave what was imported and collected out of every later garbage collection: none of it goes before the end."""
     gc.collect()
     gc.freeze()
-
-
-def _covers_nothing_new(item: pytest.Item) -> bool:
-    """A property does with hundreds of examples what one does; the second database the same as the first."""
-    callspec = getattr(item, "callspec", None)
-    parameters = callspec.params.values() if callspec else ()
-    return (
-        item.get_closest_marker("hypothesis") is not None
-        or item.nodeid.startswith(UNMEASURED)
-        or (POSTGRESQL in parameters and not item.nodeid.startswith(MEASURED_ON_POSTGRESQL))
-    )
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """The moments at which every test must pass, and a command that has them run there.
 
     python -m tests.support.dates --list
-    python -m tests.support.dates [--of-the-day | --at MOMENT ...] [-- what pytest takes]
+    python -m tests.support.dates [--one-database] [--of-the-day | --at MOMENT ...] [-- what pytest takes]
 
 Every Python process of a run lives at that moment and from there on, the tests' own and those that they start; Valkey
 and PostgreSQL keep the machine's time.
@@ -40,6 +40,7 @@ MOMENTS = {
     "2027-05-08T12:00+02:00": "forty-one days after",
     "2028-02-29T12:00+01:00": "the day that most years lack",
 }
+DATABASES = ("sqlite", "postgresql")
 # It is a plug-in of pytest too, and was imported before pytest was.
 _IMPORTED_EARLY = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 
@@ -47,6 +48,11 @@ _IMPORTED_EARLY = "ignore:Module already imported:pytest.PytestAssertRewriteWarn
 def of_the_day(now: datetime) -> str:
     """Another one every day, all of them in turn."""
     return list(MOMENTS)[now.timetuple().tm_yday % len(MOMENTS)]
+
+
+def database_of(moment: str) -> str:
+    """One of them in turn: what goes wrong on a day goes wrong on both, and what does on one does on many days."""
+    return DATABASES[list(MOMENTS).index(moment) % len(DATABASES)]
 
 
 def run_at(moment: str, arguments: Sequence[str]) -> int:
@@ -65,6 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--list", action="store_true", help="print the moments and end")
     parser.add_argument("--of-the-day", action="store_true", help="one moment, another one every day")
     parser.add_argument("--at", action="append", metavar="MOMENT", help="this one, in Paris unless it says otherwise")
+    parser.add_argument("--one-database", action="store_true", help="each moment on one database, in turn")
     parser.add_argument("pytest", nargs="*", metavar="PYTEST", help="what pytest takes, after --")
     wanted = parser.parse_args(arguments)
     if wanted.list:
@@ -76,7 +83,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(f"== {moment}: {MOMENTS.get(moment, 'as asked')}\n")
         sys.stdout.flush()
         begun = time.monotonic()
-        status = run_at(moment, wanted.pytest)
+        database = ("--database", database_of(moment)) if wanted.one_database and moment in MOMENTS else ()
+        status = run_at(moment, [*database, *wanted.pytest])
         results.append((moment, status, time.monotonic() - begun))
     for moment, status, seconds in results:
         sys.stdout.write(f"{'passed' if status == 0 else f'FAILED ({status})'}  {moment}  {seconds:.0f} s\n")

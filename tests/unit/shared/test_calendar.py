@@ -20,7 +20,7 @@ from shared.calendar import (
 from tests.support.cases import case
 
 YEARS = range(2015, 2036)
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(max_examples=60)
 
 
 def last_sunday(year: int, month: int) -> date:

@@ -19,7 +19,7 @@ STEPS = {"PT5M": 300, "PT10M": 600, "PT15M": 900, "PT30M": 1800, "PT60M": 3600, 
 
 days = st.dates(date(2015, 1, 1), date(2035, 12, 31)) | st.sampled_from([SPRING, AUTUMN, ORDINARY])
 values = st.integers(-(2**40), 2**40)
-unhurried = settings(deadline=None, max_examples=50)
+unhurried = settings(max_examples=50)
 
 
 def curve(day: date, step: str = "PT30M") -> list[Reading]:

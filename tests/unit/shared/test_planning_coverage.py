@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.calendar import ONE_DAY, PARIS, day_seconds, day_start, days_between
@@ -100,7 +100,6 @@ def test_readings_outside_of_the_window_count_for_nothing() -> None:
 
 
 @given(st.sets(st.integers(1, 31)), st.sampled_from([(2026, 1), (2026, 3), (2026, 10), (2026, 8)]))
-@settings(deadline=None)
 def test_every_day_of_a_month_is_either_there_or_in_one_gap(numbers: set[int], month: tuple[int, int]) -> None:
     days = DayRange(date(*month, 1), date(*month, 31) + ONE_DAY)
     there = {date(*month, number) for number in numbers}
@@ -161,7 +160,6 @@ def test_a_month_with_a_gap_and_new_days_is_asked_for_once() -> None:
 
 
 @given(st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)), st.integers(1, 40))  # noqa: DTZ001  # hypothesis wants naive bounds
-@settings(deadline=None)
 def test_after_a_night_without_gaps_the_next_refresh_the_same_day_is_empty(now: datetime, age: int) -> None:
     newest = published_until(now) - timedelta(days=age)
     stored = whole(DayRange(newest - timedelta(days=3), newest))

@@ -54,7 +54,7 @@ MOMENTS = st.builds(
 STATES = ["complete", "none", "due", "later", "final", "stale", "late start"]
 # Both at once: what takes time is the number of choices.
 KNOWN = st.sampled_from([(state, position) for state in STATES for position in range(100)])
-unhurried = settings(deadline=None, max_examples=100)
+unhurried = settings(max_examples=100)
 
 
 def known_of(window: DayRange, state: str, position: int, now: datetime) -> Coverage:

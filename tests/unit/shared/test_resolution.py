@@ -24,7 +24,7 @@ STEPS = {"PT5M": 5, "PT10M": 10, "PT15M": 15, "PT30M": 30, "PT60M": 60, "PT1H": 
 Row = tuple[datetime, str, int]
 
 days = st.dates(date(2015, 1, 1), date(2035, 12, 31)) | st.sampled_from([SPRING, AUTUMN, ORDINARY, date(2025, 12, 31)])
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(max_examples=60)
 
 
 def curve_of(*rows: Row) -> Columns:

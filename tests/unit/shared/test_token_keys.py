@@ -22,7 +22,7 @@ SERVER = ServerSecret(SECRET)
 NOW = datetime(2026, 11, 23, 9, 30, 15, 250_000, tzinfo=UTC)
 CLAIMS = TokenClaims("https://releve.example", ("99999999999991", "88888888888882"))
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-unhurried = settings(deadline=None, max_examples=100)
+unhurried = settings(max_examples=100)
 
 
 def new_token(claims: TokenClaims = CLAIMS, expires_at: datetime | None = None) -> str:

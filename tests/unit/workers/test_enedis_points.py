@@ -217,7 +217,7 @@ SERIES = [name for name, dataset in DATASETS.items() if dataset.is_series]
 
 
 @given(body=JSON | st.lists(POINTS, max_size=6).flatmap(lambda points: st.sampled_from(measures(points))))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_no_answer_whatever_ends_in_anything_but_readings_or_a_refusal(body: Any) -> None:
     for name in SERIES:
         asked = request(name, FIRST, LAST)
@@ -232,7 +232,7 @@ def test_no_answer_whatever_ends_in_anything_but_readings_or_a_refusal(body: Any
 
 
 @given(body=JSON, other=JSON)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_no_answer_whatever_ends_in_anything_but_a_record_or_a_refusal(body: Any, other: Any) -> None:
     makes: list[Callable[[], dict[str, Any]]] = [
         lambda: records.contract_2026(CONSUMER, [body], body, other),
@@ -257,7 +257,6 @@ def test_no_answer_whatever_ends_in_anything_but_a_record_or_a_refusal(body: Any
 
 
 @given(body=JSON)
-@settings(deadline=None)
 def test_no_list_of_services_whatever_ends_in_anything_but_points_or_a_refusal(body: Any) -> None:
     for services in (body, {"serviceSouscrit": body}, {"serviceSouscrit": [body]}):
         try:

@@ -46,7 +46,7 @@ def read_back(dataset: str, days: DayRange, body: str) -> list[Reading]:
 
 
 @pytest.mark.anyio
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     first=st.dates(date(2020, 1, 1), date(2030, 1, 1)) | st.sampled_from([SPRING, AUTUMN]),
     minutes=st.sampled_from([5, 10, 15, 30, 60]),
