@@ -23,8 +23,8 @@ from redis.exceptions import RedisError
 
 from bench.household import UNPOOLED, BenchFailed, Household
 from cli import guard
+from cli.child import COMMAND
 from cli.demo.gateway import FOREIGN_PREFIXES, Gateway, running_gateway
-from cli.processes import COMMAND
 from cli.supervisor import Limits
 from cli.up import UpOptions, run_up
 from cli.valkey import place_socket, valkey_child

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.virtual_pacer import running_valkey
-from cli.processes import COMMAND
+from cli.child import COMMAND
 from shared.config import Settings, load_settings
 from shared.database import migrate
 from shared.resources import Resources, open_resources

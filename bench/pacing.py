@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.household import BenchFailed, Household
+from cli.child import COMMAND
 from cli.demo.gateway import Gateway, running_gateway
-from cli.processes import COMMAND
 from shared.calendar import day_of
 from shared.catalog import DATASETS
 from shared.config import load_settings

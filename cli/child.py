@@ -4,11 +4,14 @@ Owns the shape of a child and the probes that find out whether it is ready. Must
 """
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 HTTP_OK = 200
+# `-P`: a folder named `api` or `shared` in the directory where somebody types the command must not be taken for ours.
+COMMAND = (sys.executable, "-P", "-m", "cli.main")
 
 
 class Probe(Protocol):
@@ -86,6 +89,12 @@ class Child:
     """How long it may take to become ready; generous: the first start of all compiles every module."""
     reload_on: frozenset[str] = frozenset()
     """Folders whose changes restart this child when `--reload` is given."""
+
+    @property
+    def words(self) -> tuple[str, ...] | None:
+        """What follows `releve` on the command line, of a command of our own; None: another program."""
+        ours = len(COMMAND)
+        return self.argv[ours:] if self.argv[:ours] == COMMAND else None
 
     @property
     def title(self) -> str:

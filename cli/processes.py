@@ -5,16 +5,13 @@ or a credential in the environment wins. Must never start anything, and must nev
 """
 
 import secrets
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from cli.child import AcceptsTcp, Announces, AnswersHttp, Child, Finishes
+from cli.child import COMMAND, AcceptsTcp, Announces, AnswersHttp, Child, Finishes
 from cli.data_directory import DataDirectory
 from cli.valkey import SocketPlace, valkey_child
 
-# `-P`: a folder named `api` or `shared` in the directory where somebody types the command must not be taken for ours.
-COMMAND = (sys.executable, "-P", "-m", "cli.main")
 # The order of a stop: first what produces work, then what it calls, then what remembers it.
 WORKING_STAGE, CALLED_STAGE, REMEMBERING_STAGE = 0, 1, 2
 MIGRATION_SECONDS = 600.0
@@ -68,6 +65,11 @@ class Plan:
 def is_set(environ: Mapping[str, str], name: str) -> bool:
     """Whether a secret setting has a value, directly or through a file (`…_FILE`)."""
     return bool(environ.get(name) or environ.get(f"{name}_FILE"))
+
+
+def without_secrets(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings that a process may see which needs no secret."""
+    return {name: value for name, value in settings.items() if name not in SECRET_VARIABLES}
 
 
 def needs_valkey(environ: Mapping[str, str]) -> bool:
@@ -194,7 +196,7 @@ def _simulator_child(settings: Mapping[str, str], directory: DataDirectory, list
         name="simulator",
         argv=(*COMMAND, "simulator", "--host", listening.host, "--port", str(port)),
         ready=AnswersHttp(listening.probe_host, port, "/control/households"),
-        env=own | {name: value for name, value in settings.items() if name not in SECRET_VARIABLES},
+        env=own | without_secrets(settings),
         stop_stage=CALLED_STAGE,
         reload_on=frozenset({"simulator"}),
     )

@@ -11,6 +11,11 @@ READY_FD_VARIABLE = "RELEVE_READY_FD"
 READY_LINE = b"ready\n"
 
 
+def announcing_on(*descriptors: int) -> dict[str, str]:
+    """What tells a child in its environment where to announce itself: on the one descriptor, or nowhere."""
+    return {READY_FD_VARIABLE: str(*descriptors)} if descriptors else {}
+
+
 def announce_ready() -> None:
     """Tell the supervisor, if there is one, that this process is ready.
 

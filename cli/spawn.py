@@ -1,7 +1,8 @@
 """Starting child processes in groups of their own, under the guard.
 
-Owns the guard process and the way a child is started: announced to the guard before its program runs, its output in
-its log, its readiness pipe inherited. Must never decide when a child starts or ends: that is the supervisor's part.
+Owns the guard process and the way a child is started, as a program or by a fork: announced to the guard before it does
+anything, its output in its log, its readiness pipe inherited. Must never decide when a child starts or ends: that is
+the supervisor's part.
 """
 
 import asyncio
@@ -12,12 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from cli import guard as guard_program
 from cli.child import Announces, Child
+from cli.forks import ForkServer, NotForked
 from cli.logs import bound_log
-from cli.ready import READY_FD_VARIABLE, READY_LINE
+from cli.ready import READY_LINE, announcing_on
 
 # Isolated, without site-packages: starts in some 15 ms and cannot be changed by the environment.
 GUARD_COMMAND = (sys.executable, "-I", "-S", guard_program.__file__)
@@ -84,13 +86,28 @@ class Guard:
             os.write(self._pipe, os.fsencode(line + "\n"))
 
 
+class Process(Protocol):
+    """What is needed of a process that was started, in whatever way."""
+
+    @property
+    def pid(self) -> int:
+        """Its id, and that of its group."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its status, or the negative number of the signal that ended it; None while it runs."""
+
+    async def wait(self) -> int:
+        """Return its `returncode` when it has ended."""
+
+
 class Running:
     """A child that was started."""
 
     def __init__(
         self,
         child: Child,
-        process: asyncio.subprocess.Process,
+        process: Process,
         announcement: int | None,
         log: Path,
         log_start: int,
@@ -150,42 +167,54 @@ class Running:
         return text.splitlines()[-lines:]
 
 
-async def spawn(child: Child, guard: Guard, log: Path) -> Running:
-    """Start a child in a session of its own, its output appended to `log`.
+async def spawn(child: Child, guard: Guard, log: Path, fork_server: ForkServer | None = None) -> Running:
+    """Start a child in a group of its own, its output appended to `log`.
 
     Raises:
         OSError: the program cannot be started.
     """
     bound_log(log)
-    environment = dict(child.env)
     gate_reading, gate_writing = os.pipe()
+    announcing: int | None = None
     inherited: tuple[int, ...] = ()
-    announcement: int | None = None
     try:
         if isinstance(child.ready, Announces):
-            announcement, child_end = os.pipe()
+            announcing, child_end = os.pipe()
             inherited = (child_end,)
-            environment[READY_FD_VARIABLE] = str(child_end)
         with log.open("ab") as output:
             log_start = output.tell()
-            process = await asyncio.create_subprocess_exec(
-                *GUARD_COMMAND,
-                "gate",
-                *child.argv,
-                stdin=gate_reading,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-                pass_fds=inherited,
-            )
+            process = await _start(child, fork_server, output.fileno(), gate_reading, inherited)
         guard.watch_group(process.pid, child.stop_stage)
         os.write(gate_writing, guard_program.OPEN_GATE)
     except BaseException:
-        if announcement is not None:
-            os.close(announcement)
+        if announcing is not None:
+            os.close(announcing)
         raise
     finally:
         for descriptor in (gate_reading, gate_writing, *inherited):
             os.close(descriptor)
-    return Running(child, process, announcement, log, log_start)
+    return Running(child, process, announcing, log, log_start)
+
+
+async def _start(
+    child: Child, fork_server: ForkServer | None, log: int, gate: int, inherited: tuple[int, ...]
+) -> Process:
+    """Start it behind its gate: forked where that is possible, else as a program.
+
+    `inherited`: where it announces itself, if it does.
+    """
+    if fork_server is not None and child.words is not None:
+        # Whatever is wrong with the server: the same command starts without it, only later.
+        with contextlib.suppress(NotForked):
+            return await fork_server.fork(child.words, child.env, log, gate, *inherited)
+    return await asyncio.create_subprocess_exec(
+        *GUARD_COMMAND,
+        "gate",
+        *child.argv,
+        stdin=gate,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env={**child.env, **announcing_on(*inherited)},
+        start_new_session=True,
+        pass_fds=inherited,
+    )

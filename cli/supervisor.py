@@ -27,6 +27,7 @@ from cli.events import (
     Stopped,
     Stopping,
 )
+from cli.forks import ForkServer
 from cli.logs import bound_log, log_path
 from cli.readiness import describe_end, until_ready
 from cli.spawn import Guard, Running, spawn
@@ -74,6 +75,7 @@ class Supervisor:
         addresses: Mapping[str, str | None] | None = None,
         limits: Limits | None = None,
         changes: AsyncIterator[frozenset[str]] | None = None,
+        fork_server: ForkServer | None = None,
     ) -> None:
         """Build it within a running event loop.
 
@@ -85,6 +87,7 @@ class Supervisor:
             addresses: told with the event `ready`.
             limits: how long to wait.
             changes: folders in which a file changed; the children that `reload_on` them are started again.
+            fork_server: what our own commands are forked from, where they are.
         """
         self._children = children
         self._report = report
@@ -93,6 +96,7 @@ class Supervisor:
         self._addresses = addresses or {}
         self._limits = limits or Limits()
         self._changes = changes
+        self._fork_server = fork_server
         self._started = time.monotonic()
         self._ready = {child.name: asyncio.Event() for child in children}
         self._changed = {child.name: asyncio.Event() for child in children}
@@ -189,7 +193,7 @@ class Supervisor:
     async def _start(self, child: Child) -> tuple[Running, str | None]:
         """Start a child and wait until it is ready; return it, and why it is not."""
         started = time.monotonic()
-        running = await spawn(child, self._guard, self.log_of(child.name))
+        running = await spawn(child, self._guard, self.log_of(child.name), self._fork_server)
         self._running[child.name] = running
         reason = await until_ready(running)
         if reason is None and self._ready[child.name].is_set():

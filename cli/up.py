@@ -8,13 +8,15 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.data_directory import DataDirectory, DataDirectoryRefused, open_data_directory
 from cli.events import Notice, Refused, Reporter, Starting
+from cli.forks import running_fork_server
 from cli.ports import PortRefused, WantedPort, claim_ports
-from cli.processes import Listening, needs_simulator, needs_valkey, plan_processes
+from cli.processes import REMEMBERING_STAGE, Listening, needs_simulator, needs_valkey, plan_processes, without_secrets
 from cli.reloading import watch_folders
 from cli.report import reporter_for
 from cli.spawn import Guard
@@ -71,7 +73,7 @@ async def _run(
     limits: Limits | None,
 ) -> int:
     # The guard holds the lock too: whoever comes after a kill -9 waits until the last process has ended.
-    async with await Guard.start(inherited=(directory.lock,)) as guard:
+    async with await Guard.start(inherited=(directory.lock,)) as guard, AsyncExitStack() as stack:
         socket: SocketPlace | None = None
         if needs_valkey(environ):
             socket = place_socket(directory.valkey)
@@ -80,6 +82,11 @@ async def _run(
                 guard.watch_directory(socket.private_directory)
         plan = plan_processes(environ, directory, listening, socket)
         report(Starting(str(directory.path), os.getpid()))
+        # A file that has changed must be imported anew; and outside Linux libraries of the system do not bear a fork.
+        forks = not options.reload and sys.platform == "linux"
+        fork_server = await stack.enter_async_context(running_fork_server(without_secrets(environ))) if forks else None
+        if fork_server is not None:
+            guard.watch_group(fork_server.pid, REMEMBERING_STAGE)
         for notice in plan.notices:
             report(Notice(notice))
         supervisor = Supervisor(
@@ -90,6 +97,7 @@ async def _run(
             addresses=plan.addresses,
             limits=limits,
             changes=watch_folders() if options.reload else None,
+            fork_server=fork_server,
         )
         if options.while_stdin_open:
             _stop_with_stdin(supervisor)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.processes import COMMAND
+from cli.child import COMMAND
 
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0

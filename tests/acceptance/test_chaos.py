@@ -41,7 +41,7 @@ SHORT = Scenario("everything", everything, times=1, askers=4, sleepers=2)
 def test_no_job_is_lost_or_stuck_nothing_is_settled_twice_and_nothing_that_is_stored_is_asked_for() -> None:
     outcome = run_scenario(SHORT, extra=QUICK)
 
-    assert dict.fromkeys(outcome.violations, 0) == outcome.violations, outcome.notes
+    assert dict.fromkeys(outcome.violations, 0) == outcome.violations, "\n".join(outcome.notes)
     # Enough befell them, and there was enough to do, to say something.
     assert 8 == outcome.injections
     assert outcome.in_air > 10

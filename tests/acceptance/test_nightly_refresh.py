@@ -9,8 +9,8 @@ from datetime import date, datetime
 import pytest
 from redis import Redis
 
+from cli.child import COMMAND
 from cli.demo.gateway import FOREIGN_PREFIXES
-from cli.processes import COMMAND
 from cli.valkey import place_socket
 from tests.support.gateways import SECRET_KEY
 from tests.support.patience import PATIENCE_SECONDS

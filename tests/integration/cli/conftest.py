@@ -14,6 +14,7 @@ import pytest
 
 from cli.child import Announces, Child
 from cli.events import Event
+from cli.forks import ForkServer
 from cli.spawn import Guard
 from cli.supervisor import Limits, Supervisor
 from tests.support.patience import PATIENCE_SECONDS
@@ -76,6 +77,7 @@ class Supervise(Protocol):
         *,
         limits: Limits | None = None,
         changes: AsyncIterator[frozenset[str]] | None = None,
+        fork_server: ForkServer | None = None,
     ) -> AbstractAsyncContextManager[Supervised]: ...
 
 
@@ -87,10 +89,19 @@ def supervise(tmp_path: Path) -> Supervise:
         *,
         limits: Limits | None = None,
         changes: AsyncIterator[frozenset[str]] | None = None,
+        fork_server: ForkServer | None = None,
     ) -> AsyncIterator[Supervised]:
         told = Recorder()
         async with await Guard.start() as guard:
-            supervisor = Supervisor(children, told, guard, tmp_path, limits=limits or PATIENT, changes=changes)
+            supervisor = Supervisor(
+                children,
+                told,
+                guard,
+                tmp_path,
+                limits=limits or PATIENT,
+                changes=changes,
+                fork_server=fork_server,
+            )
             running = asyncio.create_task(supervisor.run())
             try:
                 yield Supervised(supervisor, guard, told, running)

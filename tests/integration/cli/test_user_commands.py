@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from cli.child import COMMAND
 from cli.main import app
-from cli.processes import COMMAND
 from tests.support.cases import case
 from tests.support.patience import PATIENCE_SECONDS
 
