@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Celery
 from kombu import pools
+from kombu.transport import redis as kombu_redis
 
 from shared.config import Settings
 from shared.models import CallTicket, DueCall, Lane
@@ -17,6 +18,20 @@ from shared.telemetry import continued_trace
 from shared.waves import Cause
 
 SYSTEM_QUEUE = "system"
+
+
+class _MessagesInHand(kombu_redis.QoS):
+    """The messages that a consumer has and has not acknowledged; it bears the loss of the connection."""
+
+    def restore_unacked_once(self, stderr: Any = None) -> None:
+        """Put them back, unless the connection that they came by is gone: the sweeper asks again for what they asked.
+
+        kombu 5.7 tries all the same, through a connection that it has closed itself, and Celery 5.7 then ends the
+        worker: `findings/celery-worker-ends-with-its-broker.sh`.
+        """
+        transport = self.channel.connection
+        if transport is not None and transport.client is not None:
+            super().restore_unacked_once(stderr)  # type: ignore[no-untyped-call]  # kombu says no types
 
 
 class TaskName(StrEnum):
@@ -33,6 +48,7 @@ class TaskName(StrEnum):
 
 def create_celery(settings: Settings) -> Celery:
     """The Celery application that API, workers, beat and Flower share; it connects to nothing yet."""
+    kombu_redis.Channel.QoS = _MessagesInHand
     app = Celery("releve", broker=broker_url(settings.redis_url.get_secret_value()))
     app.conf.update(
         task_serializer="json",

@@ -29,6 +29,7 @@ from shared.config import Settings, load_settings
 from shared.database import migrate
 from shared.tables import metadata
 from tests.support.guarded import guarding
+from tests.support.killable_valkey import KillableValkey
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.postgresql import PostgresqlServer, running_postgresql
 from tests.support.scheduling import ByGateway, longest_first
@@ -139,6 +140,15 @@ def redis_url(embedded_valkey: str) -> Iterator[str]:
     yield embedded_valkey
     with Redis.from_url(embedded_valkey) as client:
         client.flushall()
+
+
+@pytest.fixture
+def killable_valkey(tmp_path: Path) -> Iterator[KillableValkey]:
+    """A server with an append-only file that is this test's alone."""
+    with guarding() as guard:
+        started = KillableValkey(tmp_path, guard)
+        yield started
+    started.wait()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import asyncio
 import json
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from kombu.exceptions import OperationalError
 from opentelemetry import trace
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from shared.broker import SYSTEM_QUEUE, Broker, TaskName, broker_url, create_celery
@@ -20,6 +22,7 @@ from shared.config import Settings
 from shared.models import CallTicket, Lane
 from shared.telemetry import current_trace_context
 from shared.waves import Cause
+from tests.support.killable_valkey import KillableValkey
 from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
@@ -161,3 +164,27 @@ def test_the_address_of_redis_is_spelt_for_celery() -> None:
     }
 
     assert spelt == {redis_url: broker_url(redis_url) for redis_url in spelt}
+
+
+def test_a_consumer_outlives_the_loss_of_its_connection_with_messages_in_its_hands(
+    settings: Settings, killable_valkey: KillableValkey
+) -> None:
+    """As Celery's worker does it: it waits for work, has some that is not acknowledged, and listens for commands."""
+    lost = settings.model_copy(update={"redis_url": SecretStr(killable_valkey.redis_url)})
+    kombu: Any = import_module("kombu")
+    connection: Any = create_celery(lost).connection_for_read()
+    work, commands = connection.default_channel, connection.channel()
+    connection.SimpleQueue("work").put("synthetic")
+    kombu.Consumer(work, [kombu.Queue("work")], on_message=print).consume()
+    assert work.basic_get("work") is not None
+    everybody = kombu.Exchange("everybody", "fanout")
+    kombu.Consumer(commands, [kombu.Queue("mine", everybody, auto_delete=True)], on_message=print).consume()
+    cycle = work.connection.cycle
+    cycle.on_poll_init(import_module("kombu.utils.eventio").poll())
+    cycle.on_poll_start()
+
+    killable_valkey.kill()
+    connection.collect()
+    connection.close()
+
+    killable_valkey.start()
