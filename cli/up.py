@@ -7,14 +7,14 @@ itself: the supervisor does.
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.data_directory import DataDirectory, DataDirectoryRefused, open_data_directory
 from cli.events import Notice, Refused, Reporter, Starting
-from cli.forks import running_fork_server
+from cli.forks import ForkServer, running_fork_server
 from cli.ports import PortRefused, WantedPort, claim_ports
 from cli.processes import REMEMBERING_STAGE, Listening, needs_simulator, needs_valkey, plan_processes, without_secrets
 from cli.reloading import watch_folders
@@ -84,9 +84,7 @@ async def _run(
         report(Starting(str(directory.path), os.getpid()))
         # A file that has changed must be imported anew; and outside Linux libraries of the system do not bear a fork.
         forks = not options.reload and sys.platform == "linux"
-        fork_server = await stack.enter_async_context(running_fork_server(without_secrets(environ))) if forks else None
-        if fork_server is not None:
-            guard.watch_group(fork_server.pid, REMEMBERING_STAGE)
+        fork_server = await stack.enter_async_context(_guarded_fork_server(environ, guard)) if forks else None
         for notice in plan.notices:
             report(Notice(notice))
         supervisor = Supervisor(
@@ -102,6 +100,18 @@ async def _run(
         if options.while_stdin_open:
             _stop_with_stdin(supervisor)
         return await supervisor.run()
+
+
+@asynccontextmanager
+async def _guarded_fork_server(environ: Mapping[str, str], guard: Guard) -> AsyncIterator[ForkServer]:
+    """A fork server without secrets, for the length of the block."""
+    async with running_fork_server(without_secrets(environ)) as server:
+        guard.watch_group(server.pid, REMEMBERING_STAGE)
+        try:
+            yield server
+        finally:
+            # Before it ends: afterwards its number may belong to others. It ends by itself if nobody is left to end it.
+            guard.forget_group(server.pid)
 
 
 def _stop_with_stdin(supervisor: Supervisor) -> None:

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# SlipCover measures tests that pytest-xdist runs in parallel, and with `--fail-under` prints a table without them: the
+# status is right, the table beside it shows the lines that were passed as missing.
+#
+# Versions: slipcover 1.1.0, pytest 9.1.1, pytest-xdist 3.8.0, Python 3.11.
+#
+# The command puts together what the test processes found when it compares with `--fail-under`, and removes their files;
+# then it puts together what it prints, and finds no files any more. Without `--fail-under` the table is right.
+set -euo pipefail
+
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+python3 -m venv "$place/venv"
+"$place/venv/bin/pip" install --quiet --disable-pip-version-check slipcover==1.1.0 pytest==9.1.1 pytest-xdist==3.8.0
+
+cd "$place"
+mkdir measured
+printf 'def double(number):\n    result = number * 2\n    return result\n' >measured/__init__.py
+printf 'from measured import double\n\ndef test_double():\n    assert double(2) == 4\n' >test_double.py
+
+measure() {
+    venv/bin/python -W ignore -m slipcover --source measured "$@" -m pytest -q -n 1 -p no:cacheprovider test_double.py |
+        grep measured
+}
+
+without=$(measure)
+status=0
+with=$(measure --fail-under 100) || status=$?
+echo "without --fail-under:       $without"
+echo "with --fail-under (status $status): $with"
+# Lines, lines missed, per cent, which.
+[[ "$without" =~ \ 3\ +0\ +100 ]]
+[[ "$with" =~ \ 3\ +3\ +0 ]]
+[ "$status" = 0 ]
