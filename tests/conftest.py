@@ -138,7 +138,7 @@ def embedded_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def redis_url(embedded_valkey: str) -> Iterator[str]:
     """The address of a real server that holds nothing, for one test."""
     yield embedded_valkey
-    with Redis.from_url(embedded_valkey) as client:
+    with Redis.from_url(embedded_valkey, socket_timeout=PATIENCE_SECONDS) as client:
         client.flushall()
 
 

@@ -57,7 +57,7 @@ def worker_settings(settings: Settings, enedis: SimulatedEnedis) -> Settings:
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
     """A client to look into the store with."""
-    with Redis.from_url(redis_url) as client:
+    with Redis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS) as client:
         yield client
 
 

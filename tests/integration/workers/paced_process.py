@@ -44,7 +44,7 @@ async def call(http: httpx.AsyncClient, pacer: Pacer, address: str, lane: Lane) 
 
 
 async def main(redis_url: str, address: str, lane: Lane) -> None:
-    async with Redis.from_url(redis_url) as redis, open_http(PATIENCE_SECONDS) as http:
+    async with Redis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS) as redis, open_http(PATIENCE_SECONDS) as http:
         pacer = Pacer(redis, "enedis", Quota(PER_SECOND, 10_000, 10_000, MARGIN_SECONDS))
         count = 0
         while True:

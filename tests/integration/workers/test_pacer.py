@@ -17,6 +17,7 @@ from redis.asyncio import Redis as AsyncRedis
 from shared.errors import NoSlotYet
 from shared.models import Lane
 from shared.slots import SlotBoard
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.worker import Lateness, now_of, until
 from workers.pacer import AHEAD_SECONDS, TOLERANCE_SECONDS, Pacer, Quota
 
@@ -34,13 +35,16 @@ Pace = Callable[[Quota], list[Pacer]]
 async def pacers(redis_url: str) -> AsyncIterator[Pace]:
     """The pacers of four workers, each with a connection of its own."""
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(AsyncRedis.from_url(redis_url)) for _ in range(4)]
+        clients = [
+            await stack.enter_async_context(AsyncRedis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS))
+            for _ in range(4)
+        ]
         yield lambda quota: [Pacer(client, "enedis", quota) for client in clients]
 
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as client:
+    with Redis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS) as client:
         yield client
 
 
@@ -223,7 +227,7 @@ async def test_a_share_that_bulk_used_an_hour_ago_is_its_own_again(pacers: Pace,
 
 async def test_each_api_of_each_provider_has_its_own_quota(pacers: Pace, redis: Redis, redis_url: str) -> None:
     (pacer, *_) = pacers(Quota(1, 1, 1))
-    async with AsyncRedis.from_url(redis_url) as client:
+    async with AsyncRedis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS) as client:
         other_provider = Pacer(client, "rte", Quota(1, 1, 1))
 
         await use(pacer, Lane.BULK)
@@ -416,7 +420,7 @@ async def test_whoever_looks_on_sees_the_slots_that_were_taken(pacers: Pace, red
     lateness, moment = Lateness(), datetime.now(UTC) + timedelta(minutes=10)
     await pacer.close_until(API, moment)
 
-    async with AsyncRedis.from_url(redis_url) as client:
+    async with AsyncRedis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS) as client:
         (shown,) = await SlotBoard(client).load_use()
 
     assert ("enedis", API, 3, 2) == (shown.provider, shown.api, shown.used_last_hour, shown.used_last_hour_by_bulk)

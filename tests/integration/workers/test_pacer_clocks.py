@@ -14,6 +14,7 @@ from redis.asyncio import Redis as AsyncRedis
 from shared.errors import NoSlotYet
 from shared.models import Lane
 from shared.slots import CircuitState, SlotBoard, SlotUse, circuit_key
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.worker import Lateness, now_of
 from workers.circuit import Patience
 from workers.pacer import Pacer, Quota
@@ -30,19 +31,19 @@ PATIENCE = Patience(failures=2, first_pause_seconds=600, longest_pause_seconds=4
 
 @pytest.fixture
 async def pacer(redis_url: str) -> AsyncIterator[Pacer]:
-    async with AsyncRedis.from_url(redis_url) as client:
+    async with AsyncRedis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS) as client:
         yield Pacer(client, "enedis", Quota(100, 12, 12), PATIENCE)
 
 
 @pytest.fixture
 async def board(redis_url: str) -> AsyncIterator[SlotBoard]:
-    async with AsyncRedis.from_url(redis_url) as client:
+    async with AsyncRedis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS) as client:
         yield SlotBoard(client)
 
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as client:
+    with Redis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS) as client:
         yield client
 
 
