@@ -14,7 +14,7 @@ import pytest
 
 SOURCES = ["api", "workers", "shared"]
 FLOOR_PERCENT = 90.0
-# As the name is in `xdist`: what a worker has to tell at its end.
+# Under this name a worker adds what it found to what it tells xdist at its end.
 _OUTPUT = "covered"
 _MEASURING, _MERGED = pytest.StashKey[Any](), pytest.StashKey[dict[str, Any]]()
 

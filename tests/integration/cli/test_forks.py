@@ -62,6 +62,8 @@ async def test_what_is_forked_is_as_a_program_and_ends_unseen_only_with_its_serv
 
         status, text = await forking.outcome(["--version"])
         assert (0, True) == (status, text.startswith("releve ")), text
+        # Whatever it has imported: a thread of it would be missing in everything that is forked, with what it holds.
+        assert 1 == _threads(server.pid)
         status, text = await forking.outcome(["nonsense"])
         assert (2, True) == (status, "No such command" in text), text
         status, text = await forking.outcome(["migrate"])
@@ -104,3 +106,7 @@ async def test_when_the_server_is_killed_its_children_are_started_again_as_progr
 def _parent(pid: int) -> int:
     # "4711 (name, with anything in it) S parent …"
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _threads(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
