@@ -10,7 +10,7 @@ from cli.demo.gateway import Gateway
 from cli.valkey import place_socket
 from tests.support.patience import PATIENCE_SECONDS
 
-DAYS = 14
+DAYS = 8
 # A refused quota without a date stops everybody for a minute; what is late depends on a short time-out, which a busy
 # machine misses by itself. All of them are in `python -m bench faults`, for both generations.
 SLOW = {"429", "late", "too_late"}
