@@ -62,7 +62,7 @@ PROCESSES := 3
 test: $(SYNCED)  ## Run all tests; fails under 90 % branch coverage of api, workers and shared
 	@$(BIN)/python -m $(if $(NOW),tests.support.dates --at $(NOW) --,pytest) $(IN_PARALLEL) -p tests.support.measuring
 
-test-dates: $(SYNCED)  ## Run unit, contract and integration tests at every moment that is known to be hard (over an hour)
+test-dates: $(SYNCED)  ## Run unit, contract and integration tests at twelve moments that are known to be hard (almost an hour)
 	@$(BIN)/python -m tests.support.dates --one-database -- $(IN_PARALLEL) $(WITHOUT_ACCEPTANCE)
 
 test-date: $(SYNCED)  ## The same at one of these moments, another one every day
