@@ -31,7 +31,7 @@ from cli.valkey import place_socket, valkey_child
 
 PATIENT = (sys.executable, "-P", "-m", "bench.chaos_gateway")
 # Celery was measured to take half a minute to stop.
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 240.0
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 15
 _MEASURES_API = "mesure_synchrone_auto"

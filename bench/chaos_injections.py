@@ -23,7 +23,7 @@ from shared.models import Lane
 BOTH = frozenset(Lane)
 # Few or none in the air is a moment too, but not one to wait for.
 _IN_THE_AIR = 3
-_AIR_SECONDS = 60.0
+_AIR_SECONDS = 240.0
 _WATCH_SECONDS = 0.2
 # A moment is looked for while calls of about the last second are looked at.
 _LOOK_BACK = 60

@@ -58,7 +58,7 @@ DAYS = 420
 _SETTLED = timedelta(days=12)
 _ROUNDS = 3
 _JOB_SECONDS = 900.0
-_ANSWER_SECONDS = 120.0
+_ANSWER_SECONDS = 240.0
 _TOKEN_SECONDS = 2.0
 _CONSUMED = ("consumption_load_curve", "daily_consumption", "daily_consumption_max_power", "consumption_index")
 _PRODUCED = ("production_load_curve", "daily_production", "production_index")

@@ -9,7 +9,7 @@ import httpx
 from cli.demo.gateway import Gateway
 
 ENDED = frozenset({"succeeded", "partial", "failed", "cancelled"})
-JOB_SECONDS = 60.0
+JOB_SECONDS = 240.0
 UNPOOLED = httpx.Limits(max_keepalive_connections=0)
 """For a client that must not fail by chance: a server closes a connection that was idle for some seconds, perhaps at
 the moment at which it is used again."""

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from cli.child import COMMAND
 
-START_SECONDS = 90.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 120.0
 # What would turn the embedded default into somebody's real gateway.
 FOREIGN_PREFIXES = ("RELEVE_", "REDIS_", "DATABASE_", "ENEDIS_", "SIMULATOR_", "FLOWER_", "OTEL_", "ADMIN_")
 

@@ -26,8 +26,8 @@ from shared.calendar import day_of
 YEARS_DAYS = 1095
 CURVE_DAYS = 60
 CHART_DAYS = 30
-JOB_SECONDS = 90.0
-TRACE_SECONDS = 20.0
+JOB_SECONDS = 300.0
+TRACE_SECONDS = 120.0
 ENDED = frozenset({"succeeded", "partial", "failed", "cancelled"})
 
 

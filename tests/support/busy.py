@@ -15,7 +15,7 @@ from tests.support.guarded import guarding
 TIMES = 3
 BUSY_PROCESSES = 8
 # Of a processor that is shared with the busy ones, more of them get more.
-TEST_PROCESSES = "4"
+TEST_PROCESSES = "3"
 PATHS = (
     "tests/acceptance",
     "tests/integration/cli",

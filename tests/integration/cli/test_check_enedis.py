@@ -16,7 +16,7 @@ from cli.main import app
 from simulator.app import create_app
 from simulator.config import SimulatorSettings
 from tests.support.loopback import served
-from tests.support.patience import PATIENCE_SECONDS
+from tests.support.patience import PATIENCE_SECONDS, PROVIDER_PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[3]
 CLIENT_ID, CLIENT_SECRET = "application-under-test", "not-a-secret-of-anybody"
@@ -50,7 +50,7 @@ def environment_of(address: str, changes: dict[str, str]) -> dict[str, str]:
         "ENEDIS_CLIENT_ID": CLIENT_ID,
         "ENEDIS_CLIENT_SECRET": CLIENT_SECRET,
         # However slow the machine is.
-        "ENEDIS_TIMEOUT_SECONDS": f"{PATIENCE_SECONDS:g}",
+        "ENEDIS_TIMEOUT_SECONDS": f"{PROVIDER_PATIENCE_SECONDS:g}",
         **changes,
     }
 

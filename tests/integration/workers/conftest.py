@@ -13,7 +13,7 @@ from shared.consents import UsagePoint
 from shared.resources import Resources, open_resources
 from shared.telemetry import start_logging
 from tests.support.loopback import one_authority
-from tests.support.patience import PATIENCE_SECONDS
+from tests.support.patience import PATIENCE_SECONDS, PROVIDER_PATIENCE_SECONDS
 from tests.support.simulated_enedis import HEATED_HOUSE, SimulatedEnedis, simulated_enedis
 from tests.support.worker import Person, Stage
 from workers.client import open_http
@@ -49,7 +49,7 @@ def worker_settings(settings: Settings, enedis: SimulatedEnedis) -> Settings:
             "enedis_base_url": enedis.base_url,
             "enedis_per_second": 1000,
             "enedis_per_hour": 100_000,
-            "enedis_timeout_seconds": PATIENCE_SECONDS,
+            "enedis_timeout_seconds": PROVIDER_PATIENCE_SECONDS,
         }
     )
 

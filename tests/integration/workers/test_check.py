@@ -13,7 +13,7 @@ from shared.config import Settings, load_settings
 from simulator.app import create_app
 from simulator.config import SimulatorSettings
 from tests.support.loopback import served
-from tests.support.patience import PATIENCE_SECONDS
+from tests.support.patience import PATIENCE_SECONDS, PROVIDER_PATIENCE_SECONDS
 from workers import check
 from workers.check import Finding, Outcome, check_enedis, has_failed, subscribed_apis
 
@@ -58,7 +58,7 @@ def settings_for(address: str, **changes: str) -> Settings:
             "ENEDIS_AUTHORIZE_URL": f"{address}/dataconnect/v2/oauth2/authorize",
             "ENEDIS_CLIENT_ID": CLIENT_ID,
             "ENEDIS_CLIENT_SECRET": CLIENT_SECRET,
-            "ENEDIS_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
+            "ENEDIS_TIMEOUT_SECONDS": str(PROVIDER_PATIENCE_SECONDS),
             **changes,
         }
     )

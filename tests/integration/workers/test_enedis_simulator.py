@@ -34,7 +34,7 @@ from simulator.config import SimulatorSettings
 from simulator.error_catalogue import known_errors
 from simulator.known_points import HOUSEHOLDS
 from tests.support.loopback import served
-from tests.support.patience import PATIENCE_SECONDS
+from tests.support.patience import PATIENCE_SECONDS, PROVIDER_PATIENCE_SECONDS
 from workers.client import open_http
 from workers.enedis_errors import ERRORS
 from workers.provider import FetchRequest, Provider, RecordRequest
@@ -61,7 +61,7 @@ class Stage:
 
     async def adapter(self, generation: str) -> Provider:
         update: dict[str, Any] = {"enedis_api": generation, "enedis_per_second": 10_000, "enedis_per_hour": 100_000}
-        update |= {"enedis_per_hour_v5": 100_000, "enedis_timeout_seconds": PATIENCE_SECONDS}
+        update |= {"enedis_per_hour_v5": 100_000, "enedis_timeout_seconds": PROVIDER_PATIENCE_SECONDS}
         settings = self.settings.model_copy(update=update)
         resources = await self.stack.enter_async_context(open_resources(settings))
         http = await self.stack.enter_async_context(open_http(settings.enedis_timeout_seconds))

@@ -21,7 +21,7 @@ from shared.consents import UsagePoint
 from shared.events import Event
 from shared.models import DayRange, JobStatus, Lane
 from shared.waves import Cause
-from tests.support.patience import PATIENCE_SECONDS
+from tests.support.patience import PATIENCE_SECONDS, PROVIDER_PATIENCE_SECONDS
 from tests.support.simulated_enedis import SOLAR_HOUSE
 from tests.support.worker import Person, Stage, days_ago, half_hours_of
 
@@ -56,7 +56,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "ENEDIS_BASE_URL": settings.enedis_base_url,
         "ENEDIS_CLIENT_ID": settings.enedis_client_id,
         "ENEDIS_CLIENT_SECRET": settings.enedis_client_secret.get_secret_value(),
-        "ENEDIS_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
+        "ENEDIS_TIMEOUT_SECONDS": str(PROVIDER_PATIENCE_SECONDS),
         "ENEDIS_PER_SECOND": "1000",
         "ENEDIS_PER_HOUR": "100000",
     }
