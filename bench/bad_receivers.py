@@ -118,6 +118,7 @@ BAD: dict[str, Handler] = {
 }
 
 
+# More than a connection needs from its being accepted to its end.
 _TURNS = 10
 
 
@@ -152,3 +153,4 @@ async def receiving(handler: Handler, host: str = "127.0.0.1", tls: ssl.SSLConte
             await cancel_all(*serving)
             await asyncio.sleep(0)
         server.close()
+        await cancel_all(*serving)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bench import clock
-from tests.support.dates import MOMENTS, of_the_day
+from tests.support.dates import _ALIKE, MOMENTS, of_the_day
 
 NEW_YEAR = datetime(2027, 1, 1, 0, 1, tzinfo=ZoneInfo("Europe/Paris"))
 TELL = "import datetime; print(datetime.datetime.now(datetime.UTC).isoformat())"
@@ -42,3 +42,8 @@ def test_every_moment_has_its_day() -> None:
     days = [datetime(2027, 1, 1, tzinfo=UTC) + timedelta(days=number) for number in range(len(MOMENTS))]
 
     assert set(MOMENTS) == {of_the_day(day) for day in days}
+
+
+def test_what_is_left_out_of_a_run_are_moments_and_twelve_are_taken() -> None:
+    assert set(MOMENTS) >= _ALIKE
+    assert 12 <= len(MOMENTS) - len(_ALIKE)
