@@ -8,57 +8,53 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
 
-from api.compat import (
-    conso,
-    myelectricaldata_access,
-    myelectricaldata_erasing,
-    myelectricaldata_records,
-    myelectricaldata_series,
-    rte,
-    rte_admin,
-)
-from api.compression import compression
-from api.errors import install_error_handlers
-from api.event_streams import listening_until_exit
-from api.meters import Meters
-from api.middleware import AccessLog, BodyLimit, LastResort, SecurityHeaders
-from api.openapi import DescribedApi
-from api.routes import (
-    accounts,
-    admin_accounts,
-    admin_calls,
-    admin_consents,
-    admin_invitations,
-    admin_public_data,
-    admin_service,
-    admin_tempo_prices,
-    audit,
-    callback,
-    consent_start,
-    consents,
-    coverage,
-    datasets,
-    documentation,
-    ecowatt,
-    erasures,
-    events,
-    exports,
-    health,
-    job_lists,
-    jobs,
-    keys,
-    metrics,
-    purges,
-    readings,
-    service,
-    tempo,
-    usage_points,
-    webhook_deliveries,
-    webhooks,
-)
-from shared.config import Settings
+from api.accounts import audit_routes as audit
+from api.accounts import erasure_routes as erasures
+from api.accounts import export_routes as exports
+from api.accounts import key_routes as keys
+from api.accounts import routes as accounts
+from api.admin import account_routes as admin_accounts
+from api.admin import consent_routes as admin_consents
+from api.admin import dead_letter_routes as admin_calls
+from api.admin import invitation_routes as admin_invitations
+from api.admin import public_data_routes as admin_public_data
+from api.admin import service_routes as admin_service
+from api.admin import tempo_price_routes as admin_tempo_prices
+from api.compat.conso import routes as conso
+from api.compat.myelectricaldata import access as myelectricaldata_access
+from api.compat.myelectricaldata import cache_purge as myelectricaldata_erasing
+from api.compat.myelectricaldata import records as myelectricaldata_records
+from api.compat.myelectricaldata import rte, rte_admin
+from api.compat.myelectricaldata import series as myelectricaldata_series
+from api.consents import callback_routes as callback
+from api.consents import link_routes as consent_start
+from api.consents import routes as consents
+from api.consents import usage_point_routes as usage_points
+from api.events import delivery_routes as webhook_deliveries
+from api.events import routes as events
+from api.events import webhook_routes as webhooks
+from api.events.streams import listening_until_exit
+from api.http.compression import compression
+from api.http.error_handlers import install_error_handlers
+from api.http.metrics import Meters
+from api.http.middleware import AccessLog, BodyLimit, LastResort, SecurityHeaders
+from api.http.openapi import DescribedApi
+from api.jobs import list_routes as job_lists
+from api.jobs import routes as jobs
+from api.public_data import ecowatt_routes as ecowatt
+from api.public_data import tempo_routes as tempo
+from api.readings import coverage_routes as coverage
+from api.readings import purge_routes as purges
+from api.readings import routes as readings
+from api.service import dataset_routes as datasets
+from api.service import documentation_routes as documentation
+from api.service import health_routes as health
+from api.service import metrics_routes as metrics
+from api.service import service_routes as service
+from shared.config.settings import Settings
+from shared.observability.logging import start_logging
+from shared.observability.tracing import start_tracing, stop_tracing, trace_web_app
 from shared.resources import open_resources
-from shared.telemetry import start_logging, start_tracing, stop_tracing, trace_web_app
 
 # Looked through in this order: what is asked for most comes first.
 _ROUTERS = (

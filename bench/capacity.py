@@ -18,11 +18,12 @@ from statistics import mean, quantiles
 from typing import Any
 
 from bench.virtual_pacer import Traffic, VirtualPacer, running_valkey
-from shared.catalog import DATASETS, Dataset
-from shared.derivation import whole_days
-from shared.models import Coverage, DayRange
-from shared.planning import plan_calls, refresh_windows, window_name, windows_of
-from shared.refreshing import days_to_come, is_collected, is_dormant, is_due_today, pause_days
+from shared.core.calendar import DayRange
+from shared.core.datasets import DATASETS, Dataset
+from shared.readings.daily_from_curve import whole_days
+from shared.readings.models import Coverage
+from shared.readings.planning import plan_calls, refresh_windows, window_name, windows_of
+from shared.refresh.cadence import days_to_come, is_collected, is_dormant, is_due_today, pause_days
 
 SERIES = ("consumption_load_curve", "daily_consumption", "daily_consumption_max_power")
 WORKING_HOURS = 16

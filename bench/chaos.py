@@ -21,7 +21,7 @@ from bench.chaos_judge import Outcome, judge_arrivals, judge_days, judge_jobs, j
 from bench.chaos_ledger import LedgerView
 from bench.chaos_load import Load
 from bench.chaos_scenarios import Scenario, Scene
-from shared.calendar import PARIS
+from shared.core.calendar import PARIS
 
 SEED = 20261025
 PER_SECOND = 12

@@ -22,12 +22,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bench.household import UNPOOLED, BenchFailed, Household
-from cli import guard
-from cli.child import COMMAND
 from cli.demo.gateway import FOREIGN_PREFIXES, Gateway, running_gateway
-from cli.supervisor import Limits
-from cli.up import UpOptions, run_up
-from cli.valkey import place_socket, valkey_child
+from cli.up import guard
+from cli.up.child import COMMAND
+from cli.up.command import UpOptions, run_up
+from cli.up.embedded_valkey import place_socket, valkey_child
+from cli.up.supervisor import Limits
 
 PATIENT = (sys.executable, "-P", "-m", "bench.chaos_gateway")
 # Celery was measured to take half a minute to stop.

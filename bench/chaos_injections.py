@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from bench.chaos_gateway import ChaosGateway
 from bench.chaos_ledger import Held, LedgerView
 from bench.chaos_load import CURVES, Load
-from shared.models import Lane
+from shared.jobs.models import Lane
 
 BOTH = frozenset(Lane)
 # Few or none in the air is a moment too, but not one to wait for.

@@ -16,9 +16,9 @@ from bench.chaos_ledger import JobRecord
 from bench.chaos_load import Resident
 from bench.household import Document, Household
 from bench.truth import Verdict, judge, told_of, true_day
-from shared.calendar import day_of, days_between
-from shared.catalog import DATASETS
-from shared.models import Lane
+from shared.core.calendar import day_of, days_between
+from shared.core.datasets import DATASETS
+from shared.jobs.models import Lane
 
 # What a call takes at most beside the answer's own way, on a machine that is busy with starting a process again; and
 # from the look at what is stored to the arrival of the request: the longest wait for a slot, and the way. Where to

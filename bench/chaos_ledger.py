@@ -15,9 +15,9 @@ from typing import Any, cast
 
 from redis import Redis
 
-from shared.broker import SYSTEM_QUEUE
-from shared.ledger import LEASES_KEY, calls_key, job_key
-from shared.models import JobStatus, Lane
+from shared.jobs.ledger import LEASES_KEY, calls_key, job_key
+from shared.jobs.models import JobStatus, Lane
+from shared.jobs.task_queue import SYSTEM_QUEUE
 
 # Places in the queue, and the lines and claims of those who want one: gone with the last call.
 _OF_CALLS = ("places:*", "line:*", "again:*", "claims:*", "waiters:*")

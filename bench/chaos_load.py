@@ -14,8 +14,8 @@ from random import Random
 from bench.chaos_gateway import WAIT_SECONDS, ChaosGateway, until
 from bench.chaos_ledger import LedgerView
 from bench.household import ENDED, BenchFailed, Document, Household
-from shared.calendar import day_of
-from shared.models import DayRange, Lane
+from shared.core.calendar import DayRange, day_of
+from shared.jobs.models import Lane
 from simulator.households import household_of
 from simulator.known_points import Profile
 

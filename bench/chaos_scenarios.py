@@ -10,7 +10,7 @@ from signal import SIGKILL, SIGTERM
 from bench.chaos_gateway import ChaosGateway, until
 from bench.chaos_injections import Chaos
 from bench.chaos_load import Load
-from shared.models import Lane
+from shared.jobs.models import Lane
 
 OUTAGE_SECONDS = 60.0
 _LANES = (Lane.INTERACTIVE, Lane.BULK)

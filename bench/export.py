@@ -13,15 +13,17 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from api.export import stream_export
+from api.accounts.export import stream_export
 from bench.virtual_pacer import running_valkey
-from shared.calendar import ONE_DAY, day_seconds, day_start, days_between
-from shared.catalog import Direction
-from shared.config import Settings, load_settings
-from shared.consents import ConsentStore, UsagePoint
-from shared.database import migrate
-from shared.models import Coverage, DayRange, GrantedPoint, Lane, Reading, Series
+from shared.config.settings import Settings, load_settings
+from shared.consents.models import GrantedPoint
+from shared.consents.store import ConsentStore, UsagePoint
+from shared.core.calendar import ONE_DAY, DayRange, day_seconds, day_start, days_between
+from shared.core.datasets import Direction, Series
+from shared.jobs.models import Lane
+from shared.readings.models import Coverage, Reading
 from shared.resources import Resources, open_resources
+from shared.storage.database import migrate
 
 YEARS = (1, 10)
 DATASETS = ("consumption_load_curve", "production_load_curve")

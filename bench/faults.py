@@ -23,8 +23,8 @@ from bench.fault_orders import TIMEOUT_SECONDS, FaultOrder, all_faults, in_group
 from bench.household import ENDED, UNPOOLED, Household
 from bench.truth import Verdict, judge, told_of, true_day
 from cli.demo.gateway import Gateway, running_gateway
-from cli.valkey import place_socket
-from shared.calendar import day_of, days_between
+from cli.up.embedded_valkey import place_socket
+from shared.core.calendar import day_of, days_between
 from simulator.households import household_of
 from simulator.known_points import Profile
 

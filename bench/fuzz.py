@@ -20,7 +20,7 @@ import httpx
 
 from bench.household import UNPOOLED, Household
 from cli.demo.gateway import Gateway, running_gateway
-from shared.calendar import day_of
+from shared.core.calendar import day_of
 
 # Nothing that is sent is refused because there was too much of it.
 WIDE = {

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.virtual_pacer import running_valkey
-from cli.child import COMMAND
-from shared.config import Settings, load_settings
-from shared.database import migrate
+from cli.up.child import COMMAND
+from shared.config.settings import Settings, load_settings
 from shared.resources import Resources, open_resources
+from shared.storage.database import migrate
 
 LISTENERS = 1000
 _CROWD_EVENTS, _SPREAD_EVENTS = 40, 500

@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shared.accounts import AccountStore
-from shared.database import Database, migrate
-from shared.errors import Unauthenticated
-from shared.vault import ServerSecret, new_api_key
+from shared.accounts.store import AccountStore
+from shared.core.errors import Unauthenticated
+from shared.crypto.api_key_format import new_api_key
+from shared.crypto.vault import ServerSecret
+from shared.storage.database import Database, migrate
 
 SMALL, LARGE = 1_000, 1_000_000
 _LOGINS = 400

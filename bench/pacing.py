@@ -25,14 +25,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.household import BenchFailed, Household
-from cli.child import COMMAND
 from cli.demo.gateway import Gateway, running_gateway
-from shared.calendar import day_of
-from shared.catalog import DATASETS
-from shared.config import load_settings
-from shared.dispatch import send_next_calls
-from shared.models import DayRange, Lane, Series
-from shared.planning import plan_calls, windows_of
+from cli.up.child import COMMAND
+from shared.config.settings import load_settings
+from shared.core.calendar import DayRange, day_of
+from shared.core.datasets import DATASETS, Series
+from shared.jobs.models import Lane
+from shared.lifecycle.dispatch import send_next_calls
+from shared.readings.planning import plan_calls, windows_of
 from shared.resources import open_resources
 from simulator.households import household_of
 from simulator.known_points import Profile

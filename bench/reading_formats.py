@@ -19,8 +19,8 @@ from fastapi import FastAPI
 from api.app import create_app
 from bench.export import fill, granted_point
 from bench.virtual_pacer import running_valkey
-from shared.config import Settings, load_settings
-from shared.database import migrate
+from shared.config.settings import Settings, load_settings
+from shared.storage.database import migrate
 
 YEARS = (1, 10)
 DATASET = "consumption_load_curve"

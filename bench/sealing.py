@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.models import Reading
-from shared.packing import pack_readings
-from shared.vault import Opener, SealContext, ServerSecret, new_vault, seal
+from shared.crypto.vault import Opener, SealContext, ServerSecret, new_vault, seal
+from shared.readings.encoding import pack_readings
+from shared.readings.models import Reading
 
 ROUNDS = 7
 TIMES = 300

@@ -17,7 +17,7 @@ import httpx
 from bench.household import BenchFailed, Household
 from bench.provider_calls import DATASET, DAYS, measure_provider_calls
 from cli.demo.gateway import running_gateway
-from shared.catalog import DATASETS
+from shared.core.datasets import DATASETS
 from simulator.households import household_of
 from simulator.known_points import Profile
 

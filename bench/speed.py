@@ -14,7 +14,7 @@ from bench.household import Household
 from bench.provider_calls import measure_provider_calls
 from bench.sealing import measure_sealing
 from cli.demo.gateway import running_gateway
-from shared.calendar import day_of
+from shared.core.calendar import day_of
 
 # So wide that what is measured is our own work and not the waiting for slots.
 WIDE = {

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from shared.catalog import DATASETS
+from shared.core.datasets import DATASETS
 from simulator.curves import daily_watt_hours, is_day_lost, load_curve, lost_slots, peak
 from simulator.households import Direction, Household, household_of
 from simulator.paris import PARIS, day_minutes, day_start

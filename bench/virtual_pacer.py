@@ -12,10 +12,10 @@ from pathlib import Path
 import redis.asyncio
 from redis import Redis, RedisError
 
-from cli.valkey import place_socket, valkey_child
-from shared.models import Lane
-from workers import pacer
-from workers.pacer_scripts import TAKE
+from cli.up.embedded_valkey import place_socket, valkey_child
+from shared.jobs.models import Lane
+from shared.quota import pacer
+from shared.quota.pacer_scripts import TAKE
 
 _START_SECONDS = 20.0
 _PERSON_EVERY_SECONDS = 60.0

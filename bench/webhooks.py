@@ -21,14 +21,14 @@ from rich.table import Table
 
 from bench.bad_receivers import BAD, Handler, read_message, receiving
 from bench.virtual_pacer import running_valkey
-from shared.accounts import Account
-from shared.config import Settings, load_settings
-from shared.database import migrate
-from shared.deliveries import Delivery, DeliveryError, DeliveryStatus
+from shared.accounts.store import Account
+from shared.config.settings import Settings, load_settings
+from shared.events.deliveries import Delivery, DeliveryError, DeliveryStatus
+from shared.events.webhooks import Webhook
 from shared.resources import Resources, open_resources
-from shared.webhooks import Webhook
-from workers.deliver import Courier
-from workers.receivers import open_receivers
+from shared.storage.database import migrate
+from workers.webhooks.courier import Courier
+from workers.webhooks.http_sender import open_receivers
 
 OF_EACH_KIND = 4
 EVENTS = 150

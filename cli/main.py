@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli import admin
+from cli.admin import commands as admin
 from cli.user import commands
 
 app = typer.Typer(
@@ -57,7 +57,7 @@ def up(
     while_stdin_open: Annotated[bool, typer.Option(help="Stop when standard input, a pipe, is closed.")] = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C."""
-    from cli.up import UpOptions, run_up
+    from cli.up.command import UpOptions, run_up
 
     options = UpOptions(data_dir, host, port, flower_port, simulator_port, output, reload, while_stdin_open)
     raise typer.Exit(run_up(options, os.environ))

@@ -9,10 +9,10 @@ import json
 import sys
 from typing import TYPE_CHECKING, Literal
 
-from cli.ready import announce_ready
+from cli.up.ready_pipe import announce_ready
 
 if TYPE_CHECKING:
-    from shared.config import Settings
+    from shared.config.settings import Settings
 
 Lane = Literal["interactive", "bulk", "webhooks"]
 Contract = Literal["myelectricaldata", "conso"]
@@ -23,7 +23,7 @@ GRACEFUL_SHUTDOWN_SECONDS = 5
 
 def settings_or_end() -> "Settings":
     """The settings of this process; a message and status 1, not a traceback, when they are not usable."""
-    from shared.config import SettingsError, load_settings, refuse_known_secrets
+    from shared.config.settings import SettingsError, load_settings, refuse_known_secrets
 
     try:
         settings = load_settings()
@@ -53,8 +53,8 @@ def serve_api(host: str, port: int) -> None:
 
 def run_worker(lane: Lane, concurrency: int | None) -> None:
     """Work on one lane until SIGTERM."""
-    from workers.app import run_courier
-    from workers.app import run_worker as run
+    from workers.processes import run_courier
+    from workers.processes import run_worker as run
 
     settings = settings_or_end()
     if lane == "webhooks":
@@ -65,7 +65,7 @@ def run_worker(lane: Lane, concurrency: int | None) -> None:
 
 def run_beat() -> None:
     """Send the scheduled tasks until SIGTERM."""
-    from workers.app import run_beat as run
+    from workers.processes import run_beat as run
 
     run(settings_or_end(), on_ready=announce_ready)
 
@@ -76,7 +76,7 @@ def run_flower(host: str, port: int) -> None:
     password = settings.flower_password.get_secret_value()
     if not password:
         raise SystemExit("releve: Flower needs a login: set FLOWER_PASSWORD or FLOWER_PASSWORD_FILE")
-    from workers.app import run_flower as run
+    from workers.processes import run_flower as run
 
     run(settings, host, port, settings.flower_user, password)
 
@@ -99,7 +99,7 @@ def serve_simulator(host: str, port: int) -> None:
 
 def migrate() -> None:
     """Bring the database to the newest schema."""
-    from shared.database import migrate as migrate_database
+    from shared.storage.database import migrate as migrate_database
 
     asyncio.run(migrate_database(settings_or_end().database_url.get_secret_value()))
 
@@ -107,7 +107,7 @@ def migrate() -> None:
 def print_openapi(contract: Contract | None) -> None:
     """Print the API's OpenAPI document as JSON, or the part of it that states another gateway's contract."""
     from api.app import openapi_document
-    from api.compat.statement import stated_contract
+    from api.compat.openapi_subset import stated_contract
 
     document = openapi_document()
     json.dump(stated_contract(document, contract) if contract else document, sys.stdout, indent=2, ensure_ascii=False)

@@ -7,33 +7,33 @@ from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
 
-from shared.accounts import AccountStore
-from shared.administration import Administration
-from shared.audit import AuditLog
-from shared.broker import Broker, create_celery
-from shared.config import Settings
-from shared.consents import ConsentStore
-from shared.database import Database
-from shared.dead_calls import DeadCallStore
-from shared.deliveries import DeliveryStore
-from shared.events import EventStore
-from shared.figures import FigureBoard
-from shared.idempotency import IdempotencyStore
-from shared.invitations import InvitationStore
-from shared.job_lists import JobList
-from shared.jobs import JobStore
-from shared.ledger import Ledger
-from shared.listening import Listening
-from shared.public_days import PublicDayStore
-from shared.quotas import Quota, QuotaStore
-from shared.readings import ReadingStore
-from shared.refreshes import RefreshStore
-from shared.slots import SlotBoard
-from shared.targets import Targets
-from shared.tempo_prices import TempoPriceStore
-from shared.throttle import Throttle
-from shared.vault import ServerSecret
-from shared.webhooks import WebhookStore
+from shared.accounts.administration import Administration
+from shared.accounts.daily_quota import Quota, QuotaStore
+from shared.accounts.idempotency_keys import IdempotencyStore
+from shared.accounts.invitations import InvitationStore
+from shared.accounts.rate_limiter import Throttle
+from shared.accounts.store import AccountStore
+from shared.audit_log import AuditLog
+from shared.config.settings import Settings
+from shared.consents.store import ConsentStore
+from shared.crypto.vault import ServerSecret
+from shared.events.deliveries import DeliveryStore
+from shared.events.listeners import Listening
+from shared.events.store import EventStore
+from shared.events.webhook_urls import Targets
+from shared.events.webhooks import WebhookStore
+from shared.jobs.dead_letters import DeadCallStore
+from shared.jobs.job_metrics import FigureBoard
+from shared.jobs.job_pages import JobList
+from shared.jobs.ledger import Ledger
+from shared.jobs.store import JobStore
+from shared.jobs.task_queue import Broker, create_celery
+from shared.public_data.store import PublicDayStore
+from shared.public_data.tempo_prices import TempoPriceStore
+from shared.quota.quota_status import SlotBoard
+from shared.readings.store import ReadingStore
+from shared.refresh.waves import RefreshStore
+from shared.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ import structlog
 from redis import Redis, RedisError
 from structlog._config import BoundLoggerLazyProxy
 
-from cli.valkey import place_socket, valkey_child
-from shared.config import Settings, load_settings
-from shared.database import migrate
-from shared.tables import metadata
+from cli.up.embedded_valkey import place_socket, valkey_child
+from shared.config.settings import Settings, load_settings
+from shared.storage.database import migrate
+from shared.storage.tables import metadata
 from tests.support.guarded import guarding
 from tests.support.killable_valkey import KillableValkey
 from tests.support.patience import PATIENCE_SECONDS
@@ -38,11 +38,11 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # Where SQL is what is tested: all stores, and of the API what writes most, or at the same moment.
 ON_BOTH = (
     "tests/integration/shared/",
-    "tests/integration/api/test_accounts.py",
-    "tests/integration/api/test_admin_invitations.py",
-    "tests/integration/api/test_callback.py",
-    "tests/integration/api/test_erasures.py",
-    "tests/integration/api/test_recovery.py",
+    "tests/integration/api/accounts/test_accounts.py",
+    "tests/integration/api/admin/test_admin_invitations.py",
+    "tests/integration/api/consents/test_callback.py",
+    "tests/integration/api/accounts/test_erasures.py",
+    "tests/integration/api/accounts/test_recovery.py",
 )
 # No example is wrong because the machine is busy.
 hypothesis.settings.register_profile("patient", deadline=None)

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared.calendar import ONE_DAY, day_of
-from shared.catalog import PUBLIC_DATASETS, PublicDataset
-from shared.errors import AppError, NoSlotYet, ProviderError, ProviderGarbage, ProviderNotSubscribed
-from shared.models import DayRange
-from shared.public_days import Source, history_source
-from shared.public_schedule import (
+from shared.core.calendar import ONE_DAY, DayRange, day_of
+from shared.core.errors import AppError, NoSlotYet, ProviderError, ProviderGarbage, ProviderNotSubscribed
+from shared.core.public_datasets import PUBLIC_DATASETS, PublicDataset
+from shared.observability.logging import get_logger
+from shared.public_data.polling_schedule import (
     LONGEST_REST,
     LONGEST_REST_OF_HISTORY,
     MOST_LATER_SECONDS,
@@ -27,9 +26,9 @@ from shared.public_schedule import (
     next_day,
     rest_after_failure,
 )
+from shared.public_data.store import Source, history_source
 from shared.resources import Resources
-from shared.telemetry import get_logger
-from workers.provider import PublicProvider
+from workers.upstream.port import PublicProvider
 
 logger = get_logger(__name__)
 

@@ -11,19 +11,22 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from shared.calendar import day_of
-from shared.catalog import DATASETS, Dataset
-from shared.consents import UsagePoint
-from shared.derivation import whole_days
-from shared.dispatch import send_next_calls
-from shared.errors import NotFound
-from shared.models import Coverage, DayRange, Job, Lane, Series
-from shared.planning import plan_calls, refresh_windows
-from shared.refreshes import Wave, time_of_first_wave
-from shared.refreshing import days_to_come, is_collected, is_dormant, is_due_today, pause_days
+from shared.consents.store import UsagePoint
+from shared.core.calendar import DayRange, day_of
+from shared.core.datasets import DATASETS, Dataset, Series
+from shared.core.errors import NotFound
+from shared.jobs.models import Job, Lane
+from shared.jobs.task_queue import Cause
+from shared.lifecycle.dispatch import send_next_calls
+from shared.observability.logging import get_logger
+from shared.observability.tracing import current_trace_context, linked_trace
+from shared.readings.daily_from_curve import whole_days
+from shared.readings.models import Coverage
+from shared.readings.planning import plan_calls, refresh_windows
+from shared.refresh.cadence import days_to_come, is_collected, is_dormant, is_due_today, pause_days
+from shared.refresh.wave_schedule import due_wave
+from shared.refresh.waves import Wave, time_of_first_wave
 from shared.resources import Resources
-from shared.telemetry import current_trace_context, get_logger, linked_trace
-from shared.waves import Cause, due_wave
 
 logger = get_logger(__name__)
 

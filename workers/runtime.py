@@ -11,14 +11,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
-from shared.config import Settings
+from shared.config.settings import Settings
 from shared.resources import Resources, open_resources
-from workers.client import open_http
-from workers.consents import ConsentExchange
-from workers.fetch import Fetcher
-from workers.provider import Provider
+from workers.consents.exchange import ConsentExchange
+from workers.fetching.fetcher import Fetcher
 from workers.public_data import PublicData
 from workers.registry import build_providers, build_public_providers
+from workers.upstream.http_client import open_http
+from workers.upstream.port import Provider
 
 Result = TypeVar("Result")
 

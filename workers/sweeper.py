@@ -7,10 +7,10 @@ It runs every few seconds and may run twice at once: whatever it enqueues too of
 
 from datetime import UTC, datetime, timedelta
 
-from shared.erasure import finish_erasures
+from shared.jobs.task_queue import Cause
+from shared.lifecycle.erasure import finish_erasures
+from shared.observability.logging import get_logger
 from shared.resources import Resources
-from shared.telemetry import get_logger
-from shared.waves import Cause
 
 logger = get_logger(__name__)
 

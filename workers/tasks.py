@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 
 from celery import Celery
 
-from shared.broker import TaskName
-from shared.models import CallTicket
-from shared.retention import enforce_retention
-from shared.telemetry import untraced
-from shared.waves import Cause
-from workers.consent_care import care_for_consents
+from shared.jobs.models import CallTicket
+from shared.jobs.task_queue import Cause, TaskName
+from shared.lifecycle.retention import enforce_retention
+from shared.observability.tracing import untraced
+from workers.consents.daily_check import care_for_consents
 from workers.refresh import refresh
 from workers.runtime import Runtime
 from workers.sweeper import sweep

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from cli.otlp import Node, Span
+from cli.demo.otlp_receiver import Node, Span
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _HEIGHT = 6

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.child import COMMAND
+from cli.up.child import COMMAND
 
 STOP_SECONDS = 120.0
 # What would turn the embedded default into somebody's real gateway.

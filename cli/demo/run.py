@@ -19,9 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.demo.display import figures_table, month_chart, trace_tree
 from cli.demo.gateway import Gateway, GatewayFailed, running_gateway
+from cli.demo.otlp_receiver import Node, OtlpReceiver, Span
 from cli.demo.plaintext import Secrets, count_file_hits, count_hits, files_to_search
-from cli.otlp import Node, OtlpReceiver, Span
-from shared.calendar import day_of
+from shared.core.calendar import day_of
 
 YEARS_DAYS = 1095
 CURVE_DAYS = 60

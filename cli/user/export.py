@@ -21,8 +21,7 @@ from cli.user.periods import PeriodWords, parse_days_of
 from cli.user.screen import Screen
 from cli.user.session import find_dataset, find_point, logged_in
 from cli.user.words import size_words
-from shared.calendar import day_of
-from shared.models import DayRange
+from shared.core.calendar import DayRange, day_of
 
 _STDOUT = Path("-")
 _FORMATS = {

@@ -12,7 +12,7 @@ from cli.user.points import point_name
 from cli.user.screen import Screen
 from cli.user.session import find_dataset, find_point, logged_in
 from cli.user.words import counted, missing_lines, reason_words
-from shared.calendar import day_of
+from shared.core.calendar import day_of
 
 _DEFAULT_DAYS = {"": 30}
 # How a job ended, at a glance.

@@ -7,8 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from cli.user.failures import WrongUse
-from shared.calendar import ONE_DAY, months_before, next_month
-from shared.models import DayRange
+from shared.core.calendar import ONE_DAY, DayRange, months_before, next_month
 
 _LAST = re.compile(r"([1-9][0-9]{0,3})(d|w|m|y)")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")

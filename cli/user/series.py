@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared.calendar import day_of, day_seconds, day_start
+from shared.core.calendar import day_of, day_seconds, day_start
 
 # What one reading of a step that is not a number of seconds is called; a day may have 23 hours, a month 28 days.
 _CALENDAR_STEPS = {"P1D": "day", "P1W": "week", "P7D": "week", "P1M": "month", "P1Y": "year"}

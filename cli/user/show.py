@@ -27,8 +27,7 @@ from cli.user.series import (
 )
 from cli.user.session import find_dataset, find_point, logged_in
 from cli.user.words import missing_lines, reason_words
-from shared.calendar import ONE_DAY, PARIS, day_of, day_seconds, days_between
-from shared.models import DayRange
+from shared.core.calendar import ONE_DAY, PARIS, DayRange, day_of, day_seconds, days_between
 
 _DEFAULT_DAYS = {"P1D": 30, "": 7}
 """By the step of a reading."""

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.user.screen import Screen
 from cli.user.session import anonymous
-from shared.calendar import PARIS
+from shared.core.calendar import PARIS
 
 # What is read is the word; the colours are for the eye.
 _STYLES = {"BLUE": "bold white on blue", "WHITE": "bold black on white", "RED": "bold white on red"}

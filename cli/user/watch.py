@@ -15,7 +15,7 @@ from cli.user.points import point_name
 from cli.user.screen import Screen
 from cli.user.session import logged_in
 from cli.user.words import counted, masked
-from shared.calendar import PARIS
+from shared.core.calendar import PARIS
 
 _LOOK_SECONDS = 1.0
 _JOBS = "20"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared.calendar import ONE_DAY, PARIS
+from shared.core.calendar import ONE_DAY, PARIS
 
 # Why days are missing, in a person's words; an unknown reason is shown as it is.
 _REASONS = {

@@ -5,7 +5,7 @@ from signal import SIGKILL, SIGTERM
 
 from bench.chaos import run_scenario
 from bench.chaos_scenarios import Scenario, Scene
-from shared.models import Lane
+from shared.jobs.models import Lane
 
 # What was lost is looked for soon, and nobody waits for slots: what has to happen, happens in less time. Who is taken
 # for dead is not looked for sooner: on a busy machine somebody who lives would be.

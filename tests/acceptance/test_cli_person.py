@@ -9,8 +9,8 @@ import httpx
 from typer.testing import CliRunner
 
 from bench import clock
-from cli.child import COMMAND
 from cli.main import app
+from cli.up.child import COMMAND
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.running_gateway import ONE_DAY, Person, Stage, hours_of, settled_days
 

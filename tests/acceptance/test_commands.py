@@ -6,8 +6,8 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
-from cli.child import COMMAND
 from cli.demo.gateway import FOREIGN_PREFIXES
+from cli.up.child import COMMAND
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.running_gateway import ONE_DAY, hours_of, today_in_paris
 

@@ -11,8 +11,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from redis import Redis
 
-from cli.otlp import Span
-from cli.valkey import place_socket
+from cli.demo.otlp_receiver import Span
+from cli.up.embedded_valkey import place_socket
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.running_gateway import Person, Stage, settled_days, trace_header
 

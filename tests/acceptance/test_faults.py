@@ -7,7 +7,7 @@ from redis import Redis
 from bench.faults import befall
 from bench.truth import Verdict
 from cli.demo.gateway import Gateway
-from cli.valkey import place_socket
+from cli.up.embedded_valkey import place_socket
 from tests.support.patience import PATIENCE_SECONDS
 
 DAYS = 8

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.guard import is_alive, kill_group
+from cli.up.guard import is_alive, kill_group
 from tests.support.gateways import IMPATIENT, running_stage
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.running_gateway import ONE_DAY, Document, Person, Stage, settled_days

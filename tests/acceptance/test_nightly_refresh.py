@@ -9,9 +9,9 @@ from datetime import date, datetime
 import pytest
 from redis import Redis
 
-from cli.child import COMMAND
 from cli.demo.gateway import FOREIGN_PREFIXES
-from cli.valkey import place_socket
+from cli.up.child import COMMAND
+from cli.up.embedded_valkey import place_socket
 from tests.support.gateways import SECRET_KEY
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.running_gateway import ONE_DAY, PARIS, Person, Stage, settled_days

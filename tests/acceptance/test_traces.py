@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from cli.demo.otlp_receiver import Node, Span
 from cli.demo.plaintext import count_hits
-from cli.otlp import Node, Span
 from simulator.known_points import Profile
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.running_gateway import RESOURCES, Person, Stage, settled_days, trace_header

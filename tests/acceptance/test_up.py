@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from cli.child import COMMAND
 from cli.demo.gateway import FOREIGN_PREFIXES
+from cli.up.child import COMMAND
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.running_gateway import Stage
 

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 import httpx
 from fastapi import FastAPI
 
-from shared.accounts import Account
-from shared.calendar import ONE_DAY, day_seconds, day_start, days_between, month_start, next_month
-from shared.catalog import Direction
-from shared.consents import UsagePoint
-from shared.models import Coverage, Gap, GrantedPoint, Reading, Series
+from shared.accounts.store import Account
+from shared.consents.models import GrantedPoint
+from shared.consents.store import UsagePoint
+from shared.core.calendar import ONE_DAY, day_seconds, day_start, days_between, month_start, next_month
+from shared.core.datasets import Direction, Series
+from shared.quota.quota_status import KNOWN_KEY, circuit_key, known_name
+from shared.readings.models import Coverage, Gap, Reading
 from shared.resources import Resources
-from shared.slots import KNOWN_KEY, circuit_key, known_name
 from tests.support.states import take_state
 from tests.support.storing import save_window
 

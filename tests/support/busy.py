@@ -19,8 +19,8 @@ TEST_PROCESSES = "3"
 PATHS = (
     "tests/acceptance",
     "tests/integration/cli",
-    "tests/integration/workers/test_pacer_processes.py",
-    "tests/integration/workers/test_pacer_restart.py",
+    "tests/integration/workers/quota/test_pacer_processes.py",
+    "tests/integration/workers/quota/test_pacer_restart.py",
     "tests/integration/workers/test_processes.py",
 )
 

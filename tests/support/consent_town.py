@@ -13,14 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from fastapi import FastAPI
 
-from shared.accounts import Account
-from shared.errors import NotFound
-from shared.models import ConsentStatus
+from shared.accounts.store import Account
+from shared.consents.models import ConsentStatus
+from shared.core.errors import NotFound
 from shared.resources import Resources
 from simulator.holders import holder_of
 from simulator.households import household_of
-from workers.consents import ConsentExchange
-from workers.provider import Provider
+from workers.consents.exchange import ConsentExchange
+from workers.upstream.port import Provider
 
 HOUSE, SOLAR, FLAT = "99000000000011", "99000000000033", "99000000000044"
 PAGE = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}

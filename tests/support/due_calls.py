@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from shared.ledger import LEASES_KEY
-from shared.models import CallTicket
+from shared.jobs.ledger import LEASES_KEY
+from shared.jobs.models import CallTicket
 from shared.resources import Resources
 
 

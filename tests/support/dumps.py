@@ -3,8 +3,8 @@
 from redis.asyncio import Redis
 from sqlalchemy import select
 
-from shared.database import Database
-from shared.tables import metadata
+from shared.storage.database import Database
+from shared.storage.tables import metadata
 
 
 async def redis_dump(redis: Redis) -> str:

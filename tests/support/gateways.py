@@ -10,7 +10,7 @@ import httpx
 
 from bench.household import UNPOOLED
 from cli.demo.gateway import running_gateway
-from cli.otlp import OtlpReceiver
+from cli.demo.otlp_receiver import OtlpReceiver
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.running_gateway import (
     ADMIN_KEY,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cli import guard
+from cli.up import guard
 
 
 class Guard:

@@ -8,19 +8,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
-from shared.accounts import Account, Caller
-from shared.catalog import DATASETS, Direction
-from shared.config import Settings
-from shared.consents import UsagePoint
-from shared.errors import AppError
-from shared.models import CallTicket, Coverage, GrantedPoint, Job, Lane, Reading, Series
-from shared.planning import current_days, missing_windows, plan_calls
+from shared.accounts.store import Account, Caller
+from shared.config.settings import Settings
+from shared.consents.models import GrantedPoint
+from shared.consents.store import UsagePoint
+from shared.core.datasets import DATASETS, Direction, Series
+from shared.core.errors import AppError
+from shared.jobs.models import CallTicket, Job, Lane
+from shared.readings.models import Coverage, Reading
+from shared.readings.planning import current_days, missing_windows, plan_calls
 from shared.resources import Resources, open_resources
 from tests.support.due_calls import bring_back
 from tests.support.states import take_state
 from tests.support.storing import save_window
-from workers.fetch import Fetcher
-from workers.provider import FetchRequest, RecordRequest
+from workers.fetching.fetcher import Fetcher
+from workers.upstream.port import FetchRequest, RecordRequest
 
 PRM = "99000000009307"
 

@@ -8,7 +8,7 @@ from subprocess import DEVNULL, Popen
 
 from redis import Redis, RedisError
 
-from cli.valkey import place_socket, valkey_child
+from cli.up.embedded_valkey import place_socket, valkey_child
 from tests.support.guarded import Guard
 from tests.support.patience import PATIENCE_SECONDS
 

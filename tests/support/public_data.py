@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared.calendar import ONE_DAY, day_of, days_between
-from shared.catalog import ECOWATT, TEMPO, PublicDataset
-from shared.tempo import PRICE_NAMES
+from shared.core.calendar import ONE_DAY, day_of, days_between
+from shared.core.public_datasets import ECOWATT, TEMPO, PublicDataset
+from shared.public_data.tempo_tariff import PRICE_NAMES
 from tests.support.api_gateway import Stage
 
 PRICES = {name: f"0.{number}500" for number, name in enumerate(PRICE_NAMES, start=1)}

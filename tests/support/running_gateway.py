@@ -22,8 +22,8 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from cli.demo.gateway import Gateway
+from cli.demo.otlp_receiver import OtlpReceiver
 from cli.demo.plaintext import Secrets, count_hits
-from cli.otlp import OtlpReceiver
 from simulator.households import household_of
 from simulator.known_points import Profile
 from tests.support.patience import PATIENCE_SECONDS

@@ -3,8 +3,8 @@
 from contextlib import suppress
 from datetime import datetime
 
-from shared.consents import Consent, ConsentStore, ReturnedPoints
-from shared.errors import StateRefused
+from shared.consents.store import Consent, ConsentStore, ReturnedPoints
+from shared.core.errors import StateRefused
 
 BROWSER = "a-browser-of-tests-with-43-characters-00000"
 OTHER_BROWSER = "another-browser-of-tests-43-characters-0000"

@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from shared.jobs import JobStore
-from shared.ledger import Ledger
-from shared.models import Coverage, DayRange, Job, Lane, Reading, Series
-from shared.readings import ReadingStore
+from shared.core.calendar import DayRange
+from shared.core.datasets import Series
+from shared.jobs.ledger import Ledger
+from shared.jobs.models import Job, Lane
+from shared.jobs.store import JobStore
+from shared.readings.models import Coverage, Reading
+from shared.readings.store import ReadingStore
 
 _DAY = DayRange(date(2026, 10, 1), date(2026, 10, 2))
 

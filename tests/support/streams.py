@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from api.event_streams import listening_until_exit
+from api.events.streams import listening_until_exit
 from tests.support.patience import PATIENCE_SECONDS
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from standardwebhooks import Webhook as Signature
 
 from bench.bad_receivers import Handler, answers, read_message
-from shared.accounts import Account
-from shared.deliveries import Delivery
+from shared.accounts.store import Account
+from shared.events.deliveries import Delivery
+from shared.events.webhooks import Webhook
 from shared.resources import Resources
-from shared.webhooks import Webhook
 from tests.support.patience import PATIENCE_SECONDS
-from workers.deliver import Courier
+from workers.webhooks.courier import Courier
 
 ACTOR = "key_0123456789abcdef"
 TAKEN = answers("204 No Content")

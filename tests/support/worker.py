@@ -17,23 +17,25 @@ import httpx
 from redis import Redis
 from sqlalchemy import update
 
-from shared.calendar import day_of, day_seconds, days_between
-from shared.catalog import DATASETS
-from shared.consents import UsagePoint
-from shared.dispatch import send_next_calls
-from shared.erasure import OWNER, erase_account
-from shared.errors import NotFound
-from shared.models import CallTicket, Coverage, DayRange, GrantedPoint, Job, Lane, Reading, Series
-from shared.planning import plan_calls, window_name, windows_of
+from shared.consents.models import GrantedPoint
+from shared.consents.store import UsagePoint
+from shared.core.calendar import DayRange, day_of, day_seconds, days_between
+from shared.core.datasets import DATASETS, Series
+from shared.core.errors import NotFound
+from shared.jobs.models import CallTicket, Job, Lane
+from shared.lifecycle.dispatch import send_next_calls
+from shared.lifecycle.erasure import OWNER, erase_account
+from shared.readings.models import Coverage, Reading
+from shared.readings.planning import plan_calls, window_name, windows_of
 from shared.resources import Resources
-from shared.tables import consents
+from shared.storage.tables import consents
 from tests.support.due_calls import bring_back
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.simulated_enedis import SimulatedEnedis
 from tests.support.states import take_state
-from workers.consents import ConsentExchange
-from workers.fetch import Fetcher
-from workers.provider import FetchRequest, Provider, RecordRequest
+from workers.consents.exchange import ConsentExchange
+from workers.fetching.fetcher import Fetcher
+from workers.upstream.port import FetchRequest, Provider, RecordRequest
 
 # The day on which this test process began: what a test says of a day is the same day throughout, though midnight pass.
 _TODAY = day_of(datetime.now(UTC))

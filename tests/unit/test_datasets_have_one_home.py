@@ -3,17 +3,26 @@
 import re
 from pathlib import Path
 
-from shared.catalog import DATASETS, PUBLIC_DATASETS
+from shared.core.datasets import DATASETS
+from shared.core.public_datasets import PUBLIC_DATASETS
 from tests.support.cases import case
 
 ROOT = Path(__file__).parents[2]
 CARRIERS = sorted(
     [
-        *(ROOT / "api" / "routes").glob("*.py"),
-        *(path for path in (ROOT / "shared").glob("*.py") if path.name != "catalog.py"),
+        *(path for path in (ROOT / "api").rglob("*routes.py") if "compat" not in path.parts),
+        *(path for path in (ROOT / "shared").rglob("*.py") if path.name not in ("datasets.py", "public_datasets.py")),
         *(
             ROOT / "workers" / f"{name}.py"
-            for name in ("tasks", "fetch", "refresh", "public_data", "absences", "sweeper", "registry")
+            for name in (
+                "tasks",
+                "fetching/fetcher",
+                "fetching/absences",
+                "refresh",
+                "public_data",
+                "sweeper",
+                "registry",
+            )
         ),
     ]
 )
@@ -30,4 +39,4 @@ def test_who_carries_datasets_names_none() -> None:
 
 
 def test_it_is_noticed_where_one_is_named() -> None:
-    assert NAMED.search((ROOT / "shared" / "catalog.py").read_text())
+    assert NAMED.search((ROOT / "shared" / "core" / "datasets.py").read_text())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import Settings, load_settings
+from shared.config.settings import Settings, load_settings
 from simulator.config import SimulatorSettings
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.app import openapi_document
-from api.compat.statement import stated_contract
+from api.compat.openapi_subset import stated_contract
 
 ROOT = Path(__file__).parents[3]
 STATEMENT = ROOT / "docs" / "features-spec" / "rules" / "api-design.json"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from shared.config import Settings
-from shared.models import DayRange
+from shared.config.settings import Settings
+from shared.core.calendar import DayRange
 from tests.support.loopback import Reply
 from tests.unit.workers.recorded import CONSUMER, SELF_CONSUMER, recorded, recorded_v5
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from shared.catalog import DATASETS
-from shared.config import Settings
-from shared.models import Lane
+from shared.config.settings import Settings
+from shared.core.datasets import DATASETS
+from shared.jobs.models import Lane
 from shared.resources import Resources, open_resources
 from tests.contract.workers.cases import CASES, Case, Recorded
 from tests.support.loopback import Reply, ScriptedProvider, one_authority, served
-from workers.client import open_http
-from workers.provider import FetchRequest, Provider, RecordRequest
 from workers.registry import ADAPTERS
+from workers.upstream.http_client import open_http
+from workers.upstream.port import FetchRequest, Provider, RecordRequest
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import (
+from shared.core.errors import (
     AppError,
     ProviderApiMissing,
     ProviderGarbage,
@@ -21,8 +21,8 @@ from shared.errors import (
 from tests.contract.workers.conftest import Bench
 from tests.support.cases import case
 from tests.support.loopback import Reply
-from workers.client import open_http
 from workers.registry import ADAPTERS
+from workers.upstream.http_client import open_http
 
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""What every adapter promises to the use cases: `workers.provider.Provider`, proven over real HTTP."""
+"""What every adapter promises to the use cases: `workers.upstream.port.Provider`, proven over real HTTP."""
 
 import asyncio
 import json
@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.calendar import day_of
-from shared.catalog import DATASETS
-from shared.errors import (
+from shared.core.calendar import day_of
+from shared.core.datasets import DATASETS
+from shared.core.errors import (
     NoSlotYet,
     ProviderApiMissing,
     ProviderError,
@@ -17,14 +17,14 @@ from shared.errors import (
     ProviderTokenRejected,
     ProviderUnavailable,
 )
-from shared.models import Lane
-from shared.packing import DAY_STEP, step_seconds
+from shared.jobs.models import Lane
+from shared.readings.encoding import DAY_STEP, step_seconds
 from tests.contract.workers.cases import CASES
 from tests.contract.workers.conftest import Bench
 from tests.support.cases import case
 from tests.support.loopback import Reply
-from workers.provider import FetchRequest
 from workers.registry import ADAPTERS
+from workers.upstream.port import FetchRequest
 
 pytestmark = pytest.mark.anyio
 

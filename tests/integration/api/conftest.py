@@ -17,13 +17,13 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from api import waiting
 from api.app import create_app
-from api.dependencies import current_time
-from shared.config import Settings, load_settings
-from shared.consents import UsagePoint
+from api.http import long_polling as waiting
+from api.http.dependencies import current_time
+from shared.config.settings import Settings, load_settings
+from shared.consents.store import UsagePoint
+from shared.observability.logging import start_logging
 from shared.resources import open_resources
-from shared.telemetry import start_logging
 from tests.support.api_gateway import Clock, Person, Stage
 from tests.support.patience import PATIENCE_SECONDS
 

@@ -12,11 +12,11 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from cli.child import Announces, Child
-from cli.events import Event
-from cli.forks import ForkServer
-from cli.spawn import Guard
-from cli.supervisor import Limits, Supervisor
+from cli.up.child import Announces, Child
+from cli.up.events import Event
+from cli.up.forks import ForkServer
+from cli.up.spawn import Guard
+from cli.up.supervisor import Limits, Supervisor
 from tests.support.patience import PATIENCE_SECONDS
 
 # No child is killed, and none is given up, because the machine is slow.
@@ -120,7 +120,7 @@ class MakeChild(Protocol):
 
 @pytest.fixture
 def make_child() -> MakeChild:
-    head = "from cli.ready import announce_ready\nfrom signal import *\nimport os, subprocess, sys, time\n"
+    head = "from cli.up.ready_pipe import announce_ready\nfrom signal import *\nimport os, subprocess, sys, time\n"
 
     def make(name: str, script: str = "announce_ready(); pause()", **fields: Any) -> Child:
         chosen: dict[str, Any] = {"ready": Announces(), "ready_seconds": PATIENCE_SECONDS, "env": dict(os.environ)}

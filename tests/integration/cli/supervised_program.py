@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cli.child import Announces, Child
-from cli.report import report_json
-from cli.spawn import Guard
-from cli.supervisor import Limits, Supervisor
+from cli.up.child import Announces, Child
+from cli.up.report import report_json
+from cli.up.spawn import Guard
+from cli.up.supervisor import Limits, Supervisor
 
 
 async def supervise(asked: dict[str, Any]) -> int:

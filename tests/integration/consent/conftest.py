@@ -8,15 +8,15 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.dependencies import current_time
-from api.routes import callback
-from shared.config import Settings, load_settings
+from api.consents import callback_routes as callback
+from api.http.dependencies import current_time
+from shared.config.settings import Settings, load_settings
 from shared.resources import open_resources
 from simulator.app import create_app as create_enedis
 from simulator.config import SimulatorSettings
 from tests.support.consent_town import Clock, Person, Town
 from tests.support.patience import PATIENCE_SECONDS
-from workers import consents as exchange_module
+from workers.consents import exchange as exchange_module
 from workers.registry import build_providers
 
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from shared.errors import UsagePointTaken
-from shared.models import ConsentStatus
+from shared.consents.models import ConsentStatus
+from shared.core.errors import UsagePointTaken
 from tests.support.consent_town import (
     AWAITING,
     FLAT,
@@ -24,7 +24,7 @@ from tests.support.consent_town import (
     contract_of,
     path_of,
 )
-from workers.consents import EMPTY_PATIENCE
+from workers.consents.exchange import EMPTY_PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -286,7 +286,7 @@ async def test_a_guessed_number_is_not_granted_in_the_moment_before_its_person_i
     async def meanwhile(_seconds: float) -> None:
         await town.come_back(victim.browser, back)
 
-    monkeypatch.setattr("workers.consents.sleep", meanwhile)
+    monkeypatch.setattr("workers.consents.exchange.sleep", meanwhile)
     await town.work(timedelta(minutes=1))
 
     assert AWAITING == (await town.look(stranger, started["id"]))["status"]

@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 from sqlalchemy import select
 
-from shared.calendar import PARIS
-from shared.consents import APPROVAL_PATIENCE, Consent, days_warned
-from shared.errors import ProviderUnavailable
-from shared.models import ConsentStatus
-from shared.tables import consents
+from shared.consents.models import ConsentStatus
+from shared.consents.store import APPROVAL_PATIENCE, Consent, days_warned
+from shared.core.calendar import PARIS
+from shared.core.errors import ProviderUnavailable
+from shared.storage.tables import consents
 from tests.support.consent_town import AWAITING, HOUSE, Person, Town, contract_of
-from workers.consent_care import care_for_consents
+from workers.consents.daily_check import care_for_consents
 
 pytestmark = pytest.mark.anyio
 

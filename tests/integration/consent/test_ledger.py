@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.calendar import ONE_DAY, day_of
-from shared.catalog import DATASETS
-from shared.errors import ConsentMissing
-from shared.models import CallTicket, DayRange, Lane, Series
-from shared.planning import plan_calls, windows_of
+from shared.core.calendar import ONE_DAY, DayRange, day_of
+from shared.core.datasets import DATASETS, Series
+from shared.core.errors import ConsentMissing
+from shared.jobs.models import CallTicket, Lane
+from shared.readings.planning import plan_calls, windows_of
 from tests.support.consent_town import FLAT, GRANTED, HOUSE, SOLAR, Document, Person, Town
-from workers.fetch import Fetcher
+from workers.fetching.fetcher import Fetcher
 from workers.refresh import refresh
 
 pytestmark = pytest.mark.anyio

@@ -8,17 +8,17 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import delete, select, update
 
-from shared.audit import ADMIN
-from shared.calendar import day_of
-from shared.catalog import Direction
-from shared.durations import day_after
-from shared.errors import ConsentMissing, NotFound, ProviderUnavailable
-from shared.models import ConsentStatus, GrantedPoint
-from shared.tables import consents
+from shared.audit_log import ADMIN
+from shared.consents.duration import day_after
+from shared.consents.models import ConsentStatus, GrantedPoint
+from shared.core.calendar import day_of
+from shared.core.datasets import Direction
+from shared.core.errors import ConsentMissing, NotFound, ProviderUnavailable
+from shared.storage.tables import consents
 from simulator.households import household_of
 from tests.support.consent_town import AWAITING, FLAT, GRANTED, HOUSE, PAGE, SOLAR, Person, Town, contract_of
-from workers.provider import Provider
 from workers.registry import build_providers
+from workers.upstream.port import Provider
 
 pytestmark = pytest.mark.anyio
 

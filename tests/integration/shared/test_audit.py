@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from shared.accounts import AccountStore
-from shared.audit import ADMIN, AuditLog, record
-from shared.database import Database
-from shared.tables import accounts, audit_events
-from shared.vault import ServerSecret
+from shared.accounts.store import AccountStore
+from shared.audit_log import ADMIN, AuditLog, record
+from shared.crypto.vault import ServerSecret
+from shared.storage.database import Database
+from shared.storage.tables import accounts, audit_events
 
 pytestmark = pytest.mark.anyio
 

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from shared.calendar import ONE_DAY, day_start
-from shared.config import Settings
-from shared.database import Database
-from shared.ledger import OK, job_key
-from shared.models import CallTicket, Coverage, DayRange, GrantedPoint, Lane, Reading, Series
+from shared.config.settings import Settings
+from shared.consents.models import GrantedPoint
+from shared.core.calendar import ONE_DAY, DayRange, day_start
+from shared.core.datasets import Series
+from shared.crypto.vault import ServerSecret
+from shared.jobs.ledger import OK, job_key
+from shared.jobs.models import CallTicket, Lane
+from shared.jobs.task_queue import Cause
+from shared.readings.models import Coverage, Reading
 from shared.resources import open_resources
-from shared.vault import ServerSecret
-from shared.waves import Cause
+from shared.storage.database import Database
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.states import take_state
 
@@ -163,7 +166,7 @@ def refuse(*_, **__):
     raise AssertionError("a connection")
 socket.socket.connect = refuse
 import shared
-for module in pkgutil.iter_modules(shared.__path__, "shared."):
+for module in pkgutil.walk_packages(shared.__path__, "shared."):
     if not module.ispkg:
         importlib.import_module(module.name)
 assert threading.active_count() == 1, threading.enumerate()

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from bench.bad_receivers import receiving
-from shared.config import Settings
+from shared.config.settings import Settings
 from shared.resources import open_resources
 from tests.support.loopback import one_authority
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.webhook_receiver import ACTOR, Receiver, Stage
-from workers import receivers
-from workers.deliver import Courier
-from workers.receivers import open_receivers
+from workers.webhooks import http_sender as receivers
+from workers.webhooks.courier import Courier
+from workers.webhooks.http_sender import open_receivers
 
 
 @pytest.fixture(autouse=True)

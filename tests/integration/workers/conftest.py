@@ -8,16 +8,16 @@ import pytest
 import structlog
 from redis import Redis
 
-from shared.config import Settings
-from shared.consents import UsagePoint
+from shared.config.settings import Settings
+from shared.consents.store import UsagePoint
+from shared.observability.logging import start_logging
 from shared.resources import Resources, open_resources
-from shared.telemetry import start_logging
 from tests.support.loopback import one_authority
 from tests.support.patience import PATIENCE_SECONDS, PROVIDER_PATIENCE_SECONDS
 from tests.support.simulated_enedis import HEATED_HOUSE, SimulatedEnedis, simulated_enedis
 from tests.support.worker import Person, Stage
-from workers.client import open_http
 from workers.registry import build_providers
+from workers.upstream.http_client import open_http
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,10 +11,10 @@ import time
 import httpx
 from redis.asyncio import Redis
 
-from shared.models import Lane
+from shared.jobs.models import Lane
+from shared.quota.pacer import PacedSlot, Pacer, Quota
 from tests.support.patience import PATIENCE_SECONDS
-from workers.client import open_http, send
-from workers.pacer import PacedSlot, Pacer, Quota
+from workers.upstream.http_client import open_http, send
 
 PER_SECOND = 5
 MARGIN_SECONDS = 0.03

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from redis import Redis
 
-from shared.config import Settings
-from shared.database import migrate
-from shared.models import CallTicket, JobStatus
+from shared.config.settings import Settings
+from shared.jobs.models import CallTicket, JobStatus
+from shared.storage.database import migrate
 from tests.support.household import household
 from tests.support.postgresql import PostgresqlServer, running_postgresql
 

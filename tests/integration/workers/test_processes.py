@@ -15,12 +15,12 @@ from typing import IO, Any
 import pytest
 from redis import Redis
 
-from shared.broker import TaskName
-from shared.config import Settings
-from shared.consents import UsagePoint
-from shared.events import Event
-from shared.models import DayRange, JobStatus, Lane
-from shared.waves import Cause
+from shared.config.settings import Settings
+from shared.consents.store import UsagePoint
+from shared.core.calendar import DayRange
+from shared.events.store import Event
+from shared.jobs.models import JobStatus, Lane
+from shared.jobs.task_queue import Cause, TaskName
 from tests.support.patience import PATIENCE_SECONDS, PROVIDER_PATIENCE_SECONDS
 from tests.support.simulated_enedis import SOLAR_HOUSE
 from tests.support.worker import Person, Stage, days_ago, half_hours_of
@@ -36,8 +36,8 @@ WORKER = "run_worker(settings, sys.argv[1], 2, on_ready=ready)"
 BEAT = "run_beat(settings, on_ready=ready)"
 PROGRAM = """
 import os, sys
-from shared.config import load_settings
-from workers.app import run_beat, run_worker
+from shared.config.settings import load_settings
+from workers.processes import run_beat, run_worker
 settings = load_settings()
 ready = lambda: os.write(1, b"ready\\n")
 """

@@ -11,25 +11,24 @@ import pytest
 import time_machine
 from pydantic import SecretStr
 
-from shared.broker import TaskName
-from shared.calendar import ONE_DAY, PARIS, day_of
-from shared.catalog import ECOWATT, TEMPO, PublicDataset
-from shared.config import Settings
-from shared.errors import ProviderNotSubscribed, ProviderThrottled, ProviderUnavailable
-from shared.models import DayRange
-from shared.public_days import PublicDayStore
-from shared.public_schedule import LONGEST_REST_OF_HISTORY, history_days, next_day
+from shared.config.settings import Settings
+from shared.core.calendar import ONE_DAY, PARIS, DayRange, day_of
+from shared.core.errors import ProviderNotSubscribed, ProviderThrottled, ProviderUnavailable
+from shared.core.public_datasets import ECOWATT, TEMPO, PublicDataset
+from shared.jobs.task_queue import TaskName
+from shared.public_data.polling_schedule import LONGEST_REST_OF_HISTORY, history_days, next_day
+from shared.public_data.store import PublicDayStore
+from shared.quota.pacer import Pacer, Quota
 from shared.resources import Resources, open_resources
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.simulated_enedis import SimulatedEnedis
-from workers.app import create_worker
-from workers.client import ProviderClient, open_http
-from workers.pacer import Pacer, Quota
-from workers.provider import PublicProvider
-from workers.providers.rte import Rte, token_fetcher
-from workers.providers.rte_open_data import RteOpenData
+from workers.processes import create_worker
+from workers.providers.rte.adapter import Rte, token_fetcher
+from workers.providers.rte.open_data import RteOpenData
 from workers.public_data import PublicData
-from workers.tokens import TokenStore
+from workers.upstream.access_tokens import TokenStore
+from workers.upstream.http_client import ProviderClient, open_http
+from workers.upstream.port import PublicProvider
 
 pytestmark = pytest.mark.anyio
 
@@ -294,7 +293,7 @@ async def test_a_gateway_that_is_no_application_of_rte_asks_nobody(parts: Resour
 
 
 class Silent:
-    """A provider that knows nothing. Implements `workers.provider.PublicProvider`."""
+    """A provider that knows nothing. Implements `workers.upstream.port.PublicProvider`."""
 
     name = "silent"
 

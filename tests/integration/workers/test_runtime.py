@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.config import Settings
-from shared.errors import ProviderUnavailable
+from shared.config.settings import Settings
+from shared.core.errors import ProviderUnavailable
 from workers.runtime import Runtime, Workshop
 
 trace_of_the_caller: contextvars.ContextVar[str] = contextvars.ContextVar("trace_of_the_caller", default="none")

@@ -7,10 +7,11 @@ from typing import Any, cast
 import pytest
 import time_machine
 
-from shared.consents import UsagePoint
-from shared.erasure import OWNER, SECOND_PASS_AFTER, cancel_job, erase_account, finish_erasures
-from shared.ledger import OK
-from shared.models import CallTicket, DayRange, JobStatus, Lane
+from shared.consents.store import UsagePoint
+from shared.core.calendar import DayRange
+from shared.jobs.ledger import OK
+from shared.jobs.models import CallTicket, JobStatus, Lane
+from shared.lifecycle.erasure import OWNER, SECOND_PASS_AFTER, cancel_job, erase_account, finish_erasures
 from tests.support.worker import Stage, days_ago
 from workers.sweeper import sweep
 

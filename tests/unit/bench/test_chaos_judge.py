@@ -9,7 +9,7 @@ from bench.chaos_injections import Injection
 from bench.chaos_judge import Outcome, judge_arrivals, judge_jobs, judge_recoveries, judge_waves
 from bench.chaos_ledger import JobRecord
 from bench.chaos_load import Resident
-from shared.models import Lane
+from shared.jobs.models import Lane
 from tests.support.cases import case
 
 POINT, ACCOUNT, CURVE = "99000000000011", "acc_1", "consumption_load_curve"

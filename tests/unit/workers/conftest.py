@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.config import Settings, load_settings
+from shared.config.settings import Settings, load_settings
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from shared.catalog import DATASETS
-from shared.models import DayRange, Lane
-from workers.provider import FetchRequest
+from shared.core.calendar import DayRange
+from shared.core.datasets import DATASETS
+from shared.jobs.models import Lane
+from workers.upstream.port import FetchRequest
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 PAYLOADS = FIXTURES / "enedis"

@@ -7,14 +7,14 @@ from functools import partial
 import pytest
 from celery.schedules import crontab
 
-from shared.broker import SYSTEM_QUEUE, TaskName, create_celery
-from shared.calendar import PARIS
-from shared.config import Settings
-from shared.refreshes import time_of_first_wave
-from shared.server_secret import ServerSecret
-from shared.waves import Cause, wave_hours
+from shared.config.settings import Settings
+from shared.core.calendar import PARIS
+from shared.crypto.server_secret import ServerSecret
+from shared.jobs.task_queue import SYSTEM_QUEUE, Cause, TaskName, create_celery
+from shared.refresh.wave_schedule import wave_hours
+from shared.refresh.waves import time_of_first_wave
 from tests.support.cases import case
-from workers.app import schedule
+from workers.processes import schedule
 
 
 def is_due(settings: Settings, name: str, last_run: datetime, now: datetime) -> bool:

@@ -2,11 +2,12 @@
 
 from datetime import UTC, date, datetime
 
-from shared.catalog import DATASETS
-from shared.models import DayRange, Lane
-from workers.client import Answer
-from workers.provider import FetchRequest
-from workers.tokens import Token
+from shared.core.calendar import DayRange
+from shared.core.datasets import DATASETS
+from shared.jobs.models import Lane
+from workers.upstream.access_tokens import Token
+from workers.upstream.http_client import Answer
+from workers.upstream.port import FetchRequest
 
 NOW = datetime(2026, 9, 8, 9, tzinfo=UTC)
 

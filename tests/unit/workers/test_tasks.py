@@ -1,8 +1,8 @@
 """What a worker's Celery application can be asked to do: its own tasks, whatever else lives in the process."""
 
-from shared.broker import Broker, TaskName, create_celery
-from shared.config import Settings
-from workers.app import create_worker
+from shared.config.settings import Settings
+from shared.jobs.task_queue import Broker, TaskName, create_celery
+from workers.processes import create_worker
 
 
 def test_a_worker_does_every_task_itself_although_its_process_also_sends_them(offline_settings: Settings) -> None:
@@ -15,4 +15,4 @@ def test_a_worker_does_every_task_itself_although_its_process_also_sends_them(of
         Broker(sender)
 
     assert {"workers.tasks"} == {celery.tasks[name].run.__module__ for name in TaskName}
-    assert {"shared.broker"} == {sender.tasks[name].run.__module__ for sender in senders for name in TaskName}
+    assert {"shared.jobs.task_queue"} == {sender.tasks[name].run.__module__ for sender in senders for name in TaskName}

@@ -8,11 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.api_keys import Scope
-from shared.catalog import DATASETS, Direction
-from shared.consents import UsagePoint
-from shared.models import Coverage, DayRange, GrantedPoint, Job, Lane, Series
-from shared.quotas import Quota
+from shared.accounts.api_keys import Scope
+from shared.accounts.daily_quota import Quota
+from shared.consents.models import GrantedPoint
+from shared.consents.store import UsagePoint
+from shared.core.calendar import DayRange
+from shared.core.datasets import DATASETS, Direction, Series
+from shared.jobs.models import Job, Lane
+from shared.readings.models import Coverage
 from tests.support.api_gateway import NOON, OTHER_PRM, PRM, Person, Stage, half_hours
 from tests.support.states import take_state
 from tests.support.storing import save_record

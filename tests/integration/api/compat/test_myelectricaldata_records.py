@@ -8,12 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.calendar import ONE_DAY
-from shared.catalog import DATASETS
-from shared.consents import UsagePoint
-from shared.models import CallTicket, Coverage, Gap, Reason, Series
-from shared.planning import absence_of, current_days
-from shared.quotas import Quota, QuotaStore
+from shared.accounts.daily_quota import Quota, QuotaStore
+from shared.consents.store import UsagePoint
+from shared.core.calendar import ONE_DAY
+from shared.core.datasets import DATASETS, Series
+from shared.jobs.models import CallTicket
+from shared.readings.models import Coverage, Gap, Reason
+from shared.readings.planning import absence_of, current_days
 from tests.support.api_gateway import OTHER_PRM, PRM, Person, Stage
 from tests.support.storing import save_record, save_window
 

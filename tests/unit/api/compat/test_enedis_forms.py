@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from api.compat.enedis_2026 import measures
-from api.compat.enedis_v5 import meter_reading
-from shared.calendar import day_start
-from shared.catalog import DATASETS
-from shared.columns import Columns
-from shared.models import DayRange, Lane, Reading
+from api.compat.enedis_formats.v5 import meter_reading
+from api.compat.enedis_formats.v2026 import measures
+from shared.core.calendar import DayRange, day_start
+from shared.core.datasets import DATASETS
+from shared.jobs.models import Lane
+from shared.readings.column_batch import Columns
+from shared.readings.models import Reading
 from tests.support.cases import case
-from workers.provider import FetchRequest
-from workers.providers.enedis import parse_measure
-from workers.providers.enedis_v5 import parse_meter_reading
+from workers.providers.enedis.adapter_2026 import parse_measure
+from workers.providers.enedis.adapter_v5 import parse_meter_reading
+from workers.upstream.port import FetchRequest
 
 pytestmark = pytest.mark.anyio
 

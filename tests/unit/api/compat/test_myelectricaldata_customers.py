@@ -5,11 +5,11 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from api.compat.myelectricaldata_customers import BODIES
-from shared.catalog import DATASETS
+from api.compat.myelectricaldata.customers import BODIES
+from shared.core.datasets import DATASETS
 from tests.support.cases import case
 from tests.unit.workers.recorded import CONSUMER, SELF_CONSUMER, recorded, recorded_v5
-from workers import enedis_records as records
+from workers.providers.enedis import records
 
 # By hand, from the contract: every key that its clients may look for.
 CONTRACT_KEYS = {

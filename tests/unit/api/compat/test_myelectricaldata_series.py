@@ -10,17 +10,18 @@ from fastapi import HTTPException, Request
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from api.compat.enedis_v5 import meter_reading
-from api.compat.myelectricaldata import V1_FAILURES, MyElectricalDataRoute
-from api.compat.myelectricaldata_series import V1_SERIES, served_days
-from shared.calendar import ONE_DAY, day_seconds, day_start
-from shared.catalog import DATASETS
-from shared.columns import Columns
-from shared.errors import ConsentLost, NotFound, ProviderTimeout, QuotaExceeded, ValidationFailed, leaves
-from shared.models import DayRange, Lane, Reading
+from api.compat.enedis_formats.v5 import meter_reading
+from api.compat.myelectricaldata.contract import V1_FAILURES, MyElectricalDataRoute
+from api.compat.myelectricaldata.series import V1_SERIES, served_days
+from shared.core.calendar import ONE_DAY, DayRange, day_seconds, day_start
+from shared.core.datasets import DATASETS
+from shared.core.errors import ConsentLost, NotFound, ProviderTimeout, QuotaExceeded, ValidationFailed, leaves
+from shared.jobs.models import Lane
+from shared.readings.column_batch import Columns
+from shared.readings.models import Reading
 from tests.support.cases import case
-from workers.provider import FetchRequest
-from workers.providers.enedis_v5 import parse_meter_reading
+from workers.providers.enedis.adapter_v5 import parse_meter_reading
+from workers.upstream.port import FetchRequest
 
 PRM = "98765432101234"
 NOON = datetime(2026, 10, 20, 10, tzinfo=UTC)

@@ -1,0 +1,69 @@
+"""The audit: who did what to an account, for the account and for administrators."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import StringConstraints
+
+from api.accounts.audit_schemas import AuditEventDocument, AuditPage
+from api.http.dependencies import ADMIN_ONLY, Manager, PageSize, Parts
+from api.http.problems import KEY_REFUSALS, documented
+from shared.audit_log import ADMIN
+from shared.core.errors import (
+    Forbidden,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthenticated,
+    ValidationFailed,
+)
+from shared.resources import Resources
+
+router = APIRouter()
+
+Before = Annotated[
+    int | None, Query(ge=1, le=2**31 - 1, description="The `next_before` of the page before.", examples=[12])
+]
+
+
+@router.get(
+    "/v1/account/audit",
+    tags=["accounts"],
+    operation_id="get_audit",
+    summary="Who did what to the account",
+    responses=documented(*KEY_REFUSALS, Forbidden, ValidationFailed, ServiceUnavailable),
+)
+async def get_audit(parts: Parts, caller: Manager, before: Before = None, limit: PageSize = 100) -> AuditPage:
+    """Newest first. Older events than the gateway keeps are gone."""
+    return await _page(parts, caller.account.id, before, limit)
+
+
+@router.get(
+    "/v1/admin/audit",
+    tags=["administration"],
+    dependencies=ADMIN_ONLY,
+    operation_id="admin_get_audit",
+    summary="Who did what",
+    responses=documented(Unauthenticated, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable),
+)
+async def get_any_audit(
+    parts: Parts,
+    chain: Annotated[
+        str,
+        StringConstraints(pattern=rf"^({ADMIN}|acct_[0-9a-f]{{1,35}})$"),
+        Query(description="`admin`, what administrators did; or an account's id."),
+    ] = ADMIN,
+    before: Before = None,
+    limit: PageSize = 100,
+) -> AuditPage:
+    """Newest first. An account takes its chain along when it is erased; that it was, is in `admin`."""
+    return await _page(parts, chain, before, limit)
+
+
+async def _page(parts: Resources, chain: str, before: int | None, limit: int) -> AuditPage:
+    events = await parts.audit.load_events(chain, before, limit)
+    return AuditPage(
+        events=[AuditEventDocument.of(event) for event in events],
+        intact=await parts.audit.find_break(chain) is None if before is None else None,
+        next_before=events[-1].number if len(events) == limit else None,
+    )

@@ -1,0 +1,50 @@
+"""The export: everything that is held about the account, in one file."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from api.accounts.export import stream_export
+from api.http.dependencies import Manager, Now, Parts, refuse_too_many
+from api.http.headers import file_name
+from api.http.problems import KEY_REFUSALS, documented
+from shared.accounts.api_keys import Scope
+from shared.accounts.rate_limiter import Rate
+from shared.core.errors import Forbidden, NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated
+
+router = APIRouter(tags=["accounts"])
+
+# Ten years are minutes of work for a processor.
+_RATE = Rate(6, timedelta(hours=1))
+
+
+@router.get(
+    "/v1/account/export",
+    operation_id="export_account",
+    summary="Everything that is held about the account, as a zip",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "The zip.",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+            "headers": file_name("A name for the file.", "releve-export-2026-10-01.zip"),
+        },
+        **documented(*KEY_REFUSALS, Forbidden, TooManyRequests, ServiceUnavailable),
+    },
+)
+async def export_account(parts: Parts, caller: Manager, now: Now) -> StreamingResponse:
+    """Needs a key that may `read` and `manage`: readings are opened with it. The zip is made while it is sent, and is
+    not encrypted. Its README says what each file is."""
+    caller.require(Scope.READ)
+    await refuse_too_many(parts, "export", caller.account.id, _RATE, now)
+    try:
+        await parts.audit.note(caller.account.id, now, caller.key.id, "export.made")
+    except NotFound:
+        # Erased at this very moment.
+        raise Unauthenticated from None
+    headers = {
+        "Content-Disposition": f'attachment; filename="releve-export-{now:%Y-%m-%d}.zip"',
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(stream_export(parts, caller, now), headers=headers, media_type="application/zip")

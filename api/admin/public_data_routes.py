@@ -1,0 +1,51 @@
+"""How public data stands, for administrators: when its providers were asked, with what outcome, what is stored."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.http.dependencies import ADMIN_ONLY, Parts
+from api.http.problems import documented
+from api.public_data.documents import is_offered
+from api.public_data.schemas import PublicSourceDocument, PublicSourceList, SourceState
+from shared.core.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated
+from shared.core.public_datasets import PUBLIC_DATASETS, PublicDataset
+from shared.public_data.store import history_source
+from shared.resources import Resources
+
+router = APIRouter(prefix="/v1/admin/public-data", tags=["administration"], dependencies=ADMIN_ONLY)
+
+
+@router.get(
+    "",
+    operation_id="admin_get_public_data",
+    summary="How public data stands",
+    responses=documented(Unauthenticated, NotFound, TooManyRequests, ServiceUnavailable),
+)
+async def get_public_data(parts: Parts) -> PublicSourceList:
+    """Of each public dataset: when its provider was last asked, what came of it, which days are stored."""
+    return PublicSourceList(datasets=[await _described(parts, each) for each in PUBLIC_DATASETS.values()])
+
+
+async def _described(parts: Resources, dataset: PublicDataset) -> PublicSourceDocument:
+    extent = await parts.public_days.load_extent(dataset.name)
+    return PublicSourceDocument(
+        name=dataset.name,
+        provider=dataset.provider,
+        offered=is_offered(parts, dataset),
+        **await _asked(parts, dataset.name),
+        history=SourceState(**await _asked(parts, history_source(dataset.name))),
+        day_count=extent.count if extent else 0,
+        first_day=extent and extent.first,
+        last_day=extent and extent.last,
+    )
+
+
+async def _asked(parts: Resources, name: str) -> dict[str, Any]:
+    source = await parts.public_days.load_source(name)
+    return {
+        "asked_at": source.asked_at,
+        "succeeded_at": source.succeeded_at,
+        "failure": source.failure,
+        "not_before": source.not_before,
+    }

@@ -1,0 +1,57 @@
+"""The gateway itself, for administrators: the providers' quotas, the nightly plan."""
+
+from fastapi import APIRouter
+
+from api.admin.refresh_schemas import RefreshState
+from api.admin.schemas import PacerState, SlotUseDocument
+from api.http.dependencies import ADMIN_ONLY, Now, Parts
+from api.http.problems import NO_CONTENT, documented
+from shared.core.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated
+from shared.jobs.task_queue import Cause
+from shared.refresh.wave_schedule import next_wave_at
+from shared.refresh.waves import time_of_first_wave
+
+router = APIRouter(prefix="/v1/admin", tags=["administration"], dependencies=ADMIN_ONLY)
+
+_PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ServiceUnavailable)
+
+
+@router.get(
+    "/pacer",
+    operation_id="admin_get_pacer",
+    summary="How much of the providers' quotas is used",
+    responses=documented(*_PROBLEMS),
+)
+async def get_pacer(parts: Parts) -> PacerState:
+    """For each API of a provider: calls in the last second and hour, and until when it is closed."""
+    return PacerState(
+        apis=[SlotUseDocument.of(use) for use in await parts.slots.load_use()],
+        waiting_calls=await parts.jobs.waiting_calls(),
+    )
+
+
+@router.get(
+    "/refresh",
+    operation_id="admin_get_refresh",
+    summary="How far the nightly refresh is",
+    responses=documented(*_PROBLEMS),
+)
+async def get_refresh(parts: Parts, now: Now) -> RefreshState:
+    """Its newest waves: what is planned, done, failed and left, and when the next one begins."""
+    first = time_of_first_wave(parts.settings, parts.server)
+    return RefreshState.of(await parts.refreshes.load_waves(), next_wave_at(now, first))
+
+
+@router.post(
+    "/refresh",
+    status_code=202,
+    operation_id="admin_start_refresh",
+    summary="Run the nightly refresh now",
+    response_description="A worker begins it.",
+    responses=NO_CONTENT | documented(*_PROBLEMS),
+)
+async def start_refresh(parts: Parts, now: Now) -> None:
+    """A worker plans it, or goes on with a plan that was broken off; of two plans at the same time one does nothing.
+    What is stored is not fetched again."""
+    await parts.administration.note_for_gateway(now, "refresh.started")
+    await parts.broker.enqueue_refresh(Cause.BY_HAND)

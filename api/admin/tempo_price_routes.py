@@ -1,0 +1,47 @@
+"""The prices of Tempo, for administrators: no provider publishes them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from api.http.dependencies import ADMIN_ONLY, Now, Parts
+from api.http.fields import Day
+from api.http.problems import documented
+from api.public_data.tempo_schemas import PricesRequest, TempoPricesDocument, TempoPricesList
+from shared.core.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated, ValidationFailed
+
+router = APIRouter(prefix="/v1/admin/tempo/prices", tags=["administration"], dependencies=ADMIN_ONLY)
+
+_PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ServiceUnavailable)
+
+ValidFrom = Annotated[Day, Path(description="The first day on which they hold, Europe/Paris.")]
+
+
+@router.get("", operation_id="admin_list_tempo_prices", summary="All prices", responses=documented(*_PROBLEMS))
+async def list_prices(parts: Parts) -> TempoPricesList:
+    """Past and future ones too."""
+    return TempoPricesList(prices=[TempoPricesDocument.of(each) for each in await parts.tempo_prices.list_prices()])
+
+
+@router.put(
+    "/{valid_from}",
+    operation_id="admin_set_tempo_prices",
+    summary="Set the prices from a day on",
+    responses=documented(*_PROBLEMS, ValidationFailed, body=True),
+)
+async def set_prices(parts: Parts, now: Now, valid_from: ValidFrom, request: PricesRequest) -> TempoPricesDocument:
+    """In place of those set for the same day. Decimals with a dot, from 0 to 100, six places at most."""
+    return TempoPricesDocument.of(await parts.tempo_prices.set_prices(valid_from, request.model_dump(), now))
+
+
+@router.delete(
+    "/{valid_from}",
+    status_code=204,
+    operation_id="admin_delete_tempo_prices",
+    summary="Take prices back",
+    response_description="Those set for an earlier day hold on.",
+    responses=documented(*_PROBLEMS, ValidationFailed),
+)
+async def delete_prices(parts: Parts, now: Now, valid_from: ValidFrom) -> None:
+    """404 when none were set for this very day."""
+    await parts.tempo_prices.delete_prices(valid_from, now)

@@ -1,0 +1,64 @@
+"""Contract, address, identity and contact by the contract of MyElectricalData v1."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from api.compat.myelectricaldata.contract import (
+    V1_FAILURES,
+    V1_FETCH_REFUSALS,
+    V1_TAG,
+    CompatReader,
+    CompatUsagePoint,
+    MyElectricalDataRoute,
+)
+from api.compat.myelectricaldata.customers import BODIES, AddressesBody, ContactBody, ContractsBody, IdentityBody
+from api.compat.trailing_slash import SlashRouter
+from api.http.dependencies import Now, Parts
+from api.http.fields import Document
+from api.readings.obtaining import obtain, why_nothing
+from shared.core.datasets import DATASETS
+
+router = SlashRouter(route_class=MyElectricalDataRoute, tags=[V1_TAG])
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPath:
+    """How the contract calls a record of ours: the first word of its path, its dataset, the form of its answer."""
+
+    word: str
+    dataset: str
+    body: type[Document]
+
+
+RECORD_PATHS = (
+    RecordPath("contracts", "contract", ContractsBody),
+    RecordPath("addresses", "address", AddressesBody),
+    RecordPath("identity", "identity", IdentityBody),
+    RecordPath("contact", "contact", ContactBody),
+)
+
+
+def _endpoint(dataset: str) -> Callable[..., Awaitable[Document]]:
+    async def get_record(parts: Parts, caller: CompatReader, usage_point: CompatUsagePoint, now: Now) -> Document:
+        known = await obtain(parts, caller, usage_point, DATASETS[dataset], None, now)
+        record = await parts.readings.open_record(known.series, caller.private_key)
+        if record is None:
+            raise why_nothing(known)
+        return BODIES[dataset](usage_point.prm, record)
+
+    return get_record
+
+
+for _path in RECORD_PATHS:
+    for _suffix, _name in (("", f"v1_get_{_path.word}"), ("/cache", f"v1_get_{_path.word}_cache")):
+        router.add_api_route(
+            f"/{_path.word}/{{usage_point_id}}{_suffix}",
+            _endpoint(_path.dataset),
+            methods=["GET"],
+            operation_id=_name,
+            summary=DATASETS[_path.dataset].title,
+            description="Fetched first, and waited for, where it is not stored or older than a month. `/cache` changes "
+            "nothing: what is stored is always sealed to the keys of the account.",
+            response_model=_path.body,
+            responses=V1_FAILURES.documented(*V1_FETCH_REFUSALS),
+        )

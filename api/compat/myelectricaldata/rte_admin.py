@@ -1,0 +1,115 @@
+"""What administrators do about Tempo and EcoWatt by the contract of MyElectricalData v1."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from api.compat.myelectricaldata.admin_key import COMPAT_ADMIN_ONLY, V1_ADMIN_REFUSALS
+from api.compat.myelectricaldata.contract import V1_FAILURES, V1_TAG, MyElectricalDataRoute, V1Failure
+from api.compat.trailing_slash import SlashRouter
+from api.http.dependencies import Now, Parts
+from api.http.fields import Body, Day, Document
+from api.http.periods import check_days
+from api.public_data.documents import is_offered
+from api.public_data.tempo_schemas import Price, SixPrices
+from shared.core.calendar import ONE_DAY, PARIS, day_of
+from shared.core.errors import NotFound, ProviderThrottled, ValidationFailed
+from shared.core.public_datasets import ECOWATT, TEMPO, PublicDataset
+from shared.resources import Resources
+
+router = SlashRouter(prefix="/admin", route_class=MyElectricalDataRoute, tags=[V1_TAG], dependencies=COMPAT_ADMIN_ONLY)
+
+
+_BODY_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The body can't be read.", "model": V1Failure},
+    413: {"description": "The body is too large.", "model": V1Failure},
+}
+
+
+def _with_a_dot(value: Any) -> Any:
+    return value.strip().replace(",", ".") if isinstance(value, str) else value
+
+
+_Price = Annotated[Price, BeforeValidator(_with_a_dot), Field(description="Euros a kWh, with a dot or a comma.")]
+
+
+class OptionsTempoPrice(Body):
+    """The six prices of Tempo. What is left out is 0, as clients of this contract know it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    blue_hc: _Price = "0.0"
+    blue_hp: _Price = "0.0"
+    white_hc: _Price = "0.0"
+    white_hp: _Price = "0.0"
+    red_hc: _Price = "0.0"
+    red_hp: _Price = "0.0"
+
+
+class V1Asked(Document):
+    """What was done about asking RTE."""
+
+    asked: bool = Field(description="Whether a worker asks RTE now.")
+    information: str = Field(description="The same in French, for people.", examples=["RTE est interrogé."])
+    succeeded_at: datetime | None = Field(description="When RTE last answered.")
+    possible_at: datetime | None = Field(description="From when on RTE may be asked again; `null`: now.")
+
+
+@router.get(
+    "/rte/tempo/start/{start}/end/{end}",
+    operation_id="v1_admin_ask_tempo",
+    summary="Have RTE asked for Tempo now",
+    responses=V1_FAILURES.documented(*V1_ADMIN_REFUSALS, ValidationFailed),
+)
+async def ask_tempo(
+    parts: Parts,
+    now: Now,
+    start: Annotated[Day, Path(description="First day, Europe/Paris.")],
+    end: Annotated[Day, Path(description="Last day, included.")],
+) -> V1Asked:
+    """A worker asks for what is not there, of these days and of others, unless RTE was asked a moment ago: what RTE
+    allows holds for administrators too. 404 when this gateway has no credentials at RTE."""
+    check_days(start, end + ONE_DAY)
+    return await _ask(parts, TEMPO, now)
+
+
+@router.get(
+    "/rte/ecowatt",
+    operation_id="v1_admin_ask_ecowatt",
+    summary="Have RTE asked for EcoWatt now",
+    responses=V1_FAILURES.documented(*V1_ADMIN_REFUSALS),
+)
+async def ask_ecowatt(parts: Parts, now: Now) -> V1Asked:
+    """A worker does, unless RTE was asked a moment ago. 404 when this gateway has no credentials at RTE."""
+    return await _ask(parts, ECOWATT, now)
+
+
+@router.post(
+    "/edf/tempo/price",
+    operation_id="v1_admin_set_tempo_prices",
+    summary="Set the prices of Tempo from today on",
+    response_model=SixPrices,
+    responses=_BODY_REFUSALS | V1_FAILURES.documented(*V1_ADMIN_REFUSALS, ValidationFailed),
+)
+async def set_prices(parts: Parts, now: Now, request: OptionsTempoPrice) -> SixPrices:
+    """Answers with the prices as they are kept. `PUT /v1/admin/tempo/prices/{valid_from}` sets those of other days."""
+    made = await parts.tempo_prices.set_prices(day_of(now), request.model_dump(), now)
+    return SixPrices(**made.prices)
+
+
+async def _ask(parts: Resources, dataset: PublicDataset, now: datetime) -> V1Asked:
+    if not is_offered(parts, dataset):
+        raise NotFound
+    source = await parts.public_days.load_source(dataset.name)
+    rested_at = source.asked_at and source.asked_at + timedelta(seconds=dataset.least_pause_seconds)
+    # After any other failure somebody may have mended what was broken; the provider's own word holds.
+    allowed_at = source.not_before if source.failure == ProviderThrottled.code else None
+    possible_at = max(filter(None, (rested_at, allowed_at)), default=now)
+    if possible_at > now:
+        information = f"RTE ne peut pas être interrogé avant {possible_at.astimezone(PARIS):%H:%M}."
+        return V1Asked(asked=False, information=information, succeeded_at=source.succeeded_at, possible_at=possible_at)
+    await parts.administration.note_for_gateway(now, "public_data.asked", {"dataset": dataset.name})
+    await parts.broker.enqueue_public_data(dataset.name)
+    return V1Asked(asked=True, information="RTE est interrogé.", succeeded_at=source.succeeded_at, possible_at=None)

@@ -1,0 +1,93 @@
+"""The series of MyElectricalData v1: an address for each dataset that Enedis's v5 had, with and without `/cache`.
+
+The routes differ by their dataset alone and are made out of the catalogue.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime
+from typing import Annotated
+
+from fastapi import Path, Response
+from pydantic import Field
+
+from api.compat.enedis_formats.v5 import MeterReading, meter_reading
+from api.compat.myelectricaldata.contract import (
+    V1_FAILURES,
+    V1_FETCH_REFUSALS,
+    V1_TAG,
+    CompatReader,
+    CompatUsagePoint,
+    MyElectricalDataRoute,
+)
+from api.compat.trailing_slash import SlashRouter
+from api.http.dependencies import Now, Parts
+from api.http.fields import Day, Document
+from api.readings.obtaining import is_anything_stored, obtain, why_nothing
+from api.readings.stored import open_known
+from shared.core.calendar import DayRange, day_of
+from shared.core.datasets import DATASETS, Dataset, Quantity
+from shared.core.errors import NotFound, ValidationFailed, WrongDirection
+from shared.readings.planning import history_start
+
+router = SlashRouter(route_class=MyElectricalDataRoute, tags=[V1_TAG])
+
+V1_SERIES = tuple(each for each in DATASETS.values() if each.is_series and each.quantity is not Quantity.INDEX)
+"""The series that v5 had, and the contract has; their words there are the names of our datasets."""
+
+_REFUSALS = V1_FAILURES.documented(*V1_FETCH_REFUSALS, WrongDirection)
+
+
+class MeterReadingAnswer(Document):
+    """A series over some days, in the form of MyElectricalData v1."""
+
+    meter_reading: MeterReading = Field(description="The body of Enedis's v5.")
+
+
+def served_days(dataset: Dataset, start: date, end: date, now: datetime) -> DayRange:
+    """The days that can be answered with: not before the provider's history, not after yesterday.
+
+    Raises `ValidationFailed` for an end that is not after the start, and `NotFound` when nothing is left.
+    """
+    if end <= start:
+        raise ValidationFailed
+    days = DayRange(start, end).clipped(history_start(dataset, now), day_of(now))
+    if days is None:
+        raise NotFound
+    return days
+
+
+def _serving(dataset: Dataset) -> Callable[..., Awaitable[Response]]:
+    async def serve(
+        parts: Parts,
+        now: Now,
+        caller: CompatReader,
+        usage_point: CompatUsagePoint,
+        start: Annotated[Day, Path(description="First day; one before the provider's oldest is moved there.")],
+        end: Annotated[Day, Path(description="Day after the last one; one in the future is moved to today.")],
+    ) -> Response:
+        """The readings of these days, what is missing fetched first. Days that nobody has are left out, and the bounds
+        in the answer are those of the days that it is about.
+
+        With `/cache` or without, the answer is the same: what is stored and can't have changed is not fetched anew.
+        """
+        days = served_days(dataset, start, end, now)
+        known = await obtain(parts, caller, usage_point, dataset, days, now)
+        if not is_anything_stored(known):
+            raise why_nothing(known)
+        readings = await meter_reading(usage_point.prm, dataset, days, open_known(parts, known, caller.private_key))
+        return Response(b'{"meter_reading":' + readings + b"}", media_type="application/json")
+
+    return serve
+
+
+for _dataset in V1_SERIES:
+    for _suffix, _name in (("", ""), ("/cache", "_cache")):
+        router.add_api_route(
+            f"/{_dataset.name}/{{usage_point_id}}/start/{{start}}/end/{{end}}{_suffix}",
+            _serving(_dataset),
+            methods=["GET"],
+            operation_id=f"v1_get_{_dataset.name}{_name}",
+            summary=_dataset.title,
+            response_model=MeterReadingAnswer,
+            responses=_REFUSALS,
+        )

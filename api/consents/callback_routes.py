@@ -1,0 +1,240 @@
+"""The provider's return. Nobody shows an API key here, so nothing is believed but a state that is still alive, in the
+browser that opened it.
+
+Owns the use of the state and the answer to whoever comes back, a person or a program. Both generations of the
+consent page send people here: v2 with a number, v1 with usage points. What follows is a worker's affair. The same
+return loaded again shows how things stand.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from api.consents.browser_binding import remember, shown_browser
+from api.consents.html_pages import (
+    RELOAD_SECONDS,
+    ShownPoint,
+    awaiting_page,
+    exchanging_page,
+    failure_page,
+    granted_page,
+    prefers_html,
+)
+from api.consents.links import return_rate
+from api.consents.schemas import PAGE, CallbackDocument, CallbackUsagePoint
+from api.http.dependencies import Address, Now, Parts, refuse_too_many
+from api.http.error_handlers import error_response
+from api.http.headers import COOKIE, RETRY_AFTER
+from api.http.long_polling import wait_until
+from api.http.problems import documented
+from shared.consents.models import ConsentStatus
+from shared.consents.store import Consent, ReturnedPoints, UsagePoint
+from shared.core.errors import (
+    AppError,
+    ConsentEmpty,
+    ConsentMissing,
+    ConsentRefused,
+    FieldError,
+    ProviderUnavailable,
+    ServiceUnavailable,
+    StateRefused,
+    TooManyRequests,
+    UsagePointTaken,
+    ValidationFailed,
+    leaves,
+)
+from shared.observability.logging import get_logger
+from shared.resources import Resources
+
+logger = get_logger(__name__)
+router = APIRouter(tags=["consents"])
+
+WAIT_SECONDS = 10.0
+
+_STATE = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_AUTORISATION_ID = re.compile(r"[0-9]{1,19}")
+_LARGEST_ID = 2**63 - 1  # what the database can keep
+_CODE = re.compile(r"[\x21-\x7e]{1,2048}")
+_PRM = re.compile(r"[0-9]{14}")
+_SEPARATOR = re.compile(r"[;,]")  # both have been seen
+_MOST_POINTS = 20
+# Fourteen digits and a separator each, and some blanks: nothing longer is looked at.
+_LONGEST_POINTS = 400
+_AWAITING = (
+    "Another account of this gateway holds this usage point, so an administrator has to approve. Or start again with "
+    "`usage_point_id` and `proof`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Return:
+    """What the provider sent back with a state: its number (v2), usage points (v1), or nothing when it was refused."""
+
+    autorisation_id: int | None = None
+    points: ReturnedPoints | None = field(default=None, repr=False)
+
+
+@router.get(
+    "/oauth/callback",
+    operation_id="return_from_provider",
+    summary="Where the provider sends a person back to",
+    response_model=CallbackDocument,
+    responses={
+        200: {"content": PAGE},
+        202: {
+            "model": CallbackDocument,
+            "description": "Given; still being exchanged. Load it again.",
+            "content": PAGE,
+            "headers": RETRY_AFTER | COOKIE,
+        },
+        **documented(
+            ValidationFailed,
+            StateRefused,
+            ConsentRefused,
+            ConsentEmpty,
+            ConsentMissing,
+            UsagePointTaken,
+            TooManyRequests,
+            ProviderUnavailable,
+            ServiceUnavailable,
+        ),
+    },
+)
+async def return_from_provider(
+    request: Request,
+    parts: Parts,
+    now: Now,
+    address: Address,
+    state: Annotated[str, Query(description="As given by `POST /v1/consents`.")] = "",
+    autorisation_id: Annotated[
+        str, Query(description="From page v2: the consent's number at the provider.", examples=["123456"])
+    ] = "",
+    code: Annotated[str, Query(description="From page v1: a code; it is neither exchanged nor kept.")] = "",
+    usage_point_id: Annotated[
+        str, Query(description="From page v1: the usage points, separated by `;` or `,`; 20 at most.")
+    ] = "",
+    error: Annotated[str, Query(description="The provider's code, when it was not given.")] = "",
+    error_description: Annotated[str, Query(description="The provider's own words; not shown to anybody.")] = "",
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Response:
+    """A browser gets a page, a program JSON. Waits up to ten seconds for the exchange."""
+    html = prefers_html(accept)
+    try:
+        given = _parse_return(state, autorisation_id, code, usage_point_id, refused=bool(error))
+        consent = await _take(parts, state, given, shown_browser(request, parts.settings), address, now)
+        if html and consent.status is ConsentStatus.AWAITING_APPROVAL:
+            return awaiting_page()
+        if consent.status not in (ConsentStatus.GRANTED, ConsentStatus.EXCHANGING):
+            raise _failure_of(consent)
+    except AppError as failure:
+        return failure_page(failure.code, failure.status) if html else error_response(request, failure)
+    points = [
+        each for each in await parts.consents.list_usage_points(consent.account_id) if each.consent.id == consent.id
+    ]
+    answer = _page(consent, points) if html else _document(consent, points)
+    if consent.status is ConsentStatus.EXCHANGING:
+        # It is loaded again, perhaps for longer than the state lived.
+        remember(answer, parts.settings, shown_browser(request, parts.settings))
+    return answer
+
+
+def _parse_return(state: str, autorisation_id: str, code: str, usage_point_id: str, *, refused: bool) -> _Return:
+    """What was given, of either generation; a number, which can be verified, wins over points.
+
+    Raises `ValidationFailed`.
+    """
+    errors = [] if _STATE.fullmatch(state) else [FieldError("state", "The state is missing, or not one of ours.")]
+    given = _Return()
+    if refused:
+        pass
+    elif autorisation_id or not (code or usage_point_id):
+        given = _Return(int(autorisation_id)) if _AUTORISATION_ID.fullmatch(autorisation_id) else given
+        if given.autorisation_id is None or given.autorisation_id > _LARGEST_ID:
+            errors.append(FieldError("autorisation_id", "It is missing, or not a number of the provider's."))
+    else:
+        given = _Return(points=ReturnedPoints(_parse_points(usage_point_id), code))
+        if not _CODE.fullmatch(code):
+            errors.append(FieldError("code", "It is missing, or not a code of the provider's."))
+        if not (given.points and given.points.prms):
+            errors.append(FieldError("usage_point_id", f"1 to {_MOST_POINTS} usage points of 14 digits are needed."))
+    if errors:
+        raise ValidationFailed(errors=errors)
+    return given
+
+
+def _parse_points(text: str) -> tuple[str, ...]:
+    """Each usage point once, in order; none when something else is among them, or too many."""
+    if len(text) > _LONGEST_POINTS:
+        return ()
+    # An empty part is what a separator at the end leaves.
+    named = [part.strip() for part in _SEPARATOR.split(text) if part.strip()]
+    prms = tuple(dict.fromkeys(named))
+    return prms if len(prms) <= _MOST_POINTS and all(_PRM.fullmatch(each) for each in prms) else ()
+
+
+async def _take(parts: Resources, state: str, given: _Return, browser: str, address: str, now: Now) -> Consent:
+    """Use the state, have the consent exchanged, and wait for what becomes of it.
+
+    Raises `StateRefused`, and `TooManyRequests` for an address that comes back, or is refused, too often: whoever
+    counts through the provider's numbers needs a return for each. The same return loaded again does not count.
+    """
+    rate = return_rate(parts.settings)
+    try:
+        if (await parts.consents.find_consent(state, browser)).status is ConsentStatus.PENDING:
+            await refuse_too_many(parts, "consent", address, rate, now)
+        consent, newly_taken = await parts.consents.take_state(
+            state, now, given.autorisation_id, given.points, browser=browser
+        )
+    except StateRefused:
+        await refuse_too_many(parts, "consent", address, rate, now)
+        raise
+    if newly_taken and consent.status is ConsentStatus.EXCHANGING:
+        try:
+            await parts.broker.enqueue_consent(consent.id)
+        except Exception:
+            # Written down already: the sweeper looks for exchanges that nobody has begun.
+            logger.exception("enqueue_failed", consent_id=consent.id)
+    return await wait_until(
+        is_over=lambda each: each.status is not ConsentStatus.EXCHANGING,
+        load=lambda: parts.consents.load_consent(consent.id),
+        listening=parts.listening,
+        account_id=consent.account_id,
+        concerns=lambda event: event.type.startswith("consent."),
+        wait_seconds=WAIT_SECONDS,
+    )
+
+
+def _failure_of(consent: Consent) -> AppError:
+    if consent.status is ConsentStatus.REFUSED:
+        return ConsentRefused()
+    if consent.status in (ConsentStatus.REVOKED, ConsentStatus.LOST):
+        return ConsentMissing()
+    if consent.status is ConsentStatus.AWAITING_APPROVAL:
+        return UsagePointTaken(_AWAITING)
+    by_code = {each.code: each for each in leaves()}
+    return by_code.get(consent.error_code or "", ProviderUnavailable)()
+
+
+def _page(consent: Consent, points: list[UsagePoint]) -> Response:
+    if consent.status is ConsentStatus.EXCHANGING:
+        return exchanging_page()
+    return granted_page([ShownPoint(each.prm[-4:], sorted(each.directions)) for each in points], consent.expires_on)
+
+
+def _document(consent: Consent, points: list[UsagePoint]) -> Response:
+    document = CallbackDocument(
+        status=consent.status,
+        expires_on=consent.expires_on,
+        usage_points=[
+            CallbackUsagePoint(ends_with=each.prm[-4:], directions=sorted(each.directions)) for each in points
+        ],
+    )
+    exchanging = consent.status is ConsentStatus.EXCHANGING
+    return Response(
+        document.model_dump_json(),
+        202 if exchanging else 200,
+        {"Retry-After": str(RELOAD_SECONDS)} if exchanging else None,
+        "application/json",
+    )

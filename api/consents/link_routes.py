@@ -1,0 +1,116 @@
+"""The link that a person is sent to before the provider's page: `authorize_url` of a consent.
+
+Owns the binding of a state to one browser. Looking at the link binds nothing: programs that look into messages open
+links too. Only the button does, which is sent by the page itself; what comes back later is believed of that browser
+alone (docs/decisions/0013). The state stands in the query, where traces and logs mask it.
+"""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode, urlsplit
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from api.consents.browser_binding import is_page_token, new_browser, page_token, remember, shown_browser
+from api.consents.html_pages import ShownAccount, failure_page, onward_page, prefers_html, start_page
+from api.consents.links import provider_url, return_rate
+from api.consents.schemas import PAGE, ConsentInvitation, ProviderPage
+from api.http.dependencies import Address, Now, Parts, refuse_too_many
+from api.http.error_handlers import error_response
+from api.http.headers import COOKIE
+from api.http.problems import documented
+from shared.config.settings import Settings
+from shared.consents.authorization_state import Invitee
+from shared.core.errors import AppError, ServiceUnavailable, StateRefused, TooManyRequests, ValidationFailed
+from shared.resources import Resources
+
+router = APIRouter(tags=["consents"])
+
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": PAGE, "headers": COOKIE},
+    **documented(StateRefused, TooManyRequests, ValidationFailed, ServiceUnavailable),
+}
+State = Annotated[str, Query(description="As given by `POST /v1/consents`.", max_length=200)]
+Accept = Annotated[str, Header(include_in_schema=False)]
+
+
+@router.get(
+    "/consent",
+    operation_id="look_at_consent_link",
+    summary="What a consent link is for",
+    response_model=ConsentInvitation,
+    responses=_RESPONSES,
+)
+async def look_at_consent_link(
+    request: Request, parts: Parts, now: Now, address: Address, state: State = "", accept: Accept = ""
+) -> Response:
+    """For people: whose account will be able to read, and the button that leads on. Programs get the same as JSON."""
+    browser, html = shown_browser(request, parts.settings), prefers_html(accept)
+    try:
+        invitee = await _look(parts, state, browser, now, address)
+    except AppError as failure:
+        return failure_page(failure.code, failure.status) if html else error_response(request, failure)
+    if not html:
+        return _invitation(invitee, parts.settings)
+    browser = browser or new_browser()
+    account = ShownAccount(
+        invitee.consent.account_id, invitee.account_created_at, urlsplit(parts.settings.public_url).netloc
+    )
+    query = urlencode({"state": state, "token": page_token(browser, state)})
+    page = start_page(account, query, names_point=invitee.names_usage_point)
+    remember(page, parts.settings, browser)
+    return page
+
+
+@router.post(
+    "/consent",
+    operation_id="open_consent_link",
+    summary="Go on to the provider's page",
+    response_model=ProviderPage,
+    responses=_RESPONSES,
+)
+async def open_consent_link(
+    request: Request,
+    parts: Parts,
+    now: Now,
+    address: Address,
+    state: State = "",
+    token: Annotated[str, Query(description="Of the page's form; programs need none.", max_length=200)] = "",
+    accept: Accept = "",
+    sec_fetch_site: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Response:
+    """From now on only this browser can come back: it gets a cookie for a quarter of an hour. A program gets the
+    provider's page as JSON, and has to send the cookie along when it follows the provider back."""
+    browser, html = shown_browser(request, parts.settings), prefers_html(accept)
+    try:
+        await _look(parts, state, browser, now, address)
+        # A form of another site, or a script of one, in the browser of somebody who does not know of it.
+        if not (is_page_token(token, browser, state) if html else sec_fetch_site in ("", "none", "same-origin")):
+            raise StateRefused("This was not sent by the page of this gateway. Open the link again.")
+        browser = browser or new_browser()
+        consent = await parts.consents.open_state(state, browser, now)
+    except AppError as failure:
+        return failure_page(failure.code, failure.status) if html else error_response(request, failure)
+    url = provider_url(parts.settings, state)
+    told = ProviderPage(provider_url=url, expires_at=consent.state_expires_at)
+    answer = onward_page(url) if html else Response(told.model_dump_json(), media_type="application/json")
+    remember(answer, parts.settings, browser)
+    return answer
+
+
+async def _look(parts: Resources, state: str, browser: str, now: Now, address: str) -> Invitee:
+    try:
+        return await parts.consents.look_at_state(state, browser, now)
+    except StateRefused:
+        # Only what is refused counts: behind one address may be many homes.
+        await refuse_too_many(parts, "consent", address, return_rate(parts.settings), now)
+        raise
+
+
+def _invitation(invitee: Invitee, settings: Settings) -> Response:
+    document = ConsentInvitation(
+        account_id=invitee.consent.account_id,
+        account_created_at=invitee.account_created_at,
+        names_usage_point=invitee.names_usage_point,
+        expires_at=invitee.consent.state_expires_at,
+    )
+    return Response(document.model_dump_json(), media_type="application/json")

@@ -1,0 +1,128 @@
+"""The deliveries of a webhook: a test, the last ones, and one of them once more."""
+
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from api.events.webhook_schemas import DeliveryDocument, DeliveryPage, DeliveryPageLinks
+from api.http.dependencies import (
+    DeliveryId,
+    Manager,
+    Now,
+    Parts,
+    SmallPageSize,
+    WaitSeconds,
+    WebhookId,
+    refuse_too_many,
+)
+from api.http.fields import ObjectId
+from api.http.headers import PREFERENCE_APPLIED
+from api.http.problems import KEY_REFUSALS, documented
+from shared.accounts.rate_limiter import Rate
+from shared.core.errors import (
+    Forbidden,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+    ValidationFailed,
+    WebhookDisabled,
+)
+from shared.events.deliveries import TEST_TYPE
+from shared.events.webhooks import Webhook
+
+router = APIRouter(tags=["webhooks"])
+
+# Each has this gateway send something to where somebody likes.
+_RATE = Rate(30, timedelta(minutes=1))
+
+
+async def own_webhook(parts: Parts, caller: Manager, webhook_id: WebhookId) -> Webhook:
+    """The webhook in the path, if it is the caller's. Raises `NotFound`."""
+    return await parts.webhooks.load_webhook(webhook_id, caller.account.id)
+
+
+OwnWebhook = Annotated[Webhook, Depends(own_webhook)]
+
+
+@router.post(
+    "/v1/webhooks/{webhook_id}/test",
+    status_code=202,
+    operation_id="test_webhook",
+    summary="Send a test message",
+    responses={
+        200: {
+            "model": DeliveryDocument,
+            "description": "With `Prefer: wait=N`: the delivery, which was tried.",
+            "headers": PREFERENCE_APPLIED,
+        },
+        202: {"description": "The delivery, which was not tried yet.", "headers": PREFERENCE_APPLIED},
+        **documented(*KEY_REFUSALS, Forbidden, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable),
+    },
+)
+async def test_webhook(
+    parts: Parts, webhook: OwnWebhook, now: Now, wait: WaitSeconds, response: Response
+) -> DeliveryDocument:
+    """A message of the type `webhook.test`, also to one that is disabled. It is tried once, and disables nothing."""
+    await refuse_too_many(parts, "webhook-messages", webhook.account_id, _RATE, now)
+    delivery = await parts.deliveries.enqueue_test(webhook.account_id, webhook.id, now, awaited=bool(wait))
+    if delivery is not None and wait:
+        response.headers["Preference-Applied"] = f"wait={wait}"
+        await parts.deliveries.await_attempt(delivery.id, wait)
+        delivery = await parts.deliveries.load(delivery.id)
+    if delivery is None:
+        # Erased or deleted at this very moment.
+        raise NotFound
+    response.status_code = 200 if delivery.attempts else 202
+    return DeliveryDocument.of(delivery)
+
+
+@router.get(
+    "/v1/webhooks/{webhook_id}/deliveries",
+    operation_id="list_webhook_deliveries",
+    summary="The last deliveries of a webhook",
+    responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
+)
+async def list_deliveries(
+    parts: Parts,
+    webhook: OwnWebhook,
+    limit: SmallPageSize = 20,
+    cursor: Annotated[
+        ObjectId | None,
+        Query(description="From `links.next` of the page before.", examples=["dlv_0123456789abcdef01234567"]),
+    ] = None,
+) -> DeliveryPage:
+    """Newest first; of the last seven days, 500 at most. What a receiver answered is not kept but for its status."""
+    found = await parts.deliveries.list_deliveries(webhook.id, cursor, limit + 1)
+    page, following = found[:limit], None
+    if len(found) > limit:
+        following = f"/v1/webhooks/{webhook.id}/deliveries?{urlencode({'limit': limit, 'cursor': page[-1].id})}"
+    return DeliveryPage(
+        deliveries=[DeliveryDocument.of(each) for each in page], links=DeliveryPageLinks(next=following)
+    )
+
+
+@router.post(
+    "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
+    status_code=202,
+    operation_id="replay_webhook_delivery",
+    summary="Deliver once more",
+    response_description="The delivery, which will be tried at once.",
+    responses=documented(
+        *KEY_REFUSALS, Forbidden, NotFound, WebhookDisabled, TooManyRequests, ValidationFailed, ServiceUnavailable
+    ),
+)
+async def replay_delivery(parts: Parts, webhook: OwnWebhook, now: Now, delivery_id: DeliveryId) -> DeliveryDocument:
+    """At once, whatever became of it, with all its tries anew. The `webhook-id` is the same: who has taken it knows it
+    again."""
+    delivery = await parts.deliveries.load(delivery_id)
+    if delivery is None or delivery.webhook_id != webhook.id:
+        raise NotFound
+    if not webhook.enabled and delivery.type != TEST_TYPE:
+        raise WebhookDisabled
+    await refuse_too_many(parts, "webhook-messages", webhook.account_id, _RATE, now)
+    replayed = await parts.deliveries.replay(delivery, now)
+    if replayed is None:
+        raise NotFound
+    return DeliveryDocument.of(replayed)

@@ -1,0 +1,112 @@
+"""Jobs as they are shown: found for their account only, with a tag by which a client knows whether one went on."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from api.http.etags import entity_tag
+from api.http.long_polling import wait_until
+from api.http.problems import problem_kinds
+from api.jobs.gap_schemas import MissingDays
+from api.jobs.schemas import JobDocument, JobError, JobLinks, JobProgress, JobSummary
+from shared.core.calendar import DayRange
+from shared.core.datasets import DATASETS
+from shared.core.errors import JobGone, NotFound
+from shared.crypto.server_secret import ServerSecret
+from shared.jobs.job_ids import is_job_id_of
+from shared.jobs.models import Job
+from shared.readings.planning import missing_days, window_name, windows_of
+from shared.resources import Resources
+
+_LONGEST_PAUSE_SECONDS = 30
+_CALLS_PER_SECOND = 5
+
+
+async def find_job(parts: Resources, job_id: str, account_id: str) -> Job:
+    """A job of this account. Raises `NotFound`, and `JobGone` for one that it had."""
+    job = await parts.jobs.load_job(job_id)
+    if job is not None and job.account_id == account_id:
+        return job
+    if job is None and is_job_id_of(account_id, job_id):
+        raise JobGone
+    raise NotFound("This account has no such job.")
+
+
+async def await_end(parts: Resources, job: Job, wait_seconds: float) -> Job:
+    """The job as soon as it has ended, or as it is at the end of the wait."""
+    return await wait_until(
+        is_over=lambda each: each.status.ended,
+        load=lambda: find_job(parts, job.id, job.account_id),
+        listening=parts.listening,
+        account_id=job.account_id,
+        concerns=lambda event: event.type != "job.progress" and event.data.get("job_id") == job.id,
+        wait_seconds=wait_seconds,
+    )
+
+
+async def job_document(parts: Resources, job: Job, prm: str, now: datetime) -> JobDocument:
+    """A job with what of it is not stored at this moment."""
+    dataset, days = DATASETS[job.dataset], DayRange(job.start, job.end)
+    names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
+    coverage = await parts.readings.load_coverage(job.series, names)
+    derived = await parts.readings.load_derived_days(job.series, dataset, days)
+    missing = [MissingDays.of(gap) for gap in missing_days(dataset, days, coverage, now, derived)]
+    return JobDocument(**dict(job_summary(job, prm)), missing=missing)
+
+
+def job_summary(job: Job, prm: str) -> JobSummary:
+    """What is known of a job by itself."""
+    is_series = DATASETS[job.dataset].is_series
+    return JobSummary(
+        id=job.id,
+        status=job.status,
+        usage_point_id=prm,
+        dataset=job.dataset,
+        start=job.start if is_series else None,
+        end=job.end if is_series else None,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        progress=job_progress(job),
+        error=_main_error(job),
+        links=JobLinks(
+            self=job_path(job.id),
+            events=f"{job_path(job.id)}/events",
+            cancel=None if job.status.ended else job_path(job.id),
+            readings=f"/v1/usage-points/{prm}/readings/{job.dataset}"
+            + (f"?start={job.start}&end={job.end}" if is_series else ""),
+        ),
+    )
+
+
+def job_progress(job: Job) -> JobProgress:
+    """How far a job is."""
+    return JobProgress(calls_done=job.calls_done, calls_total=job.calls_total, calls_failed=job.calls_failed)
+
+
+def job_path(job_id: str) -> str:
+    """Where a job is."""
+    return f"/v1/jobs/{job_id}"
+
+
+def pause_headers(job: Job) -> dict[str, str]:
+    """When it is worth asking again; nothing for a job that has ended."""
+    if job.status.ended:
+        return {}
+    left = (job.calls_total - job.calls_done) // _CALLS_PER_SECOND
+    return {"Retry-After": str(max(1, min(left, _LONGEST_PAUSE_SECONDS)))}
+
+
+def job_tag(server: ServerSecret, job: Job) -> str:
+    """An entity tag: another one as soon as the job went on. It takes nothing but the job's record, so it does not tell
+    of days that another job stored, or somebody erased, meanwhile."""
+    seen = (job.id, job.status, job.calls_done, job.calls_failed, sorted(job.errors.items()))
+    return entity_tag(server, repr((*seen, job.started_at, job.finished_at)).encode())
+
+
+def _main_error(job: Job) -> JobError | None:
+    if not job.errors:
+        return None
+    errors: Mapping[str, int] = job.errors
+    code = max(errors, key=lambda each: errors[each])
+    kind = problem_kinds().get(code)
+    return JobError(code=code, title=kind.title if kind else code)

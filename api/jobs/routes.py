@@ -1,0 +1,167 @@
+"""Jobs: asking for data, and seeing how far it is."""
+
+from datetime import datetime
+
+from fastapi import APIRouter, Response
+
+from api.http.dependencies import Asker, CurrentCaller, IfNoneMatch, JobId, Now, Parts, WaitSeconds
+from api.http.etags import is_current
+from api.http.headers import ETAG, LIMITS, PREFERENCE_APPLIED, HeaderDocs, header, location
+from api.http.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKey, once
+from api.http.problems import KEY_REFUSALS, documented
+from api.http.rate_limit_headers import limit_headers
+from api.jobs.documents import await_end, find_job, job_document, job_path, job_tag, pause_headers
+from api.jobs.schemas import JobDocument, JobRequest
+from api.jobs.submission import check_period, check_right, submit_job
+from shared.core.datasets import DATASETS
+from shared.core.errors import (
+    ConsentMissing,
+    DatasetNotAvailable,
+    Forbidden,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
+    JobGone,
+    NotFound,
+    OutOfHistory,
+    ProviderDown,
+    QuotaExceeded,
+    ServiceUnavailable,
+    ValidationFailed,
+    WrongDirection,
+)
+from shared.jobs.models import Job
+from shared.lifecycle.erasure import cancel_job
+from shared.resources import Resources
+
+router = APIRouter(tags=["jobs"])
+
+_PAUSE: HeaderDocs = {"Retry-After": header("Seconds until it is worth asking again, while it has not ended.", 5)}
+_JOB_HEADERS = _PAUSE | PREFERENCE_APPLIED | ETAG
+_LOCATION = location("Where the job is.", "/v1/jobs/job_0123456789abcdef01234567")
+_CREATED_HEADERS = _LOCATION | _JOB_HEADERS | LIMITS | REPLAYED_HEADER
+# A browser may keep it for its person and has to ask each time whether it still holds; nobody on the way keeps it.
+_CACHING = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Key, Prefer"}
+
+
+@router.post(
+    "/v1/jobs",
+    status_code=202,
+    operation_id="create_job",
+    summary="Ask for data",
+    responses={
+        200: {
+            "model": JobDocument,
+            "description": "With `Prefer: wait=N`: the job, which has ended.",
+            "headers": _CREATED_HEADERS,
+        },
+        202: {"description": "The job.", "headers": _CREATED_HEADERS},
+        **documented(
+            *KEY_REFUSALS,
+            Forbidden,
+            NotFound,
+            ConsentMissing,
+            IdempotencyInProgress,
+            JobGone,
+            ValidationFailed,
+            OutOfHistory,
+            DatasetNotAvailable,
+            WrongDirection,
+            IdempotencyKeyReused,
+            QuotaExceeded,
+            ProviderDown,
+            ServiceUnavailable,
+            body=True,
+        ),
+    },
+)
+async def create_job(
+    parts: Parts,
+    caller: Asker,
+    now: Now,
+    wait: WaitSeconds,
+    key: IdempotencyKey,
+    request: JobRequest,
+    response: Response,
+) -> JobDocument:
+    """What can be checked is checked first. Only the days that are not stored yet are fetched, a record only when the
+    stored one is old. With an `Idempotency-Key` that came before, the same job again, as it is now."""
+    account = caller.account
+    async with once(parts, account.id, key, "create_job", request, now) as deed:
+        if deed.outcome is None:
+            dataset = DATASETS[request.dataset]
+            days = check_period(dataset, request.start, request.end, now)
+            usage_point = await parts.consents.find_usage_point(account.id, request.usage_point_id)
+            check_right(usage_point, dataset, now)
+            job, usage = await submit_job(parts, account, usage_point, dataset, days, now)
+            response.headers.update(limit_headers(usage, now))
+            deed.outcome = job.id
+        else:
+            job = await find_job(parts, deed.outcome, account.id)
+            response.headers[REPLAYED] = "true"
+    if wait:
+        job = await _wait(parts, job, wait, response)
+        response.status_code = 200 if job.status.ended else 202
+    response.headers["Location"] = job_path(job.id)
+    return await _answer(parts, job, now, response)
+
+
+@router.head("/v1/jobs/{job_id}", response_model=JobDocument, include_in_schema=False)
+@router.get(
+    "/v1/jobs/{job_id}",
+    operation_id="get_job",
+    summary="How far a job is",
+    response_model=JobDocument,
+    responses={
+        200: {"headers": _JOB_HEADERS},
+        304: {"description": "The job has not gone on since `If-None-Match`.", "headers": _JOB_HEADERS},
+        **documented(*KEY_REFUSALS, NotFound, JobGone, ValidationFailed, ServiceUnavailable),
+    },
+)
+async def get_job(
+    parts: Parts,
+    caller: CurrentCaller,
+    now: Now,
+    wait: WaitSeconds,
+    job_id: JobId,
+    response: Response,
+    if_none_match: IfNoneMatch = None,
+) -> JobDocument | Response:
+    """Ask again after `Retry-After` seconds, until `status` is `succeeded`, `partial`, `failed` or `cancelled`."""
+    job = await find_job(parts, job_id, caller.account.id)
+    if wait:
+        job = await _wait(parts, job, wait, response)
+    response.headers.update(_CACHING)
+    if is_current(if_none_match, job_tag(parts.server, job)):
+        return Response(None, 304, {**response.headers, **_headers_of(parts, job)})
+    return await _answer(parts, job, now, response)
+
+
+@router.delete(
+    "/v1/jobs/{job_id}",
+    operation_id="cancel_job",
+    summary="Cancel a job",
+    responses={
+        200: {"headers": ETAG},
+        **documented(*KEY_REFUSALS, Forbidden, NotFound, JobGone, ValidationFailed, ServiceUnavailable),
+    },
+)
+async def delete_job(parts: Parts, caller: Asker, now: Now, job_id: JobId, response: Response) -> JobDocument:
+    """What it has stored stays; what is on its way is not stored, and what is queued is not asked for. A job that has
+    ended stays as it is."""
+    job = await cancel_job(parts, await find_job(parts, job_id, caller.account.id), now)
+    return await _answer(parts, job, now, response)
+
+
+async def _wait(parts: Resources, job: Job, wait_seconds: int, response: Response) -> Job:
+    response.headers["Preference-Applied"] = f"wait={wait_seconds}"
+    return await await_end(parts, job, wait_seconds)
+
+
+async def _answer(parts: Resources, job: Job, now: datetime, response: Response) -> JobDocument:
+    response.headers.update(_headers_of(parts, job))
+    usage_point = await parts.consents.load_usage_point(job.usage_point_id)
+    return await job_document(parts, job, usage_point.prm, now)
+
+
+def _headers_of(parts: Resources, job: Job) -> dict[str, str]:
+    return {"ETag": job_tag(parts.server, job), **pause_headers(job)}

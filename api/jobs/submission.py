@@ -1,0 +1,104 @@
+"""Asking for data: check everything that can be checked, plan the fewest calls, write the job down, enqueue.
+
+Independent of HTTP, so that every contract that submits jobs does it in the same way.
+"""
+
+from datetime import date, datetime
+
+from api.http.rate_limit_headers import count_request
+from shared.accounts.daily_quota import Quota, Usage
+from shared.accounts.store import Account
+from shared.consents.store import UsagePoint
+from shared.core.calendar import DayRange, day_of
+from shared.core.datasets import Dataset, Series
+from shared.core.errors import (
+    ConsentMissing,
+    CurveNotCollected,
+    DatasetNotAvailable,
+    FieldError,
+    OutOfHistory,
+    ProviderDown,
+    ValidationFailed,
+    WrongDirection,
+)
+from shared.jobs.models import Job, Lane
+from shared.lifecycle.dispatch import send_next_calls
+from shared.observability.tracing import current_trace_context
+from shared.readings.models import Reason
+from shared.readings.planning import current_days, history_start, missing_windows, plan_calls, window_name, windows_of
+from shared.resources import Resources
+
+
+def check_period(dataset: Dataset, start: date | None, end: date | None, now: datetime) -> DayRange:
+    """The days asked for, if the provider can have them; of a record, which is asked for without, today.
+
+    Raises `DatasetNotAvailable`, `ValidationFailed` or `OutOfHistory`.
+    """
+    if not dataset.available:
+        raise DatasetNotAvailable(errors=[FieldError("/dataset", DatasetNotAvailable.title())])
+    given = {"/start": start, "/end": end}
+    if not dataset.is_series:
+        surplus = [pointer for pointer, day in given.items() if day is not None]
+        if surplus:
+            raise ValidationFailed(errors=[FieldError(each, "A record is asked for without days.") for each in surplus])
+        return current_days(now)
+    if start is None or end is None:
+        lacking = [pointer for pointer, day in given.items() if day is None]
+        raise ValidationFailed(errors=[FieldError(each, "A series is asked for with its days.") for each in lacking])
+    if end <= start:
+        raise ValidationFailed(errors=[FieldError("/end", "The end has to be after the start; it is not included.")])
+    if end > day_of(now):
+        raise ValidationFailed(
+            errors=[FieldError("/end", "The end is in the future: today, which is not included, is the last.")]
+        )
+    oldest = history_start(dataset, now)
+    if start < oldest:
+        detail = f"The provider keeps this dataset from {oldest} on."
+        raise OutOfHistory(detail, errors=[FieldError("/start", detail)])
+    return DayRange(start, end)
+
+
+def check_right(usage_point: UsagePoint, dataset: Dataset, now: datetime) -> None:
+    """Whether the provider may be asked for this dataset of this point, and would have it.
+
+    Raises `ConsentMissing`, `WrongDirection` or `DatasetNotAvailable`.
+    """
+    if not usage_point.consent.is_active(now):
+        raise ConsentMissing
+    match usage_point.reason_against(dataset, now):
+        case None:
+            return
+        case Reason.WRONG_DIRECTION:
+            raise WrongDirection(errors=[FieldError("/dataset", WrongDirection.title())])
+        case _:
+            detail = f"The provider does not collect this dataset of this usage point: {CurveNotCollected.title()}"
+            raise DatasetNotAvailable(detail, errors=[FieldError("/dataset", detail)])
+
+
+async def submit_job(
+    parts: Resources, account: Account, usage_point: UsagePoint, dataset: Dataset, days: DayRange, now: datetime
+) -> tuple[Job, Usage]:
+    """A job for the days that are not stored yet, its first calls enqueued; and what the account has left of the quota
+    that it counts for: that of fetching, or that of reading when nothing has to be fetched. Raises `QuotaExceeded`, and
+    `ProviderDown` before anything is counted.
+    """
+    series = Series(usage_point.account_id, usage_point.id, dataset.name)
+    names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
+    coverage = await parts.readings.load_coverage(series, names)
+    derived = await parts.readings.load_derived_days(series, dataset, days)
+    calls = plan_calls(dataset, missing_windows(dataset, days, coverage, now, derived))
+    if calls:
+        await _refuse_while_down(parts, dataset)
+    usage = await count_request(parts, account, Quota.FETCH if calls else Quota.READ, now)
+    await parts.consents.note_read(usage_point, day_of(now))
+    job = await parts.jobs.create_job(series, days, Lane.INTERACTIVE, calls, current_trace_context(), now)
+    if calls:
+        await send_next_calls(parts, now)
+    return job, usage
+
+
+async def _refuse_while_down(parts: Resources, dataset: Dataset) -> None:
+    until = await parts.slots.down_until(dataset.provider, dataset.apis)
+    if until is not None:
+        links = {"readings": f"/v1/usage-points/{{usage_point_id}}/readings/{dataset.name}"}
+        raise ProviderDown(retry_at=until, links=links)

@@ -1,0 +1,43 @@
+"""EcoWatt, for everybody: how tense the electricity system is. Without a key: it is about nobody."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api.http.dependencies import IfNoneMatch, Now, Parts
+from api.http.fields import AbsentDay
+from api.http.periods import check_days
+from api.http.problems import documented
+from api.public_data.documents import PUBLIC_ANSWERS, load_public_days, public_answer
+from api.public_data.ecowatt_schemas import EcowattDays, shown_day
+from shared.core.calendar import ONE_DAY, day_of
+from shared.core.errors import ServiceUnavailable, ValidationFailed
+from shared.core.public_datasets import ECOWATT
+
+router = APIRouter(tags=["public data"])
+
+_FORECAST = ONE_DAY + timedelta(days=ECOWATT.ahead_days)
+
+
+@router.get(
+    "/v1/ecowatt",
+    operation_id="list_ecowatt_days",
+    summary="How tense the electricity system is",
+    response_model=EcowattDays,
+    responses=PUBLIC_ANSWERS | documented(ValidationFailed, ServiceUnavailable),
+)
+async def list_days(
+    parts: Parts,
+    now: Now,
+    start: Annotated[AbsentDay, Query(description="First day, Europe/Paris; today by default.")] = None,
+    end: Annotated[
+        AbsentDay, Query(description="Day after the last one, 4,000 days later at most; by default four days later.")
+    ] = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Days and their hours, as RTE last said it. A day or an hour of which it says nothing is not there."""
+    first = start or day_of(now)
+    known = await load_public_days(parts, ECOWATT, check_days(first, end or first + _FORECAST), now)
+    days = [shown_day(day, document) for day, document in known.documents.items()]
+    return public_answer(parts, {"days": days, "missing": known.missing}, if_none_match, now)

@@ -1,0 +1,111 @@
+"""Stored readings or a record as somebody gets them who knows of no jobs: what is missing is fetched first, waited for,
+and then everything is answered with at once.
+
+For the contracts of other gateways. An answer is whole as far as the provider has it, or it is what was stored
+before when the provider can't be asked; while a job goes on there is no answer, because it would look whole.
+"""
+
+from datetime import datetime, timedelta
+
+from api.http.rate_limit_headers import count_request
+from api.jobs.documents import await_end
+from api.jobs.submission import check_right, submit_job
+from api.readings.stored import Known, load_known
+from shared.accounts.api_keys import Scope
+from shared.accounts.daily_quota import Quota
+from shared.accounts.store import Caller
+from shared.consents.store import UsagePoint
+from shared.core.calendar import DayRange, day_of
+from shared.core.datasets import Dataset
+from shared.core.errors import AppError, ConsentLost, DatasetNotAvailable, NotFound, ProviderUnavailable, StillFetching
+from shared.jobs.models import Job, Lane
+from shared.readings.models import UNDER_CONSENT, Reason
+from shared.readings.planning import current_days, history_start, missing_windows
+from shared.resources import Resources
+
+_ASK_AGAIN_SECONDS = 5
+# A job that waits for longer than this is not looked for among thousands: another one shares its calls all the same.
+_LOOKED_BACK = timedelta(days=1)
+# A day of which the provider was asked in vain, or which a job left out that was cancelled.
+_PASSING = frozenset({Reason.PROVIDER_ERROR, Reason.NOT_FETCHED})
+
+
+async def obtain(
+    parts: Resources, caller: Caller, usage_point: UsagePoint, dataset: Dataset, days: DayRange | None, now: datetime
+) -> Known:
+    """What is known of these days, none of them after today, or of a record (``days`` is ``None``), once it was
+    fetched as far as can be. Counted as one request: of fetching when that has to begin, else of reading.
+
+    Raises `Forbidden`; `StillFetching` when it takes longer than is waited, and the next try joins it; what
+    `check_right` and `submit_job` do when nothing is stored to answer with instead.
+    """
+    caller.require(Scope.READ)
+    known = await load_known(parts, usage_point, dataset, days, now)
+    wanted = current_days(now) if days is None else days.clipped(history_start(dataset, now), day_of(now))
+    if known.cache_status == "hit" or wanted is None:
+        await _note_read(parts, caller, usage_point, now)
+        return known
+    job = await _running_job(parts, caller, known, wanted, now)
+    if job is not None:
+        await _note_read(parts, caller, usage_point, now)
+    else:
+        try:
+            caller.require(Scope.FETCH)
+            check_right(usage_point, dataset, now)
+            job, _ = await submit_job(parts, caller.account, usage_point, dataset, wanted, now)
+        except AppError:
+            if not is_anything_stored(known):
+                raise
+            await _note_read(parts, caller, usage_point, now)
+            return known
+    job = await await_end(parts, job, parts.settings.compat_wait_seconds)
+    if not job.status.ended:
+        raise StillFetching(retry_at=now + timedelta(seconds=_ASK_AGAIN_SECONDS))
+    return await load_known(parts, usage_point, dataset, days, now)
+
+
+def is_anything_stored(known: Known) -> bool:
+    """Whether there is any reading in these days, or a record."""
+    if not known.dataset.is_series:
+        # One that lacks a part, or could not be had anew, is there all the same.
+        return bool(known.coverage) and all(gap.partial for gap in known.gaps)
+    return any(gap.partial for gap in known.gaps) or known.missing_days < known.days.days
+
+
+def why_nothing(known: Known) -> AppError:
+    """What to say where nothing is stored. What may come later is no `NotFound`: that would pass for the last word."""
+    reasons = {gap.reason for gap in known.gaps}
+    if reasons & _PASSING:
+        again = [gap.ask_again_at for gap in known.gaps if gap.reason in _PASSING and gap.ask_again_at is not None]
+        return ProviderUnavailable(retry_at=min(again, default=None))
+    if Reason.CONSENT_LOST in reasons:
+        return ConsentLost()
+    return DatasetNotAvailable() if reasons & UNDER_CONSENT else NotFound()
+
+
+async def _note_read(parts: Resources, caller: Caller, usage_point: UsagePoint, now: datetime) -> None:
+    await count_request(parts, caller.account, Quota.READ, now)
+    await parts.consents.note_read(usage_point, day_of(now))
+
+
+async def _running_job(parts: Resources, caller: Caller, known: Known, wanted: DayRange, now: datetime) -> Job | None:
+    """The job that fetches all of this already: whoever tries again after a wait asks for nothing new."""
+    missing = missing_windows(known.dataset, wanted, known.coverage, now, known.derived)
+    if not missing:
+        return None
+    first, last = missing[0].start, missing[-1].end
+
+    def fetches_it(job: Job) -> bool:
+        return (
+            not job.status.ended
+            # The nightly refresh may take hours; who waits for an answer goes before it.
+            and job.lane is Lane.INTERACTIVE
+            and job.series == known.series
+            and (
+                not known.dataset.is_series
+                or (job.start <= max(first, wanted.start) and job.end >= min(last, wanted.end))
+            )
+        )
+
+    page = await parts.job_list.load_page(caller.account.id, 1, wanted=fetches_it, created_from=now - _LOOKED_BACK)
+    return page.jobs[0] if page.jobs else None

@@ -1,0 +1,58 @@
+"""Erasing stored readings, of a period or all of a dataset."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.http.dependencies import DatasetInPath, Manager, Now, OwnUsagePoint, Parts
+from api.http.fields import AbsentDay
+from api.http.problems import KEY_REFUSALS, documented
+from api.readings.purge_schemas import PurgeDocument
+from shared.core.calendar import DayRange
+from shared.core.datasets import DATASETS, Series
+from shared.core.errors import FieldError, Forbidden, NotFound, ServiceUnavailable, ValidationFailed
+from shared.lifecycle.erasure import erase_readings
+
+router = APIRouter(tags=["readings"])
+
+
+@router.delete(
+    "/v1/usage-points/{usage_point_id}/readings/{dataset}",
+    operation_id="erase_readings",
+    summary="Erase stored readings",
+    responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
+)
+async def delete_readings(
+    parts: Parts,
+    caller: Manager,
+    usage_point: OwnUsagePoint,
+    now: Now,
+    dataset: DatasetInPath,
+    start: Annotated[AbsentDay, Query(description="First day, Europe/Paris; with `end`, of a series only.")] = None,
+    end: Annotated[AbsentDay, Query(description="Day after the last one; with `start`, of a series only.")] = None,
+) -> PurgeDocument:
+    """Without days all of the dataset. With days every window that they touch, whole: a day of a load curve, a month of
+    daily values; the answer says which days that were. Jobs that fetch the dataset are cancelled. Nothing keeps the
+    days from being fetched again, if a job or the nightly refresh asks for them."""
+    series = Series(usage_point.account_id, usage_point.id, dataset)
+    days = None
+    if start is not None or end is not None:
+        if not DATASETS[dataset].is_series:
+            given = [name for name, day in (("start", start), ("end", end)) if day is not None]
+            raise ValidationFailed(errors=[FieldError(each, "A record is erased without days.") for each in given])
+        if start is None or end is None:
+            lacking = "end" if end is None else "start"
+            raise ValidationFailed(errors=[FieldError(lacking, "A period has a start and an end.")])
+        if end <= start:
+            detail = "The end has to be after the start; it is not included."
+            raise ValidationFailed(errors=[FieldError("end", detail)])
+        days = DayRange(start, end)
+    purge = await erase_readings(parts, series, days, caller.key.id, now)
+    return PurgeDocument(
+        usage_point_id=usage_point.prm,
+        dataset=dataset,
+        windows=purge.windows,
+        start=purge.days and purge.days.start,
+        end=purge.days and purge.days.end,
+        jobs_cancelled=purge.jobs_cancelled,
+    )

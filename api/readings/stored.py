@@ -1,0 +1,158 @@
+"""What is stored of a series over some days: what is known of it before anything is opened, then the readings.
+
+Opened in batches and given on at once: memory does not grow with the days, and other requests get their turn.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+
+from api.jobs.gap_schemas import MissingDays
+from shared.consents.store import UsagePoint
+from shared.core.calendar import DayRange, day_start
+from shared.core.datasets import Dataset, Quantity, Series
+from shared.readings.aggregation import Resolution, Summary, Unit, UnitChange
+from shared.readings.column_batch import Columns
+from shared.readings.daily_from_curve import derive_daily
+from shared.readings.models import Coverage, Gap
+from shared.readings.planning import current_days, missing_days, missing_windows, window_name, windows_of
+from shared.resources import Resources
+
+# So many windows are taken from the store at once: a month of a load curve, two milliseconds of opening.
+_WINDOWS_AT_ONCE = 31
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What coverage says of some days of a dataset; nothing was opened for it. ``cache_status``: as the header of that
+    name. ``derived``: the days that another dataset gives, and when it was fetched. ``sealed``: the blobs, where they
+    are so few that they were taken with the coverage."""
+
+    series: Series
+    dataset: Dataset
+    days: DayRange
+    coverage: Mapping[str, Coverage]
+    derived: Mapping[date, datetime]
+    gaps: tuple[Gap, ...]
+    cache_status: str
+    sealed: Mapping[str, bytes | None] | None = field(default=None, repr=False)
+
+    @property
+    def missing(self) -> list[dict[str, Any]]:
+        """The gaps as they are shown."""
+        return [MissingDays.of(gap).model_dump() for gap in self.gaps]
+
+    @property
+    def missing_days(self) -> int:
+        """How many days are not stored whole."""
+        return sum((gap.end - gap.start).days for gap in self.gaps)
+
+    def fingerprint(self) -> bytes:
+        """Changes whenever what is stored of these days, or what is said of the others, may have changed.
+
+        A window is never written without the moment at which it was fetched.
+        """
+        fetched = {name: known.fetched_at for name, known in self.coverage.items()}
+        derived = {str(day): fetched_at for day, fetched_at in self.derived.items()}
+        return orjson.dumps([fetched, derived, self.missing, self.cache_status], option=orjson.OPT_SORT_KEYS)
+
+
+async def load_known(
+    parts: Resources,
+    usage_point: UsagePoint,
+    dataset: Dataset,
+    days: DayRange | None,
+    now: datetime,
+    *,
+    will_open: bool = False,
+) -> Known:
+    """What is known of these days of a series, or of a record. ``will_open``: what is sealed is needed as well, almost
+    surely; of few days it then comes on the same way."""
+    series = Series(usage_point.account_id, usage_point.id, dataset.name)
+    days = days or current_days(now)
+    names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
+    sealed = None
+    if will_open and len(names) <= _WINDOWS_AT_ONCE:
+        coverage, sealed = await parts.readings.load_windows(series, names)
+    else:
+        coverage = await parts.readings.load_coverage(series, names)
+    derived = await parts.readings.load_derived_days(series, dataset, days)
+    against = usage_point.reason_against(dataset, now)
+    gaps = missing_days(dataset, days, coverage, now, derived, against)
+    status = _cache_status(dataset, days, coverage, derived, now, usable=against is None)
+    return Known(series, dataset, days, coverage, derived, tuple(gaps), status, sealed)
+
+
+def _cache_status(
+    dataset: Dataset,
+    days: DayRange,
+    coverage: Mapping[str, Coverage],
+    derived: Mapping[date, datetime],
+    now: datetime,
+    *,
+    usable: bool,
+) -> str:
+    # What can't be asked for of this point needs no call.
+    if not (usable or not dataset.is_series) or not missing_windows(dataset, days, coverage, now, derived):
+        return "hit"
+    asked_for = bool(derived) or any(
+        not dataset.is_series or (each.since < days.end and days.start < each.through) for each in coverage.values()
+    )
+    return "partial" if asked_for else "miss"
+
+
+async def open_known(parts: Resources, known: Known, private_key: bytes) -> AsyncIterator[Columns]:
+    """The readings, oldest first, a batch after the other. Raises `CannotOpen` when the turn comes to what does not
+    open."""
+    # A window at an end may hold more than was asked for.
+    first, last = (int(day_start(day).timestamp()) for day in (known.days.start, known.days.end))
+    windows = windows_of(known.dataset, known.days)
+    # A month of daily values may need as many days of the curve as there are.
+    at_once = 1 if known.derived else _WINDOWS_AT_ONCE
+    for index in range(0, len(windows), at_once):
+        part = windows[index : index + at_once]
+        names = [name for each in part if (name := window_name(known.dataset, each.start)) in known.coverage]
+        blobs = await _blobs(parts, known, names)
+        columns = parts.readings.open_columns(known.series, blobs, private_key).between(first, last)
+        lacking = [day for day in sorted(known.derived) if part[0].start <= day < part[-1].end]
+        if lacking:
+            columns = await _with_derived(parts, known, columns, lacking, private_key)
+        if len(columns):
+            yield columns
+
+
+async def _blobs(parts: Resources, known: Known, names: list[str]) -> Mapping[str, bytes | None]:
+    if known.sealed is not None:
+        return {name: known.sealed[name] for name in names}
+    return await parts.readings.load_blobs(known.series, names)
+
+
+async def _with_derived(
+    parts: Resources, known: Known, measured: Columns, derived: list[date], private_key: bytes
+) -> Columns:
+    """The measured days, and between them those that the stored curve gives; what was measured stays."""
+    there = set(measured.starts)
+    names = [str(day) for day in derived if int(day_start(day).timestamp()) not in there]
+    curve = replace(known.series, dataset=known.dataset.derived_from or "")
+    measured.add_derived(derive_daily(await parts.readings.open_windows(curve, names, private_key)))
+    return measured.in_order()
+
+
+async def summed_up(
+    batches: AsyncIterator[Columns], quantity: Quantity, resolution: Resolution, unit: Unit | None, days: DayRange
+) -> AsyncIterator[Columns]:
+    """The same readings over longer intervals."""
+    summary = Summary(quantity, resolution, unit, days)
+    async for columns in batches:
+        yield summary.add(columns)
+    yield summary.end()
+
+
+async def in_unit(batches: AsyncIterator[Columns], quantity: Quantity, unit: Unit) -> AsyncIterator[Columns]:
+    """The same readings in another unit."""
+    change = UnitChange(quantity, unit)
+    async for columns in batches:
+        yield change.apply(columns)

@@ -1,0 +1,43 @@
+"""What the gateway says of itself: where to begin, and what its problems mean."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from api.http.problems import ProblemKind, documented, problem_kinds
+from api.service.schemas import IndexDocument
+from shared.core.errors import NotFound, ValidationFailed
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/", operation_id="get_index", summary="Where to begin")
+async def get_index() -> IndexDocument:
+    """Where the documentation is."""
+    return IndexDocument(
+        name="Relève",
+        version=version("releve"),
+        documentation="/docs",
+        openapi="/openapi.json",
+        datasets="/v1/datasets",
+        health="/health/ready",
+    )
+
+
+@router.get(
+    "/problems/{code}",
+    operation_id="get_problem",
+    summary="What a kind of problem means",
+    responses=documented(NotFound, ValidationFailed),
+)
+async def get_problem(
+    code: Annotated[
+        str, Path(max_length=64, description="The `code` of a problem document.", examples=["out_of_history"])
+    ],
+) -> ProblemKind:
+    """What the `type` of a problem document leads to."""
+    kind = problem_kinds().get(code)
+    if kind is None:
+        raise NotFound
+    return kind

@@ -1,0 +1,138 @@
+"""What the commands of `releve admin` do: the same as `/v1/admin`, for who has a shell on the gateway's machine.
+
+Each opens the parts, does one thing and closes them. Must never print a reading or a usage point's number.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import orjson
+import typer
+
+from cli.services import settings_or_end
+from shared.audit_log import ADMIN
+from shared.core.errors import AppError
+from shared.lifecycle.account_recovery import recover_account
+from shared.resources import Resources, open_resources
+
+Result = TypeVar("Result")
+_PAGE = 500
+
+
+def run(work: Callable[[Resources], Awaitable[Result]]) -> Result:
+    """Do ``work`` with everything open; a message and status 1 when it is refused."""
+
+    async def done() -> Result:
+        async with open_resources(settings_or_end()) as parts:
+            return await work(parts)
+
+    try:
+        return asyncio.run(done())
+    except AppError as error:
+        raise SystemExit(f"releve: {error.detail}") from None
+
+
+async def invite(parts: Resources, days: int) -> None:
+    """Print a new invitation."""
+    invitation, code = await parts.invitations.create_invitation(_now(), timedelta(days=days))
+    typer.echo(f"{code}\n{invitation.id}, good for one account until {_text(invitation.expires_at)}; not shown again")
+
+
+async def print_accounts(parts: Resources) -> None:
+    """Print every account, one a line."""
+    after = ""
+    while page := await parts.administration.list_accounts(after, _PAGE):
+        for each in page:
+            state = f"suspended since {_text(each.suspended_at)}" if each.suspended_at else "active"
+            figures = f"{each.usage_point_count} usage points, {each.key_count} keys"
+            typer.echo(f"{each.id}  since {_text(each.created_at)}  {figures}  {state}")
+        after = page[-1].id
+
+
+async def suspend(parts: Resources, account_id: str, *, suspended: bool) -> None:
+    """Suspend or resume an account."""
+    await parts.administration.change_account(account_id, _now(), suspended=suspended, quotas={})
+
+
+async def recover(parts: Resources, account_id: str) -> None:
+    """Print the new key of an account whose keys are lost."""
+    key, api_key = await recover_account(parts, account_id, _now())
+    typer.echo(f"{api_key}\n{key.id}, the only key of {account_id}; not shown again")
+
+
+async def print_awaiting(parts: Resources) -> None:
+    """Print the consents that wait for a word, one a line."""
+    after = ""
+    while page := await parts.consents.list_awaiting(after, _PAGE):
+        for each in page:
+            typer.echo(f"{each.id}  of {each.account_id}  since {_text(each.taken_at or each.created_at)}")
+        after = page[-1].id
+
+
+async def print_dead_calls(parts: Resources) -> None:
+    """Print the calls that were given up, newest first, one a line."""
+    after = None
+    while page := await parts.dead_calls.list_calls(after, _PAGE, _now()):
+        for each in page:
+            why = f"{each.code} ({each.upstream_code})" if each.upstream_code else each.code
+            asked = f"{each.dataset} {each.days.start} to {each.days.end}"
+            typer.echo(f"{_text(each.at)}  {each.job_id} of {each.account_id}  {asked}  {why}, attempt {each.attempts}")
+        after = page[-1].id
+
+
+async def approve(parts: Resources, consent_id: str) -> None:
+    """Let a consent be exchanged."""
+    await parts.consents.approve(consent_id, ADMIN, _now())
+    await parts.broker.enqueue_consent(consent_id)
+
+
+async def deny(parts: Resources, consent_id: str) -> None:
+    """Refuse a consent."""
+    await parts.consents.deny(consent_id, ADMIN, _now())
+
+
+async def print_audit(parts: Resources, chain: str) -> None:
+    """Print a chain, newest first, and where it is broken if it is."""
+    before = None
+    while page := await parts.audit.load_events(chain, before, _PAGE):
+        for each in page:
+            details = orjson.dumps(dict(each.details)).decode()
+            typer.echo(f"{each.number}  {_text(each.at)}  {each.actor}  {each.action}  {details}")
+        before = page[-1].number
+    broken_at = await parts.audit.find_break(chain)
+    typer.echo("the chain is whole" if broken_at is None else f"the chain is broken at event {broken_at}")
+
+
+async def rotate_secret(parts: Resources, *, forget_readings: bool) -> None:
+    """Bring everything in SQL under the current secret; print what still needs another one."""
+    from cli.admin.secret_report import describe
+    from shared.lifecycle.secret_rotation import SecretRotation
+
+    rotation = SecretRotation(parts.database, parts.server, parts.readings)
+    typer.echo(f"{await rotation.rotate(_now())} rows brought under the current secret {parts.server.key_id}")
+    if forget_readings:
+        typer.echo(f"{await rotation.forget_readings()} windows forgotten; they are fetched anew")
+    _print(describe(await rotation.count_use()))
+
+
+async def check_secrets(parts: Resources) -> None:
+    """Print how much rests on each server secret."""
+    from cli.admin.secret_report import describe
+    from shared.lifecycle.secret_rotation import SecretRotation
+
+    _print(describe(await SecretRotation(parts.database, parts.server, parts.readings).count_use()))
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="minutes").replace("+00:00", "Z")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

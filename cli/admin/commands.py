@@ -1,0 +1,161 @@
+"""`releve admin`: what an operator does by hand. Each command composes the parts and ends."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="For operators.", no_args_is_help=True)
+
+AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its id: acct_….")]
+ConsentId = Annotated[str, typer.Argument(metavar="CONSENT", help="Its id: cons_….")]
+
+
+@app.callback()
+def admin() -> None:
+    """For operators."""
+
+
+@app.command()
+def refresh(
+    now: Annotated[bool, typer.Option("--now", help="Plan the nightly refresh at once.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Tell how far it is.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: the status as one JSON object.")] = False,
+) -> None:
+    """Fetch what is missing up to yesterday, for every usage point with an active consent; or tell how far that is."""
+    if status:
+        from cli.admin.actions import run
+        from cli.admin.refresh_status import print_status
+
+        run(lambda parts: print_status(parts, as_json=as_json))
+        return
+    if not now:
+        raise typer.BadParameter(
+            "the refresh runs by itself every morning; say --now to run it at once, --status to see how far it is"
+        )
+    typer.echo(f"{asyncio.run(_refresh())} jobs planned; the bulk workers do them")
+
+
+@app.command("check-enedis")
+def check_enedis(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
+) -> None:
+    """Try whether this gateway can speak to Enedis: credentials, token, APIs, addresses. Prints no secret."""
+    from cli.admin.enedis_check import run_check
+
+    raise typer.Exit(run_check(as_json=as_json))
+
+
+@app.command()
+def accounts() -> None:
+    """List the accounts: ids and figures."""
+    from cli.admin.actions import print_accounts, run
+
+    run(print_accounts)
+
+
+@app.command()
+def suspend(account_id: AccountId) -> None:
+    """Let nobody in with a key of this account, and fetch nothing for it; everything that is stored stays."""
+    from cli.admin import actions as administration
+
+    administration.run(lambda parts: administration.suspend(parts, account_id, suspended=True))
+
+
+@app.command()
+def resume(account_id: AccountId) -> None:
+    """End the suspension of an account."""
+    from cli.admin import actions as administration
+
+    administration.run(lambda parts: administration.suspend(parts, account_id, suspended=False))
+
+
+@app.command()
+def recover(
+    account_id: AccountId,
+    yes: Annotated[bool, typer.Option("--yes", help="Forget everything that is stored of this account.")] = False,
+) -> None:
+    """Give an account whose last key is lost a new one: its readings are forgotten and fetched anew."""
+    from cli.admin import actions as administration
+
+    if not yes:
+        raise typer.BadParameter("nothing that is stored can be opened again: say --yes to forget it")
+    administration.run(lambda parts: administration.recover(parts, account_id))
+
+
+@app.command()
+def invite(days: Annotated[int, typer.Option(min=1, max=90, help="For how long it can be used.")] = 7) -> None:
+    """Print a code that lets one account be created where registration is by invitation."""
+    from cli.admin import actions as administration
+
+    administration.run(lambda parts: administration.invite(parts, days))
+
+
+@app.command()
+def calls() -> None:
+    """List the calls to Enedis that were given up, newest first, with the reason."""
+    from cli.admin.actions import print_dead_calls, run
+
+    run(print_dead_calls)
+
+
+@app.command()
+def awaiting() -> None:
+    """List the consents that wait for a word: somebody else holds their usage point."""
+    from cli.admin.actions import print_awaiting, run
+
+    run(print_awaiting)
+
+
+@app.command()
+def approve(consent_id: ConsentId) -> None:
+    """Let the account of a consent that waits have its usage point too."""
+    from cli.admin import actions as administration
+
+    administration.run(lambda parts: administration.approve(parts, consent_id))
+
+
+@app.command()
+def deny(consent_id: ConsentId) -> None:
+    """Refuse a consent that waits."""
+    from cli.admin import actions as administration
+
+    administration.run(lambda parts: administration.deny(parts, consent_id))
+
+
+@app.command()
+def audit(chain: Annotated[str, typer.Argument(help="`admin`, or an account's id.")] = "admin") -> None:
+    """Print who did what, newest first, and whether anything was changed or taken out."""
+    from cli.admin import actions as administration
+
+    administration.run(lambda parts: administration.print_audit(parts, chain))
+
+
+@app.command("rotate-secret")
+def rotate_secret(
+    forget_readings: Annotated[
+        bool, typer.Option("--forget-readings", help="Forget the readings that only an earlier secret vouches for.")
+    ] = False,
+) -> None:
+    """Bring what earlier values of RELEVE_SECRET_KEY have closed under the present one, while the gateway runs."""
+    from cli.admin import actions as administration
+
+    administration.run(lambda parts: administration.rotate_secret(parts, forget_readings=forget_readings))
+
+
+@app.command("check-secrets")
+def check_secrets() -> None:
+    """Count how much rests on each value that RELEVE_SECRET_KEY ever had."""
+    from cli.admin.actions import check_secrets as check
+    from cli.admin.actions import run
+
+    run(check)
+
+
+async def _refresh() -> int:
+    from cli.services import settings_or_end
+    from shared.resources import open_resources
+    from workers.refresh import refresh as plan_refresh
+
+    async with open_resources(settings_or_end()) as resources:
+        return await plan_refresh(resources)

@@ -1,0 +1,130 @@
+"""Accounts (SQL): who may come in, and with what their vault opens."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import insert, select
+
+from shared.accounts.api_keys import ApiKey, ApiKeyStore, Scope, insert_key
+from shared.accounts.invitations import use_invitation
+from shared.audit_log import ADMIN, SYSTEM, record
+from shared.core.errors import AccountSuspended, Forbidden, NotFound
+from shared.crypto.vault import ServerSecret, new_vault
+from shared.storage.database import Database
+from shared.storage.tables import accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person or a program with a right to some usage points. Quotas: requests a day, the gateway's when ``None``."""
+
+    id: str
+    created_at: datetime
+    email: str | None = field(default=None, repr=False)
+    suspended_at: datetime | None = None
+    fetch_quota: int | None = None
+    read_quota: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An account that has shown one of its API keys, and what that key may do and open."""
+
+    account: Account
+    key: ApiKey
+    opened: bytes | None = field(repr=False)
+
+    @property
+    def private_key(self) -> bytes:
+        """What opens the vault. Raises `Forbidden` for a key that was not given it."""
+        if self.opened is None:
+            raise Forbidden("This API key may not read.")
+        return self.opened
+
+    def require(self, *scopes: Scope) -> None:
+        """Raises `Forbidden` when the key has none of these scopes."""
+        if not self.key.scopes.intersection(scopes):
+            raise Forbidden(f"This needs an API key with the scope {' or '.join(scopes)}.")
+
+
+class AccountStore:
+    """The accounts of this gateway."""
+
+    def __init__(self, database: Database, server: ServerSecret) -> None:
+        """Keep accounts in ``database``; ``server`` closes what SQL must not show or change."""
+        self._database = database
+        self._server = server
+        self.keys = ApiKeyStore(database, server)
+
+    async def create_account(
+        self, now: datetime, *, email: str | None = None, invitation: str | None = None
+    ) -> tuple[Account, str]:
+        """A new account and its first API key: the only time that the key is seen.
+
+        With an ``invitation``, which is used up by it. Raises `InvitationRefused` for one that is not good.
+        """
+        account = Account(f"acct_{secrets.token_hex(12)}", now, email)
+        vault = new_vault()
+        async with self._database.transaction() as connection:
+            invitation_id = None if invitation is None else await use_invitation(connection, invitation, now)
+            await connection.execute(
+                insert(accounts).values(
+                    id=account.id,
+                    created_at=now,
+                    public_key=self._server.encrypt(vault.public_key, purpose=public_key_purpose(account.id)),
+                    email_sealed=email and self._server.encrypt(email.encode(), purpose=email_purpose(account.id)),
+                )
+            )
+            key, api_key = await insert_key(connection, self._server, account.id, vault.private_key, now)
+            await record(connection, self._server, account.id, now, SYSTEM, "account.created", {"key_id": key.id})
+            if invitation_id is not None:
+                details = {"invitation_id": invitation_id, "account_id": account.id}
+                await record(connection, self._server, ADMIN, now, SYSTEM, "invitation.used", details)
+        return account, api_key
+
+    async def authenticate(self, api_key: str, now: datetime | None = None) -> Caller:
+        """Who shows this key, with the vault opened; ``now``: the clock's, by default.
+
+        Raises `Unauthenticated`, the same for every kind of wrong key, and `AccountSuspended` for a right one.
+        """
+        now = now or datetime.now(UTC)
+        key, private_key, row = await self.keys.open_key(api_key, now)
+        if row.account_suspended_at is not None:
+            raise AccountSuspended
+        sealed = row.account_email_sealed
+        email = sealed and self._server.decrypt(sealed, purpose=email_purpose(row.account_id)).decode()
+        account = Account(
+            row.account_id,
+            row.account_created_at,
+            email,
+            row.account_suspended_at,
+            row.account_fetch_quota,
+            row.account_read_quota,
+        )
+        return Caller(account, key, private_key)
+
+    async def refuse_suspended(self, account_id: str) -> None:
+        """Raises `AccountSuspended` while nothing is to be done for an account, and `NotFound`."""
+        rows = await self._database.read(select(accounts.c.suspended_at).where(accounts.c.id == account_id))
+        if not rows:
+            raise NotFound
+        if rows[0].suspended_at is not None:
+            raise AccountSuspended
+
+    async def load_public_key(self, account_id: str) -> bytes:
+        """The half of the vault's key pair that seals. Raises `NotFound`."""
+        rows = await self._database.read(select(accounts.c.public_key).where(accounts.c.id == account_id))
+        if not rows:
+            raise NotFound
+        return self._server.decrypt(rows[0].public_key, purpose=public_key_purpose(account_id))
+
+
+def public_key_purpose(account_id: str) -> str:
+    """What binds an account's encrypted public key to its row."""
+    return f"public-key:{account_id}"
+
+
+def email_purpose(account_id: str) -> str:
+    """What binds an account's encrypted e-mail address to its row."""
+    return f"email:{account_id}"

@@ -1,0 +1,158 @@
+"""Who did what to which account (SQL): a chain of events for each account, and one of the administrators'.
+
+Each event carries a *link*: a keyed hash of itself and of the link before it. Whoever can write to SQL but does not
+have the server's secret can neither change an event nor take one out of the middle without a link that no longer fits.
+Events hold ids and codes; never a reading, a PRM, a name or an address.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.core.errors import NotFound
+from shared.crypto.server_secret import CannotOpen, ServerSecret
+from shared.storage.database import Database, hold
+from shared.storage.tables import accounts, audit_events
+
+ADMIN = "admin"
+"""The chain of what administrators did, and what they are called as an actor."""
+SYSTEM = "system"
+"""The actor of what nobody asked for: expiry, retention, what the provider said."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One thing that was done. ``actor``: a key's id, `ADMIN` or `SYSTEM`."""
+
+    chain: str
+    number: int
+    at: datetime
+    actor: str
+    action: str
+    details: Mapping[str, Any]
+    link: str
+
+
+async def record(
+    connection: AsyncConnection,
+    server: ServerSecret,
+    chain: str,
+    at: datetime,
+    actor: str,
+    action: str,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Add an event, in the transaction of what it is about: both are there or neither is.
+
+    In SQLite that transaction must have written something before: only then is it the only one that adds to a chain.
+    """
+    await hold(connection, [f"audit:{chain}"])
+    newest = (
+        await connection.execute(
+            select(audit_events.c.number, audit_events.c.link)
+            .where(audit_events.c.chain == chain)
+            .order_by(audit_events.c.number.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    number, before = (newest.number + 1, newest.link) if newest else (1, "")
+    event = AuditEvent(chain, number, at, actor, action, dict(details or {}), "")
+    link = f"{server.key_id}:{server.keyed_hash(_text(event, before), purpose='audit')}"
+    await connection.execute(
+        insert(audit_events).values(
+            chain=chain, number=number, at=at, actor=actor, action=action, details=event.details, link=link
+        )
+    )
+
+
+class AuditLog:
+    """The chains, to read, to check and to shorten."""
+
+    def __init__(self, database: Database, server: ServerSecret) -> None:
+        """Read from ``database``; ``server`` made the links."""
+        self._database = database
+        self._server = server
+
+    async def note(
+        self, account_id: str, now: datetime, actor: str, action: str, details: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write down what is about to be done with an account outside of SQL. Raises `NotFound`."""
+        # A write that changes nothing: in SQLite it takes the place of a lock.
+        same = update(accounts).where(accounts.c.id == account_id).values(created_at=accounts.c.created_at)
+        async with self._database.transaction() as connection:
+            if not (await connection.execute(same)).rowcount:
+                raise NotFound
+            await record(connection, self._server, account_id, now, actor, action, details)
+
+    async def load_events(self, chain: str, before: int | None = None, limit: int = 100) -> list[AuditEvent]:
+        """A page of a chain, newest first: what comes before the event of that number."""
+        query = _chain(chain).order_by(audit_events.c.number.desc()).limit(limit)
+        if before is not None:
+            query = query.where(audit_events.c.number < before)
+        return [_event(row) for row in await self._database.read(query)]
+
+    async def find_break(self, chain: str) -> int | None:
+        """The number of the first event whose link does not fit, ``None`` when the whole chain holds.
+
+        The oldest event that is kept may be the successor of one that retention has removed: its link is taken as
+        given. That the newest ones were cut off can't be seen from the chain itself.
+        """
+        previous: AuditEvent | None = None
+        after = 0
+        while page := await self._page(chain, after):
+            for event in page:
+                if event.number == 1 or previous is not None:
+                    before = previous.link if previous else ""
+                    follows = event.number == (previous.number + 1 if previous else 1)
+                    if not follows or not self._fits(event, before):
+                        return event.number
+                previous = event
+            after = page[-1].number
+        return None
+
+    async def erase_before(self, moment: datetime) -> int:
+        """Remove what is older than retention wants, of every chain; the newest event of a chain stays, so that the
+        next one continues it. Returns how many."""
+        newest = (
+            select(audit_events.c.chain, func.max(audit_events.c.number).label("number"))
+            .group_by(audit_events.c.chain)
+            .subquery()
+        )
+        old = audit_events.c.at < moment
+        is_newest = (
+            select(newest.c.chain)
+            .where(newest.c.chain == audit_events.c.chain, newest.c.number == audit_events.c.number)
+            .exists()
+        )
+        async with self._database.transaction() as connection:
+            return (await connection.execute(delete(audit_events).where(old, ~is_newest))).rowcount
+
+    async def _page(self, chain: str, after: int) -> list[AuditEvent]:
+        query = _chain(chain).where(audit_events.c.number > after).order_by(audit_events.c.number).limit(500)
+        return [_event(row) for row in await self._database.read(query)]
+
+    def _fits(self, event: AuditEvent, before: str) -> bool:
+        key_id, _, hashed = event.link.partition(":")
+        try:
+            return self._server.is_keyed_hash(hashed, _text(event, before), purpose="audit", key_id=key_id)
+        except CannotOpen:
+            return False
+
+
+def _chain(chain: str) -> Select[Any]:
+    return select(audit_events).where(audit_events.c.chain == chain)
+
+
+def _event(row: Row[Any]) -> AuditEvent:
+    return AuditEvent(row.chain, row.number, row.at, row.actor, row.action, row.details, row.link)
+
+
+def _text(event: AuditEvent, before: str) -> str:
+    """What a link is a hash of: the same bytes for the same event, whatever database has kept it."""
+    parts = [before, event.chain, event.number, event.at.astimezone(UTC), event.actor, event.action, event.details]
+    return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_OMIT_MICROSECONDS).decode()

@@ -1,0 +1,131 @@
+"""The right to a usage point (SQL): whether the provider still sees one, who else has one, and how one ends.
+
+One that ends is written down in the transaction that ends it.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.audit_log import SYSTEM, record
+from shared.consents.loss_policy import refused_again
+from shared.consents.models import ConsentStatus, UsagePoint
+from shared.consents.usage_points import UsagePointStore, held, refusals_of
+from shared.core.calendar import day_of
+from shared.storage.database import hold
+from shared.storage.tables import consents, usage_points
+
+UNREFUSED = {"first_refused_at": None, "last_refused_at": None, "refused_days": None, "lost_at": None}
+"""The columns of a usage point of which the provider has refused nothing since the last success."""
+
+
+class UsagePointRights(UsagePointStore):
+    """The usage points of this gateway, and the right to each."""
+
+    async def note_refusal(self, usage_point_id: str, now: datetime) -> bool:
+        """The provider said that there is no right to this point; the policy is that of `shared.consents.loss_policy`.
+
+        Returns whether this refusal was the one that made the point lost. A consent is lost with its last point.
+        """
+        this_point = usage_points.c.id == usage_point_id
+        async with self._database.transaction() as connection:
+            # A write that changes nothing: whoever notes the same point at the same time waits for this transaction.
+            locked = await connection.execute(
+                update(usage_points)
+                .where(this_point, usage_points.c.lost_at.is_(None))
+                .values(consumption=usage_points.c.consumption)
+            )
+            if not locked.rowcount:
+                return False
+            row = (await connection.execute(select(usage_points).where(this_point))).one()
+            refusals = refused_again(refusals_of(row), now)
+            await connection.execute(
+                update(usage_points)
+                .where(this_point)
+                .values(
+                    first_refused_at=refusals.first_at,
+                    last_refused_at=refusals.last_at,
+                    refused_days=refusals.days,
+                    lost_at=now if refusals.mean_loss else None,
+                )
+            )
+            if refusals.mean_loss:
+                await self._note_loss(connection, row, now, "refused")
+        return refusals.mean_loss
+
+    async def lose_usage_point(self, usage_point_id: str, now: datetime, cause: str) -> bool:
+        """The right to this point is known to have ended; ``cause`` is a word for the audit. Whether it was there."""
+        this_point = usage_points.c.id == usage_point_id
+        async with self._database.transaction() as connection:
+            lost = await connection.execute(
+                update(usage_points).where(this_point, usage_points.c.lost_at.is_(None)).values(lost_at=now)
+            )
+            if not lost.rowcount:
+                return False
+            row = (await connection.execute(select(usage_points).where(this_point))).one()
+            await self._note_loss(connection, row, now, cause)
+        return True
+
+    async def other_holders(self, prms: Collection[str], account_id: str, now: datetime) -> list[UsagePoint]:
+        """What other accounts hold of these points under an active consent."""
+        hashes = [hashed for prm in prms for hashed in self._hashes(prm)]
+        return await self._usage_points(
+            usage_points.c.prm_hash.in_(hashes), usage_points.c.account_id != account_id, held(now)
+        )
+
+    async def shared_usage_points(self, now: datetime) -> list[UsagePoint]:
+        """The points that several accounts hold under active consents, as each of them holds it."""
+        several = (
+            select(usage_points.c.prm_hash)
+            .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
+            .where(held(now))
+            .group_by(usage_points.c.prm_hash)
+            .having(func.count() > 1)
+        )
+        return await self._usage_points(usage_points.c.prm_hash.in_(several), held(now))
+
+    async def note_success(self, usage_point: UsagePoint, now: datetime) -> None:
+        """The provider answered for this point: earlier refusals count no more, and the consent was seen to hold today.
+
+        Writes only if there were refusals, and once a day.
+        """
+        today, seen_on = day_of(now), usage_point.consent.seen_on
+        is_first_today = seen_on is None or seen_on < today
+        if usage_point.refusals is None and not is_first_today:
+            return
+        async with self._database.transaction() as connection:
+            if usage_point.refusals is not None:
+                await connection.execute(
+                    update(usage_points)
+                    .where(usage_points.c.id == usage_point.id, usage_points.c.lost_at.is_(None))
+                    .values(UNREFUSED)
+                )
+            if is_first_today:
+                earlier = or_(consents.c.seen_on.is_(None), consents.c.seen_on < today)
+                await connection.execute(
+                    update(consents).where(consents.c.id == usage_point.consent.id, earlier).values(seen_on=today)
+                )
+
+    async def _note_loss(
+        self, connection: AsyncConnection, row: Row[tuple[object, ...]], now: datetime, cause: str
+    ) -> None:
+        """The point in this row is lost: so is its consent, if that was the last one; and it is written down."""
+        await lose_consent(connection, row.consent_id)
+        details = {"consent_id": row.consent_id, "usage_point_id": row.id, "cause": cause}
+        await record(connection, self._server, row.account_id, now, SYSTEM, "consent.lost", details)
+
+
+async def lose_consent(connection: AsyncConnection, consent_id: str) -> None:
+    """A point of this consent is lost: with the last one the consent is."""
+    # Of two points that are lost at once, the second one finds the first one lost.
+    await hold(connection, [consent_id])
+    another_point = select(usage_points.c.id).where(
+        usage_points.c.consent_id == consent_id, usage_points.c.lost_at.is_(None)
+    )
+    await connection.execute(
+        update(consents)
+        .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.GRANTED, ~another_point.exists())
+        .values(status=ConsentStatus.LOST)
+    )

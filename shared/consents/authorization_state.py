@@ -1,0 +1,265 @@
+"""The way of a state (SQL): made for an account, opened in one browser, and used once by what comes back with it.
+
+A state is worth something for `STATE_LIFETIME`, in the browser that opened it and nowhere else: docs/decisions/0013.
+It is stored as a hash, and so is what that browser shows.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.audit_log import SYSTEM, record
+from shared.consents.access_loss import UsagePointRights
+from shared.consents.contract_proof import ContractProof
+from shared.consents.models import Consent, ConsentStatus
+from shared.consents.usage_points import consent_of
+from shared.core.errors import ConsentAlreadyActive, NotFound, StateRefused, TooManyRequests
+from shared.storage.database import hold
+from shared.storage.tables import accounts, consents
+
+STATE_LIFETIME = timedelta(minutes=15)
+PERSON = "person"
+"""The actor of what is done by whoever has the link, or comes back from the provider: nobody shows a key there."""
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedPoints:
+    """What a consent page of generation v1 sends back: the usage points (14 digits each), and a code."""
+
+    prms: tuple[str, ...] = field(repr=False)
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Invitee:
+    """What whoever opens a link is told: which consent it is for, and since when there is the account behind it."""
+
+    consent: Consent
+    account_created_at: datetime
+    names_usage_point: bool
+
+
+class ConsentStates(UsagePointRights):
+    """The consents that are asked for, up to the moment in which something comes back."""
+
+    async def create_consent(
+        self,
+        account_id: str,
+        now: datetime,
+        expected_prm: str | None = None,
+        *,
+        duration: str | None = None,
+        returns_points: bool = False,
+        proof: ContractProof | None = None,
+        actor: str = SYSTEM,
+        most_per_hour: int | None = None,
+    ) -> tuple[Consent, str]:
+        """A consent to be given, and the state that comes back with it: single use, `STATE_LIFETIME` long.
+
+        ``duration`` (ISO 8601) is asked for; ``returns_points`` says that the person is sent to a page of v1, which
+        sends usage points back: from another page none are believed. ``proof`` is kept encrypted until the consent is
+        decided. Raises `TooManyRequests` when the account began more than ``most_per_hour`` within an hour that were
+        not granted: whoever counts through authorisations needs a state for each.
+        """
+        state = secrets.token_urlsafe(32)
+        consent = Consent(f"cons_{secrets.token_hex(12)}", account_id, ConsentStatus.PENDING, now, now + STATE_LIFETIME)
+        sealed = proof and self._server.encrypt(proof.encode(), purpose=proof_purpose(consent.id))
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                insert(consents).values(
+                    id=consent.id,
+                    account_id=account_id,
+                    state_hash=_hash_of(state),
+                    status=consent.status,
+                    created_at=now,
+                    state_expires_at=consent.state_expires_at,
+                    expected_prm_hash=expected_prm and self._hash(expected_prm),
+                    duration=duration,
+                    returns_points=returns_points,
+                    proof_sealed=sealed,
+                )
+            )
+            if most_per_hour is not None:
+                await _refuse_many(connection, account_id, most_per_hour, now)
+            await self._record(connection, consent, now, actor, "consent.requested")
+        return consent, state
+
+    async def refuse_if_active(self, account_id: str, prm: str, now: datetime) -> None:
+        """Raises `ConsentAlreadyActive`, with the expiry, if this account holds an active consent for this point."""
+        try:
+            consent = (await self.find_usage_point(account_id, prm)).consent
+        except NotFound:
+            return
+        if consent.is_active(now):
+            until = f" until {consent.expires_on.isoformat()}" if consent.expires_on else ""
+            raise ConsentAlreadyActive(
+                f"This account already holds an active consent for this usage point{until}; "
+                "send `renew: true` to ask for another one."
+            )
+
+    async def look_at_state(self, state: str, browser: str, now: datetime) -> Invitee:
+        """What a state that can still be given is for; changes nothing. ``browser``: what the browser shows, or "".
+
+        Raises `StateRefused` for an unknown, expired or used state, and for one that another browser opened.
+        """
+        since = accounts.c.created_at.label("account_created_at")
+        query = select(consents, since).join_from(consents, accounts).where(consents.c.state_hash == _hash_of(state))
+        rows = await self._database.read(query)
+        if not rows or not _is_open(rows[0], now):
+            raise StateRefused
+        if rows[0].browser_hash is not None and not _is_of(rows[0], browser):
+            raise StateRefused
+        return Invitee(consent_of(rows[0]), rows[0].account_created_at, rows[0].expected_prm_hash is not None)
+
+    async def open_state(self, state: str, browser: str, now: datetime) -> Consent:
+        """Bind a state to the browser that shows ``browser`` (256 random bits): only that one can come back with it.
+
+        Opened again there it stays as it is. Raises `StateRefused` as `look_at_state` does.
+        """
+        this_state = consents.c.state_hash == _hash_of(state)
+        async with self._database.transaction() as connection:
+            opened = await connection.execute(
+                update(consents)
+                .where(
+                    this_state,
+                    consents.c.status == ConsentStatus.PENDING,
+                    consents.c.state_expires_at > now,
+                    consents.c.browser_hash.is_(None),
+                )
+                .values(browser_hash=_hash_of(browser))
+            )
+            row = (await connection.execute(select(consents).where(this_state))).one_or_none()
+            if row is None or not _is_open(row, now) or not _is_of(row, browser):
+                raise StateRefused
+            if opened.rowcount:
+                await self._record(connection, consent_of(row), now, PERSON, "consent.opened")
+        return consent_of(row)
+
+    async def find_consent(self, state: str, browser: str) -> Consent:
+        """The consent of a state, whatever became of it, for the browser that opened it. Raises `StateRefused`."""
+        rows = await self._database.read(select(consents).where(consents.c.state_hash == _hash_of(state)))
+        if not rows or not _is_of(rows[0], browser):
+            raise StateRefused
+        return consent_of(rows[0])
+
+    async def take_state(
+        self,
+        state: str,
+        now: datetime,
+        autorisation_id: int | None,
+        returned: ReturnedPoints | None = None,
+        *,
+        browser: str,
+    ) -> tuple[Consent, bool]:
+        """Use a state, once: with the provider's authorisation (v2), with usage points (v1), or with neither when the
+        person refused. Only for the browser that opened it.
+
+        The points are kept encrypted until they are bound; the code is not kept. Returns the consent and whether this
+        call was the one that used the state: the same return loaded again gives the consent as it stands.
+        Raises `StateRefused` for an unknown, expired or otherwise used state, one that was not opened or in another
+        browser, and for points that nobody sent for; the state stays as it was.
+        """
+        this_state = consents.c.state_hash == _hash_of(state)
+        given = autorisation_id is not None or returned is not None
+        text = "\n".join([state, returned.code, *returned.prms]) if returned else None
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(select(consents).where(this_state))).one_or_none()
+            if row is None or not _is_of(row, browser) or (returned is not None and not row.returns_points):
+                raise StateRefused
+            taken = await connection.execute(
+                update(consents)
+                .where(this_state, consents.c.status == ConsentStatus.PENDING, consents.c.state_expires_at > now)
+                .values(
+                    status=ConsentStatus.EXCHANGING if given else ConsentStatus.REFUSED,
+                    autorisation_id=autorisation_id,
+                    return_hash=text and self._server.keyed_hash(text, purpose="consent-return"),
+                    prms_sealed=returned and self._seal_prms(row.id, returned.prms),
+                    proof_sealed=row.proof_sealed if given else None,
+                    taken_at=now,
+                )
+            )
+            row = (await connection.execute(select(consents).where(this_state))).one()
+            if taken.rowcount and not given:
+                await self._record(connection, consent_of(row), now, PERSON, "consent.refused")
+        hashes = [None] if text is None else self._server.keyed_hashes(text, purpose="consent-return")
+        same_return = row.autorisation_id == autorisation_id and row.return_hash in hashes
+        if row.status == ConsentStatus.PENDING or not same_return:
+            raise StateRefused
+        return consent_of(row), taken.rowcount == 1
+
+    def _open_proof(self, row: Row[Any]) -> ContractProof | None:
+        if row.proof_sealed is None:
+            return None
+        return ContractProof.decode(self._server.decrypt(row.proof_sealed, purpose=proof_purpose(row.id)))
+
+    def _seal_prms(self, consent_id: str, prms: Sequence[str]) -> bytes:
+        return self._server.encrypt(" ".join(prms).encode(), purpose=prms_purpose(consent_id))
+
+    def _open_prms(self, row: Row[Any]) -> list[str]:
+        return self._server.decrypt(row.prms_sealed, purpose=prms_purpose(row.id)).decode().split()
+
+    async def _record(
+        self,
+        connection: AsyncConnection,
+        consent: Consent,
+        now: datetime,
+        actor: str,
+        action: str,
+        code: str | None = None,
+    ) -> None:
+        """Write down what was done about a consent; ``code``: of an error."""
+        details = {"consent_id": consent.id} | ({"code": code} if code else {})
+        await record(connection, self._server, consent.account_id, now, actor, action, details)
+
+
+async def _refuse_many(connection: AsyncConnection, account_id: str, most: int, now: datetime) -> None:
+    """Count after writing, and alone: of two requests at once one sees the other."""
+    await hold(connection, [f"consents:{account_id}"])
+    query = (
+        select(consents.c.created_at)
+        .where(
+            consents.c.account_id == account_id,
+            consents.c.created_at > now - _HOUR,
+            consents.c.granted_at.is_(None),
+            consents.c.status != ConsentStatus.REFUSED,
+        )
+        .order_by(consents.c.created_at)
+    )
+    begun = (await connection.execute(query)).scalars().all()
+    if len(begun) > most:
+        raise TooManyRequests(
+            "This account began many consents within an hour that were not given; please wait.",
+            retry_at=begun[0] + _HOUR,
+        )
+
+
+def _is_open(row: Row[Any], now: datetime) -> bool:
+    return bool(row.status == ConsentStatus.PENDING and row.state_expires_at > now)
+
+
+def _is_of(row: Row[Any], browser: str) -> bool:
+    # Hashes of random values: how long a comparison takes tells nothing, and is the same all the same.
+    return row.browser_hash is not None and hmac.compare_digest(str(row.browser_hash), _hash_of(browser))
+
+
+def _hash_of(secret: str) -> str:
+    # Of 256 random bits: there is no guess to slow down.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def prms_purpose(consent_id: str) -> str:
+    """What binds the encrypted points of a return to its row."""
+    return f"returned-prms:{consent_id}"
+
+
+def proof_purpose(consent_id: str) -> str:
+    """What binds an encrypted proof to its row."""
+    return f"consent-proof:{consent_id}"

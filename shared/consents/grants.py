@@ -1,0 +1,287 @@
+"""What becomes of a consent that came back (SQL): bound to usage points, failed, or left to an administrator.
+
+The rule of who gets a point that somebody else has is here, and stated in docs/decisions/0013.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.audit_log import SYSTEM, record
+from shared.consents.access_loss import UNREFUSED, lose_consent
+from shared.consents.authorization_state import ConsentStates
+from shared.consents.contract_proof import ContractProof
+from shared.consents.duration import day_after
+from shared.consents.models import ConsentStatus, GrantedPoint
+from shared.consents.usage_points import consent_of, held, prm_purpose
+from shared.core.calendar import day_of
+from shared.core.datasets import Direction
+from shared.core.errors import ConsentEmpty, ConsentRefused, NotFound, UsagePointTaken
+from shared.storage.database import hold
+from shared.storage.tables import consents, usage_points
+
+UNDECIDED = {"prms_sealed": None, "proof_sealed": None, "awaiting_sealed": None}
+"""The columns that are kept only until a consent is decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Another account that holds a point which was just granted; ``ended``: its consent ended by that."""
+
+    account_id: str
+    consent_id: str
+    usage_point_id: str
+    ended: bool
+
+
+class ConsentGrants(ConsentStates):
+    """The consents that came back."""
+
+    async def load_returned_points(self, consent_id: str) -> list[GrantedPoint]:
+        """The points that came back with a return of v1 and are not bound yet, or that wait for a word or had it; empty
+        when there are none.
+
+        The return names no direction and no end: both directions are taken for open, and the duration that was asked
+        for is counted from the day of the return. Raises `CannotOpen` when the server's secret is not known any more.
+        """
+        async with self._database.transaction() as connection:
+            row = await _row(connection, consent_id)
+        if row.awaiting_sealed is not None:
+            return _decode(self._server.decrypt(row.awaiting_sealed, purpose=awaiting_purpose(consent_id)))
+        if row.prms_sealed is None:
+            return []
+        expires_on = day_after(day_of(row.taken_at), row.duration) if row.duration else None
+        return [GrantedPoint(prm, frozenset(Direction), expires_on) for prm in self._open_prms(row)]
+
+    async def load_proof(self, consent_id: str) -> ContractProof | None:
+        """What the person says they know of the contract, if they also named the usage point beforehand: facts of
+        whatever point comes back would prove nothing. Raises `CannotOpen`."""
+        async with self._database.transaction() as connection:
+            row = await _row(connection, consent_id)
+        return None if row.expected_prm_hash is None else self._open_proof(row)
+
+    async def stale_exchanges(self, before: datetime) -> list[str]:
+        """Ids of the consents whose exchange was begun, or put off to a moment, before that moment and never ended."""
+        due = or_(consents.c.put_off_until < before, consents.c.put_off_until.is_(None))
+        query = select(consents.c.id).where(
+            consents.c.status == ConsentStatus.EXCHANGING, consents.c.taken_at < before, due
+        )
+        return [row.id for row in await self._database.read(query)]
+
+    async def put_off_exchange(self, consent_id: str, until: datetime) -> None:
+        """The exchange is not to be begun again before that moment; nothing when it has ended."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(consents)
+                .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.EXCHANGING)
+                .values(put_off_until=until)
+            )
+
+    async def fail_consent(self, consent_id: str, error_code: str, now: datetime) -> None:
+        """The exchange ended without a usage point, for this reason."""
+        async with self._database.transaction() as connection:
+            failed = await connection.execute(
+                update(consents)
+                .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.EXCHANGING)
+                .values(status=ConsentStatus.FAILED, error_code=error_code, **UNDECIDED)
+            )
+            if failed.rowcount:
+                row = await _row(connection, consent_id)
+                await self._record(connection, consent_of(row), now, SYSTEM, "consent.failed", error_code)
+
+    async def await_approval(self, consent_id: str, points: Sequence[GrantedPoint], now: datetime) -> None:
+        """An administrator is to decide; until then the points wait encrypted. Nothing is bound."""
+        sealed = self._server.encrypt(_encode(points), purpose=awaiting_purpose(consent_id))
+        code = UsagePointTaken.code
+        async with self._database.transaction() as connection:
+            waits = await connection.execute(
+                update(consents)
+                .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.EXCHANGING)
+                .values(
+                    **(UNDECIDED | {"awaiting_sealed": sealed}), status=ConsentStatus.AWAITING_APPROVAL, error_code=code
+                )
+            )
+            if waits.rowcount:
+                row = await _row(connection, consent_id)
+                await self._record(connection, consent_of(row), now, SYSTEM, "consent.awaiting", code)
+
+    async def grant(
+        self, consent_id: str, points: Sequence[GrantedPoint], now: datetime, *, proved: bool = False
+    ) -> Sequence[Holder] | None:
+        """Bind what the provider opened to the consent's account, all or nothing; done twice it changes nothing.
+
+        Returns the other accounts that hold one of the points, ``None`` when there are none. ``proved``: the person has
+        shown to know the contract. Raises `ConsentEmpty` when the provider opened nothing, `ConsentRefused` when it
+        opened another point than the one that was announced, and `UsagePointTaken` when somebody else has a claim and
+        neither was anything proved nor has an administrator approved.
+        """
+        if not points:
+            raise ConsentEmpty
+        expiries = [point.expires_on for point in points]
+        expires_on = None if None in expiries else max(each for each in expiries if each is not None)
+        names = {hashed for point in points for hashed in self._hashes(point.prm)}
+        rows = await self._database.read(select(consents.c.autorisation_id).where(consents.c.id == consent_id))
+        autorisation_id = rows[0].autorisation_id if rows else None
+        values: dict[str, object] = {"granted_at": now, "expires_on": expires_on, "error_code": None}
+        if autorisation_id is not None:
+            names.add(f"authorisation:{autorisation_id}")
+            values["seen_on"] = day_of(now)
+        async with self._database.transaction() as connection:
+            # No other grant looks whether one of these points is free before this one has ended. Under every hash, for
+            # two processes need not have the same secret key while it is changed.
+            await hold(connection, names)
+            # Written first, which is what holds them in SQLite.
+            granted = await connection.execute(
+                update(consents)
+                .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.EXCHANGING)
+                .values(**UNDECIDED, **values, status=ConsentStatus.GRANTED)
+            )
+            row = await _row(connection, consent_id)
+            if not granted.rowcount:
+                return None
+            for point in points:
+                if row.expected_prm_hash not in (None, *self._hashes(point.prm)):
+                    raise ConsentRefused("The usage point shared is not the one that was announced.")
+            is_contested = await self._is_contested(connection, row, points, now)
+            if is_contested and not proved and row.approved_at is None:
+                raise UsagePointTaken
+            for point in points:
+                await self._bind(connection, row.account_id, consent_id, point, now)
+            holders = await self._note_holders(connection, row, points, now, is_contested)
+            # Chains last, and all at once: of two grants that concern the same accounts none waits for the other.
+            await hold(connection, {f"audit:{chain}" for chain in (row.account_id, *(h.account_id for h in holders))})
+            await self._record(connection, consent_of(row), now, SYSTEM, "consent.granted")
+            for holder in holders:
+                action = "consent.lost" if holder.ended else "consent.shared"
+                details = {"consent_id": holder.consent_id, "usage_point_id": holder.usage_point_id}
+                cause = {"cause": "held_by_another_account"} if holder.ended else {}
+                await record(connection, self._server, holder.account_id, now, SYSTEM, action, details | cause)
+        return holders or None
+
+    async def _is_contested(
+        self, connection: AsyncConnection, row: Row[Any], points: Sequence[GrantedPoint], now: datetime
+    ) -> bool:
+        """Whether somebody else has a claim to the authorisation or to a point, so that having it proves nothing."""
+        if row.autorisation_id is not None:
+            claims = (
+                await connection.execute(
+                    select(consents.c.account_id, consents.c.granted_at, consents.c.status).where(
+                        consents.c.autorisation_id == row.autorisation_id, consents.c.id != row.id
+                    )
+                )
+            ).all()
+            # Enedis gives a person who shares again the number they had: who was granted it before is that person.
+            if any(each.account_id == row.account_id and each.granted_at is not None for each in claims):
+                return False
+            # One that failed is no claim: else a number that is guessed beforehand would be taken from its person.
+            undecided = (ConsentStatus.EXCHANGING, ConsentStatus.AWAITING_APPROVAL)
+            if any(
+                each.account_id != row.account_id and (each.granted_at is not None or each.status in undecided)
+                for each in claims
+            ):
+                return True
+        for point in points:
+            rows = (
+                await connection.execute(
+                    select(usage_points.c.account_id, held(now).label("is_held"))
+                    .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
+                    .where(usage_points.c.prm_hash.in_(self._hashes(point.prm)))
+                )
+            ).all()
+            if any(each.account_id == row.account_id and each.is_held for each in rows):
+                continue
+            # A return of v1 is not confirmed by anybody: for it, whoever had the point once has a claim.
+            if any(
+                each.account_id != row.account_id and (each.is_held or row.autorisation_id is None) for each in rows
+            ):
+                return True
+        return False
+
+    async def _bind(
+        self, connection: AsyncConnection, account_id: str, consent_id: str, point: GrantedPoint, now: datetime
+    ) -> None:
+        same_point = usage_points.c.prm_hash.in_(self._hashes(point.prm))
+        values: dict[str, object] = {
+            "consent_id": consent_id,
+            "consumption": Direction.CONSUMPTION in point.directions,
+            "production": Direction.PRODUCTION in point.directions,
+            "unavailable": {},
+            **UNREFUSED,
+        }
+        updated = await connection.execute(
+            update(usage_points).where(same_point, usage_points.c.account_id == account_id).values(values)
+        )
+        if updated.rowcount:
+            return
+        usage_point_id = f"up_{secrets.token_hex(12)}"
+        sealed = self._server.encrypt(point.prm.encode(), purpose=prm_purpose(usage_point_id))
+        # The hash that another account's row has, if any: so the rows of one point are found to be of one point.
+        same_hash = await connection.scalar(select(usage_points.c.prm_hash).where(same_point).limit(1))
+        await connection.execute(
+            insert(usage_points).values(
+                id=usage_point_id,
+                account_id=account_id,
+                prm_hash=same_hash or self._hash(point.prm),
+                prm_sealed=sealed,
+                created_at=now,
+                **values,
+            )
+        )
+
+    async def _note_holders(
+        self,
+        connection: AsyncConnection,
+        row: Row[Any],
+        points: Sequence[GrantedPoint],
+        now: datetime,
+        was_contested: bool,
+    ) -> list[Holder]:
+        """Who else holds one of the points; ends what can't be verified beside a claim that was proved."""
+        hashes = [hashed for point in points for hashed in self._hashes(point.prm)]
+        query = (
+            select(usage_points.c.id, usage_points.c.account_id, usage_points.c.consent_id, consents.c.autorisation_id)
+            .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
+            .where(usage_points.c.prm_hash.in_(hashes), usage_points.c.account_id != row.account_id, held(now))
+            # In one order everywhere: consents are held below.
+            .order_by(usage_points.c.consent_id, usage_points.c.id)
+        )
+        holders = []
+        for found in (await connection.execute(query)).all():
+            ended = was_contested and found.autorisation_id is None
+            if ended:
+                await connection.execute(update(usage_points).where(usage_points.c.id == found.id).values(lost_at=now))
+                await lose_consent(connection, found.consent_id)
+            holders.append(Holder(found.account_id, found.consent_id, found.id, ended))
+        return holders
+
+
+async def _row(connection: AsyncConnection, consent_id: str) -> Row[Any]:
+    row = (await connection.execute(select(consents).where(consents.c.id == consent_id))).one_or_none()
+    if row is None:
+        # Its account was erased while the provider was asked.
+        raise NotFound
+    return row
+
+
+def _encode(points: Sequence[GrantedPoint]) -> bytes:
+    return json.dumps(
+        [[each.prm, sorted(each.directions), each.expires_on and each.expires_on.isoformat()] for each in points]
+    ).encode()
+
+
+def _decode(encoded: bytes) -> list[GrantedPoint]:
+    return [
+        GrantedPoint(prm, frozenset(map(Direction, directions)), expires_on and date.fromisoformat(expires_on))
+        for prm, directions, expires_on in json.loads(encoded)
+    ]
+
+
+def awaiting_purpose(consent_id: str) -> str:
+    """What binds the encrypted points that wait for a word to their row."""
+    return f"awaiting-prms:{consent_id}"

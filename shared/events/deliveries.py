@@ -1,0 +1,235 @@
+"""Deliveries to webhooks (Redis): what is to be told to which of them, who is at it, and how it went.
+
+A delivery is made with its event, in one step, and stays until it is over. Whoever delivers takes a webhook on a
+*lease*: nobody else delivers to it meanwhile, and who dies leaves it to others when the lease ends. So a delivery may
+arrive twice, with the same id. Holds types and ids; never a URL, a secret, or what a receiver answered.
+"""
+
+import secrets
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, cast
+
+import orjson
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+from shared.events import delivery_scripts as scripts
+from shared.events.delivery_scripts import (
+    BELL_KEY,
+    attempted_key,
+    deliveries_key,
+    delivery_key,
+    pending_key,
+    webhooks_key,
+)
+from shared.storage.tombstones import erased_key
+
+TEST_TYPE = "webhook.test"
+LEASE = timedelta(seconds=30)
+"""Longer than an attempt takes."""
+
+
+class DeliveryStatus(StrEnum):
+    """The life of a delivery."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class DeliveryError(StrEnum):
+    """Why an attempt failed, or why there is none."""
+
+    TARGET_REFUSED = "target_refused"
+    UNREACHABLE = "unreachable"
+    TLS_FAILED = "tls_failed"
+    TIMEOUT = "timeout"
+    GARBAGE = "garbage"
+    REDIRECT = "redirect"
+    BAD_STATUS = "bad_status"
+    GONE = "gone"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    ACCOUNT_SUSPENDED = "account_suspended"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one try went. ``error``: ``None`` when the receiver took it; ``status_code``: what it said, if it did."""
+
+    at: datetime
+    error: DeliveryError | None = None
+    status_code: int | None = None
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event for one webhook, and its last attempt. ``attempts``: of all time; ``tries``: since it was made, or
+    replayed; ``next_at``: ``None`` when it is over."""
+
+    id: str
+    webhook_id: str
+    account_id: str
+    type: str
+    data: Mapping[str, str]
+    created_at: datetime
+    status: DeliveryStatus
+    attempts: int
+    tries: int
+    next_at: datetime | None = None
+    tried_at: datetime | None = None
+    status_code: int | None = None
+    error: DeliveryError | None = None
+    duration_ms: int | None = None
+
+
+class DeliveryStore:
+    """The deliveries of all webhooks."""
+
+    def __init__(self, redis: Redis) -> None:
+        """Keep them in this Redis."""
+        self._redis = redis
+        self._wish = redis.register_script(scripts.WISH)
+        self._enqueue = redis.register_script(scripts.ENQUEUE_ONE)
+        self._replay = redis.register_script(scripts.REPLAY)
+        self._claim = redis.register_script(scripts.CLAIM)
+        self._settle = redis.register_script(scripts.SETTLE)
+        self._stop = redis.register_script(scripts.STOP)
+        self._forget = redis.register_script(scripts.FORGET)
+
+    async def note_wish(self, account_id: str, webhook_id: str, version: int, types: str) -> None:
+        """From now on this webhook is told these ``types`` (separated by blanks; ``*``: all but the quiet ones).
+
+        A version older than the known one changes nothing, and neither does a webhook of an erased account.
+        """
+        await _run(self._wish, [webhooks_key(account_id), erased_key(account_id)], webhook_id, version, types)
+
+    async def enqueue_test(self, account_id: str, webhook_id: str, now: datetime, *, awaited: bool) -> Delivery | None:
+        """A delivery that tells nothing, to see whether it arrives; ``awaited``: `await_attempt` will be asked.
+
+        ``None`` when the account was erased meanwhile.
+        """
+        delivery_id = f"dlv_{secrets.token_hex(16)}"
+        data = orjson.dumps({"webhook_id": webhook_id})
+        arguments = (account_id, webhook_id, delivery_id, TEST_TYPE, data, _ms(now), int(awaited))
+        await _run(self._enqueue, [erased_key(account_id)], *arguments)
+        return await self.load(delivery_id)
+
+    async def replay(self, delivery: Delivery, now: datetime) -> Delivery | None:
+        """Have a delivery made once more, with all its tries, under the same id; ``None`` when it is gone."""
+        await _run(self._replay, [delivery_key(delivery.id)], delivery.webhook_id, delivery.id, _ms(now))
+        return await self.load(delivery.id)
+
+    async def load(self, delivery_id: str) -> Delivery | None:
+        """A delivery, ``None`` when there is none of that id any more."""
+        found = await self._load_all([delivery_id])
+        return found[0] if found else None
+
+    async def list_deliveries(
+        self, webhook_id: str, after: str | None = None, limit: int = scripts.KEPT_DELIVERIES
+    ) -> list[Delivery]:
+        """The deliveries of a webhook, newest first: those after that one, so many at most."""
+        key, first = deliveries_key(webhook_id), 0
+        if after is not None:
+            rank = await cast(Awaitable[int | None], self._redis.zrevrank(key, after))
+            if rank is None:
+                return []
+            first = rank + 1
+        ids = await cast(Awaitable[list[bytes]], self._redis.zrevrange(key, first, first + limit - 1))
+        return await self._load_all([each.decode() for each in ids])
+
+    async def claim(self, now: datetime, limit: int) -> list[Delivery]:
+        """Deliveries to make now, each of another webhook, so many at most; each to be settled within `LEASE`."""
+        ids: list[bytes] = await _run(self._claim, [], _ms(now), _ms(now + LEASE), limit)
+        return await self._load_all([each.decode() for each in ids])
+
+    async def settle(self, delivery: Delivery, attempt: Attempt, next_at: datetime | None, now: datetime) -> None:
+        """Write down how a try went, and when the next one is, if it failed and there is one; let go of the webhook."""
+        ended = DeliveryStatus.FAILED if attempt.error else DeliveryStatus.DELIVERED
+        outcome = (DeliveryStatus.PENDING, _ms(next_at)) if next_at else (ended, "")
+        tried = (_ms(attempt.at), attempt.status_code or "", attempt.error or "", attempt.duration_ms)
+        arguments = (delivery.webhook_id, delivery.id, _ms(now), *outcome, *tried)
+        await _run(self._settle, [delivery_key(delivery.id)], *arguments)
+
+    async def release(self, delivery: Delivery, now: datetime) -> None:
+        """Let go of a webhook without having tried."""
+        await _run(self._settle, [delivery_key(delivery.id)], delivery.webhook_id, delivery.id, _ms(now))
+
+    async def await_attempt(self, delivery_id: str, wait_seconds: float) -> None:
+        """Return when an awaited delivery was tried, or at the end of the wait."""
+        await cast(Awaitable[Any], self._redis.blpop([attempted_key(delivery_id)], timeout=wait_seconds))
+
+    async def await_bell(self, wait_seconds: float) -> None:
+        """Return when something has become due, or at the end of the wait."""
+        await cast(Awaitable[Any], self._redis.blpop([BELL_KEY], timeout=wait_seconds))
+
+    async def stop(self, webhook_id: str, error: DeliveryError) -> None:
+        """Whatever is not over for a webhook fails, for that reason."""
+        await _run(self._stop, [pending_key(webhook_id)], error)
+
+    async def forget_webhook(self, account_id: str, webhook_id: str) -> None:
+        """Erase everything about a webhook."""
+        await self._redis.hdel(webhooks_key(account_id), webhook_id)
+        await _run(self._forget, [], webhook_id)
+
+    async def forget_account(self, account_id: str) -> None:
+        """Erase everything about the webhooks of an account."""
+        for webhook_id in await self._webhook_ids(account_id):
+            await self.forget_webhook(account_id, webhook_id)
+
+    async def forget_ids(self, account_id: str, ids: Collection[str]) -> None:
+        """Erase the deliveries of an account that tell of one of these things, which are gone."""
+        gone = set(ids)
+        for webhook_id in await self._webhook_ids(account_id) if gone else []:
+            found = await self.list_deliveries(webhook_id)
+            about = [each.id for each in found if gone.intersection(each.data.values())]
+            if about:
+                await _run(self._forget, [], webhook_id, *about)
+
+    async def _webhook_ids(self, account_id: str) -> list[str]:
+        ids = await cast(Awaitable[list[bytes]], self._redis.hkeys(webhooks_key(account_id)))
+        return [each.decode() for each in ids]
+
+    async def _load_all(self, ids: Sequence[str]) -> list[Delivery]:
+        """Those that are still there."""
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for each in ids:
+                pipeline.hgetall(delivery_key(each))
+            rows = await pipeline.execute()
+        return [_delivery(each, fields) for each, fields in zip(ids, rows, strict=True) if fields]
+
+
+async def _run(script: AsyncScript, keys: Sequence[str], *arguments: Any) -> Any:
+    return await cast(Awaitable[Any], script(keys=keys, args=arguments))
+
+
+def _delivery(delivery_id: str, raw: Mapping[bytes, bytes]) -> Delivery:
+    fields = {name.decode(): value.decode() for name, value in raw.items() if value}
+    return Delivery(
+        id=delivery_id,
+        webhook_id=fields["webhook"],
+        account_id=fields["account"],
+        type=fields["type"],
+        data=orjson.loads(fields["data"]),
+        created_at=_moment(fields["created"]),
+        status=DeliveryStatus(fields["status"]),
+        attempts=int(fields["attempts"]),
+        tries=int(fields["tries"]),
+        next_at=_moment(fields["next"]) if "next" in fields else None,
+        tried_at=_moment(fields["tried"]) if "tried" in fields else None,
+        status_code=int(fields["code"]) if "code" in fields else None,
+        error=DeliveryError(fields["error"]) if "error" in fields else None,
+        duration_ms=int(fields["duration"]) if "duration" in fields else None,
+    )
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _moment(milliseconds: str) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

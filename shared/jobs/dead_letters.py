@@ -1,0 +1,78 @@
+"""Calls that were given up (Redis): for administrators, with the reason. No usage point's number, no reading.
+
+A bounded stream: the newest ones, for a while. The ledger adds to it in the step in which it settles the call.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from shared.core.calendar import DayRange
+
+KEPT_CALLS = 1000
+KEPT = timedelta(days=30)
+"""How long a call is listed, by the clock of those who settle calls and list them."""
+_KEY = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadCall:
+    """A call that was given up: whose, what was asked for (of a record its day), why, after how many attempts, when."""
+
+    id: str
+    job_id: str
+    account_id: str
+    dataset: str
+    days: DayRange
+    code: str
+    upstream_code: str | None
+    attempts: int
+    at: datetime
+
+
+class DeadCallStore:
+    """The calls that were given up, of all accounts."""
+
+    def __init__(self, redis: Redis) -> None:
+        """Look into ``redis``."""
+        self._redis = redis
+
+    async def list_calls(self, before: str | None, limit: int, now: datetime) -> list[DeadCall]:
+        """The newest ones, or those before the one of that id, newest first."""
+        newest = f"({before}" if before else "+"
+        entries = cast(
+            list[tuple[bytes, dict[bytes, bytes]]], await self._redis.xrevrange(_KEY, max=newest, count=limit)
+        )
+        calls = [_dead_call(id_, fields) for id_, fields in entries]
+        return [call for call in calls if call.at >= now - KEPT]
+
+    async def forget(self, account_id: str, usage_point_ids: Collection[str] | None) -> None:
+        """Erase those of an account, or of some of its usage points."""
+        entries = cast(list[tuple[bytes, dict[bytes, bytes]]], await self._redis.xrange(_KEY))
+        gone = [
+            id_
+            for id_, fields in entries
+            if fields[b"account_id"].decode() == account_id
+            and (usage_point_ids is None or fields[b"usage_point_id"].decode() in usage_point_ids)
+        ]
+        if gone:
+            await self._redis.xdel(_KEY, *cast(Any, gone))
+
+
+def _dead_call(id_: bytes, fields: dict[bytes, bytes]) -> DeadCall:
+    text = {name.decode(): value.decode() for name, value in fields.items()}
+    start, end = map(date.fromisoformat, text["days"].split("/"))
+    return DeadCall(
+        id=id_.decode(),
+        job_id=text["job_id"],
+        account_id=text["account_id"],
+        dataset=text["dataset"],
+        days=DayRange(start, end),
+        code=text["code"],
+        upstream_code=text["upstream_code"] or None,
+        attempts=int(text["attempts"]),
+        at=datetime.fromtimestamp(float(text["at"]), UTC),
+    )

@@ -1,0 +1,84 @@
+"""What operators watch (Redis): how much waits in queues and lines, and what was settled, counted since ever.
+
+`figures` holds the counts: ``call|{lane}|{outcome}`` and ``job|{lane}|{status}``. They are for curves and alarms, not
+for the books: whoever dies between a settlement and its count leaves it uncounted. They name nobody.
+"""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from shared.jobs.fair_queue import LINES
+from shared.jobs.ledger import LEASES_KEY
+from shared.jobs.models import JobStatus, Lane
+
+_KEY = "figures"
+_CALL, _JOB = "call", "job"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much waits at a moment. ``queued``: messages in the queue of each lane; ``accounts_waiting``: accounts whose
+    turn is to come, ``places_taken``: calls that are enqueued, at work, or without a slot, both by line; ``leased``:
+    these and what is laid aside; ``dead``: calls that were given up and are still listed."""
+
+    queued: Mapping[str, int]
+    accounts_waiting: Mapping[str, int]
+    places_taken: Mapping[str, int]
+    leased: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How many calls had which outcome, and how many jobs ended how, by lane; cancelled jobs are not in it."""
+
+    calls: Mapping[tuple[str, str], int]
+    jobs: Mapping[tuple[str, str], int]
+
+
+class FigureBoard:
+    """The figures of the whole gateway."""
+
+    def __init__(self, redis: Redis) -> None:
+        """Keep them in this Redis."""
+        self._redis = redis
+
+    async def note_settled(self, lane: Lane, outcome: str, ended_as: JobStatus | None) -> None:
+        """Count a call, and the job if it ended with it."""
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.hincrby(_KEY, f"{_CALL}|{lane}|{outcome}")
+            if ended_as is not None:
+                pipeline.hincrby(_KEY, f"{_JOB}|{lane}|{ended_as}")
+            await pipeline.execute()
+
+    async def load_settled(self) -> Settled:
+        """All that was counted."""
+        found: dict[str, dict[tuple[str, str], int]] = {_CALL: {}, _JOB: {}}
+        for field, count in (await cast(Awaitable[Mapping[bytes, bytes]], self._redis.hgetall(_KEY))).items():
+            what, lane, name = field.decode().split("|")
+            found[what][lane, name] = int(count)
+        return Settled(found[_CALL], found[_JOB])
+
+    async def load_backlog(self) -> Backlog:
+        """How much waits now."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            for lane in Lane:
+                pipeline.llen(str(lane))
+            for line in LINES:
+                pipeline.zcard(f"line:{line}")
+            for line in LINES:
+                pipeline.zcard(f"places:{line}")
+            pipeline.zcard(LEASES_KEY)
+            pipeline.xlen("dead")
+            sizes: list[Any] = await pipeline.execute()
+        lanes, lines = len(Lane), len(LINES)
+        return Backlog(
+            queued=dict(zip(map(str, Lane), sizes[:lanes], strict=True)),
+            accounts_waiting=dict(zip(LINES, sizes[lanes : lanes + lines], strict=True)),
+            places_taken=dict(zip(LINES, sizes[lanes + lines : lanes + 2 * lines], strict=True)),
+            leased=sizes[-2],
+            dead=sizes[-1],
+        )

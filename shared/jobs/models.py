@@ -1,0 +1,76 @@
+"""Jobs and their calls, as they cross a boundary. Pure data, all frozen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from shared.core.datasets import Series
+
+
+class Lane(StrEnum):
+    """Who waits for whom: a person for an answer, or nobody in particular."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
+class JobStatus(StrEnum):
+    """The life of a job. ``partial``: some of its calls failed for good, the others are stored."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the job."""
+        return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What somebody asked for, and how far it is. ``usage_point_id`` is the internal id. For a record ``start`` is the
+    day on which it was asked for."""
+
+    id: str
+    account_id: str
+    usage_point_id: str
+    dataset: str
+    start: date
+    end: date
+    lane: Lane
+    status: JobStatus
+    created_at: datetime
+    calls_total: int
+    calls_done: int = 0
+    calls_failed: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    errors: Mapping[str, int] = field(default_factory=dict)
+    trace_context: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def series(self) -> Series:
+        """The series that the job fills."""
+        return Series(self.account_id, self.usage_point_id, self.dataset)
+
+
+@dataclass(frozen=True, slots=True)
+class CallTicket:
+    """A call as the queue carries it: the job's id and the call's number in it; nothing else."""
+
+    job_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class DueCall:
+    """A call whose turn has come: to be enqueued in its lane, in the trace of its job."""
+
+    ticket: CallTicket
+    lane: Lane
+    trace_context: Mapping[str, str] = field(default_factory=dict)

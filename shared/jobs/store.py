@@ -1,0 +1,222 @@
+"""Jobs (Redis): what was asked, and how far it is.
+
+What happens to a job's calls is the ledger's affair.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import LockError
+
+from shared.core.calendar import DayRange
+from shared.core.datasets import Series
+from shared.core.errors import NotFound
+from shared.jobs.fair_queue import LINES_LUA, line_of
+from shared.jobs.job_ids import new_job_id
+from shared.jobs.ledger import LEASES_KEY, calls_key, job_key, planned_calls
+from shared.jobs.models import Job, JobStatus, Lane
+from shared.storage.tombstones import erased_key
+
+_ERROR = "error:"
+_READ_AT_ONCE = 500
+# How long an erased account or usage point is remembered here: longer than anything begun before can be on its way.
+_REMEMBERED = timedelta(days=1)
+
+# KEYS job calls jobs, then what may not be erased; ARGV id created_at forgotten_before keep_seconds, how many values
+# belong to the job, those, and those of its calls → 1 when it was written, and its calls wait for their turn
+_CREATE = (
+    LINES_LUA
+    + """
+for index = 4, #KEYS do if redis.call('EXISTS', KEYS[index]) == 1 then return 0 end end
+local calls_at = 6 + tonumber(ARGV[5])
+for index = 6, #ARGV, 2 do
+  redis.call('HSET', index < calls_at and KEYS[1] or KEYS[2], ARGV[index], ARGV[index + 1])
+end
+if calls_at > #ARGV then redis.call('EXPIRE', KEYS[1], ARGV[4]) else join(look_up(ARGV[1])) end
+redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[3], 'LIMIT', 0, 100)) do
+  if redis.call('EXISTS', 'job:' .. id) == 0 then redis.call('ZREM', KEYS[3], id) end
+end
+return 1
+"""
+)
+
+
+class JobStore:
+    """The jobs of all accounts."""
+
+    def __init__(self, redis: Redis, *, retention: timedelta) -> None:
+        """Keep an ended job for ``retention``."""
+        self._redis = redis
+        self._retention = retention
+        self._create = redis.register_script(_CREATE)
+
+    async def create_job(
+        self,
+        series: Series,
+        days: DayRange,
+        lane: Lane,
+        calls: Sequence[DayRange],
+        trace_context: Mapping[str, str],
+        now: datetime,
+    ) -> Job:
+        """Write down a job with its planned calls, whole or not at all. One without calls has succeeded already.
+
+        Raises `NotFound` when the account or the usage point was erased meanwhile.
+        """
+        job = Job(
+            id=new_job_id(series.account_id),
+            account_id=series.account_id,
+            usage_point_id=series.usage_point_id,
+            dataset=series.dataset,
+            start=days.start,
+            end=days.end,
+            lane=lane,
+            status=JobStatus.QUEUED if calls else JobStatus.SUCCEEDED,
+            created_at=now,
+            calls_total=len(calls),
+            finished_at=None if calls else now,
+            trace_context=trace_context,
+        )
+        record, planned = _flat(_record(job)), _flat(planned_calls(calls))
+        forgotten = (now - self._retention - timedelta(days=7)).timestamp()
+        keep_seconds = int(self._retention.total_seconds())
+        keys = [job_key(job.id), calls_key(job.id), jobs_key(job.account_id)]
+        keys += [erased_key(job.account_id), erased_key(job.usage_point_id)]
+        arguments = [job.id, now.timestamp(), forgotten, keep_seconds, len(record), *record, *planned]
+        if not await cast(Awaitable[Any], self._create(keys=keys, args=arguments)):
+            raise NotFound
+        return job
+
+    async def load_job(self, job_id: str) -> Job | None:
+        """A job, ``None`` when there is none of that id or it is older than the retention."""
+        fields = await cast(Awaitable[Mapping[bytes, bytes]], self._redis.hgetall(job_key(job_id)))
+        return parse_job(job_id, {name.decode(): value.decode() for name, value in fields.items()}) if fields else None
+
+    async def list_job_ids(self, account_id: str) -> list[str]:
+        """The ids of an account's jobs, oldest first; of the oldest ones nothing else may be left."""
+        ids = await cast(Awaitable[list[bytes]], self._redis.zrange(jobs_key(account_id), 0, -1))
+        return [each.decode() for each in ids]
+
+    async def find_jobs(
+        self, account_id: str, usage_point_id: str, dataset: str | None = None, *, under_way: bool = False
+    ) -> list[str]:
+        """The ids of the jobs of a usage point, or of one of its series; ``under_way``: only of those not ended."""
+        wanted = []
+        ids = await self.list_job_ids(account_id)
+        for index in range(0, len(ids), _READ_AT_ONCE):
+            batch = ids[index : index + _READ_AT_ONCE]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for job_id in batch:
+                    pipeline.hmget(job_key(job_id), ["usage_point_id", "dataset", "status"])
+                rows = await pipeline.execute()
+            for job_id, row in zip(batch, rows, strict=True):
+                point, name, status = (value and value.decode() for value in row)
+                is_wanted = point == usage_point_id and dataset in (None, name)
+                if is_wanted and not (under_way and JobStatus(status).ended):
+                    wanted.append(job_id)
+        return wanted
+
+    async def prune(self, account_id: str, now: datetime) -> int:
+        """Take jobs off an account's list that are kept no longer; how many."""
+        before = now - self._retention
+        key = jobs_key(account_id)
+        old = await cast(Awaitable[list[bytes]], self._redis.zrangebyscore(key, "-inf", before.timestamp()))
+        gone = [job_id for job_id in map(bytes.decode, old) if not await self._redis.exists(job_key(job_id))]
+        await self.drop_from_list(account_id, gone)
+        return len(gone)
+
+    async def refuse_erased(self, ids: Collection[str]) -> None:
+        """From now on there are no new jobs of these accounts and usage points, and no events of these accounts.
+
+        The marks are made of hashes and go after a day.
+        """
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            for each in ids:
+                pipeline.set(erased_key(each), 1, ex=_REMEMBERED)
+            await pipeline.execute()
+
+    async def forget_account(self, account_id: str) -> None:
+        """Erase an account's list of jobs; the jobs themselves are the ledger's to erase."""
+        await self._redis.delete(jobs_key(account_id))
+
+    async def drop_from_list(self, account_id: str, job_ids: Sequence[str]) -> None:
+        """Take jobs that were erased off their account's list."""
+        for index in range(0, len(job_ids), _READ_AT_ONCE):
+            await self._redis.zrem(jobs_key(account_id), *job_ids[index : index + _READ_AT_ONCE])
+
+    async def waiting_calls(self) -> int:
+        """How many calls are enqueued, running or laid aside."""
+        return await self._redis.zcard(LEASES_KEY)
+
+    @asynccontextmanager
+    async def alone(self, name: str, limit_seconds: int) -> AsyncIterator[bool]:
+        """Do something that two processes should not do at once; gives ``False`` to the one who came second."""
+        lock = self._redis.lock(f"alone:{name}", timeout=limit_seconds, blocking=False)
+        got_it = await lock.acquire()
+        try:
+            yield got_it
+        finally:
+            if got_it:
+                # The limit may have passed meanwhile; then the lock is somebody else's and not ours to give back.
+                with suppress(LockError):
+                    await lock.release()
+
+
+def jobs_key(account_id: str) -> str:
+    """Where the ids of an account's jobs are, by the time of their creation."""
+    return f"jobs:{account_id}"
+
+
+def _flat(fields: Mapping[str, Any]) -> list[Any]:
+    return [part for pair in fields.items() for part in pair]
+
+
+def _record(job: Job) -> dict[str, str | int | float]:
+    return {
+        "account_id": job.account_id,
+        "usage_point_id": job.usage_point_id,
+        "dataset": job.dataset,
+        "start": job.start.isoformat(),
+        "end": job.end.isoformat(),
+        "lane": job.lane,
+        "line": line_of(job.lane, job.dataset),
+        "status": job.status,
+        "created_at": job.created_at.timestamp(),
+        "finished_at": job.finished_at.timestamp() if job.finished_at else "",
+        "calls_total": job.calls_total,
+        "calls_done": 0,
+        "calls_failed": 0,
+        "calls_sent": 0,
+        "trace_context": orjson.dumps(dict(job.trace_context)).decode(),
+    }
+
+
+def parse_job(job_id: str, fields: Mapping[str, str]) -> Job:
+    """A job from the fields of its record."""
+    return Job(
+        id=job_id,
+        account_id=fields["account_id"],
+        usage_point_id=fields["usage_point_id"],
+        dataset=fields["dataset"],
+        start=date.fromisoformat(fields["start"]),
+        end=date.fromisoformat(fields["end"]),
+        lane=Lane(fields["lane"]),
+        status=JobStatus(fields["status"]),
+        created_at=_moment(fields["created_at"]),
+        calls_total=int(fields["calls_total"]),
+        calls_done=int(fields["calls_done"]),
+        calls_failed=int(fields["calls_failed"]),
+        started_at=_moment(fields["started_at"]) if fields.get("started_at") else None,
+        finished_at=_moment(fields["finished_at"]) if fields.get("finished_at") else None,
+        errors={name[len(_ERROR) :]: int(value) for name, value in fields.items() if name.startswith(_ERROR)},
+        trace_context=orjson.loads(fields["trace_context"]),
+    )
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromtimestamp(float(text), UTC)

@@ -1,0 +1,67 @@
+"""A lost last key: an account begins anew, with a vault that is empty and one key that opens it.
+
+Nothing is ever opened: who could, has lost the key. The account, its consents and its usage points stay. Each usage
+point gets another internal id, so that nothing that is still sealed to the lost vault, or is on its way, can be found
+under the new ones: docs/decisions/0015.
+"""
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy import Row, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.accounts.administration import hold_account, record_for_both
+from shared.accounts.api_keys import ApiKey, insert_key
+from shared.accounts.store import public_key_purpose
+from shared.consents.usage_points import PRM_HASH_PURPOSE, label_purpose, prm_purpose
+from shared.crypto.server_secret import ServerSecret
+from shared.crypto.vault import new_vault
+from shared.lifecycle.erasure import erase_noted, new_erasure_id, note_erasure
+from shared.resources import Resources
+from shared.storage.tables import accounts, api_keys, consents, usage_points
+
+
+async def recover_account(parts: Resources, account_id: str, now: datetime) -> tuple[ApiKey, str]:
+    """A new key pair, of which one new key has the private half; every key there was is revoked, and everything that
+    was stored is forgotten: it is fetched anew.
+
+    Returns the key, and its text, the only time that this is seen. Raises `NotFound`.
+    """
+    vault = new_vault()
+    async with parts.database.transaction() as connection:
+        await hold_account(connection, account_id)
+        # No usage point comes to this account meanwhile: a grant that is under way holds its consent, and then wants
+        # the account; in that order, as here.
+        await connection.execute(select(consents.c.id).where(consents.c.account_id == account_id).with_for_update())
+        await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+        sealed = parts.server.encrypt(vault.public_key, purpose=public_key_purpose(account_id))
+        await connection.execute(update(accounts).where(accounts.c.id == account_id).values(public_key=sealed))
+        await connection.execute(delete(api_keys).where(api_keys.c.account_id == account_id))
+        key, text = await insert_key(connection, parts.server, account_id, vault.private_key, now)
+        rows = (await connection.execute(select(usage_points).where(usage_points.c.account_id == account_id))).all()
+        for row in rows:
+            await _renew_usage_point(connection, parts.server, row)
+        lost = [row.id for row in rows]
+        # With the rows: whoever is killed before Redis is cleared leaves that to the sweeper.
+        await note_erasure(connection, new_erasure_id(), account_id, lost, is_account=False, now=now)
+        details = {"key_id": key.id, "usage_points": len(rows)}
+        await record_for_both(connection, parts.server, account_id, now, "account.recovered", details)
+    await erase_noted(parts, account_id, lost, now, is_account=False)
+    await parts.events.publish(account_id, "account.recovered", {})
+    return key, text
+
+
+async def _renew_usage_point(connection: AsyncConnection, server: ServerSecret, row: Row[tuple[object, ...]]) -> None:
+    # What is encrypted is bound to the id of its row.
+    new_id = f"up_{secrets.token_hex(12)}"
+    prm = server.decrypt(row.prm_sealed, purpose=prm_purpose(row.id))
+    values = {
+        "id": new_id,
+        "prm_sealed": server.encrypt(prm, purpose=prm_purpose(new_id)),
+        "prm_hash": server.keyed_hash(prm.decode(), purpose=PRM_HASH_PURPOSE),
+    }
+    if row.label_sealed is not None:
+        label = server.decrypt(row.label_sealed, purpose=label_purpose(row.id))
+        values["label_sealed"] = server.encrypt(label, purpose=label_purpose(new_id))
+    await connection.execute(update(usage_points).where(usage_points.c.id == row.id).values(values))

@@ -1,0 +1,211 @@
+"""A new server secret: bringing what an earlier one closed in SQL under the current one, and counting what is left.
+
+The gateway may run meanwhile, if all its processes know both secrets. What an earlier secret vouches for and nobody
+here can open, the readings, stays as it is; so do the links of the audit.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Column, LargeBinary, Row, Table, and_, func, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.accounts.api_keys import name_purpose
+from shared.accounts.store import email_purpose, public_key_purpose
+from shared.audit_log import ADMIN, record
+from shared.consents.models import ConsentStatus
+from shared.consents.store import awaiting_purpose, prms_purpose, proof_purpose
+from shared.consents.usage_points import PRM_HASH_PURPOSE, label_purpose, prm_purpose
+from shared.core.datasets import DATASETS, Series
+from shared.crypto.server_secret import CannotOpen, ServerSecret, key_id_of
+from shared.events.webhooks import description_purpose, secret_purpose, url_purpose
+from shared.readings.store import ReadingStore
+from shared.storage.database import Database
+from shared.storage.tables import accounts, api_keys, audit_events, consents, usage_points, webhook_endpoints
+
+# What is encrypted, and what binds it to its row.
+ENCRYPTED: Mapping[Table, Mapping[str, Callable[[str], str]]] = {
+    accounts: {"public_key": public_key_purpose, "email_sealed": email_purpose},
+    api_keys: {"name_sealed": name_purpose},
+    consents: {"prms_sealed": prms_purpose, "proof_sealed": proof_purpose, "awaiting_sealed": awaiting_purpose},
+    usage_points: {"prm_sealed": prm_purpose, "label_sealed": label_purpose},
+    webhook_endpoints: {
+        "url_sealed": url_purpose,
+        "description_sealed": description_purpose,
+        "secret_sealed": secret_purpose,
+        "previous_secret_sealed": secret_purpose,
+    },
+}
+_BATCH = 200
+# Rows that somebody else writes at this moment are left for the next round.
+_ROUNDS = 5
+_UNDER_WAY = (ConsentStatus.PENDING, ConsentStatus.EXCHANGING, ConsentStatus.AWAITING_APPROVAL)
+# A consent that has ended so long ago is not recognised by its hashes any more.
+_RECOGNISED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretUse:
+    """How much rests on each server secret: kind → key id → how many. ``consent_hashes``: how many consents are
+    recognised by hashes that don't say under which secret they were made."""
+
+    current: str
+    encrypted: Mapping[str, Mapping[str, int]]
+    readings: Mapping[str, int]
+    audit_links: Mapping[str, int]
+    consent_hashes: int
+    known: frozenset[str] = field(default_factory=frozenset)
+
+    def total(self, key_id: str) -> int:
+        """Everything that rests on one secret."""
+        of_kinds = [*self.encrypted.values(), self.readings, self.audit_links]
+        return sum(each.get(key_id, 0) for each in of_kinds)
+
+    @property
+    def key_ids(self) -> list[str]:
+        """Every secret that is known or on which something rests, the current one first."""
+        found = self.known.union(*self.encrypted.values(), self.readings, self.audit_links)
+        return [self.current, *sorted(found - {self.current})]
+
+
+class SecretRotation:
+    """The rotation of the server's secret."""
+
+    def __init__(self, database: Database, server: ServerSecret, readings: ReadingStore) -> None:
+        """Bring ``database`` under the current secret of ``server``; count ``readings`` too."""
+        self._database = database
+        self._server = server
+        self._readings = readings
+
+    async def rotate(self, now: datetime) -> int:
+        """Bring every row under the current secret that is under a previous one; how many were.
+
+        Each batch is committed by itself: interrupted, it goes on where it was, and done again it changes nothing.
+        What is under a secret that is not known stays as it is.
+        """
+        changed = 0
+        for table in ENCRYPTED:
+            for _ in range(_ROUNDS):
+                found = await self._rotate_table(table)
+                changed += found
+                if not found:
+                    break
+        await self._forget_hashes(now)
+        if changed:
+            async with self._database.transaction() as connection:
+                await _write_first(connection, accounts)
+                details = {"key_id": self._server.key_id, "rows": changed}
+                await record(connection, self._server, ADMIN, now, ADMIN, "secret.rotated", details)
+        return changed
+
+    async def forget_readings(self) -> int:
+        """Forget the readings that the current secret does not vouch for: they are fetched anew; how many windows."""
+        forgotten = 0
+        async for series, key_ids in self._sealed_windows():
+            others = [window for window, key_id in key_ids.items() if key_id != self._server.key_id]
+            forgotten += await self._readings.erase_windows(series, others)
+        return forgotten
+
+    async def count_use(self) -> SecretUse:
+        """How much rests on each secret."""
+        readings: Counter[str] = Counter()
+        async for _, key_ids in self._sealed_windows():
+            readings.update(key_ids.values())
+        link = func.substr(audit_events.c.link, 1, 8)
+        links = await self._database.read(select(link.label("key_id"), func.count().label("rows")).group_by(link))
+        recognised = or_(consents.c.expected_prm_hash.is_not(None), consents.c.return_hash.is_not(None))
+        (hashes,) = await self._database.read(select(func.count().label("rows")).where(recognised))
+        return SecretUse(
+            current=self._server.key_id,
+            encrypted={
+                f"{table.name}.{name}": await self._count_column(table.c[name])
+                for table, columns in ENCRYPTED.items()
+                for name in columns
+            },
+            readings=readings,
+            audit_links={row.key_id: row.rows for row in links},
+            consent_hashes=hashes.rows,
+            known=frozenset(self._server.known_key_ids),
+        )
+
+    async def _rotate_table(self, table: Table) -> int:
+        changed, after = 0, ""
+        earlier = [_bytes(key_id) for key_id in self._server.known_key_ids if key_id != self._server.key_id]
+        if not earlier:
+            return 0
+        due = or_(*(_key_id(table.c[name]).in_(earlier) for name in ENCRYPTED[table]))
+        while True:
+            async with self._database.transaction() as connection:
+                await _write_first(connection, table)
+                query = select(table).where(table.c.id > after, due).order_by(table.c.id).limit(_BATCH)
+                # Who waits for nobody can't be part of a deadlock.
+                rows = (await connection.execute(query.with_for_update(skip_locked=True))).all()
+                for row in rows:
+                    values = self._under_current(table, row)
+                    if values:
+                        await connection.execute(update(table).where(table.c.id == row.id).values(values))
+                        changed += 1
+            if not rows:
+                return changed
+            after = rows[-1].id
+
+    def _under_current(self, table: Table, row: Row[Any]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, purpose in ENCRYPTED[table].items():
+            sealed = getattr(row, name)
+            if sealed is None or key_id_of(sealed) == self._server.key_id:
+                continue
+            try:
+                opened = self._server.decrypt(sealed, purpose=purpose(row.id))
+            except CannotOpen:
+                # Of a secret that nobody knows any more, or not made here: it is counted, and left alone.
+                continue
+            values[name] = self._server.encrypt(opened, purpose=purpose(row.id))
+            if name == "prm_sealed":
+                values["prm_hash"] = self._server.keyed_hash(opened.decode(), purpose=PRM_HASH_PURPOSE)
+        return values
+
+    async def _forget_hashes(self, now: datetime) -> None:
+        """A consent that ended, or was never given, is recognised by nothing: its hashes can't be made anew."""
+        old = consents.c.created_at < now - _RECOGNISED
+        over = or_(
+            consents.c.status.not_in(_UNDER_WAY),
+            and_(consents.c.status == ConsentStatus.PENDING, consents.c.state_expires_at < now),
+        )
+        async with self._database.transaction() as connection:
+            await connection.execute(update(consents).where(old, over).values(expected_prm_hash=None, return_hash=None))
+
+    async def _count_column(self, column: Column[Any]) -> dict[str, int]:
+        key_id = _key_id(column)
+        query = select(key_id.label("key_id"), func.count().label("rows")).where(column.is_not(None)).group_by(key_id)
+        return {bytes(row.key_id).hex(): row.rows for row in await self._database.read(query)}
+
+    async def _sealed_windows(self) -> AsyncIterator[tuple[Series, dict[str, str]]]:
+        after = ""
+        columns = (usage_points.c.id, usage_points.c.account_id)
+        while rows := await self._database.read(
+            select(*columns).where(usage_points.c.id > after).order_by(usage_points.c.id).limit(_BATCH)
+        ):
+            for row in rows:
+                for dataset in DATASETS:
+                    series = Series(row.account_id, row.id, dataset)
+                    key_ids = await self._readings.load_key_ids(series)
+                    if key_ids:
+                        yield series, key_ids
+            after = rows[-1].id
+
+
+def _key_id(column: Column[Any]) -> Any:
+    return func.substr(column, 2, 4, type_=LargeBinary)
+
+
+def _bytes(key_id: str) -> Any:
+    return literal(bytes.fromhex(key_id), LargeBinary)
+
+
+async def _write_first(connection: AsyncConnection, table: Table) -> None:
+    # A write that changes nothing: in SQLite what is read after it is what will be written over.
+    await connection.execute(update(table).where(table.c.id == "").values(id=table.c.id))

@@ -1,0 +1,276 @@
+"""How far the refresh is (Redis): its waves, the place where a plan goes on after a crash, the jobs it has under way.
+
+A *wave* is one plan over all usage points, and the calls that come of it. `refresh:waves` holds the ids of the newest
+ones by start, `refresh:wave:{id}` what is counted of each. `refresh:jobs` holds ``wave|job`` for each series of which a
+job of the refresh is under way, by a hash: of what was erased not even the id stays. Nothing here names an account.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any, Literal, cast
+
+from redis.asyncio import Redis
+
+from shared.config.settings import Settings
+from shared.core.datasets import Series
+from shared.crypto.server_secret import ServerSecret
+from shared.jobs.ledger import job_key
+from shared.jobs.models import Job, JobStatus
+from shared.refresh.wave_schedule import first_wave
+
+PLANNER_SECONDS = 30.0
+"""A planner that has shown no sign of life for so long is dead."""
+_KEPT_WAVES = 12
+_KEPT_SECONDS = 4 * 86400
+_LOOKED_AT_ONCE = 1000
+
+_WAVES_KEY, _JOBS_KEY, _PLANNER_KEY, _RESUMED_KEY = (
+    "refresh:waves",
+    "refresh:jobs",
+    "refresh:planner",
+    "refresh:resumed",
+)
+
+# KEYS waves wave; ARGV id now by_hand left kept kept_seconds → 1 when it begins now
+_BEGIN = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('HSET', KEYS[2], 'started_at', ARGV[2], 'by_hand', ARGV[3], 'left_by_earlier', ARGV[4])
+redis.call('EXPIRE', KEYS[2], ARGV[6])
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -tonumber(ARGV[5]) - 1)
+return 1
+"""
+
+# KEYS planner wave jobs; ARGV planner lease_ms id cursor waiting, then series, job, calls of each job made → 1 while
+# the plan is still this planner's
+_NOTE = """
+local holder = redis.call('GET', KEYS[1])
+if (holder and holder ~= ARGV[1]) or redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('HSET', KEYS[2], 'cursor', ARGV[4])
+redis.call('HINCRBY', KEYS[2], 'points', 1)
+redis.call('HINCRBY', KEYS[2], 'waiting', ARGV[5])
+for index = 6, #ARGV, 3 do
+  redis.call('HSET', KEYS[3], ARGV[index], ARGV[3] .. '|' .. ARGV[index + 1])
+  redis.call('HINCRBY', KEYS[2], 'jobs', 1)
+  redis.call('HINCRBY', KEYS[2], 'calls', ARGV[index + 2])
+end
+return 1
+"""
+
+# KEYS jobs; ARGV cursor count → {next cursor, {series, wave, calls left}…}; jobs that have ended are forgotten, and
+# what there is to say of them is written down with their wave
+_LOOK = """
+local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+local found = {page[1]}
+for index = 1, #page[2], 2 do
+  local id, job = string.match(page[2][index + 1], '^(.*)|(.*)$')
+  local status, total, done, failed, finished =
+    unpack(redis.call('HMGET', 'job:' .. job, 'status', 'calls_total', 'calls_done', 'calls_failed', 'finished_at'))
+  if status == 'queued' or status == 'running' then
+    found[#found + 1] = {page[2][index], id, tonumber(total) - tonumber(done)}
+  else
+    redis.call('HDEL', KEYS[1], page[2][index])
+    local wave = 'refresh:wave:' .. id
+    if status and redis.call('EXISTS', wave) == 1 then
+      redis.call('HINCRBY', wave, 'calls_failed', failed)
+      local last = tonumber(redis.call('HGET', wave, 'finished_at') or 0)
+      if tonumber(finished) and tonumber(finished) > last then redis.call('HSET', wave, 'finished_at', finished) end
+    end
+  end
+end
+return found
+"""
+
+# KEYS waves planner resumed; ARGV pause_seconds → 1 when the newest wave's plan is in nobody's hands, once a while
+_ABANDONED = """
+local newest = redis.call('ZREVRANGE', KEYS[1], 0, 0)[1]
+if not newest or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+local wave = 'refresh:wave:' .. newest
+if redis.call('EXISTS', wave) == 0 or redis.call('HEXISTS', wave, 'planned_at') == 1 then return 0 end
+return redis.call('SET', KEYS[3], 1, 'NX', 'EX', ARGV[1]) and 1 or 0
+"""
+
+# KEYS planner; ARGV planner
+_LET_GO = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """One wave. ``cursor``: while it is planned, the last usage point that was. ``points``, ``jobs``, ``calls``: so
+    far. ``waiting``: series left out because an earlier wave's job for them was still under way. ``left_by_earlier``:
+    calls of earlier waves that were left when it began."""
+
+    id: str
+    state: Literal["planning", "broken_off", "running", "ended"]
+    by_hand: bool
+    started_at: datetime
+    planned_at: datetime | None
+    ended_at: datetime | None
+    cursor: str
+    points: int
+    jobs: int
+    calls: int
+    calls_left: int
+    calls_failed: int
+    waiting: int
+    left_by_earlier: int
+
+    @property
+    def calls_done(self) -> int:
+        """How many of its calls are settled, or not needed any more."""
+        return self.calls - self.calls_left
+
+
+class RefreshStore:
+    """The waves of the refresh. Of all planners one plans at a time."""
+
+    def __init__(self, redis: Redis) -> None:
+        """Keep them in this Redis."""
+        self._redis = redis
+        self._begin = redis.register_script(_BEGIN)
+        self._note = redis.register_script(_NOTE)
+        self._look = redis.register_script(_LOOK)
+        self._abandoned = redis.register_script(_ABANDONED)
+        self._let_go = redis.register_script(_LET_GO)
+
+    # Planning
+
+    async def claim_plan(self) -> str | None:
+        """Become the planner, for `PLANNER_SECONDS` from the last sign of life; ``None`` while somebody else is."""
+        planner = secrets.token_hex(8)
+        got_it = await self._redis.set(_PLANNER_KEY, planner, nx=True, px=int(PLANNER_SECONDS * 1000))
+        return planner if got_it else None
+
+    async def release_plan(self, planner: str) -> None:
+        """Let somebody else be the planner."""
+        await _run(self._let_go, [_PLANNER_KEY], [planner])
+
+    async def begin_wave(self, wave_id: str, now: datetime, *, by_hand: bool) -> bool:
+        """Write down that a wave begins, with what earlier ones have left; ``False`` for one that began before."""
+        left = sum((await self._calls_left()).values())
+        arguments = [wave_id, now.timestamp(), int(by_hand), left, _KEPT_WAVES, _KEPT_SECONDS]
+        return bool(await _run(self._begin, [_WAVES_KEY, _wave_key(wave_id)], arguments))
+
+    async def note_point(
+        self, planner: str, wave_id: str, usage_point_id: str, jobs: Sequence[Job], waiting: int
+    ) -> bool:
+        """A usage point is planned: these jobs, and so many series with a job still under way. A sign of life, too.
+
+        Returns whether the plan is still this planner's; one who was taken for dead stops.
+        """
+        arguments: list[Any] = [planner, int(PLANNER_SECONDS * 1000), wave_id, usage_point_id, waiting]
+        arguments += [part for job in jobs for part in (_series_field(job.series), job.id, job.calls_total)]
+        return bool(await _run(self._note, [_PLANNER_KEY, _wave_key(wave_id), _JOBS_KEY], arguments))
+
+    async def note_planned(self, wave_id: str, now: datetime) -> None:
+        """A wave is planned to its end."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.hset(_wave_key(wave_id), "planned_at", now.timestamp())
+            pipeline.hdel(_wave_key(wave_id), "cursor")
+            await pipeline.execute()
+
+    async def find_under_way(self, all_series: Collection[Series]) -> set[Series]:
+        """Those of which a job that an earlier wave made has not ended yet."""
+        if not all_series:
+            return set()
+        fields = [_series_field(series) for series in all_series]
+        entries = await cast(Awaitable[list[bytes | None]], self._redis.hmget(_JOBS_KEY, fields))
+        jobs = {
+            series: entry.decode().partition("|")[2] for series, entry in zip(all_series, entries, strict=True) if entry
+        }
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in jobs.values():
+                pipeline.hget(job_key(job_id), "status")
+            statuses = await pipeline.execute()
+        return {
+            series
+            for series, status in zip(jobs, statuses, strict=True)
+            if status is not None and not JobStatus(status.decode()).ended
+        }
+
+    async def is_abandoned(self) -> bool:
+        """Whether the newest wave's plan was broken off; once in `PLANNER_SECONDS`, so that one look has it resumed."""
+        return bool(await _run(self._abandoned, [_WAVES_KEY, _PLANNER_KEY, _RESUMED_KEY], [int(PLANNER_SECONDS)]))
+
+    # Looking on
+
+    async def load_newest(self) -> Wave | None:
+        """The newest wave, if there was one within days."""
+        return next(iter(await self.load_waves(1)), None)
+
+    async def load_waves(self, limit: int = _KEPT_WAVES) -> list[Wave]:
+        """The newest waves, newest first."""
+        ids = await cast(Awaitable[list[bytes]], self._redis.zrevrange(_WAVES_KEY, 0, limit - 1))
+        left = await self._calls_left()
+        waves = []
+        for number, wave_id in enumerate(map(bytes.decode, ids)):
+            fields = await cast(Awaitable[Mapping[bytes, bytes]], self._redis.hgetall(_wave_key(wave_id)))
+            if fields:
+                known = {name.decode(): value.decode() for name, value in fields.items()}
+                waves.append(_wave(wave_id, known, left.get(wave_id, 0), is_newest=number == 0))
+        return waves
+
+    async def _calls_left(self) -> dict[str, int]:
+        """The calls of each wave that are not settled."""
+        cursor, found = b"0", dict[bytes, tuple[str, int]]()
+        while True:
+            cursor, *page = await _run(self._look, [_JOBS_KEY], [cursor, _LOOKED_AT_ONCE])
+            # A scan may tell of an entry twice.
+            found |= {series: (wave_id.decode(), int(left)) for series, wave_id, left in page}
+            if cursor == b"0":
+                break
+        total: dict[str, int] = {}
+        for wave_id, left in found.values():
+            total[wave_id] = total.get(wave_id, 0) + left
+        return total
+
+
+def time_of_first_wave(settings: Settings, server: ServerSecret) -> time:
+    """When this gateway's refresh begins, by the clocks of Paris: as set, and a little later than others."""
+    own = server.keyed_hash("first wave", purpose="refresh")
+    return first_wave(settings.refresh_at, own, settings.refresh_jitter_minutes)
+
+
+def _wave(wave_id: str, fields: Mapping[str, str], left: int, *, is_newest: bool) -> Wave:
+    planned_at = _moment(fields.get("planned_at"))
+    ended_at = None
+    if planned_at is not None and not left:
+        ended_at = max(planned_at, _moment(fields.get("finished_at")) or planned_at)
+    state: Literal["planning", "broken_off", "running", "ended"] = "ended" if ended_at else "running"
+    if planned_at is None:
+        state = "planning" if is_newest else "broken_off"
+    return Wave(
+        id=wave_id,
+        state=state,
+        by_hand=fields["by_hand"] == "1",
+        started_at=datetime.fromtimestamp(float(fields["started_at"]), UTC),
+        planned_at=planned_at,
+        ended_at=ended_at,
+        cursor=fields.get("cursor", ""),
+        calls_left=left,
+        **{
+            name: int(fields.get(name, 0))
+            for name in ("points", "jobs", "calls", "calls_failed", "waiting", "left_by_earlier")
+        },
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromtimestamp(float(text), UTC) if text else None
+
+
+def _wave_key(wave_id: str) -> str:
+    return f"refresh:wave:{wave_id}"
+
+
+def _series_field(series: Series) -> str:
+    # It can't be guessed, for ids are random.
+    return hashlib.sha256(f"{series.usage_point_id}/{series.dataset}".encode()).hexdigest()[:32]
+
+
+async def _run(script: Any, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    return await cast(Awaitable[Any], script(keys=keys, args=arguments))

@@ -1,0 +1,410 @@
+"""Events as they happen, over real HTTP: told in order, resumed, ended, and to nobody else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import cast
+
+import pytest
+from sse_starlette.sse import AppStatus
+
+from api.events import streams as event_streams
+from shared.consents.store import UsagePoint
+from shared.core.calendar import DayRange
+from shared.core.datasets import Series
+from shared.events import listeners as listening
+from shared.events.listeners import Purpose
+from shared.jobs.models import Job, Lane
+from tests.support.api_gateway import NOON, PRM, Person, Stage
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.streams import Served, listening_to, served
+
+pytestmark = pytest.mark.anyio
+
+CURVE = "consumption_load_curve"
+DAYS = DayRange(NOON.date() - timedelta(days=5), NOON.date() - timedelta(days=1))
+
+
+@pytest.fixture
+async def web(stage: Stage) -> AsyncIterator[Served]:
+    """The API over real HTTP."""
+    async with served(stage.app) as web:
+        yield web
+
+
+async def create_job(stage: Stage, point: UsagePoint, calls: int = 2) -> Job:
+    series = Series(point.account_id, point.id, CURVE)
+    return await stage.parts.jobs.create_job(series, DAYS, Lane.INTERACTIVE, [DAYS] * calls, {}, NOON)
+
+
+async def tell(stage: Stage, job: Job, event_type: str) -> None:
+    await stage.parts.events.publish(job.account_id, event_type, {"job_id": job.id})
+
+
+async def test_a_job_is_told_from_where_it_stands_to_its_end(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint
+) -> None:
+    job, other = await create_job(stage, usage_point), await create_job(stage, usage_point)
+
+    async with listening_to(web.client, f"/v1/jobs/{job.id}/events", person.headers) as stream:
+        first = await stream.next()
+        await tell(stage, other, "job.failed")
+        await tell(stage, job, "job.progress")
+        await tell(stage, job, "job.succeeded")
+        progress, end = await stream.next(), await stream.next()
+        nothing = await stream.next()
+
+    assert first is not None
+    assert ("job.snapshot", "queued", {"calls_done": 0, "calls_total": 2, "calls_failed": 0}) == (
+        first.type,
+        first.data["data"]["status"],
+        first.data["data"]["progress"],
+    )
+    assert progress is not None
+    assert progress.id is not None
+    assert {
+        "type": "job.progress",
+        "timestamp": progress.data["timestamp"],
+        "data": {"job_id": job.id, "links": {"job": f"/v1/jobs/{job.id}"}},
+    } == progress.data
+    assert end is not None
+    assert ("job.succeeded", "job.succeeded") == (end.type, end.data["type"])
+    assert nothing is None
+    assert 2000 <= (stream.retry or 0) <= 5000
+    assert ("text/event-stream; charset=utf-8", "no-store") == (
+        stream.answer.headers["Content-Type"],
+        stream.answer.headers["Cache-Control"],
+    )
+    # Whoever compresses waits for more.
+    assert "Content-Encoding" not in stream.answer.headers
+
+
+async def test_who_comes_back_hears_what_came_after_and_then_that_it_is_all(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint
+) -> None:
+    job = await create_job(stage, usage_point)
+    path = f"/v1/jobs/{job.id}/events"
+    async with listening_to(web.client, path, person.headers) as stream:
+        snapshot = await stream.next()
+    await tell(stage, job, "job.progress")
+    await stage.parts.ledger.cancel(job.id, NOON)
+    await tell(stage, job, "job.cancelled")
+    assert snapshot is not None
+
+    async with listening_to(web.client, path, {**person.headers, "Last-Event-ID": str(snapshot.id)}) as stream:
+        told = [await stream.next(), await stream.next(), await stream.next()]
+    by_query = await web.client.get(path, params={"last_event_id": str(snapshot.id)}, headers=person.headers)
+    last = told[1]
+    assert last is not None
+    again = await web.client.get(path, headers={**person.headers, "Last-Event-ID": str(last.id)})
+    anew = await web.client.get(path, headers=person.headers)
+
+    assert ["job.progress", "job.cancelled", None] == [each and each.type for each in told]
+    assert 2 == by_query.text.count("event: ")
+    assert (204, b"") == (again.status_code, again.content)
+    assert (200, 1, True) == (anew.status_code, anew.text.count("event: "), '"status":"cancelled"' in anew.text)
+
+
+async def test_an_account_is_told_everything_that_is_its_own_or_the_types_that_were_asked_for(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint
+) -> None:
+    job, stranger = await create_job(stage, usage_point), await stage.create_person()
+    chosen = "/v1/events?types=readings.updated&types=consent.revoked"
+
+    async with (
+        listening_to(web.client, "/v1/events", person.headers) as everything,
+        listening_to(web.client, chosen, person.headers) as some,
+    ):
+        begun = await everything.next()
+        await some.next()
+        await stage.parts.events.publish(stranger.account.id, "readings.updated", {})
+        await tell(stage, job, "job.progress")
+        series = {"usage_point_id": usage_point.id, "dataset": CURVE}
+        await stage.parts.events.publish(person.account.id, "readings.updated", series)
+        all_told = [await everything.next(), await everything.next()]
+        one_told = await some.next()
+
+    assert begun is not None
+    assert ("account.snapshot", [job.id]) == (begun.type, [each["job_id"] for each in begun.data["data"]["jobs"]])
+    assert ["job.progress", "readings.updated"] == [each and each.type for each in all_told]
+    assert one_told is not None
+    assert {
+        "dataset": CURVE,
+        "usage_point_id": PRM,
+        "links": {"usage_point": f"/v1/usage-points/{PRM}"},
+    } == one_told.data["data"]
+
+
+async def test_redis_holds_no_usage_point_id_of_what_was_told(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint
+) -> None:
+    async with listening_to(web.client, "/v1/events", person.headers) as stream:
+        await stream.next()
+        await stage.parts.events.publish(person.account.id, "readings.updated", {"usage_point_id": usage_point.id})
+        await stream.next()
+
+    keys = cast(list[bytes], await stage.parts.redis.keys("*"))
+    dumps = b"".join([(await stage.parts.redis.dump(key)) or b"" for key in keys])
+    assert PRM.encode() not in b"".join(keys) + dumps
+
+
+async def test_when_the_past_is_no_longer_kept_there_is_a_snapshot_in_its_place(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint
+) -> None:
+    job = await create_job(stage, usage_point)
+    async with listening_to(web.client, "/v1/events", person.headers) as stream:
+        begun = await stream.next()
+    for _ in range(3):
+        await tell(stage, job, "job.progress")
+    await stage.parts.redis.xtrim(f"events:{person.account.id}", maxlen=1, approximate=False)
+    assert begun is not None
+
+    async with listening_to(web.client, "/v1/events", {**person.headers, "Last-Event-ID": str(begun.id)}) as stream:
+        instead = await stream.next()
+        await tell(stage, job, "job.failed")
+        then = await stream.next()
+
+    assert ["account.snapshot", "job.failed"] == [each and each.type for each in (instead, then)]
+
+
+async def test_who_was_never_told_anything_misses_nothing_either(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint
+) -> None:
+    async with listening_to(web.client, "/v1/events", person.headers) as stream:
+        begun = await stream.next()
+    await stage.parts.events.publish(person.account.id, "consent.granted", {"consent_id": usage_point.consent.id})
+    assert begun is not None
+
+    async with listening_to(web.client, "/v1/events", {**person.headers, "Last-Event-ID": str(begun.id)}) as stream:
+        first = await stream.next()
+
+    assert first is not None
+    assert ("consent.granted", {"consent": f"/v1/consents/{usage_point.consent.id}"}) == (
+        first.type,
+        first.data["data"]["links"],
+    )
+
+
+async def test_a_listener_that_is_too_slow_is_told_from_the_store_and_misses_nothing(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whatever it hears is too much, and the store is read in small bites.
+    monkeypatch.setattr(listening, "_KEPT_FOR_A_LISTENER", 0)
+    monkeypatch.setattr(event_streams, "_READ_AT_ONCE", 3)
+    job = await create_job(stage, usage_point)
+
+    async with listening_to(web.client, "/v1/events", person.headers) as stream:
+        await stream.next()
+        for _ in range(20):
+            await tell(stage, job, "job.progress")
+        await tell(stage, job, "job.succeeded")
+        told = [await stream.next() for _ in range(21)]
+
+    assert ["job.progress"] * 20 + ["job.succeeded"] == [each and each.type for each in told]
+    assert 21 == len({each.id for each in told if each})
+
+
+async def test_who_takes_nothing_is_cut_off(
+    stage: Stage, web: Served, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_streams, "_CUT_AFTER_SECONDS", 0.05)
+    asked = f"GET /v1/events HTTP/1.1\r\nHost: gateway.test\r\nX-API-Key: {person.api_key}\r\n\r\n"
+    # It reads a little, so that the server has begun, and then nothing more.
+    reader, writer = await asyncio.open_connection(web.client.base_url.host, web.client.base_url.port, limit=4096)
+    writer.write(asked.encode())
+    await reader.readuntil(b"account.snapshot")
+    before = stage.parts.listening.count[Purpose.STREAM]
+
+    for _ in range(150):
+        await stage.parts.events.publish(person.account.id, "readings.updated", {"note": "x" * 20_000})
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while stage.parts.listening.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server cuts, and tells nobody
+            await asyncio.sleep(0.01)
+    writer.close()
+    assert 1 == before
+
+
+async def test_a_lost_connection_to_the_store_loses_no_event(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint
+) -> None:
+    job = await create_job(stage, usage_point)
+
+    async with listening_to(web.client, "/v1/events", person.headers) as stream:
+        await stream.next()
+        await stage.parts.redis.client_kill_filter(_type="pubsub")
+        await tell(stage, job, "job.progress")
+        told = await stream.next()
+
+    assert told is not None
+    assert "job.progress" == told.type
+
+
+@pytest.mark.parametrize("end", ["revoked", "suspended", "expired"])
+async def test_a_stream_ends_with_the_key(stage: Stage, web: Served, person: Person, end: str) -> None:
+    caller = await stage.parts.accounts.authenticate(person.api_key, NOON)
+    keys = stage.parts.accounts.keys
+    # Expires by the clock of the process, though not by that of the stage.
+    expiry = NOON + timedelta(minutes=1) if end == "expired" else None
+    made, text = await keys.create_key(caller.key, caller.private_key, NOON, expires_at=expiry)
+
+    async with listening_to(web.client, "/v1/events", {"X-API-Key": text}) as stream:
+        await stream.next()
+        if end == "revoked":
+            await keys.revoke_key(person.account.id, made.id, caller.key.id, NOON)
+        elif end == "suspended":
+            await stage.parts.administration.change_account(person.account.id, NOON, suspended=True, quotas={})
+        await stage.parts.listening.check_keys()
+        rest = await stream.rest()
+
+    assert [] == rest
+    assert 0 == stage.parts.listening.count[Purpose.STREAM]
+
+
+async def test_the_keys_of_others_end_nobody(stage: Stage, web: Served, person: Person) -> None:
+    stranger = await stage.create_person()
+    async with (
+        listening_to(web.client, "/v1/events", person.headers) as mine,
+        listening_to(web.client, "/v1/events", stranger.headers) as theirs,
+    ):
+        await mine.next()
+        await theirs.next()
+        await stage.parts.administration.change_account(stranger.account.id, NOON, suspended=True, quotas={})
+        await stage.parts.listening.check_keys()
+        await theirs.rest()
+        await stage.parts.events.publish(person.account.id, "readings.updated", {})
+        told = await mine.next()
+
+    assert told is not None
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/events?types=job.failed", "job"])
+async def test_an_erased_account_is_told_so_and_no_more(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint, path: str
+) -> None:
+    job = await create_job(stage, usage_point)
+    path = f"/v1/jobs/{job.id}/events" if path == "job" else path
+
+    async with listening_to(web.client, path, person.headers) as stream:
+        await stream.next()
+        await web.client.delete("/v1/account", headers=person.headers)
+        rest = await stream.rest()
+
+    assert rest
+    assert rest[-1] in ("account.erased", "job.cancelled")
+
+
+async def test_a_job_whose_end_nobody_told_is_found_at_the_next_heartbeat(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_streams, "HEARTBEAT_SECONDS", 0.05)
+    job = await create_job(stage, usage_point, calls=1)
+
+    async with listening_to(web.client, f"/v1/jobs/{job.id}/events", person.headers) as stream:
+        await stream.next()
+        await stage.parts.ledger.cancel(job.id, NOON)
+        end = await stream.next()
+        nothing = await stream.next()
+
+    assert end is not None
+    assert ("job.snapshot", "cancelled", None) == (end.type, end.data["data"]["status"], nothing)
+    assert 1 <= stream.comments
+
+
+async def test_a_heartbeat_says_how_far_the_listener_has_heard(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was passed over by the filter need not be looked through again."""
+    monkeypatch.setattr(event_streams, "HEARTBEAT_SECONDS", 0.05)
+    job = await create_job(stage, usage_point)
+
+    async with listening_to(web.client, "/v1/events?types=consent.granted", person.headers) as stream:
+        await stream.next()
+        await tell(stage, job, "job.progress")
+        heard = await stream.next_id()
+
+    assert heard == await stage.parts.events.last_event_id(person.account.id)
+
+
+async def test_an_account_has_so_many_streams_and_another_one_has_its_own(
+    stage: Stage, web: Served, person: Person
+) -> None:
+    for _ in range(stage.parts.settings.listeners_per_account):
+        stage.parts.listening.join(person.account.id, Purpose.STREAM)
+    stranger = await stage.create_person()
+
+    async with (
+        listening_to(web.client, "/v1/events", person.headers) as one_more,
+        listening_to(web.client, "/v1/events", stranger.headers) as somebody_else,
+    ):
+        statuses = (one_more.answer.status_code, somebody_else.answer.status_code)
+        code = one_more.answer.json()["code"]
+
+    assert (429, 200) == statuses
+    assert "too_many_listeners" == code
+
+
+async def test_who_leaves_frees_its_place(stage: Stage, web: Served, person: Person) -> None:
+    async with listening_to(web.client, "/v1/events", person.headers) as stream:
+        await stream.next()
+        during = stage.parts.listening.count[Purpose.STREAM]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while stage.parts.listening.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server notices by itself, and tells nobody
+            await asyncio.sleep(0.01)
+
+    assert 1 == during
+
+
+async def test_a_head_request_opens_no_stream(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint
+) -> None:
+    job = await create_job(stage, usage_point)
+
+    answers = [
+        await web.client.head(path, headers=person.headers) for path in ("/v1/events", f"/v1/jobs/{job.id}/events")
+    ]
+
+    assert [(200, b""), (200, b"")] == [(answer.status_code, answer.content) for answer in answers]
+    assert 0 == stage.parts.listening.count[Purpose.STREAM]
+
+
+async def test_a_server_that_is_told_to_stop_ends_streams_and_waits_at_once(
+    stage: Stage, web: Served, person: Person, usage_point: UsagePoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No wait is over before its time is: being told to stop ends it.
+    monkeypatch.setattr("api.http.long_polling.LONGEST_WAIT_SECONDS", int(10 * PATIENCE_SECONDS))
+    job = await create_job(stage, usage_point)
+    waiting = asyncio.create_task(
+        web.client.get(f"/v1/jobs/{job.id}", headers={**person.headers, "Prefer": "wait=9999"})
+    )
+
+    async with listening_to(web.client, "/v1/events", person.headers) as stream:
+        await stream.next()
+        # What the signal does, without one.
+        monkeypatch.setattr(AppStatus, "should_exit", True)
+        web.server.should_exit = True
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            rest = await stream.rest()
+            answer = await waiting
+
+    assert [] == rest
+    assert (200, "queued") == (answer.status_code, answer.json()["status"])
+
+
+async def test_what_is_no_event_is_refused(stage: Stage, person: Person) -> None:
+    refused = [
+        ({"Last-Event-ID": "x"}, ""),
+        ({"Last-Event-ID": "1"}, ""),
+        ({"Last-Event-ID": "9" * 30 + "-0"}, ""),
+        ({}, "?last_event_id=%00"),
+        ({}, "?types=job.invented"),
+        ({}, "?types=" + "x" * 5000),
+        ({}, "?" + "&".join(["types=job.failed"] * 50)),
+    ]
+
+    answers = [
+        await stage.client.get(f"/v1/events{query}", headers={**person.headers, **headers})
+        for headers, query in refused
+    ]
+
+    assert {(422, "validation_failed")} == {(answer.status_code, answer.json()["code"]) for answer in answers}

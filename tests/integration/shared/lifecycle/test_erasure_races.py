@@ -1,0 +1,148 @@
+"""An account is erased at the very moment at which something else is done with it: nothing of it is left."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from itertools import count, product
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from shared.config.settings import Settings
+from shared.consents.models import GrantedPoint
+from shared.consents.store import UsagePoint
+from shared.core.datasets import DATASETS, Direction
+from shared.core.errors import AppError
+from shared.lifecycle.erasure import OWNER, SECOND_PASS_AFTER, erase_account, erase_usage_point, finish_erasures
+from shared.readings.models import Reason
+from shared.resources import Resources, open_resources
+from shared.storage.tables import usage_points
+from tests.support.dumps import redis_dump, sql_dump
+from tests.support.states import take_state
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 10, 20, 10, tzinfo=UTC)
+ROUNDS = 6
+numbers = count(1)
+Deed = Callable[[Resources, UsagePoint, str], Awaitable[object]]
+
+
+@pytest.fixture
+async def processes(settings: Settings) -> AsyncIterator[tuple[Resources, Resources]]:
+    """The stores as two processes have them open."""
+    async with open_resources(settings) as one, open_resources(settings) as other:
+        yield one, other
+
+
+async def begun_consent(parts: Resources, account_id: str) -> str:
+    """A consent that came back and is being exchanged."""
+    consent, state = await parts.consents.create_consent(account_id, NOW)
+    await take_state(parts.consents, state, NOW, next(numbers))
+    return consent.id
+
+
+async def grant(parts: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await parts.consents.grant(consent_id, [GrantedPoint(f"9900000010{next(numbers):04}")], NOW)
+
+
+async def renew(parts: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await parts.consents.grant(consent_id, [GrantedPoint(point.prm, frozenset(Direction))], NOW)
+
+
+async def refuse(parts: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await parts.consents.note_refusal(point.id, NOW)
+
+
+async def lack(parts: Resources, point: UsagePoint, consent_id: str) -> None:
+    await parts.consents.note_unavailable(point.id, next(iter(DATASETS)), Reason.WRONG_DIRECTION, NOW)
+
+
+async def name(parts: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await parts.consents.change_usage_point(point, {"label": "synthetic"}, "key_1", NOW)
+
+
+async def write_down(parts: Resources, point: UsagePoint, consent_id: str) -> None:
+    await parts.audit.note(point.account_id, NOW, "key_1", "synthetic.action")
+
+
+async def revoke(parts: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await parts.consents.revoke(point.consent.id, point.account_id, "key_1", NOW)
+
+
+async def ask_for_consent(parts: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await parts.consents.create_consent(point.account_id, NOW)
+
+
+async def erase_point(parts: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await erase_usage_point(parts, point, "key_1", NOW)
+
+
+async def make_key(parts: Resources, point: UsagePoint, consent_id: str) -> object:
+    (key,) = await parts.accounts.keys.list_keys(point.account_id)
+    return await parts.accounts.keys.create_key(key, b"\0" * 32, NOW)
+
+
+DEEDS = [grant, renew, refuse, lack, name, write_down, revoke, ask_for_consent, erase_point, make_key]
+
+
+async def test_an_account_is_erased_whatever_is_done_at_the_same_moment(
+    processes: tuple[Resources, Resources],
+) -> None:
+    one, other = processes
+    for deed, round_number in product(DEEDS, range(ROUNDS)):
+        account, _ = await one.accounts.create_account(NOW)
+        await one.consents.grant(
+            await begun_consent(one, account.id), [GrantedPoint(f"9900000000{next(numbers):04}")], NOW
+        )
+        (point,) = await one.consents.list_usage_points(account.id)
+        consent_id = await begun_consent(one, account.id)
+
+        receipt, outcome = await asyncio.gather(
+            erase_account(one, account.id, OWNER, NOW),
+            late(round_number, deed(other, point, consent_id)),
+            return_exceptions=True,
+        )
+        await finish_erasures(one, NOW + SECOND_PASS_AFTER)
+
+        assert not isinstance(receipt, BaseException), (deed.__name__, receipt)
+        # What came too late is told so, by us or by the database's own rules.
+        told = isinstance(outcome, (AppError, IntegrityError, ValueError))
+        assert told or not isinstance(outcome, BaseException), (deed.__name__, outcome)
+        dump = await redis_dump(one.redis) + await sql_dump(one.database)
+        left = [each for each in (account.id, point.id, consent_id, point.consent.id) if each in dump]
+        assert [] == left, deed.__name__
+
+
+async def test_a_usage_point_is_erased_whatever_is_done_at_the_same_moment(
+    processes: tuple[Resources, Resources],
+) -> None:
+    one, other = processes
+    for deed in (renew, refuse, lack, name, revoke, erase_point):
+        account, _ = await one.accounts.create_account(NOW)
+        for round_number in range(ROUNDS):
+            prm = f"9900000000{next(numbers):04}"
+            await one.consents.grant(await begun_consent(one, account.id), [GrantedPoint(prm)], NOW)
+            point = await one.consents.find_usage_point(account.id, prm)
+            consent_id = await begun_consent(one, account.id)
+
+            outcomes = await asyncio.gather(
+                erase_usage_point(one, point, "key_1", NOW),
+                late(round_number, deed(other, point, consent_id)),
+                return_exceptions=True,
+            )
+            await finish_erasures(one, NOW + SECOND_PASS_AFTER)
+
+            failures = [each for each in outcomes if isinstance(each, BaseException)]
+            assert [] == [each for each in failures if not isinstance(each, AppError)], deed.__name__
+            # What came too late has its id in the audit; the point itself is nowhere.
+            assert point.id not in repr(await one.database.read(select(usage_points.c.id))), deed.__name__
+            assert point.id not in await redis_dump(one.redis), deed.__name__
+        assert await one.audit.find_break(account.id) is None, deed.__name__
+
+
+async def late(round_number: int, deed: Awaitable[object]) -> object:
+    """Somewhat later in each round, so that it falls on another moment of the erasure; whichever, nothing is left."""
+    await asyncio.sleep(round_number * 0.002)
+    return await deed

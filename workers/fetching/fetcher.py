@@ -1,0 +1,278 @@
+"""The use case: take a call, fetch its days or its record, seal them, store them, settle the call, send the next ones.
+
+It holds the account's public key and nothing that opens what it writes. Whatever happens to it, the call is either
+settled or still leased, and then somebody else does it.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+from shared.core.calendar import ONE_DAY, DayRange, day_of
+from shared.core.datasets import DATASETS, Dataset
+from shared.core.errors import (
+    AccountSuspended,
+    AppError,
+    BeforeActivation,
+    BeyondHistory,
+    CallAbandoned,
+    NoSlotYet,
+    ServiceUnavailable,
+)
+from shared.core.task_cancellation import cancel_all
+from shared.jobs.ledger import OK, StartedCall
+from shared.jobs.models import CallTicket, Job
+from shared.lifecycle.dispatch import send_next_calls
+from shared.observability.logging import get_logger
+from shared.readings.models import Coverage, Gap, Reading, Reason
+from shared.readings.planning import absence_of, brings_news, coverage_of, due_windows, window_name, windows_of
+from shared.resources import Resources
+from shared.storage.database import DATABASE_AWAY
+from workers.consents.access_check import watch_consent
+from workers.fetching.absences import Absence, failure_of, gaps_of_record, knowledge_of, save_absence
+from workers.upstream.port import FetchRequest, Provider, RecordRequest
+
+logger = get_logger(__name__)
+
+# Refusals of a period because of the days that it begins with.
+_REFUSED_STARTS: Mapping[type[AppError], Reason] = {
+    BeforeActivation: Reason.BEFORE_ACTIVATION,
+    BeyondHistory: Reason.BEYOND_HISTORY,
+}
+_STORE_PAUSE = timedelta(seconds=5)
+_BACKOFF_SECONDS = (2.0, 10.0, 60.0, 300.0)
+
+
+class Fetcher:
+    """Does calls, one at a time or many at once."""
+
+    def __init__(self, resources: Resources, providers: dict[str, Provider]) -> None:
+        """Work with the stores of ``resources`` and ask ``providers``, by their names."""
+        self._resources = resources
+        self._providers = providers
+        self._lease_seconds = resources.settings.call_lease_seconds
+
+    async def do_call(self, ticket: CallTicket) -> None:
+        """Do a call that the queue delivered, or nothing when somebody else does it or has done it."""
+        started = await self._resources.ledger.start_call(ticket, _now(), self._lease_seconds)
+        job = started and await self._resources.jobs.load_job(ticket.job_id)
+        if not started or not job:
+            return
+        try:
+            # Attempts that end are counted below; more than those means that this call kills whoever does it.
+            if started.attempt > self._resources.settings.call_attempts:
+                raise CallAbandoned
+            async with self._kept_alive(ticket):
+                is_done = await self._fetch(job, started)
+        except NoSlotYet as error:
+            # Another call would have no slot either: it keeps its place, and what waits in line goes on waiting there.
+            retry_at = error.retry_at or _now()
+            await self._resources.ledger.park(ticket, retry_at, counts_as_attempt=False, keeps_place=True)
+        except DATABASE_AWAY:
+            # No fault of the call: however long it lasts, none is given up for it.
+            logger.warning("call put off", job_id=job.id, call=ticket.number, code=ServiceUnavailable.code)
+            until = _now() + _STORE_PAUSE * random.uniform(1.0, 1.25)  # noqa: S311  # spreads load, guards no secret
+            await self._resources.ledger.park(ticket, until, counts_as_attempt=False, keeps_place=True)
+        except AppError as error:
+            if error.retryable and started.attempt < self._resources.settings.call_attempts:
+                retry_at = max(error.retry_at or _now(), _now() + _backoff(started.attempt))
+                logger.warning("call put off", job_id=job.id, call=ticket.number, code=error.code)
+                await self._resources.ledger.park(ticket, retry_at, counts_as_attempt=True)
+                await send_next_calls(self._resources, _now())
+                return
+            await self._give_up(job, started, error)
+            # That an account is suspended is no news to who suspended it.
+            is_dead = not isinstance(error, AccountSuspended)
+            await self.settle(job, ticket, error.code, is_dead=is_dead, upstream_code=error.upstream_code)
+        else:
+            if is_done:
+                await self.settle(job, ticket, OK)
+            else:
+                await send_next_calls(self._resources, _now())
+
+    async def settle(
+        self, job: Job, ticket: CallTicket, outcome: str, *, is_dead: bool = False, upstream_code: str | None = None
+    ) -> None:
+        """End a call in the ledger, enqueue what comes next, and tell who listens."""
+        ledger = self._resources.ledger
+        settlement = await ledger.settle(ticket, outcome, _now(), is_dead=is_dead, upstream_code=upstream_code)
+        await send_next_calls(self._resources, _now())
+        if settlement.settled and settlement.status is not None:
+            ended_as = settlement.status if settlement.status.ended else None
+            if ended_as is None:
+                await self._resources.events.publish(job.account_id, "job.progress", {"job_id": job.id})
+            else:
+                await self._resources.events.publish_end(job.account_id, job.id, ended_as)
+            await self._resources.figures.note_settled(job.lane, outcome, ended_as)
+
+    async def _fetch(self, job: Job, started: StartedCall) -> bool:
+        """Fetch what is due of a call's days; ``False`` when another call is at it, and this one waits for that."""
+        due = await self._due_windows(job, started.days, _now())
+        if not due:
+            return True
+        dataset = DATASETS[job.dataset]
+        names = [window_name(dataset, window.start) for window in due]
+        if not await self._resources.ledger.claim(started.ticket, names, _now()):
+            return False
+        # Between the look and the claim somebody may have stored them.
+        due = await self._due_windows(job, started.days, _now())
+        if due:
+            await self._fetch_due(job, due)
+        return True
+
+    async def _fetch_due(self, job: Job, due: Sequence[DayRange]) -> None:
+        resources, now = self._resources, _now()
+        usage_point = await resources.consents.load_active_usage_point(job.usage_point_id, now)
+        dataset = DATASETS[job.dataset]
+        against = usage_point.reason_against(dataset, now)
+        if against is not None:
+            await save_absence(resources, job, due, Absence(against), now)
+            return
+        public_key = await resources.accounts.load_public_key(job.account_id)
+        fetch = self._fetch_series if dataset.is_series else self._fetch_record
+        try:
+            async with watch_consent(resources, usage_point):
+                is_news = await fetch(job, usage_point.prm, due, public_key)
+            if is_news:
+                told = {"usage_point_id": usage_point.id, "dataset": dataset.name, "job_id": job.id}
+                await resources.events.publish(job.account_id, "readings.updated", told)
+        except AppError as error:
+            absence = knowledge_of(error)
+            if absence is None:
+                raise
+            if absence.is_of_dataset and await self._may_be_of_dataset(job, absence):
+                await resources.consents.note_unavailable(usage_point.id, dataset.name, absence.reason, _now())
+            await save_absence(resources, job, due, absence, _now())
+
+    async def _may_be_of_dataset(self, job: Job, absence: Absence) -> bool:
+        """Whether what was said of a whole dataset can be true of this one. A record has no direction and no curve; and
+        a direction of which readings are stored exists, whatever one answer says."""
+        if not DATASETS[job.dataset].is_series:
+            return False
+        if absence.reason is not Reason.WRONG_DIRECTION:
+            return True
+        known = await self._resources.readings.load_all_coverage(job.series)
+        return all(each.state == "absent" for each in known.values())
+
+    async def _fetch_series(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> bool:
+        """Whether anything of it is new: readings of a day that was not stored whole."""
+        dataset, is_news = DATASETS[job.dataset], False
+        # Another job may have stored the ends of this call meanwhile: what is left is often shorter.
+        days = DayRange(due[0].start, due[-1].end)
+        provider = self._providers[dataset.provider]
+        first_day, reason = await self._remembered_start(job, due[0])
+        request = FetchRequest(prm, dataset, DayRange(first_day, days.end), job.lane)
+        try:
+            readings = await provider.fetch_readings(request)
+        except (BeforeActivation, BeyondHistory) as refusal:
+            reason = _REFUSED_STARTS[type(refusal)]
+            first_day, readings = await _fetch_from_first_day(provider, request)
+        names = [window_name(dataset, window.start) for window in due]
+        before = await self._resources.readings.load_coverage(job.series, names)
+        for window in due:
+            inside = [reading for reading in readings if window.start <= day_of(reading.start) < window.end]
+            known = _known_from(dataset, window, first_day, reason, inside)
+            if not await self._resources.readings.save_window(job, known, inside, public_key):
+                # The job is over, and perhaps all that it was for: what is left of the answer is nobody's any more.
+                return False
+            is_news = is_news or brings_news(before.get(known.window), inside)
+        return is_news
+
+    async def _remembered_start(self, job: Job, window: DayRange) -> tuple[date, Reason]:
+        """The first day of a window that is worth asking for: earlier ones were refused before, for that reason."""
+        name = window_name(DATASETS[job.dataset], window.start)
+        known = (await self._resources.readings.load_coverage(job.series, [name])).get(name)
+        for gap in known.gaps if known else ():
+            if gap.start <= window.start < gap.end < window.end and gap.reason in _REFUSED_STARTS.values():
+                return gap.end, gap.reason
+        return window.start, Reason.BEFORE_ACTIVATION
+
+    async def _fetch_record(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> bool:
+        """Whether it is stored; what it was before nobody here can open."""
+        dataset = DATASETS[job.dataset]
+        record = await self._providers[dataset.provider].fetch_record(RecordRequest(prm, dataset, job.lane))
+        (window,), now = due, _now()
+        gaps = gaps_of_record(record, window, now)
+        known = Coverage(window_name(dataset, window.start), now, window.start, window.end, gaps)
+        return await self._resources.readings.save_record(job, known, record, public_key)
+
+    async def _due_windows(self, job: Job, days: DayRange, now: datetime) -> list[DayRange]:
+        """The windows of a call that nobody has stored since it was planned."""
+        dataset = DATASETS[job.dataset]
+        names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
+        return due_windows(dataset, days, await self._resources.readings.load_coverage(job.series, names), now)
+
+    async def _give_up(self, job: Job, started: StartedCall, error: AppError) -> None:
+        """Write down why the days of a call are not there; what is stored of them stays."""
+        now = _now()
+        logger.error(
+            "call given up",
+            job_id=job.id,
+            call=started.ticket.number,
+            code=error.code,
+            upstream_code=error.upstream_code,
+            attempts=started.attempt,
+        )
+        # That an account is suspended says nothing of its days: they are asked for when it is not any more.
+        if not isinstance(error, AccountSuspended):
+            due = await self._due_windows(job, started.days, now)
+            await save_absence(self._resources, job, due, failure_of(error), now)
+
+    @asynccontextmanager
+    async def _kept_alive(self, ticket: CallTicket) -> AsyncIterator[None]:
+        """Show signs of life while working, so that nobody else takes the call."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(self._lease_seconds / 3)
+                await self._resources.ledger.renew(ticket, _now(), self._lease_seconds)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            # A sign of life that is on its way must not arrive after the call was settled or laid aside.
+            await cancel_all(renewing)
+
+
+async def _fetch_from_first_day(provider: Provider, request: FetchRequest) -> tuple[date, Sequence[Reading]]:
+    """Enedis refuses a whole period of which one day lies before the point's activation, and doesn't name that day:
+    halve the period until it is found. Returns the first day answered for (the period's end if none) and the readings.
+    """
+    readings: Sequence[Reading] = []
+    refused, answered = request.days.start, request.days.end
+    while answered - refused > ONE_DAY:
+        middle = refused + (answered - refused) // 2
+        try:
+            readings = await provider.fetch_readings(replace(request, days=DayRange(middle, request.days.end)))
+            answered = middle
+        except (BeforeActivation, BeyondHistory):
+            refused = middle
+    return answered, readings
+
+
+def _known_from(
+    dataset: Dataset, window: DayRange, first_day: date, reason: Reason, readings: Sequence[Reading]
+) -> Coverage:
+    """What an answer that begins at ``first_day`` says of a window; the days before it are not there for ``reason``."""
+    answered = window.clipped(first_day, window.end)
+    if answered is None:
+        return absence_of(dataset, window, reason, _now())
+    known = coverage_of(dataset, answered, readings, _now())
+    if answered.start == window.start:
+        return known
+    before = Gap(window.start, answered.start, reason)
+    return replace(known, since=window.start, gaps=(before, *known.gaps))
+
+
+def _backoff(attempt: int) -> timedelta:
+    seconds = _BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS)) - 1]
+    # Calls that failed together must not come back together.
+    return timedelta(seconds=seconds * random.uniform(1.0, 1.25))  # noqa: S311  # spreads load, guards no secret
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
