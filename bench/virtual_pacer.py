@@ -15,7 +15,7 @@ from redis import Redis, RedisError
 from cli.up.embedded_valkey import place_socket, valkey_child
 from shared.jobs.models import Lane
 from shared.quota import pacer
-from shared.quota.pacer_scripts import TAKE
+from shared.storage.redis_scripts import load_source
 
 _START_SECONDS = 20.0
 _PERSON_EVERY_SECONDS = 60.0
@@ -69,11 +69,13 @@ class VirtualPacer:
         self._redis = Redis.from_url(redis_url)
         # No bulk call gets a slot sooner after another: to try would be in vain.
         self._bulk_pause = pacer._EVENNESS / per_second - pacer.AHEAD_SECONDS / 2  # noqa: SLF001  # the real one
-        self._keys = self._pacer._keys(_API)  # noqa: SLF001  # the real ones
-        arguments = len(self._arguments(Lane.BULK, ""))
+        self._source = load_source("shared.quota", "take")
+        keys = self._pacer._keys(_API)  # noqa: SLF001  # the real ones
+        self._keys = [keys[name] for name in self._source.keys]
+        arguments = len(self._source.arguments)
         clock = f"{{ARGV[{arguments + 1}], ARGV[{arguments + 2}]}}"
-        script = TAKE.replace("redis.call('TIME')", clock)
-        assert script != TAKE, "the script does not look at the clock as it did"
+        script = self._source.text.replace("redis.call('TIME')", clock)
+        assert script != self._source.text, "the script does not look at the clock as it did"
         self._take = self._redis.register_script(script)
 
     def run(self, seconds: float) -> Traffic:
@@ -121,4 +123,5 @@ class VirtualPacer:
             pipeline.execute()
 
     def _arguments(self, lane: Lane, who: str) -> list[str | int | float]:
-        return self._pacer._arguments(_API, lane, who)  # noqa: SLF001  # the real ones
+        arguments = self._pacer._arguments(_API, lane, who)  # noqa: SLF001  # the real ones
+        return [arguments[name] for name in self._source.arguments]

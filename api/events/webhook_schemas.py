@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from api.http.fields import Body, CreatedAt, Document
 from shared.events.deliveries import Delivery, DeliveryError, DeliveryStatus
-from shared.events.delivery_scripts import QUIET_TYPES
+from shared.events.delivery_keys import QUIET_TYPES
 from shared.events.store import ACCOUNT_ERASED, EVENT_TYPES
 from shared.events.webhook_urls import LONGEST_URL
 from shared.events.webhooks import DisabledReason, Webhook

@@ -14,15 +14,8 @@ from redis.asyncio import Redis
 
 from shared.core.calendar import ONE_DAY, day_of, day_start
 from shared.core.errors import QuotaExceeded
+from shared.storage.redis_scripts import RedisScript
 
-# KEYS counters; ARGV kind limit keep_seconds → {counted now?, used}
-_TAKE = """
-local used = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
-if used >= tonumber(ARGV[2]) then return {0, used} end
-used = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-return {1, used}
-"""
 _KEEP_SECONDS = 2 * 86_400
 
 
@@ -55,13 +48,14 @@ class QuotaStore:
         """Count in ``redis``; ``limits`` hold for who has none of their own."""
         self._redis = redis
         self._limits = dict(limits)
-        self._script = redis.register_script(_TAKE)
+        self._count: RedisScript[list[int]] = RedisScript(redis, "shared.accounts", "count")
 
     async def take(self, account_id: str, quota: Quota, own_limit: int | None, now: datetime) -> Usage:
         """Count one request. Raises `QuotaExceeded` when none is left, and then counts nothing."""
         limit = self._limit(quota, own_limit)
-        reply = self._script(keys=[quota_key(account_id, now)], args=[str(quota), limit, _KEEP_SECONDS])
-        counted, used = await cast(Awaitable[list[int]], reply)
+        counted, used = await self._count(
+            quota=quota_key(account_id, now), kind=str(quota), limit=limit, keep_seconds=_KEEP_SECONDS
+        )
         usage = Usage(quota, limit, used, next_midnight(now))
         if not counted:
             raise QuotaExceeded(

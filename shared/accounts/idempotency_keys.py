@@ -6,16 +6,15 @@ Never an answer: it could hold a secret. A day of Paris has a hash of its own, s
 derived, and go by themselves.
 """
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
 
 from redis.asyncio import Redis
 
 from shared.core.calendar import day_of
 from shared.core.errors import IdempotencyInProgress, IdempotencyKeyReused, NotFound
 from shared.crypto.server_secret import ServerSecret, length_prefixed
+from shared.storage.redis_scripts import RedisScript
 from shared.storage.tombstones import erased_key
 
 KEPT_FOR = timedelta(hours=24)
@@ -23,34 +22,6 @@ KEPT_FOR = timedelta(hours=24)
 LEASE = timedelta(minutes=1)
 """After so long a first request that never ended frees its key: longer than any request takes to make something."""
 _KEEP_SECONDS = 2 * 86_400
-
-# KEYS today yesterday, the mark of an erased account; ARGV key fingerprint now lease-end keep_seconds
-# → {'new', what is now held} or {'running', lease-end} or {'done', outcome} or {'reused'} or {'erased'}
-_BEGIN = """
-if redis.call('EXISTS', KEYS[3]) == 1 then return {'erased'} end
-for index = 1, 2 do
-  local held = redis.call('HGET', KEYS[index], ARGV[1])
-  if held then
-    local fingerprint, ends, outcome = string.match(held, '^(%S+) (%S+) ?(.*)$')
-    if tonumber(ends) > tonumber(ARGV[3]) then
-      if fingerprint ~= ARGV[2] then return {'reused'} end
-      if outcome == '' then return {'running', ends} end
-      return {'done', outcome}
-    end
-    redis.call('HDEL', KEYS[index], ARGV[1])
-  end
-end
-local held = ARGV[2] .. ' ' .. ARGV[4]
-redis.call('HSET', KEYS[1], ARGV[1], held)
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-return {'new', held}
-"""
-
-# KEYS today; ARGV key, what is held, what takes its place. Nothing when somebody else took the key over.
-_END = """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return end
-if ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +43,8 @@ class IdempotencyStore:
         """Keep them in ``redis``; ``server`` hides the keys and the requests."""
         self._redis = redis
         self._server = server
-        self._begin = redis.register_script(_BEGIN)
-        self._end = redis.register_script(_END)
+        self._begin: RedisScript[list[bytes]] = RedisScript(redis, "shared.accounts", "begin")
+        self._end: RedisScript[None] = RedisScript(redis, "shared.accounts", "end")
 
     async def begin(self, account_id: str, key: str, request: tuple[str, str], now: datetime) -> Attempt:
         """Begin a request, its operation and its body, or learn what came of it.
@@ -82,19 +53,21 @@ class IdempotencyStore:
         """
         fingerprint = self._hash(length_prefixed(*request).hex())
         field = self._hash(key)
-        arguments: list[str | int | float] = [
-            field,
-            fingerprint,
-            now.timestamp(),
-            (now + LEASE).timestamp(),
-            _KEEP_SECONDS,
-        ]
-        keys = idempotency_keys(account_id, now)
-        reply = await cast(Awaitable[Any], self._begin(keys=[*keys, erased_key(account_id)], args=arguments))
+        today, yesterday = idempotency_keys(account_id, now)
+        reply = await self._begin(
+            today=today,
+            yesterday=yesterday,
+            erased=erased_key(account_id),
+            key=field,
+            fingerprint=fingerprint,
+            now=now.timestamp(),
+            lease_end=(now + LEASE).timestamp(),
+            keep_seconds=_KEEP_SECONDS,
+        )
         what, *rest = (each.decode() for each in reply)
         match what:
             case "new":
-                return Attempt(None, keys[0], field, rest[0], (now + KEPT_FOR).timestamp())
+                return Attempt(None, today, field, rest[0], (now + KEPT_FOR).timestamp())
             case "done":
                 return Attempt(rest[0])
             case "running":
@@ -118,8 +91,7 @@ class IdempotencyStore:
         await self._redis.delete(*idempotency_keys(account_id, now))
 
     async def _replace(self, attempt: Attempt, value: str) -> None:
-        arguments = [attempt.field, attempt.held, value]
-        await cast(Awaitable[Any], self._end(keys=[attempt.place], args=arguments))
+        await self._end(today=attempt.place, key=attempt.field, held=attempt.held, value=value)
 
     def _hash(self, text: str) -> str:
         return self._server.keyed_hash(text, purpose="idempotency")[:32]

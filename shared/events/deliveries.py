@@ -14,22 +14,27 @@ from typing import Any, cast
 
 import orjson
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 
-from shared.events import delivery_scripts as scripts
-from shared.events.delivery_scripts import (
+from shared.events.delivery_keys import (
     BELL_KEY,
+    KEPT,
+    KEPT_DELIVERIES,
     attempted_key,
     deliveries_key,
     delivery_key,
     pending_key,
     webhooks_key,
 )
+from shared.storage.redis_scripts import RedisScript
 from shared.storage.tombstones import erased_key
 
 TEST_TYPE = "webhook.test"
 LEASE = timedelta(seconds=30)
 """Longer than an attempt takes."""
+_PACKAGE = "shared.events"
+# After a failure nothing is sent there for a second, after each further one twice as long, up to this: who fails
+# quickly costs no more than who fails slowly. Short enough for hundreds of deliveries to have all their tries in time.
+_SETTLING = {"outcome_seconds": 60, "longest_rest_ms": 30_000, "longest_try_ms": 30_000}
 
 
 class DeliveryStatus(StrEnum):
@@ -93,20 +98,21 @@ class DeliveryStore:
     def __init__(self, redis: Redis) -> None:
         """Keep them in this Redis."""
         self._redis = redis
-        self._wish = redis.register_script(scripts.WISH)
-        self._enqueue = redis.register_script(scripts.ENQUEUE_ONE)
-        self._replay = redis.register_script(scripts.REPLAY)
-        self._claim = redis.register_script(scripts.CLAIM)
-        self._settle = redis.register_script(scripts.SETTLE)
-        self._stop = redis.register_script(scripts.STOP)
-        self._forget = redis.register_script(scripts.FORGET)
+        self._subscribe: RedisScript[int] = RedisScript(redis, _PACKAGE, "subscribe")
+        self._enqueue: RedisScript[int] = RedisScript(redis, _PACKAGE, "enqueue", KEPT)
+        self._replay: RedisScript[int] = RedisScript(redis, _PACKAGE, "replay", KEPT)
+        self._claim: RedisScript[list[bytes]] = RedisScript(redis, _PACKAGE, "claim", KEPT)
+        self._settle: RedisScript[None] = RedisScript(redis, _PACKAGE, "settle", {**KEPT, **_SETTLING})
+        self._stop: RedisScript[None] = RedisScript(redis, _PACKAGE, "stop")
+        self._forget: RedisScript[None] = RedisScript(redis, _PACKAGE, "forget", KEPT)
 
     async def note_wish(self, account_id: str, webhook_id: str, version: int, types: str) -> None:
         """From now on this webhook is told these ``types`` (separated by blanks; ``*``: all but the quiet ones).
 
         A version older than the known one changes nothing, and neither does a webhook of an erased account.
         """
-        await _run(self._wish, [webhooks_key(account_id), erased_key(account_id)], webhook_id, version, types)
+        keys = {"webhooks": webhooks_key(account_id), "erased": erased_key(account_id)}
+        await self._subscribe(**keys, webhook=webhook_id, version=version, types=types)
 
     async def enqueue_test(self, account_id: str, webhook_id: str, now: datetime, *, awaited: bool) -> Delivery | None:
         """A delivery that tells nothing, to see whether it arrives; ``awaited``: `await_attempt` will be asked.
@@ -114,14 +120,23 @@ class DeliveryStore:
         ``None`` when the account was erased meanwhile.
         """
         delivery_id = f"dlv_{secrets.token_hex(16)}"
-        data = orjson.dumps({"webhook_id": webhook_id})
-        arguments = (account_id, webhook_id, delivery_id, TEST_TYPE, data, _ms(now), int(awaited))
-        await _run(self._enqueue, [erased_key(account_id)], *arguments)
+        await self._enqueue(
+            erased=erased_key(account_id),
+            account=account_id,
+            webhook=webhook_id,
+            delivery=delivery_id,
+            type=TEST_TYPE,
+            data=orjson.dumps({"webhook_id": webhook_id}),
+            now=_ms(now),
+            is_awaited=int(awaited),
+        )
         return await self.load(delivery_id)
 
     async def replay(self, delivery: Delivery, now: datetime) -> Delivery | None:
         """Have a delivery made once more, with all its tries, under the same id; ``None`` when it is gone."""
-        await _run(self._replay, [delivery_key(delivery.id)], delivery.webhook_id, delivery.id, _ms(now))
+        await self._replay(
+            delivery=delivery_key(delivery.id), webhook=delivery.webhook_id, id=delivery.id, now=_ms(now)
+        )
         return await self.load(delivery.id)
 
     async def load(self, delivery_id: str) -> Delivery | None:
@@ -130,7 +145,7 @@ class DeliveryStore:
         return found[0] if found else None
 
     async def list_deliveries(
-        self, webhook_id: str, after: str | None = None, limit: int = scripts.KEPT_DELIVERIES
+        self, webhook_id: str, after: str | None = None, limit: int = KEPT_DELIVERIES
     ) -> list[Delivery]:
         """The deliveries of a webhook, newest first: those after that one, so many at most."""
         key, first = deliveries_key(webhook_id), 0
@@ -144,7 +159,7 @@ class DeliveryStore:
 
     async def claim(self, now: datetime, limit: int) -> list[Delivery]:
         """Deliveries to make now, each of another webhook, so many at most; each to be settled within `LEASE`."""
-        ids: list[bytes] = await _run(self._claim, [], _ms(now), _ms(now + LEASE), limit)
+        ids = await self._claim(now=_ms(now), until=_ms(now + LEASE), limit=limit)
         return await self._load_all([each.decode() for each in ids])
 
     async def settle(self, delivery: Delivery, attempt: Attempt, next_at: datetime | None, now: datetime) -> None:
@@ -152,12 +167,11 @@ class DeliveryStore:
         ended = DeliveryStatus.FAILED if attempt.error else DeliveryStatus.DELIVERED
         outcome = (DeliveryStatus.PENDING, _ms(next_at)) if next_at else (ended, "")
         tried = (_ms(attempt.at), attempt.status_code or "", attempt.error or "", attempt.duration_ms)
-        arguments = (delivery.webhook_id, delivery.id, _ms(now), *outcome, *tried)
-        await _run(self._settle, [delivery_key(delivery.id)], *arguments)
+        await self._let_go(delivery, now, *outcome, *tried)
 
     async def release(self, delivery: Delivery, now: datetime) -> None:
         """Let go of a webhook without having tried."""
-        await _run(self._settle, [delivery_key(delivery.id)], delivery.webhook_id, delivery.id, _ms(now))
+        await self._let_go(delivery, now)
 
     async def await_attempt(self, delivery_id: str, wait_seconds: float) -> None:
         """Return when an awaited delivery was tried, or at the end of the wait."""
@@ -169,12 +183,12 @@ class DeliveryStore:
 
     async def stop(self, webhook_id: str, error: DeliveryError) -> None:
         """Whatever is not over for a webhook fails, for that reason."""
-        await _run(self._stop, [pending_key(webhook_id)], error)
+        await self._stop(pending=pending_key(webhook_id), error=error)
 
     async def forget_webhook(self, account_id: str, webhook_id: str) -> None:
         """Erase everything about a webhook."""
         await self._redis.hdel(webhooks_key(account_id), webhook_id)
-        await _run(self._forget, [], webhook_id)
+        await self._forget(webhook=webhook_id, delivery=())
 
     async def forget_account(self, account_id: str) -> None:
         """Erase everything about the webhooks of an account."""
@@ -188,7 +202,11 @@ class DeliveryStore:
             found = await self.list_deliveries(webhook_id)
             about = [each.id for each in found if gone.intersection(each.data.values())]
             if about:
-                await _run(self._forget, [], webhook_id, *about)
+                await self._forget(webhook=webhook_id, delivery=about)
+
+    async def _let_go(self, delivery: Delivery, now: datetime, *tried: str | int) -> None:
+        key = delivery_key(delivery.id)
+        await self._settle(delivery=key, webhook=delivery.webhook_id, id=delivery.id, now=_ms(now), tried=tried)
 
     async def _webhook_ids(self, account_id: str) -> list[str]:
         ids = await cast(Awaitable[list[bytes]], self._redis.hkeys(webhooks_key(account_id)))
@@ -201,10 +219,6 @@ class DeliveryStore:
                 pipeline.hgetall(delivery_key(each))
             rows = await pipeline.execute()
         return [_delivery(each, fields) for each, fields in zip(ids, rows, strict=True) if fields]
-
-
-async def _run(script: AsyncScript, keys: Sequence[str], *arguments: Any) -> Any:
-    return await cast(Awaitable[Any], script(keys=keys, args=arguments))
 
 
 def _delivery(delivery_id: str, raw: Mapping[bytes, bytes]) -> Delivery:

@@ -16,8 +16,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from shared.core.errors import ServiceUnavailable
-from shared.events.delivery_scripts import FAN_OUT
+from shared.events.delivery_keys import KEPT, QUIET_TYPES
 from shared.jobs.models import JobStatus
+from shared.storage.redis_scripts import RedisScript
 from shared.storage.tombstones import erased_key
 
 EVENT_TYPES = (
@@ -51,17 +52,6 @@ _QUIET_SECONDS = 10.0
 _UNTOLD = "untold"
 _TELLING_TAKES = timedelta(seconds=10)
 
-# KEYS events, and the mark of an erased account; ARGV account type data kept whether-even-if-erased ended-job
-# now (ms). When a delivery is due is said by the clock of those who deliver; the ids are by that of Redis.
-_PUBLISH = f"""{FAN_OUT}
-if ARGV[6] ~= '' and redis.call('ZREM', '{_UNTOLD}', ARGV[6]) == 0 then return 0 end
-if ARGV[5] == '0' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*', 'type', ARGV[2], 'data', ARGV[3])
-redis.call('PUBLISH', '{_CHANNEL}', table.concat({{ARGV[1], id, ARGV[2], ARGV[3]}}, ' '))
-if ARGV[5] == '0' then fan_out(ARGV[1], id, ARGV[2], ARGV[3], ARGV[7]) end
-return 1
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -83,7 +73,9 @@ class EventStore:
     def __init__(self, redis: Redis) -> None:
         """Keep them in this Redis."""
         self._redis = redis
-        self._publish = redis.register_script(_PUBLISH)
+        self._publish: RedisScript[int] = RedisScript(
+            redis, "shared.events", "publish", {**KEPT, "quiet_types": QUIET_TYPES}
+        )
 
     async def publish(self, account_id: str, event_type: str, data: Mapping[str, str]) -> None:
         """Tell whoever listens to an account; nobody, once it is erased."""
@@ -199,17 +191,17 @@ class EventStore:
     ) -> None:
         if event_type not in EVENT_TYPES:
             raise ValueError("an event of this type is not declared")
-        keys = [events_key(account_id), erased_key(account_id)]
-        arguments: list[str | bytes | int] = [
-            account_id,
-            event_type,
-            orjson.dumps(dict(data)),
-            _KEPT_EVENTS,
-            int(even_if_erased),
-            ended_job,
-            int(datetime.now(UTC).timestamp() * 1000),
-        ]
-        await cast(Awaitable[Any], self._publish(keys=keys, args=arguments))
+        await self._publish(
+            events=events_key(account_id),
+            erased=erased_key(account_id),
+            account=account_id,
+            type=event_type,
+            data=orjson.dumps(dict(data)),
+            kept=_KEPT_EVENTS,
+            even_if_erased=int(even_if_erased),
+            ended_job=ended_job,
+            now_ms=int(datetime.now(UTC).timestamp() * 1000),
+        )
 
 
 def position_of(event_id: str) -> tuple[int, int]:

@@ -15,35 +15,17 @@ from redis.exceptions import LockError
 from shared.core.calendar import DayRange
 from shared.core.datasets import Series
 from shared.core.errors import NotFound
-from shared.jobs.fair_queue import LINES_LUA, line_of
+from shared.jobs.fair_queue import line_of
 from shared.jobs.job_ids import new_job_id
 from shared.jobs.ledger import LEASES_KEY, calls_key, job_key, planned_calls
 from shared.jobs.models import Job, JobStatus, Lane
+from shared.storage.redis_scripts import RedisScript
 from shared.storage.tombstones import erased_key
 
 _ERROR = "error:"
 _READ_AT_ONCE = 500
 # How long an erased account or usage point is remembered here: longer than anything begun before can be on its way.
 _REMEMBERED = timedelta(days=1)
-
-# KEYS job calls jobs, then what may not be erased; ARGV id created_at forgotten_before keep_seconds, how many values
-# belong to the job, those, and those of its calls → 1 when it was written, and its calls wait for their turn
-_CREATE = (
-    LINES_LUA
-    + """
-for index = 4, #KEYS do if redis.call('EXISTS', KEYS[index]) == 1 then return 0 end end
-local calls_at = 6 + tonumber(ARGV[5])
-for index = 6, #ARGV, 2 do
-  redis.call('HSET', index < calls_at and KEYS[1] or KEYS[2], ARGV[index], ARGV[index + 1])
-end
-if calls_at > #ARGV then redis.call('EXPIRE', KEYS[1], ARGV[4]) else join(look_up(ARGV[1])) end
-redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[3], 'LIMIT', 0, 100)) do
-  if redis.call('EXISTS', 'job:' .. id) == 0 then redis.call('ZREM', KEYS[3], id) end
-end
-return 1
-"""
-)
 
 
 class JobStore:
@@ -53,7 +35,7 @@ class JobStore:
         """Keep an ended job for ``retention``."""
         self._redis = redis
         self._retention = retention
-        self._create = redis.register_script(_CREATE)
+        self._create: RedisScript[int] = RedisScript(redis, "shared.jobs", "create")
 
     async def create_job(
         self,
@@ -85,10 +67,19 @@ class JobStore:
         record, planned = _flat(_record(job)), _flat(planned_calls(calls))
         forgotten = (now - self._retention - timedelta(days=7)).timestamp()
         keep_seconds = int(self._retention.total_seconds())
-        keys = [job_key(job.id), calls_key(job.id), jobs_key(job.account_id)]
-        keys += [erased_key(job.account_id), erased_key(job.usage_point_id)]
-        arguments = [job.id, now.timestamp(), forgotten, keep_seconds, len(record), *record, *planned]
-        if not await cast(Awaitable[Any], self._create(keys=keys, args=arguments)):
+        created = await self._create(
+            record=job_key(job.id),
+            calls=calls_key(job.id),
+            jobs=jobs_key(job.account_id),
+            erased=[erased_key(job.account_id), erased_key(job.usage_point_id)],
+            job=job.id,
+            created_at=now.timestamp(),
+            forgotten_before=forgotten,
+            keep_seconds=keep_seconds,
+            values_of_record=len(record),
+            value=[*record, *planned],
+        )
+        if not created:
             raise NotFound
         return job
 

@@ -6,36 +6,14 @@ none. `shared.quota.pacer` reads it in the script that gives slots: during a pau
 does.
 """
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
 from redis.asyncio import Redis
 
 from shared.quota.quota_status import circuit_key
+from shared.storage.redis_scripts import RedisScript
 
-# KEYS circuit; ARGV who outcome ('answered', 'failed', 'unknown') failures first_pause longest_pause kept. Calls that
-# were in the air when the pause began fail too, and mean the same outage: only the probe makes the pause longer.
-# → how many seconds the pause lasts, for a probe that failed
-_NOTE = """
-if ARGV[2] == 'answered' then redis.call('DEL', KEYS[1]) return end
-local pause, probe = unpack(redis.call('HMGET', KEYS[1], 'pause_seconds', 'probe'))
-local reply
-if ARGV[2] == 'failed' then
-  local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
-  local seconds = pause and math.min(tonumber(pause) * 2, tonumber(ARGV[5])) or ARGV[4]
-  if (pause and probe == ARGV[1]) or (not pause and failures >= tonumber(ARGV[3])) then
-    local time = redis.call('TIME')
-    local ends = tonumber(time[1]) + tonumber(time[2]) / 1000000 + tonumber(seconds)
-    redis.call('HSET', KEYS[1], 'pause_seconds', seconds, 'pause_ends', string.format('%.6f', ends))
-    if pause then reply = tostring(seconds) end
-  end
-  redis.call('EXPIRE', KEYS[1], ARGV[6])
-end
-if probe == ARGV[1] then redis.call('HDEL', KEYS[1], 'probe', 'probe_ends') end
-return reply
-"""
 # Longer than any pause and any probe: nobody asks any more.
 _KEPT_SECONDS = 3600
 
@@ -58,21 +36,20 @@ class Circuit:
         """Share them with everybody who uses the same ``redis``."""
         self.patience = patience
         self._provider = provider
-        self._note = redis.register_script(_NOTE)
+        self._note: RedisScript[bytes | None] = RedisScript(redis, "shared.quota", "note")
 
     async def note(self, api: str, who: str, worked: bool | None) -> datetime | None:
         """What became of a call in the slot of ``who``: an answer, whatever it says; none; or ``None``, no telling.
         When it was the one that tried, and in vain: the end of the pause that begins."""
         outcome = {True: "answered", False: "failed", None: "unknown"}[worked]
         patience = self.patience
-        arguments: list[str | int | float] = [
-            who,
-            outcome,
-            patience.failures,
-            patience.first_pause_seconds,
-            patience.longest_pause_seconds,
-            _KEPT_SECONDS,
-        ]
-        keys = [circuit_key(self._provider, api)]
-        pause_seconds = await cast(Awaitable[bytes | None], self._note(keys=keys, args=arguments))
+        pause_seconds = await self._note(
+            circuit=circuit_key(self._provider, api),
+            who=who,
+            outcome=outcome,
+            failures=patience.failures,
+            first_pause=patience.first_pause_seconds,
+            longest_pause=patience.longest_pause_seconds,
+            kept=_KEPT_SECONDS,
+        )
         return datetime.now(UTC) + timedelta(seconds=float(pause_seconds)) if pause_seconds else None

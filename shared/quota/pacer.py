@@ -9,11 +9,10 @@ spreads over the second, and stands back while somebody in ``interactive`` waits
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -21,9 +20,8 @@ from redis.exceptions import RedisError
 from shared.core.errors import NoSlotYet
 from shared.jobs.models import Lane
 from shared.quota.circuit_breaker import Circuit, Patience
-from shared.quota.pacer_scripts import CLOSE as _CLOSE
-from shared.quota.pacer_scripts import TAKE as _TAKE
 from shared.quota.quota_status import KNOWN_KEY, circuit_key, known_name, slots_key
+from shared.storage.redis_scripts import RedisScript
 
 AHEAD_SECONDS = 0.05
 """A slot is given so long before its moment, at the most."""
@@ -138,8 +136,8 @@ class Pacer:
         self._redis = redis
         self._provider = provider
         self._quota = quota
-        self._take = redis.register_script(_TAKE)
-        self._close = redis.register_script(_CLOSE)
+        self._take: RedisScript[list[bytes]] = RedisScript(redis, "shared.quota", "take")
+        self._close: RedisScript[None] = RedisScript(redis, "shared.quota", "close")
         self._server = ""
 
     @asynccontextmanager
@@ -157,21 +155,21 @@ class Pacer:
         a way that is not always equally long: a wider margin is kept for a while."""
         seconds = (moment - datetime.now(UTC)).total_seconds()
         least_margin = 2 * max(self._quota.margin_seconds, _LEAST_MARGIN_SECONDS) if seconds < _HORIZON_SECONDS else 0
-        keys = [f"{self._prefix(api)}:closed", f"{self._prefix(api)}:margin"]
-        arguments = [
-            seconds,
-            least_margin,
-            max(_WIDEST_MARGIN_SECONDS, self._quota.margin_seconds),
-            _MARGIN_KEPT_SECONDS,
-        ]
-        await cast(Awaitable[None], self._close(keys=keys, args=arguments))
+        await self._close(
+            closed=f"{self._prefix(api)}:closed",
+            margin=f"{self._prefix(api)}:margin",
+            seconds=seconds,
+            least_margin=least_margin,
+            widest_margin=max(_WIDEST_MARGIN_SECONDS, self._quota.margin_seconds),
+            margin_kept=_MARGIN_KEPT_SECONDS,
+        )
 
     async def grant(self, api: str, lane: Lane) -> _Grant:
         """The next slot, at most `AHEAD_SECONDS` before its moment. Raises `NoSlotYet`."""
         clock, who = asyncio.get_running_loop().time, secrets.token_hex(8)
         while True:
             before = clock()
-            reply = await cast(Awaitable[Sequence[Any]], self._take(self._keys(api), self._arguments(api, lane, who)))
+            reply = await self._take(**self._keys(api), **self._arguments(api, lane, who))
             after = clock()
             taken, moment, now, self._server = int(reply[0]), float(reply[1]), float(reply[2]), reply[3].decode()
             if taken:
@@ -199,32 +197,32 @@ class Pacer:
                 pipeline.zrem(key, grant.who)
             await pipeline.execute()
 
-    def _keys(self, api: str) -> list[str]:
+    def _keys(self, api: str) -> dict[str, str]:
         prefix = self._prefix(api)
-        of_api = [f"{prefix}:{each}" for each in ("bulk", "unsent", "closed", "waiting")]
-        return [prefix, *of_api, circuit_key(self._provider, api), f"{prefix}:server", KNOWN_KEY, f"{prefix}:margin"]
+        of_api = {each: f"{prefix}:{each}" for each in ("bulk", "unsent", "closed", "waiting", "server", "margin")}
+        return {"slots": prefix, **of_api, "circuit": circuit_key(self._provider, api), "known": KNOWN_KEY}
 
-    def _arguments(self, api: str, lane: Lane, who: str) -> list[str | int | float]:
+    def _arguments(self, api: str, lane: Lane, who: str) -> dict[str, str | int | float]:
         quota = self._quota
-        return [
-            known_name(self._provider, api),
-            who,
-            int(lane is Lane.BULK),
-            self._server,
-            quota.per_second,
-            quota.per_hour,
-            quota.bulk_per_hour,
-            quota.margin_seconds,
-            _HOUR_SECONDS,
-            _EVENNESS / quota.per_second,
-            AHEAD_SECONDS,
-            TOLERANCE_SECONDS,
-            _HORIZON_SECONDS,
-            _STAND_BACK_SECONDS,
-            _KEPT_SECONDS,
-            _LOST_SECONDS,
-            self.circuit.patience.probe_seconds,
-        ]
+        return {
+            "name": known_name(self._provider, api),
+            "who": who,
+            "is_bulk": int(lane is Lane.BULK),
+            "server_known": self._server,
+            "per_second": quota.per_second,
+            "per_hour": quota.per_hour,
+            "bulk_per_hour": quota.bulk_per_hour,
+            "margin_seconds": quota.margin_seconds,
+            "hour": _HOUR_SECONDS,
+            "spread": _EVENNESS / quota.per_second,
+            "ahead": AHEAD_SECONDS,
+            "tolerance": TOLERANCE_SECONDS,
+            "horizon": _HORIZON_SECONDS,
+            "stand_back": _STAND_BACK_SECONDS,
+            "kept": _KEPT_SECONDS,
+            "lost_seconds": _LOST_SECONDS,
+            "probe_seconds": self.circuit.patience.probe_seconds,
+        }
 
     def _prefix(self, api: str) -> str:
         return slots_key(self._provider, api)

@@ -3,40 +3,18 @@
 Taking slots is the pacer's affair alone.
 """
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
 from redis.asyncio import Redis
 
+from shared.storage.redis_scripts import RedisScript
+
 KNOWN_KEY = "slots:known"
 """A set: every ``provider:api`` of which a slot was ever taken."""
-
-# KEYS known; → {now, {name, used in the last second, in the last hour, by bulk, closed until or '', failures in a row,
-# end of the pause, end of the probe (or '')}…}
-_LOOK = """
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local names = redis.call('SMEMBERS', KEYS[1])
-table.sort(names)
-local found = {string.format('%.6f', now)}
-for index, name in ipairs(names) do
-  local slots = 'slots:' .. name
-  found[index + 1] = {
-    name,
-    redis.call('ZCOUNT', slots, '(' .. string.format('%.6f', now - 1), '+inf'),
-    redis.call('ZCOUNT', slots, '(' .. string.format('%.6f', now - 3600), '+inf'),
-    redis.call('ZCOUNT', slots .. ':bulk', '(' .. string.format('%.6f', now - 3600), '+inf'),
-    redis.call('GET', slots .. ':closed') or ''
-  }
-  for _, value in ipairs(redis.call('HMGET', slots .. ':circuit', 'failures', 'pause_ends', 'probe_ends')) do
-    table.insert(found[index + 1], value or '')
-  end
-end
-return found
-"""
 
 
 class CircuitState(StrEnum):
@@ -68,11 +46,11 @@ class SlotBoard:
 
     def __init__(self, redis: Redis) -> None:
         """Look into ``redis``, by its own clock."""
-        self._look = redis.register_script(_LOOK)
+        self._look: RedisScript[list[Any]] = RedisScript(redis, "shared.quota", "look")
 
     async def load_use(self) -> list[SlotUse]:
         """Each API of which a slot was ever taken."""
-        now, *found = await cast(Awaitable[list[Any]], self._look(keys=[KNOWN_KEY]))
+        now, *found = await self._look(known=KNOWN_KEY)
         return [_use(each, float(now)) for each in found]
 
     async def down_until(self, provider: str, apis: Collection[str]) -> datetime | None:

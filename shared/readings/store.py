@@ -22,28 +22,9 @@ from shared.readings.column_batch import Columns
 from shared.readings.daily_from_curve import whole_days
 from shared.readings.encoding import pack_readings, pack_record, unpack_columns, unpack_readings, unpack_record
 from shared.readings.models import UNDER_CONSENT, Coverage, Gap, Reading, Reason
+from shared.storage.redis_scripts import RedisScript
 
-# KEYS job readings coverage; ARGV window coverage [blob] → 1 when it was written. In one step with the look at the job:
-# who erases data first ends the jobs that would bring it back, so nothing that was on its way arrives afterwards.
-_SAVE = """
-local status = redis.call('HGET', KEYS[1], 'status')
-if status ~= 'queued' and status ~= 'running' then return 0 end
-if ARGV[3] then redis.call('HSET', KEYS[2], ARGV[1], ARGV[3]) end
-redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
-return 1
-"""
-
-# KEYS coverage; ARGV window coverage: what was erased since it was read stays erased
-_REPLACE = """
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
-"""
-
-# KEYS readings → {window, bytes 2 to 5 of its blob: the id of the server's secret}…
-_KEY_IDS = """
-local found = redis.call('HGETALL', KEYS[1])
-for index = 2, #found, 2 do found[index] = string.sub(found[index], 2, 5) end
-return found
-"""
+_PACKAGE = "shared.readings"
 _ERASED_AT_ONCE = 500
 
 
@@ -54,9 +35,9 @@ class ReadingStore:
         """Keep blobs in ``redis``; ``server`` vouches for who wrote them."""
         self._redis = redis
         self._server = server
-        self._save_if_alive = redis.register_script(_SAVE)
-        self._replace = redis.register_script(_REPLACE)
-        self._key_ids = redis.register_script(_KEY_IDS)
+        self._save_if_alive: RedisScript[int] = RedisScript(redis, _PACKAGE, "save")
+        self._replace: RedisScript[None] = RedisScript(redis, _PACKAGE, "replace")
+        self._key_ids: RedisScript[list[bytes]] = RedisScript(redis, _PACKAGE, "key_ids")
 
     async def save_window(self, job: Job, coverage: Coverage, readings: Sequence[Reading], public_key: bytes) -> bool:
         """Seal the readings of one window of a job's series and say what is known of it, both or neither. Without
@@ -72,12 +53,19 @@ class ReadingStore:
 
     async def _save(self, job: Job, coverage: Coverage, plaintext: bytes | None, public_key: bytes) -> bool:
         series = job.series
-        arguments: list[str | bytes] = [coverage.window, _coverage_text(coverage)]
+        blobs = []
         if plaintext is not None:
             context = _context(series, coverage.window)
-            arguments.append(seal(plaintext, public_key=public_key, context=context, server=self._server))
-        keys = [job_key(job.id), _readings_key(series), _coverage_key(series)]
-        return bool(await cast(Awaitable[Any], self._save_if_alive(keys=keys, args=arguments)))
+            blobs.append(seal(plaintext, public_key=public_key, context=context, server=self._server))
+        saved = await self._save_if_alive(
+            job=job_key(job.id),
+            readings=_readings_key(series),
+            coverage=_coverage_key(series),
+            window=coverage.window,
+            text=_coverage_text(coverage),
+            blob=blobs,
+        )
+        return bool(saved)
 
     async def load_coverage(self, series: Series, windows: Iterable[str]) -> dict[str, Coverage]:
         """What is known of these windows; a window never asked for is not in it."""
@@ -193,8 +181,8 @@ class ReadingStore:
                 gaps = tuple(
                     replace(gap, ask_again_at=now) if gap.reason in UNDER_CONSENT else gap for gap in known.gaps
                 )
-                arguments: list[str | bytes] = [name, _coverage_text(replace(known, gaps=gaps))]
-                await cast(Awaitable[Any], self._replace(keys=[_coverage_key(series)], args=arguments))
+                text = _coverage_text(replace(known, gaps=gaps))
+                await self._replace(coverage=_coverage_key(series), window=name, text=text)
 
     async def window_names(self, series: Series) -> list[str]:
         """The names of every window of which something is known or sealed, oldest first."""
@@ -209,7 +197,7 @@ class ReadingStore:
 
     async def load_key_ids(self, series: Series) -> dict[str, str]:
         """Which of the server's secrets vouches for each sealed window, by its id."""
-        found = await cast(Awaitable[list[bytes]], self._key_ids(keys=[_readings_key(series)]))
+        found = await self._key_ids(readings=_readings_key(series))
         return {window.decode(): key_id.hex() for window, key_id in zip(found[::2], found[1::2], strict=True)}
 
     async def erase_windows(self, series: Series, names: Sequence[str]) -> int:

@@ -20,9 +20,11 @@ from shared.crypto.server_secret import ServerSecret
 from shared.jobs.ledger import job_key
 from shared.jobs.models import Job, JobStatus
 from shared.refresh.wave_schedule import first_wave
+from shared.storage.redis_scripts import RedisScript
 
 PLANNER_SECONDS = 30.0
 """A planner that has shown no sign of life for so long is dead."""
+_PACKAGE = "shared.refresh"
 _KEPT_WAVES = 12
 _KEPT_SECONDS = 4 * 86400
 _LOOKED_AT_ONCE = 1000
@@ -33,69 +35,6 @@ _WAVES_KEY, _JOBS_KEY, _PLANNER_KEY, _RESUMED_KEY = (
     "refresh:planner",
     "refresh:resumed",
 )
-
-# KEYS waves wave; ARGV id now by_hand left kept kept_seconds → 1 when it begins now
-_BEGIN = """
-if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-redis.call('HSET', KEYS[2], 'started_at', ARGV[2], 'by_hand', ARGV[3], 'left_by_earlier', ARGV[4])
-redis.call('EXPIRE', KEYS[2], ARGV[6])
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -tonumber(ARGV[5]) - 1)
-return 1
-"""
-
-# KEYS planner wave jobs; ARGV planner lease_ms id cursor waiting, then series, job, calls of each job made → 1 while
-# the plan is still this planner's
-_NOTE = """
-local holder = redis.call('GET', KEYS[1])
-if (holder and holder ~= ARGV[1]) or redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-redis.call('HSET', KEYS[2], 'cursor', ARGV[4])
-redis.call('HINCRBY', KEYS[2], 'points', 1)
-redis.call('HINCRBY', KEYS[2], 'waiting', ARGV[5])
-for index = 6, #ARGV, 3 do
-  redis.call('HSET', KEYS[3], ARGV[index], ARGV[3] .. '|' .. ARGV[index + 1])
-  redis.call('HINCRBY', KEYS[2], 'jobs', 1)
-  redis.call('HINCRBY', KEYS[2], 'calls', ARGV[index + 2])
-end
-return 1
-"""
-
-# KEYS jobs; ARGV cursor count → {next cursor, {series, wave, calls left}…}; jobs that have ended are forgotten, and
-# what there is to say of them is written down with their wave
-_LOOK = """
-local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
-local found = {page[1]}
-for index = 1, #page[2], 2 do
-  local id, job = string.match(page[2][index + 1], '^(.*)|(.*)$')
-  local status, total, done, failed, finished =
-    unpack(redis.call('HMGET', 'job:' .. job, 'status', 'calls_total', 'calls_done', 'calls_failed', 'finished_at'))
-  if status == 'queued' or status == 'running' then
-    found[#found + 1] = {page[2][index], id, tonumber(total) - tonumber(done)}
-  else
-    redis.call('HDEL', KEYS[1], page[2][index])
-    local wave = 'refresh:wave:' .. id
-    if status and redis.call('EXISTS', wave) == 1 then
-      redis.call('HINCRBY', wave, 'calls_failed', failed)
-      local last = tonumber(redis.call('HGET', wave, 'finished_at') or 0)
-      if tonumber(finished) and tonumber(finished) > last then redis.call('HSET', wave, 'finished_at', finished) end
-    end
-  end
-end
-return found
-"""
-
-# KEYS waves planner resumed; ARGV pause_seconds → 1 when the newest wave's plan is in nobody's hands, once a while
-_ABANDONED = """
-local newest = redis.call('ZREVRANGE', KEYS[1], 0, 0)[1]
-if not newest or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-local wave = 'refresh:wave:' .. newest
-if redis.call('EXISTS', wave) == 0 or redis.call('HEXISTS', wave, 'planned_at') == 1 then return 0 end
-return redis.call('SET', KEYS[3], 1, 'NX', 'EX', ARGV[1]) and 1 or 0
-"""
-
-# KEYS planner; ARGV planner
-_LET_GO = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +70,11 @@ class RefreshStore:
     def __init__(self, redis: Redis) -> None:
         """Keep them in this Redis."""
         self._redis = redis
-        self._begin = redis.register_script(_BEGIN)
-        self._note = redis.register_script(_NOTE)
-        self._look = redis.register_script(_LOOK)
-        self._abandoned = redis.register_script(_ABANDONED)
-        self._let_go = redis.register_script(_LET_GO)
+        self._begin: RedisScript[int] = RedisScript(redis, _PACKAGE, "begin")
+        self._note: RedisScript[int] = RedisScript(redis, _PACKAGE, "note")
+        self._look: RedisScript[list[Any]] = RedisScript(redis, _PACKAGE, "look")
+        self._abandoned: RedisScript[int] = RedisScript(redis, _PACKAGE, "abandoned")
+        self._let_go: RedisScript[None] = RedisScript(redis, _PACKAGE, "let_go")
 
     # Planning
 
@@ -147,13 +86,22 @@ class RefreshStore:
 
     async def release_plan(self, planner: str) -> None:
         """Let somebody else be the planner."""
-        await _run(self._let_go, [_PLANNER_KEY], [planner])
+        await self._let_go(planner=_PLANNER_KEY, who=planner)
 
     async def begin_wave(self, wave_id: str, now: datetime, *, by_hand: bool) -> bool:
         """Write down that a wave begins, with what earlier ones have left; ``False`` for one that began before."""
         left = sum((await self._calls_left()).values())
-        arguments = [wave_id, now.timestamp(), int(by_hand), left, _KEPT_WAVES, _KEPT_SECONDS]
-        return bool(await _run(self._begin, [_WAVES_KEY, _wave_key(wave_id)], arguments))
+        begins = await self._begin(
+            waves=_WAVES_KEY,
+            wave=_wave_key(wave_id),
+            id=wave_id,
+            now=now.timestamp(),
+            by_hand=int(by_hand),
+            left=left,
+            kept=_KEPT_WAVES,
+            kept_seconds=_KEPT_SECONDS,
+        )
+        return bool(begins)
 
     async def note_point(
         self, planner: str, wave_id: str, usage_point_id: str, jobs: Sequence[Job], waiting: int
@@ -162,9 +110,18 @@ class RefreshStore:
 
         Returns whether the plan is still this planner's; one who was taken for dead stops.
         """
-        arguments: list[Any] = [planner, int(PLANNER_SECONDS * 1000), wave_id, usage_point_id, waiting]
-        arguments += [part for job in jobs for part in (_series_field(job.series), job.id, job.calls_total)]
-        return bool(await _run(self._note, [_PLANNER_KEY, _wave_key(wave_id), _JOBS_KEY], arguments))
+        noted = await self._note(
+            planner=_PLANNER_KEY,
+            wave=_wave_key(wave_id),
+            jobs=_JOBS_KEY,
+            who=planner,
+            lease_ms=int(PLANNER_SECONDS * 1000),
+            id=wave_id,
+            cursor=usage_point_id,
+            waiting=waiting,
+            made=[part for job in jobs for part in (_series_field(job.series), job.id, job.calls_total)],
+        )
+        return bool(noted)
 
     async def note_planned(self, wave_id: str, now: datetime) -> None:
         """A wave is planned to its end."""
@@ -194,7 +151,10 @@ class RefreshStore:
 
     async def is_abandoned(self) -> bool:
         """Whether the newest wave's plan was broken off; once in `PLANNER_SECONDS`, so that one look has it resumed."""
-        return bool(await _run(self._abandoned, [_WAVES_KEY, _PLANNER_KEY, _RESUMED_KEY], [int(PLANNER_SECONDS)]))
+        abandoned = await self._abandoned(
+            waves=_WAVES_KEY, planner=_PLANNER_KEY, resumed=_RESUMED_KEY, pause_seconds=int(PLANNER_SECONDS)
+        )
+        return bool(abandoned)
 
     # Looking on
 
@@ -218,7 +178,7 @@ class RefreshStore:
         """The calls of each wave that are not settled."""
         cursor, found = b"0", dict[bytes, tuple[str, int]]()
         while True:
-            cursor, *page = await _run(self._look, [_JOBS_KEY], [cursor, _LOOKED_AT_ONCE])
+            cursor, *page = await self._look(jobs=_JOBS_KEY, cursor=cursor, count=_LOOKED_AT_ONCE)
             # A scan may tell of an entry twice.
             found |= {series: (wave_id.decode(), int(left)) for series, wave_id, left in page}
             if cursor == b"0":
@@ -270,7 +230,3 @@ def _wave_key(wave_id: str) -> str:
 def _series_field(series: Series) -> str:
     # It can't be guessed, for ids are random.
     return hashlib.sha256(f"{series.usage_point_id}/{series.dataset}".encode()).hexdigest()[:32]
-
-
-async def _run(script: Any, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-    return await cast(Awaitable[Any], script(keys=keys, args=arguments))

@@ -10,13 +10,11 @@ from redis.exceptions import LockError
 
 from shared.core.errors import ProviderGarbage, ProviderUnavailable
 from shared.crypto.vault import CannotOpen, ServerSecret
+from shared.storage.redis_scripts import RedisScript
 
 # A token that lives 3.5 hours is renewed 5 minutes before its end; a short-lived one after nine tenths of its life.
 _EARLY_SECONDS = 300
 _FETCH_SECONDS = 60
-
-# KEYS token; ARGV what is to be discarded → 1 when it was there
-_DISCARD = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class TokenStore:
         """Keep it in ``redis``, closed by ``server``."""
         self._redis = redis
         self._server = server
-        self._discard = redis.register_script(_DISCARD)
+        self._discard: RedisScript[int] = RedisScript(redis, "workers.upstream", "discard")
         self._key = f"token:{provider}"
         self._purpose = f"provider-token:{provider}"
 
@@ -84,7 +82,7 @@ class TokenStore:
         if sealed is None or self._open(sealed) != token:
             return False
         # Not by its name alone: a newer one may have come meanwhile.
-        return bool(await cast(Awaitable[int], self._discard(keys=[self._key], args=[sealed])))
+        return bool(await self._discard(token=self._key, sealed=sealed))
 
     async def _load(self) -> str | None:
         sealed = await cast(Awaitable[bytes | None], self._redis.get(self._key))

@@ -10,7 +10,7 @@ from standardwebhooks import WebhookVerificationError
 
 from bench.bad_receivers import answers, receiving
 from shared.events.deliveries import LEASE, TEST_TYPE, DeliveryError, DeliveryStatus
-from shared.events.delivery_scripts import KEPT_DELIVERIES
+from shared.events.delivery_keys import KEPT_DELIVERIES
 from shared.events.webhooks import OVERLAP, DisabledReason
 from shared.storage.tables import accounts, webhook_endpoints
 from tests.support.dumps import redis_dump, sql_dump

@@ -1,8 +1,7 @@
-"""What `shared.quota.pacer` has Redis do, each step in one script: Lua only."""
+-- Takes a slot. Returns {1, moment, now, server}, else {0, moment at which it is worth trying, now, server}.
+-- KEYS slots bulk unsent closed waiting circuit server known margin
+-- ARGV name who is_bulk server_known per_second per_hour bulk_per_hour margin_seconds hour spread ahead tolerance horizon stand_back kept lost_seconds probe_seconds
 
-# KEYS slots bulk unsent closed waiting circuit server known margin; ARGV as `Pacer._arguments` writes them
-# → {1, moment, now, server} with a slot, else {0, moment at which it is worth trying, now, server}
-TAKE = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local name, who, bulk, server_known = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4]
@@ -73,20 +72,3 @@ if not bulk and moment - now <= horizon then
   redis.call('EXPIRE', KEYS[5], 60)
 end
 return {0, text(moment), text(now), server}
-"""
-
-# KEYS closed margin; ARGV seconds least_margin (0: the margin stays as it is) widest_margin margin_kept. A shorter
-# closing does not end a longer one: calls that are in the air when the hour is used up come back with refusals of both
-# kinds, in any order.
-CLOSE = """
-local time = redis.call('TIME')
-local seconds = tonumber(ARGV[1])
-local ends = tonumber(time[1]) + tonumber(time[2]) / 1000000 + seconds
-if seconds > 0 and tonumber(redis.call('GET', KEYS[1]) or 0) < ends then
-  redis.call('SET', KEYS[1], string.format('%.6f', ends), 'EX', math.floor(seconds) + 1)
-end
-if tonumber(ARGV[2]) > 0 then
-  local margin = math.max(tonumber(ARGV[2]), 2 * tonumber(redis.call('GET', KEYS[2]) or 0))
-  redis.call('SET', KEYS[2], math.min(margin, tonumber(ARGV[3])), 'EX', ARGV[4])
-end
-"""

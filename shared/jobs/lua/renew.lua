@@ -1,0 +1,8 @@
+-- A sign of life. Returns 1 while somebody is to work on the call.
+-- ARGV job number until
+
+local calls, member = 'calls:' .. ARGV[1], ARGV[1] .. '/' .. ARGV[2]
+if redis.call('HEXISTS', calls, ARGV[2] .. ':until') == 0 then return 0 end
+redis.call('ZADD', 'leases', ARGV[3], member)
+redis.call('HSET', calls, ARGV[2] .. ':until', ARGV[3])
+return 1

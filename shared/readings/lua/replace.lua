@@ -1,0 +1,5 @@
+-- Replaces what is known of a window; what was erased since it was read stays erased.
+-- KEYS coverage
+-- ARGV window text
+
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end

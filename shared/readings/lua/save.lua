@@ -1,0 +1,10 @@
+-- Writes a window in one step with the look at the job: who erases data first ends the jobs that would bring it back, so
+-- nothing that was on its way arrives afterwards. Returns 1 when it was written.
+-- KEYS job readings coverage
+-- ARGV window text blob...
+
+local status = redis.call('HGET', KEYS[1], 'status')
+if status ~= 'queued' and status ~= 'running' then return 0 end
+if ARGV[3] then redis.call('HSET', KEYS[2], ARGV[1], ARGV[3]) end
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+return 1
