@@ -74,11 +74,13 @@ test-busy: $(SYNCED)  ## Run acceptance and process tests three times while eigh
 test-postgresql: $(SYNCED)  ## Run every test that uses an SQL database on PostgreSQL
 	@$(BIN)/pytest $(IN_PARALLEL) --database postgresql tests/contract tests/integration
 
-lint: $(SYNCED)  ## Check formatting, style, types and who imports whom
+lint: $(SYNCED)  ## Check formatting, style, types, who imports whom, Lua and commit messages
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.support.lua_lint
+	@$(BIN)/python -m tests.support.commit_messages
 
 format: $(SYNCED)  ## Format the code and mend what can be mended by a program
 	@$(BIN)/ruff format .

@@ -64,8 +64,9 @@ def load_source(package: str, name: str) -> Source:
     constants: list[str] = []
     _include(package, name, parts, constants)
     text = "\n".join(parts.values())
-    named = {what: tuple(names.split()) for what, names in _DIRECTIVE.findall(parts[name])}
-    return Source(text, named.get("-- KEYS", ()), named.get("-- ARGV", ()), tuple(dict.fromkeys(constants)))
+    named = [(what, name) for what, names in _DIRECTIVE.findall(parts[name]) for name in names.split()]
+    keys, arguments = (tuple(each for what, each in named if what == table) for table in ("-- KEYS", "-- ARGV"))
+    return Source(text, keys, arguments, tuple(dict.fromkeys(constants)))
 
 
 def _include(package: str, name: str, parts: dict[str, str], constants: list[str]) -> None:

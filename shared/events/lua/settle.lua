@@ -1,5 +1,6 @@
 -- Lets go of a webhook. `tried...`: status and next (empty: none) after a try, and of that: moment, code, error,
--- milliseconds; nothing when none was made. What was stopped meanwhile is not tried again; what has arrived has arrived.
+-- milliseconds; nothing when none was made. What was stopped meanwhile is not tried again; what has arrived has
+-- arrived.
 -- KEYS delivery
 -- ARGV webhook id now tried...
 --- constants outcome_seconds longest_rest_ms longest_try_ms

@@ -1,5 +1,6 @@
--- Gives places to calls, and enqueues nothing: that is for the caller, with what is in `given`. Functions only, on those
--- of fair_queue.
+-- Gives places to calls, and enqueues nothing: that is for the caller, with what is in `given`. Functions only, on
+-- those of fair_queue.
+--- include fair_queue
 
 local function enqueue(job, number, moment, deadline, given)
   redis.call('ZADD', 'places:' .. job.line, moment, place_of(job, number))

@@ -1,8 +1,9 @@
 -- One fetch for many askers: which call fetches which window. Functions only, on those of fair_queue.
 --
--- claims:{account}:{usage point}:{dataset} holds window -> job/number. A call takes all its windows or none, so who waits
--- holds nothing and nobody waits in a circle. What it has taken it keeps until it is settled, also while it is laid
--- aside. waiters:{job}/{number} are the calls that wait for that: they have no place, and a turn again then.
+-- claims:{account}:{usage point}:{dataset} holds window -> job/number. A call takes all its windows or none, so who
+-- waits holds nothing and nobody waits in a circle. What it has taken it keeps until it is settled, also while it is
+-- laid aside. waiters:{job}/{number} are the calls that wait for that: they have no place, and a turn again then.
+--- include fair_queue
 
 -- Hygiene only: everything that ends a call takes its claims away.
 local kept_seconds = 86400

@@ -1,5 +1,6 @@
--- Notes the outcome of a call: answered, failed or unknown. Calls that were in the air when the pause began fail too, and
--- mean the same outage: only the probe makes the pause longer. Returns the seconds of the pause, for a probe that failed.
+-- Notes the outcome of a call: answered, failed or unknown. Calls that were in the air when the pause began fail too,
+-- and mean the same outage: only the probe makes the pause longer. Returns the seconds of the pause, for a probe that
+-- failed.
 -- KEYS circuit
 -- ARGV who outcome failures first_pause longest_pause kept
 

@@ -1,6 +1,7 @@
 -- Takes a slot. Returns {1, moment, now, server}, else {0, moment at which it is worth trying, now, server}.
 -- KEYS slots bulk unsent closed waiting circuit server known margin
--- ARGV name who is_bulk server_known per_second per_hour bulk_per_hour margin_seconds hour spread ahead tolerance horizon stand_back kept lost_seconds probe_seconds
+-- ARGV name who is_bulk server_known per_second per_hour bulk_per_hour margin_seconds
+-- ARGV hour spread ahead tolerance horizon stand_back kept lost_seconds probe_seconds
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000

@@ -1,5 +1,5 @@
--- Writes a window in one step with the look at the job: who erases data first ends the jobs that would bring it back, so
--- nothing that was on its way arrives afterwards. Returns 1 when it was written.
+-- Writes a window in one step with the look at the job: who erases data first ends the jobs that would bring it back,
+-- so nothing that was on its way arrives afterwards. Returns 1 when it was written.
 -- KEYS job readings coverage
 -- ARGV window text blob...
 

@@ -47,6 +47,7 @@ def test_names_of_keys_arguments_and_constants_have_to_be_those_of_the_script() 
 @pytest.mark.anyio
 async def test_a_call_without_an_argument_or_with_another_one_is_refused() -> None:
     script: RedisScript[int] = RedisScript(Redis(), "shared.jobs", "renew")
-    for values in ({"job": "1", "number": 2}, {"job": "1", "number": 2, "until": 3, "then": 4}):
+    too_few: dict[str, str | int] = {"job": "1", "number": 2}
+    for values in (too_few, {**too_few, "until": 3, "then": 4}):
         with pytest.raises(TypeError, match="job, number, until"):
             await script(**values)
