@@ -31,7 +31,6 @@ from shared.config.settings import load_settings
 from shared.core.calendar import DayRange, day_of
 from shared.core.datasets import DATASETS, Series
 from shared.jobs.models import Lane
-from shared.lifecycle.dispatch import send_next_calls
 from shared.readings.planning import plan_calls, windows_of
 from shared.resources import open_resources
 from simulator.households import household_of
@@ -256,7 +255,7 @@ async def _submit_bulk(environ: Mapping[str, str], households: Sequence[Househol
             point = await parts.consents.find_usage_point(household.account_id, household.usage_point_id)
             series = Series(point.account_id, point.id, dataset.name)
             await parts.jobs.create_job(series, days, Lane.BULK, calls, {}, now)
-        await send_next_calls(parts, now)
+        await parts.job_service.send_next(now)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from shared.events.webhooks import WebhookStore
 from shared.jobs.dead_letters import DeadCallStore
 from shared.jobs.job_metrics import FigureBoard
 from shared.jobs.job_pages import JobList
+from shared.jobs.job_service import JobService
 from shared.jobs.ledger import Ledger
 from shared.jobs.store import JobStore
 from shared.jobs.task_queue import Broker, create_celery
@@ -48,6 +49,7 @@ class Resources:
     consents: ConsentStore
     readings: ReadingStore
     jobs: JobStore
+    job_service: JobService
     job_list: JobList
     events: EventStore
     listening: Listening
@@ -81,6 +83,15 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=60, health_check_interval=30)
     database = Database(settings.database_url.get_secret_value())
     retention = timedelta(days=settings.job_retention_days)
+    jobs = JobStore(redis, retention=retention)
+    ledger = Ledger(
+        redis,
+        calls_in_flight=settings.calls_in_flight,
+        queue_depth=settings.queue_depth,
+        queued_lease_seconds=settings.queued_lease_seconds,
+        keep_seconds=int(retention.total_seconds()),
+    )
+    figures = FigureBoard(redis)
     broker = Broker(create_celery(settings))
     accounts = AccountStore(database, server)
     events = EventStore(redis)
@@ -100,20 +111,15 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             accounts=accounts,
             consents=ConsentStore(database, server),
             readings=ReadingStore(redis, server),
-            jobs=JobStore(redis, retention=retention),
+            jobs=jobs,
+            job_service=JobService(jobs, ledger, broker, events, figures),
             job_list=JobList(redis),
             events=events,
             listening=listening,
             webhooks=WebhookStore(database, server),
             deliveries=DeliveryStore(redis),
             targets=targets,
-            ledger=Ledger(
-                redis,
-                calls_in_flight=settings.calls_in_flight,
-                queue_depth=settings.queue_depth,
-                queued_lease_seconds=settings.queued_lease_seconds,
-                keep_seconds=int(retention.total_seconds()),
-            ),
+            ledger=ledger,
             dead_calls=DeadCallStore(redis),
             broker=broker,
             audit=AuditLog(database, server),
@@ -124,7 +130,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             idempotency=IdempotencyStore(redis, server),
             quotas=QuotaStore(redis, {Quota.FETCH: settings.fetch_quota, Quota.READ: settings.read_quota}),
             refreshes=RefreshStore(redis),
-            figures=FigureBoard(redis),
+            figures=figures,
             public_days=PublicDayStore(database),
             tempo_prices=TempoPriceStore(database, server),
         )

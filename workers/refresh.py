@@ -17,7 +17,6 @@ from shared.core.datasets import DATASETS, Dataset, Series
 from shared.core.errors import NotFound
 from shared.jobs.models import Job, Lane
 from shared.jobs.task_queue import Cause
-from shared.lifecycle.dispatch import send_next_calls
 from shared.observability.logging import get_logger
 from shared.observability.tracing import current_trace_context, linked_trace
 from shared.readings.daily_from_curve import whole_days
@@ -121,7 +120,7 @@ async def _plan_point(resources: Resources, usage_point: UsagePoint) -> tuple[li
         if series[name] not in under_way
     ]
     if jobs:
-        await send_next_calls(resources, now)
+        await resources.job_service.send_next(now)
     return [job for job in jobs if job is not None], len(under_way)
 
 

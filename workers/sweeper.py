@@ -24,7 +24,7 @@ async def sweep(resources: Resources) -> int:
         logger.info("erasures ended", erasures=finished)
     if await resources.refreshes.is_abandoned():
         await resources.broker.enqueue_refresh(Cause.RESUME)
-    await _tell_ends(resources, now)
+    await resources.job_service.publish_ends(now)
     calls = await resources.ledger.overdue_calls(now)
     await resources.broker.enqueue_calls(calls)
     consents = await resources.consents.stale_exchanges(now - _EXCHANGE_PAUSE)
@@ -35,13 +35,3 @@ async def sweep(resources: Resources) -> int:
     if calls or consents:
         logger.info("enqueued again", calls=len(calls), consents=len(consents))
     return len(calls) + len(consents)
-
-
-async def _tell_ends(resources: Resources, now: datetime) -> None:
-    """Of jobs that ended under a process which then died."""
-    for job_id in await resources.events.untold_jobs(now):
-        job = await resources.jobs.load_job(job_id)
-        if job is None or not job.status.ended:
-            await resources.events.forget_end(job_id)
-        else:
-            await resources.events.publish_end(job.account_id, job_id, job.status)

@@ -30,7 +30,6 @@ from shared.core.errors import (
     WrongDirection,
 )
 from shared.jobs.models import Job
-from shared.lifecycle.erasure import cancel_job
 from shared.resources import Resources
 
 router = APIRouter(tags=["jobs"])
@@ -148,7 +147,7 @@ async def get_job(
 async def delete_job(parts: Parts, caller: Asker, now: Now, job_id: JobId, response: Response) -> JobDocument:
     """What it has stored stays; what is on its way is not stored, and what is queued is not asked for. A job that has
     ended stays as it is."""
-    job = await cancel_job(parts, await find_job(parts, job_id, caller.account.id), now)
+    job = await parts.job_service.cancel(await find_job(parts, job_id, caller.account.id), now)
     return await _answer(parts, job, now, response)
 
 

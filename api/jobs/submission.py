@@ -22,7 +22,6 @@ from shared.core.errors import (
     WrongDirection,
 )
 from shared.jobs.models import Job, Lane
-from shared.lifecycle.dispatch import send_next_calls
 from shared.observability.tracing import current_trace_context
 from shared.readings.models import Reason
 from shared.readings.planning import current_days, history_start, missing_windows, plan_calls, window_name, windows_of
@@ -91,9 +90,7 @@ async def submit_job(
         await _refuse_while_down(parts, dataset)
     usage = await count_request(parts, account, Quota.FETCH if calls else Quota.READ, now)
     await parts.consents.note_read(usage_point, day_of(now))
-    job = await parts.jobs.create_job(series, days, Lane.INTERACTIVE, calls, current_trace_context(), now)
-    if calls:
-        await send_next_calls(parts, now)
+    job = await parts.job_service.submit(series, days, Lane.INTERACTIVE, calls, current_trace_context(), now)
     return job, usage
 
 

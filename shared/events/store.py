@@ -17,7 +17,6 @@ from redis.exceptions import RedisError, ResponseError
 
 from shared.core.errors import ServiceUnavailable
 from shared.events.delivery_keys import KEPT, QUIET_TYPES
-from shared.jobs.models import JobStatus
 from shared.storage.redis_scripts import RedisScript
 from shared.storage.tombstones import erased_key
 
@@ -81,9 +80,9 @@ class EventStore:
         """Tell whoever listens to an account; nobody, once it is erased."""
         await self._tell(account_id, event_type, data, even_if_erased=False)
 
-    async def publish_end(self, account_id: str, job_id: str, status: JobStatus) -> None:
+    async def publish_end(self, account_id: str, job_id: str, event_type: str) -> None:
         """Tell how a job ended: once, however often and by how many this is called."""
-        await self._tell(account_id, f"job.{status}", {"job_id": job_id}, even_if_erased=False, ended_job=job_id)
+        await self._tell(account_id, event_type, {"job_id": job_id}, even_if_erased=False, ended_job=job_id)
 
     async def untold_jobs(self, now: datetime, limit: int = 200) -> list[str]:
         """Jobs that ended a while ago and of which that was not told: whoever had to has died."""

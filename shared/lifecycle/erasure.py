@@ -23,8 +23,6 @@ from shared.core.calendar import DayRange
 from shared.core.datasets import DATASETS, Series
 from shared.core.errors import NotFound
 from shared.crypto.receipts import Receipt
-from shared.jobs.models import Job, JobStatus
-from shared.lifecycle.dispatch import send_next_calls
 from shared.observability.logging import get_logger
 from shared.readings.planning import days_of_window
 from shared.resources import Resources
@@ -142,20 +140,6 @@ async def erase_readings_of_point(
     return {each.dataset: await _purge(parts, each, None, now) for each in _all_series(account_id, [usage_point.id])}
 
 
-async def cancel_job(parts: Resources, job: Job, now: datetime) -> Job:
-    """End a job and tell who listens; one that has ended stays as it is. Returns it as it is now.
-
-    What it has stored stays; an answer that is on its way is not stored. Raises `NotFound`.
-    """
-    if await parts.ledger.cancel(job.id, now):
-        await send_next_calls(parts, now)
-        await parts.events.publish_end(job.account_id, job.id, JobStatus.CANCELLED)
-    found = await parts.jobs.load_job(job.id)
-    if found is None:
-        raise NotFound
-    return found
-
-
 async def finish_erasures(parts: Resources, now: datetime, limit: int = 100) -> int:
     """Erase once more what was erased more than a minute ago, and forget about it; how many there were."""
     query = select(erasures).where(erasures.c.erased_at <= now - SECOND_PASS_AFTER).order_by(erasures.c.erased_at)
@@ -186,8 +170,7 @@ async def _erase_stored(
     """Everything in Redis. Done twice it does no more."""
     await parts.jobs.refuse_erased([*points, account_id] if is_account else points)
     job_ids = await _job_ids(parts, account_id, points, is_account=is_account)
-    under_way = await parts.ledger.forget(job_ids)
-    await send_next_calls(parts, now)
+    under_way = await parts.job_service.forget(job_ids, now)
     await parts.dead_calls.forget(account_id, None if is_account else points)
     if is_account:
         await parts.deliveries.forget_account(account_id)
@@ -208,13 +191,8 @@ async def _erase_stored(
 
 
 async def _purge(parts: Resources, series: Series, days: DayRange | None, now: datetime) -> Purge:
-    cancelled = 0
-    for job_id in await parts.jobs.find_jobs(series.account_id, series.usage_point_id, series.dataset, under_way=True):
-        if await parts.ledger.cancel(job_id, now):
-            cancelled += 1
-            await parts.events.publish_end(series.account_id, job_id, JobStatus.CANCELLED)
-    if cancelled:
-        await send_next_calls(parts, now)
+    job_ids = await parts.jobs.find_jobs(series.account_id, series.usage_point_id, series.dataset, under_way=True)
+    cancelled = await parts.job_service.cancel_all(series.account_id, job_ids, now)
     dataset = DATASETS[series.dataset]
     held = {name: days_of_window(dataset, name) for name in await parts.readings.window_names(series)}
     if days is not None:

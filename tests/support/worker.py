@@ -23,7 +23,6 @@ from shared.core.calendar import DayRange, day_of, day_seconds, days_between
 from shared.core.datasets import DATASETS, Series
 from shared.core.errors import NotFound
 from shared.jobs.models import CallTicket, Job, Lane
-from shared.lifecycle.dispatch import send_next_calls
 from shared.lifecycle.erasure import OWNER, erase_account
 from shared.readings.models import Coverage, Reading
 from shared.readings.planning import plan_calls, window_name, windows_of
@@ -184,7 +183,7 @@ class Stage:
         windows = [part for each in windows_of(kind, days) if (part := each.clipped(days.start, days.end))]
         series = Series(usage_point.account_id, usage_point.id, dataset)
         job = await self.resources.jobs.create_job(series, days, lane, plan_calls(kind, windows), {}, now)
-        await send_next_calls(self.resources, now)
+        await self.resources.job_service.send_next(now)
         return job
 
     async def age_exchange(self, consent_id: str, by: timedelta) -> None:

@@ -1,4 +1,4 @@
-"""The use case: take a call, fetch its days or its record, seal them, store them, settle the call, send the next ones.
+"""The use case: take a call, fetch its days or its record, seal them, store them, settle the call.
 
 It holds the account's public key and nothing that opens what it writes. Whatever happens to it, the call is either
 settled or still leased, and then somebody else does it.
@@ -25,7 +25,6 @@ from shared.core.errors import (
 from shared.core.task_cancellation import cancel_all
 from shared.jobs.ledger import OK, StartedCall
 from shared.jobs.models import CallTicket, Job
-from shared.lifecycle.dispatch import send_next_calls
 from shared.observability.logging import get_logger
 from shared.readings.models import Coverage, Gap, Reading, Reason
 from shared.readings.planning import absence_of, brings_news, coverage_of, due_windows, window_name, windows_of
@@ -52,6 +51,7 @@ class Fetcher:
     def __init__(self, resources: Resources, providers: dict[str, Provider]) -> None:
         """Work with the stores of ``resources`` and ask ``providers``, by their names."""
         self._resources = resources
+        self._jobs = resources.job_service
         self._providers = providers
         self._lease_seconds = resources.settings.call_lease_seconds
 
@@ -70,43 +70,27 @@ class Fetcher:
         except NoSlotYet as error:
             # Another call would have no slot either: it keeps its place, and what waits in line goes on waiting there.
             retry_at = error.retry_at or _now()
-            await self._resources.ledger.park(ticket, retry_at, counts_as_attempt=False, keeps_place=True)
+            await self._jobs.park(ticket, retry_at, _now(), counts_as_attempt=False, keeps_place=True)
         except DATABASE_AWAY:
             # No fault of the call: however long it lasts, none is given up for it.
             logger.warning("call put off", job_id=job.id, call=ticket.number, code=ServiceUnavailable.code)
             until = _now() + _STORE_PAUSE * random.uniform(1.0, 1.25)  # noqa: S311  # spreads load, guards no secret
-            await self._resources.ledger.park(ticket, until, counts_as_attempt=False, keeps_place=True)
+            await self._jobs.park(ticket, until, _now(), counts_as_attempt=False, keeps_place=True)
         except AppError as error:
             if error.retryable and started.attempt < self._resources.settings.call_attempts:
                 retry_at = max(error.retry_at or _now(), _now() + _backoff(started.attempt))
                 logger.warning("call put off", job_id=job.id, call=ticket.number, code=error.code)
-                await self._resources.ledger.park(ticket, retry_at, counts_as_attempt=True)
-                await send_next_calls(self._resources, _now())
+                await self._jobs.park(ticket, retry_at, _now(), counts_as_attempt=True)
                 return
             await self._give_up(job, started, error)
             # That an account is suspended is no news to who suspended it.
             is_dead = not isinstance(error, AccountSuspended)
-            await self.settle(job, ticket, error.code, is_dead=is_dead, upstream_code=error.upstream_code)
+            await self._jobs.settle(job, ticket, error.code, _now(), is_dead=is_dead, upstream_code=error.upstream_code)
         else:
             if is_done:
-                await self.settle(job, ticket, OK)
+                await self._jobs.settle(job, ticket, OK, _now())
             else:
-                await send_next_calls(self._resources, _now())
-
-    async def settle(
-        self, job: Job, ticket: CallTicket, outcome: str, *, is_dead: bool = False, upstream_code: str | None = None
-    ) -> None:
-        """End a call in the ledger, enqueue what comes next, and tell who listens."""
-        ledger = self._resources.ledger
-        settlement = await ledger.settle(ticket, outcome, _now(), is_dead=is_dead, upstream_code=upstream_code)
-        await send_next_calls(self._resources, _now())
-        if settlement.settled and settlement.status is not None:
-            ended_as = settlement.status if settlement.status.ended else None
-            if ended_as is None:
-                await self._resources.events.publish(job.account_id, "job.progress", {"job_id": job.id})
-            else:
-                await self._resources.events.publish_end(job.account_id, job.id, ended_as)
-            await self._resources.figures.note_settled(job.lane, outcome, ended_as)
+                await self._jobs.send_next(_now())
 
     async def _fetch(self, job: Job, started: StartedCall) -> bool:
         """Fetch what is due of a call's days; ``False`` when another call is at it, and this one waits for that."""

@@ -11,7 +11,7 @@ from shared.consents.store import UsagePoint
 from shared.core.calendar import DayRange
 from shared.jobs.ledger import OK
 from shared.jobs.models import CallTicket, JobStatus, Lane
-from shared.lifecycle.erasure import OWNER, SECOND_PASS_AFTER, cancel_job, erase_account, finish_erasures
+from shared.lifecycle.erasure import OWNER, SECOND_PASS_AFTER, erase_account, finish_erasures
 from tests.support.worker import Stage, days_ago
 from workers.sweeper import sweep
 
@@ -186,7 +186,7 @@ async def test_the_end_of_a_job_is_told_by_a_sweep_when_its_worker_died_before_i
 async def test_an_end_that_was_told_is_not_told_again(stage: Stage, house: UsagePoint) -> None:
     job = await stage.submit(house, CURVE, WEEK)
     await stage.work_off()
-    await cancel_job(stage.resources, await stage.submit(house, CURVE, SIX_WEEKS), datetime.now(UTC))
+    await stage.resources.job_service.cancel(await stage.submit(house, CURVE, SIX_WEEKS), datetime.now(UTC))
     let_time_pass(stage)
 
     await sweep(stage.resources)

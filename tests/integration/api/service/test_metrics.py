@@ -15,7 +15,6 @@ from shared.consents.store import UsagePoint
 from shared.core.calendar import DayRange
 from shared.core.datasets import Series
 from shared.jobs.models import CallTicket, JobStatus, Lane
-from shared.lifecycle.dispatch import send_next_calls
 from shared.quota.quota_status import KNOWN_KEY, slots_key
 from tests.support.api_gateway import NOON, PRM, Person, Stage
 
@@ -85,7 +84,7 @@ async def test_what_waits_what_ended_and_how_far_the_refresh_is(
     series = Series(person.account.id, usage_point.id, "consumption_load_curve")
     jobs = [await parts.jobs.create_job(series, DAYS, Lane.BULK, [DAYS], {}, now) for _ in range(2)]
     await parts.refreshes.note_point(planner, WAVE, usage_point.id, jobs[:1], 0)
-    await send_next_calls(parts, now)
+    await parts.job_service.send_next(now)
     await parts.figures.note_settled(Lane.BULK, "ok", JobStatus.SUCCEEDED)
     await parts.figures.note_settled(Lane.BULK, "provider_timeout", None)
     await parts.redis.sadd(KNOWN_KEY, "enedis:measures")
@@ -118,7 +117,7 @@ async def test_what_waits_what_ended_and_how_far_the_refresh_is(
 async def test_no_figure_is_anybodys(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     series = Series(person.account.id, usage_point.id, "consumption_load_curve")
     job = await stage.parts.jobs.create_job(series, DAYS, Lane.BULK, [DAYS], {}, NOON)
-    await send_next_calls(stage.parts, NOON)
+    await stage.parts.job_service.send_next(NOON)
     await stage.client.get(f"/v1/jobs/{job.id}", headers=person.headers)
 
     text = (await stage.client.get("/metrics")).text

@@ -181,9 +181,8 @@ async def test_what_a_new_consent_forgets_does_not_bring_back_what_was_erased(st
 
     store = stage.resources.readings
     for name, each in known.items():
-        await store._replace(
-            keys=[f"coverage:{gone.account_id}:{gone.usage_point_id}:{CURVE}"], args=[name, each.window]
-        )
+        key = f"coverage:{gone.account_id}:{gone.usage_point_id}:{CURVE}"
+        await store._replace(coverage=key, window=name, text=each.window)
 
     assert {} == await stage.coverage(job)
 
