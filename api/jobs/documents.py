@@ -14,7 +14,7 @@ from shared.core.errors import JobGone, NotFound
 from shared.crypto.server_secret import ServerSecret
 from shared.jobs.job_ids import is_job_id_of
 from shared.jobs.models import Job
-from shared.readings.planning import missing_days, window_name, windows_of
+from shared.readings.planning import missing_days
 from shared.resources import Resources
 
 _LONGEST_PAUSE_SECONDS = 30
@@ -46,10 +46,8 @@ async def await_end(parts: Resources, job: Job, wait_seconds: float) -> Job:
 async def job_document(parts: Resources, job: Job, prm: str, now: datetime) -> JobDocument:
     """A job with what of it is not stored at this moment."""
     dataset, days = DATASETS[job.dataset], DayRange(job.start, job.end)
-    names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
-    coverage = await parts.readings.load_coverage(job.series, names)
-    derived = await parts.readings.load_derived_days(job.series, dataset, days)
-    missing = [MissingDays.of(gap) for gap in missing_days(dataset, days, coverage, now, derived)]
+    stock = await parts.readings.load_stock(job.series, days)
+    missing = [MissingDays.of(gap) for gap in missing_days(dataset, days, stock.coverage, now, stock.derived)]
     return JobDocument(**dict(job_summary(job, prm)), missing=missing)
 
 

@@ -24,7 +24,7 @@ from shared.core.errors import (
 from shared.jobs.models import Job, Lane
 from shared.observability.tracing import current_trace_context
 from shared.readings.models import Reason
-from shared.readings.planning import current_days, history_start, missing_windows, plan_calls, window_name, windows_of
+from shared.readings.planning import current_days, history_start, missing_windows, plan_calls
 from shared.resources import Resources
 
 
@@ -82,10 +82,8 @@ async def submit_job(
     `ProviderDown` before anything is counted.
     """
     series = Series(usage_point.account_id, usage_point.id, dataset.name)
-    names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
-    coverage = await parts.readings.load_coverage(series, names)
-    derived = await parts.readings.load_derived_days(series, dataset, days)
-    calls = plan_calls(dataset, missing_windows(dataset, days, coverage, now, derived))
+    stock = await parts.readings.load_stock(series, days)
+    calls = plan_calls(dataset, missing_windows(dataset, days, stock.coverage, now, stock.derived))
     if calls:
         await _refuse_while_down(parts, dataset)
     usage = await count_request(parts, account, Quota.FETCH if calls else Quota.READ, now)

@@ -110,7 +110,7 @@ def _answer(parts: Resources, document: Document, if_none_match: str | None) -> 
 
 def _ranges(known: Known, now: datetime) -> Iterator[CoveredDays]:
     """The gaps, and between them what is whole."""
-    measured = missing_days(known.dataset, known.days, known.coverage, now) if known.derived else []
+    measured = missing_days(known.dataset, known.days, known.stock.coverage, now) if known.stock.derived else []
     unmeasured = {day for gap in measured for day in days_between(gap.start, gap.end)}
     day = known.days.start
     for gap in known.gaps:

@@ -68,7 +68,7 @@ def is_anything_stored(known: Known) -> bool:
     """Whether there is any reading in these days, or a record."""
     if not known.dataset.is_series:
         # One that lacks a part, or could not be had anew, is there all the same.
-        return bool(known.coverage) and all(gap.partial for gap in known.gaps)
+        return bool(known.stock.coverage) and all(gap.partial for gap in known.gaps)
     return any(gap.partial for gap in known.gaps) or known.missing_days < known.days.days
 
 
@@ -90,7 +90,7 @@ async def _note_read(parts: Resources, caller: Caller, usage_point: UsagePoint, 
 
 async def _running_job(parts: Resources, caller: Caller, known: Known, wanted: DayRange, now: datetime) -> Job | None:
     """The job that fetches all of this already: whoever tries again after a wait asks for nothing new."""
-    missing = missing_windows(known.dataset, wanted, known.coverage, now, known.derived)
+    missing = missing_windows(known.dataset, wanted, known.stock.coverage, now, known.stock.derived)
     if not missing:
         return None
     first, last = missing[0].start, missing[-1].end

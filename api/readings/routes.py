@@ -217,7 +217,7 @@ async def _answer_record(
     more: dict[str, Any],
     headers: dict[str, str],
 ) -> Response:
-    fetched_at = next((each.fetched_at for each in known.coverage.values()), None)
+    fetched_at = next((each.fetched_at for each in known.stock.coverage.values()), None)
     document: dict[str, Any] = {
         "usage_point_id": usage_point_id,
         "dataset": known.dataset.name,

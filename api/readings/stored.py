@@ -4,7 +4,7 @@ Opened in batches and given on at once: memory does not grow with the days, and 
 """
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from shared.core.datasets import Dataset, Quantity, Series
 from shared.readings.aggregation import Resolution, Summary, Unit, UnitChange
 from shared.readings.column_batch import Columns
 from shared.readings.daily_from_curve import derive_daily
-from shared.readings.models import Coverage, Gap
+from shared.readings.models import Gap, Stock
 from shared.readings.planning import current_days, missing_days, missing_windows, window_name, windows_of
 from shared.resources import Resources
 
@@ -28,17 +28,14 @@ _WINDOWS_AT_ONCE = 31
 @dataclass(frozen=True, slots=True)
 class Known:
     """What coverage says of some days of a dataset; nothing was opened for it. ``cache_status``: as the header of that
-    name. ``derived``: the days that another dataset gives, and when it was fetched. ``sealed``: the blobs, where they
-    are so few that they were taken with the coverage."""
+    name. ``stock``: with the blobs, where they are so few that they were taken with the coverage."""
 
     series: Series
     dataset: Dataset
     days: DayRange
-    coverage: Mapping[str, Coverage]
-    derived: Mapping[date, datetime]
+    stock: Stock
     gaps: tuple[Gap, ...]
     cache_status: str
-    sealed: Mapping[str, bytes | None] | None = field(default=None, repr=False)
 
     @property
     def missing(self) -> list[dict[str, Any]]:
@@ -55,8 +52,8 @@ class Known:
 
         A window is never written without the moment at which it was fetched.
         """
-        fetched = {name: known.fetched_at for name, known in self.coverage.items()}
-        derived = {str(day): fetched_at for day, fetched_at in self.derived.items()}
+        fetched = {name: known.fetched_at for name, known in self.stock.coverage.items()}
+        derived = {str(day): fetched_at for day, fetched_at in self.stock.derived.items()}
         return orjson.dumps([fetched, derived, self.missing, self.cache_status], option=orjson.OPT_SORT_KEYS)
 
 
@@ -73,33 +70,28 @@ async def load_known(
     surely; of few days it then comes on the same way."""
     series = Series(usage_point.account_id, usage_point.id, dataset.name)
     days = days or current_days(now)
-    names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
-    sealed = None
-    if will_open and len(names) <= _WINDOWS_AT_ONCE:
-        coverage, sealed = await parts.readings.load_windows(series, names)
-    else:
-        coverage = await parts.readings.load_coverage(series, names)
-    derived = await parts.readings.load_derived_days(series, dataset, days)
+    is_short = len(windows_of(dataset, days)) <= _WINDOWS_AT_ONCE
+    stock = await parts.readings.load_stock(series, days, with_blobs=will_open and is_short)
     against = usage_point.reason_against(dataset, now)
-    gaps = missing_days(dataset, days, coverage, now, derived, against)
-    status = _cache_status(dataset, days, coverage, derived, now, usable=against is None)
-    return Known(series, dataset, days, coverage, derived, tuple(gaps), status, sealed)
+    gaps = missing_days(dataset, days, stock.coverage, now, stock.derived, against)
+    status = _cache_status(dataset, days, stock, now, usable=against is None)
+    return Known(series, dataset, days, stock, tuple(gaps), status)
 
 
 def _cache_status(
     dataset: Dataset,
     days: DayRange,
-    coverage: Mapping[str, Coverage],
-    derived: Mapping[date, datetime],
+    stock: Stock,
     now: datetime,
     *,
     usable: bool,
 ) -> str:
     # What can't be asked for of this point needs no call.
-    if not (usable or not dataset.is_series) or not missing_windows(dataset, days, coverage, now, derived):
+    if not (usable or not dataset.is_series) or not missing_windows(dataset, days, stock.coverage, now, stock.derived):
         return "hit"
-    asked_for = bool(derived) or any(
-        not dataset.is_series or (each.since < days.end and days.start < each.through) for each in coverage.values()
+    asked_for = bool(stock.derived) or any(
+        not dataset.is_series or (each.since < days.end and days.start < each.through)
+        for each in stock.coverage.values()
     )
     return "partial" if asked_for else "miss"
 
@@ -111,13 +103,13 @@ async def open_known(parts: Resources, known: Known, private_key: bytes) -> Asyn
     first, last = (int(day_start(day).timestamp()) for day in (known.days.start, known.days.end))
     windows = windows_of(known.dataset, known.days)
     # A month of daily values may need as many days of the curve as there are.
-    at_once = 1 if known.derived else _WINDOWS_AT_ONCE
+    at_once = 1 if known.stock.derived else _WINDOWS_AT_ONCE
     for index in range(0, len(windows), at_once):
         part = windows[index : index + at_once]
-        names = [name for each in part if (name := window_name(known.dataset, each.start)) in known.coverage]
+        names = [name for each in part if (name := window_name(known.dataset, each.start)) in known.stock.coverage]
         blobs = await _blobs(parts, known, names)
         columns = parts.readings.open_columns(known.series, blobs, private_key).between(first, last)
-        lacking = [day for day in sorted(known.derived) if part[0].start <= day < part[-1].end]
+        lacking = [day for day in sorted(known.stock.derived) if part[0].start <= day < part[-1].end]
         if lacking:
             columns = await _with_derived(parts, known, columns, lacking, private_key)
         if len(columns):
@@ -125,8 +117,8 @@ async def open_known(parts: Resources, known: Known, private_key: bytes) -> Asyn
 
 
 async def _blobs(parts: Resources, known: Known, names: list[str]) -> Mapping[str, bytes | None]:
-    if known.sealed is not None:
-        return {name: known.sealed[name] for name in names}
+    if known.stock.blobs is not None:
+        return {name: known.stock.blobs[name] for name in names}
     return await parts.readings.load_blobs(known.series, names)
 
 

@@ -1,7 +1,7 @@
 """Readings, and what is known of them. Pure data, all frozen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -67,3 +67,13 @@ class Coverage:
             return "complete"
         lost = sum((gap.end - gap.start).days for gap in self.gaps if not gap.partial)
         return "absent" if lost == (self.through - self.since).days else "partial"
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What is stored of some days of a series: what is known of each window; days that come of another series, with the
+    moment at which that was fetched; and what is sealed of each window, where that was asked for."""
+
+    coverage: Mapping[str, Coverage]
+    derived: Mapping[date, datetime]
+    blobs: Mapping[str, bytes | None] | None = field(default=None, repr=False)

@@ -14,14 +14,15 @@ import orjson
 from redis.asyncio import Redis
 
 from shared.core.calendar import DayRange, days_between
-from shared.core.datasets import Dataset, Series, WindowKind
+from shared.core.datasets import DATASETS, Dataset, Series, WindowKind
 from shared.crypto.vault import CannotOpen, Opener, SealContext, ServerSecret, seal
 from shared.jobs.ledger import job_key
 from shared.jobs.models import Job
 from shared.readings.column_batch import Columns
 from shared.readings.daily_from_curve import whole_days
 from shared.readings.encoding import pack_readings, pack_record, unpack_columns, unpack_readings, unpack_record
-from shared.readings.models import UNDER_CONSENT, Coverage, Gap, Reading, Reason
+from shared.readings.models import UNDER_CONSENT, Coverage, Gap, Reading, Reason, Stock
+from shared.readings.planning import window_name, windows_of
 from shared.storage.redis_scripts import RedisScript
 
 _PACKAGE = "shared.readings"
@@ -74,6 +75,17 @@ class ReadingStore:
             return {}
         texts = await cast(Awaitable[list[bytes | None]], self._redis.hmget(_coverage_key(series), names))
         return {name: _coverage(name, text) for name, text in zip(names, texts, strict=True) if text is not None}
+
+    async def load_stock(self, series: Series, days: DayRange, *, with_blobs: bool = False) -> Stock:
+        """What is stored of these days; with ``with_blobs`` also what is sealed, as it is at the same moment."""
+        dataset = DATASETS[series.dataset]
+        names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
+        blobs = None
+        if with_blobs:
+            coverage, blobs = await self.load_windows(series, names)
+        else:
+            coverage = await self.load_coverage(series, names)
+        return Stock(coverage, await self.load_derived_days(series, dataset, days), blobs)
 
     async def load_coverages(self, all_series: Sequence[Series]) -> list[dict[str, Coverage]]:
         """What is known of every window of each of these series, in one go."""
