@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.core.errors import NotFound
 from shared.crypto.server_secret import CannotOpen, ServerSecret
 from shared.storage.database import Database, hold
-from shared.storage.tables import accounts, audit_events
+from shared.storage.row_locks import lock_account
+from shared.storage.tables import audit_events
 
 ADMIN = "admin"
 """The chain of what administrators did, and what they are called as an actor."""
@@ -82,11 +82,8 @@ class AuditLog:
         self, account_id: str, now: datetime, actor: str, action: str, details: Mapping[str, Any] | None = None
     ) -> None:
         """Write down what is about to be done with an account outside of SQL. Raises `NotFound`."""
-        # A write that changes nothing: in SQLite it takes the place of a lock.
-        same = update(accounts).where(accounts.c.id == account_id).values(created_at=accounts.c.created_at)
         async with self._database.transaction() as connection:
-            if not (await connection.execute(same)).rowcount:
-                raise NotFound
+            await lock_account(connection, account_id)
             await record(connection, self._server, account_id, now, actor, action, details)
 
     async def load_events(self, chain: str, before: int | None = None, limit: int = 100) -> list[AuditEvent]:

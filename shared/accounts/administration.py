@@ -16,6 +16,7 @@ from shared.audit_log import ADMIN, record
 from shared.core.errors import NotFound
 from shared.crypto.server_secret import ServerSecret
 from shared.storage.database import Database
+from shared.storage.row_locks import begin_writing, lock_account
 from shared.storage.tables import accounts, api_keys, usage_points
 
 
@@ -56,7 +57,7 @@ class Administration:
         """The e-mail address of an account, ``None`` without one; that it was shown is written down. Raises
         `NotFound`."""
         async with self._database.transaction() as connection:
-            await hold_account(connection, account_id)
+            await lock_account(connection, account_id)
             sealed = await connection.scalar(select(accounts.c.email_sealed).where(accounts.c.id == account_id))
             if sealed is None:
                 return None
@@ -69,7 +70,7 @@ class Administration:
         """Suspend or resume an account, and set the ``quotas`` that are given (``fetch_quota``, ``read_quota``:
         requests a day; ``None``: the gateway's). What is as it shall be already stays. Raises `NotFound`."""
         async with self._database.transaction() as connection:
-            await hold_account(connection, account_id)
+            await lock_account(connection, account_id)
             this_account = accounts.c.id == account_id
             row = (await connection.execute(select(accounts).where(this_account))).one()
             if suspended is not None and suspended != (row.suspended_at is not None):
@@ -85,23 +86,14 @@ class Administration:
     async def note(self, account_id: str, now: datetime, action: str, details: Mapping[str, Any] | None = None) -> None:
         """Write down what an administrator is about to do to an account outside of SQL. Raises `NotFound`."""
         async with self._database.transaction() as connection:
-            await hold_account(connection, account_id)
+            await lock_account(connection, account_id)
             await record_for_both(connection, self._server, account_id, now, action, details)
 
     async def note_for_gateway(self, now: datetime, action: str, details: Mapping[str, Any] | None = None) -> None:
         """Write down what an administrator is about to do that concerns no account alone."""
         async with self._database.transaction() as connection:
-            # A write that changes nothing: in SQLite it takes the place of a lock.
-            await connection.execute(update(accounts).where(accounts.c.id == "").values(id=""))
+            await begin_writing(connection)
             await record(connection, self._server, ADMIN, now, ADMIN, action, details)
-
-
-async def hold_account(connection: AsyncConnection, account_id: str) -> None:
-    """Have an account to oneself until the transaction ends. Raises `NotFound`."""
-    # A write that changes nothing; it is also what holds the account in SQLite.
-    same = update(accounts).where(accounts.c.id == account_id).values(created_at=accounts.c.created_at)
-    if not (await connection.execute(same)).rowcount:
-        raise NotFound("There is no such account.")
 
 
 async def record_for_both(

@@ -21,6 +21,7 @@ from shared.crypto.api_key_format import check_api_key, new_api_key, verifier
 from shared.crypto.jwt_api_keys import TokenClaims, check_token_key, is_token_key, new_token_key
 from shared.crypto.vault import CannotOpen, MalformedApiKey, ServerSecret, unwrap_private_key, wrap_private_key
 from shared.storage.database import Database
+from shared.storage.row_locks import lock_account
 from shared.storage.tables import accounts, api_keys
 
 MOST_KEYS = 50
@@ -92,7 +93,8 @@ class ApiKeyStore:
         if not maker.scopes.issuperset(scopes):
             raise Forbidden("A key can't give what it does not have: these scopes are more than its own.")
         async with self._database.transaction() as connection:
-            await _hold(connection, maker.account_id)
+            # Of keys made at the same time each is counted.
+            await lock_account(connection, maker.account_id)
             # A key that was revoked since it was shown makes no other one.
             if await connection.scalar(select(api_keys.c.id).where(api_keys.c.id == maker.id)) is None:
                 raise Unauthenticated
@@ -112,7 +114,8 @@ class ApiKeyStore:
         Raises `NotFound`, and `LastKey` for the last one that may manage the account.
         """
         async with self._database.transaction() as connection:
-            await _hold(connection, account_id)
+            # Of two that are the last ones not both go.
+            await lock_account(connection, account_id)
             this_key = (api_keys.c.id == key_id, api_keys.c.account_id == account_id)
             removed = await connection.execute(delete(api_keys).where(*this_key))
             if not removed.rowcount:
@@ -225,14 +228,6 @@ async def insert_key(
 
 def _secret_of(text: str) -> bytes:
     return check_token_key(text) if is_token_key(text) else check_api_key(text)
-
-
-async def _hold(connection: AsyncConnection, account_id: str) -> None:
-    # A write that changes nothing: another key of the account that is made or revoked at the same time waits, so the
-    # count stays true, and of two that are the last ones not both go.
-    await connection.execute(
-        update(accounts).where(accounts.c.id == account_id).values(created_at=accounts.c.created_at)
-    )
 
 
 def _may_manage(key: ApiKey, now: datetime) -> bool:

@@ -15,6 +15,7 @@ from shared.consents.models import ConsentStatus, UsagePoint
 from shared.consents.usage_points import UsagePointStore, held, refusals_of
 from shared.core.calendar import day_of
 from shared.storage.database import hold
+from shared.storage.row_locks import lock_row
 from shared.storage.tables import consents, usage_points
 
 UNREFUSED = {"first_refused_at": None, "last_refused_at": None, "refused_days": None, "lost_at": None}
@@ -31,13 +32,7 @@ class UsagePointRights(UsagePointStore):
         """
         this_point = usage_points.c.id == usage_point_id
         async with self._database.transaction() as connection:
-            # A write that changes nothing: whoever notes the same point at the same time waits for this transaction.
-            locked = await connection.execute(
-                update(usage_points)
-                .where(this_point, usage_points.c.lost_at.is_(None))
-                .values(consumption=usage_points.c.consumption)
-            )
-            if not locked.rowcount:
+            if not await lock_row(connection, usage_points, usage_point_id, usage_points.c.lost_at.is_(None)):
                 return False
             row = (await connection.execute(select(usage_points).where(this_point))).one()
             refusals = refused_again(refusals_of(row), now)

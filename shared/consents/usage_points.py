@@ -22,6 +22,7 @@ from shared.core.errors import AccountSuspended, ConsentMissing, NotFound
 from shared.crypto.vault import CannotOpen, ServerSecret
 from shared.readings.models import Reason
 from shared.storage.database import Database
+from shared.storage.row_locks import lock_row
 from shared.storage.tables import accounts, consents, usage_points
 
 PRM_HASH_PURPOSE = "usage-point"
@@ -116,10 +117,8 @@ class UsagePointStore:
         """The provider said that it has no such dataset of this point; a new consent makes it be asked again."""
         this_point = usage_points.c.id == usage_point_id
         async with self._database.transaction() as connection:
-            # A write that changes nothing: another dataset of the point that is noted at the same time waits.
-            await connection.execute(
-                update(usage_points).where(this_point).values(consumption=usage_points.c.consumption)
-            )
+            # Another dataset of the point that is noted at the same time waits.
+            await lock_row(connection, usage_points, usage_point_id)
             before = await connection.scalar(select(usage_points.c.unavailable).where(this_point))
             noted = {**(before or {}), dataset: {"reason": reason, "noted_at": now.isoformat()}}
             await connection.execute(update(usage_points).where(this_point).values(unavailable=noted))

@@ -13,12 +13,12 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.audit_log import SYSTEM, record
 from shared.core.errors import LimitReached, NotFound
 from shared.crypto.server_secret import ServerSecret
 from shared.storage.database import Database
+from shared.storage.row_locks import lock_account
 from shared.storage.tables import accounts, webhook_endpoints
 
 MOST_WEBHOOKS = 10
@@ -88,7 +88,8 @@ class WebhookStore:
         """A new webhook, and its secret: the only time that this is seen. Raises `LimitReached` and `NotFound`."""
         webhook_id, secret = f"hook_{secrets.token_hex(8)}", _new_secret()
         async with self._database.transaction() as connection:
-            await _hold(connection, account_id)
+            # Another webhook of the account that is made at the same time waits.
+            await lock_account(connection, account_id)
             of_account = select(func.count()).where(webhook_endpoints.c.account_id == account_id)
             if (await connection.scalar(of_account) or 0) >= MOST_WEBHOOKS:
                 raise LimitReached(f"An account has {MOST_WEBHOOKS} webhooks at most; delete one first.")
@@ -256,13 +257,6 @@ def _new_secret() -> str:
 
 def _of_account(webhook_id: str, account_id: str) -> tuple[Any, ...]:
     return webhook_endpoints.c.id == webhook_id, webhook_endpoints.c.account_id == account_id
-
-
-async def _hold(connection: AsyncConnection, account_id: str) -> None:
-    # A write that changes nothing: another webhook of the account that is made at the same time waits.
-    same = update(accounts).where(accounts.c.id == account_id).values(created_at=accounts.c.created_at)
-    if not (await connection.execute(same)).rowcount:
-        raise NotFound
 
 
 def url_purpose(webhook_id: str) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.accounts.administration import hold_account, record_for_both
+from shared.accounts.administration import record_for_both
 from shared.accounts.api_keys import ApiKey, insert_key
 from shared.accounts.store import public_key_purpose
 from shared.consents.usage_points import PRM_HASH_PURPOSE, label_purpose, prm_purpose
@@ -19,6 +19,7 @@ from shared.crypto.server_secret import ServerSecret
 from shared.crypto.vault import new_vault
 from shared.lifecycle.erasure import erase_noted, new_erasure_id, note_erasure
 from shared.resources import Resources
+from shared.storage.row_locks import lock_account
 from shared.storage.tables import accounts, api_keys, consents, usage_points
 
 
@@ -30,7 +31,7 @@ async def recover_account(parts: Resources, account_id: str, now: datetime) -> t
     """
     vault = new_vault()
     async with parts.database.transaction() as connection:
-        await hold_account(connection, account_id)
+        await lock_account(connection, account_id)
         # No usage point comes to this account meanwhile: a grant that is under way holds its consent, and then wants
         # the account; in that order, as here.
         await connection.execute(select(consents.c.id).where(consents.c.account_id == account_id).with_for_update())

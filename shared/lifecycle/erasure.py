@@ -27,6 +27,7 @@ from shared.observability.logging import get_logger
 from shared.readings.planning import days_of_window
 from shared.resources import Resources
 from shared.storage.database import hold
+from shared.storage.row_locks import lock_account
 from shared.storage.tables import accounts, api_keys, audit_events, consents, erasures, usage_points, webhook_endpoints
 
 logger = get_logger(__name__)
@@ -244,19 +245,12 @@ async def _in_turn(parts: Resources, work: Callable[[AsyncConnection], Awaitable
 
 async def _hold_rows(connection: AsyncConnection, account_id: str) -> None:
     """Have an account and everything of it to oneself, or fail at once. Raises `NotFound` and `OperationalError`."""
-    await _write_first(connection, account_id)
+    await lock_account(connection, account_id)
     for table in (usage_points, consents, api_keys, webhook_endpoints):
         mine = select(table.c.id).where(table.c.account_id == account_id)
         await connection.execute(mine.with_for_update(nowait=True))
     this_account = select(accounts.c.id).where(accounts.c.id == account_id)
     await connection.execute(this_account.with_for_update(nowait=True))
-
-
-async def _write_first(connection: AsyncConnection, account_id: str) -> None:
-    # A write that changes nothing: in SQLite whoever has written is the only one that writes.
-    query = update(accounts).where(accounts.c.id == account_id).values(created_at=accounts.c.created_at)
-    if not (await connection.execute(query)).rowcount:
-        raise NotFound
 
 
 async def _delete_chain(connection: AsyncConnection, account_id: str) -> int:

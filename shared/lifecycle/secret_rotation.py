@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, LargeBinary, Row, Table, and_, func, literal, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.accounts.api_keys import name_purpose
 from shared.accounts.store import email_purpose, public_key_purpose
@@ -24,6 +23,7 @@ from shared.crypto.server_secret import CannotOpen, ServerSecret, key_id_of
 from shared.events.webhooks import description_purpose, secret_purpose, url_purpose
 from shared.readings.store import ReadingStore
 from shared.storage.database import Database
+from shared.storage.row_locks import begin_writing
 from shared.storage.tables import accounts, api_keys, audit_events, consents, usage_points, webhook_endpoints
 
 # What is encrypted, and what binds it to its row.
@@ -96,7 +96,7 @@ class SecretRotation:
         await self._forget_hashes(now)
         if changed:
             async with self._database.transaction() as connection:
-                await _write_first(connection, accounts)
+                await begin_writing(connection)
                 details = {"key_id": self._server.key_id, "rows": changed}
                 await record(connection, self._server, ADMIN, now, ADMIN, "secret.rotated", details)
         return changed
@@ -139,7 +139,8 @@ class SecretRotation:
         due = or_(*(_key_id(table.c[name]).in_(earlier) for name in ENCRYPTED[table]))
         while True:
             async with self._database.transaction() as connection:
-                await _write_first(connection, table)
+                # What is read after it is what will be written over.
+                await begin_writing(connection)
                 query = select(table).where(table.c.id > after, due).order_by(table.c.id).limit(_BATCH)
                 # Who waits for nobody can't be part of a deadlock.
                 rows = (await connection.execute(query.with_for_update(skip_locked=True))).all()
@@ -204,8 +205,3 @@ def _key_id(column: Column[Any]) -> Any:
 
 def _bytes(key_id: str) -> Any:
     return literal(bytes.fromhex(key_id), LargeBinary)
-
-
-async def _write_first(connection: AsyncConnection, table: Table) -> None:
-    # A write that changes nothing: in SQLite what is read after it is what will be written over.
-    await connection.execute(update(table).where(table.c.id == "").values(id=table.c.id))

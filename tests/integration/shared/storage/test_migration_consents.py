@@ -57,7 +57,7 @@ async def columns(url: str, table: str) -> set[str]:
 async def downgrade(url: str, revision: str) -> None:
     """What an operator does who goes back to an earlier version; `test_database.py` has the command itself."""
     config = Config()
-    config.set_main_option("script_location", str(ROOT / "shared" / "migrations"))
+    config.set_main_option("script_location", str(ROOT / "shared" / "storage" / "migrations"))
 
     def run_back(connection: Connection) -> None:
         config.attributes["connection"] = connection
