@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.accounts.store import email_purpose
 from shared.audit_log import ADMIN, record
 from shared.core.errors import NotFound
 from shared.crypto.server_secret import ServerSecret
 from shared.storage.database import Database
 from shared.storage.row_locks import begin_writing, lock_account
+from shared.storage.sealed_columns import EMAIL
 from shared.storage.tables import accounts, api_keys, usage_points
 
 
@@ -62,7 +62,7 @@ class Administration:
             if sealed is None:
                 return None
             await record_for_both(connection, self._server, account_id, now, "account.email_shown")
-            return self._server.decrypt(sealed, purpose=email_purpose(account_id)).decode()
+            return self._server.decrypt(sealed, purpose=EMAIL.purpose(account_id)).decode()
 
     async def change_account(
         self, account_id: str, now: datetime, *, suspended: bool | None = None, quotas: Mapping[str, int | None]

@@ -22,6 +22,7 @@ from shared.crypto.jwt_api_keys import TokenClaims, check_token_key, is_token_ke
 from shared.crypto.vault import CannotOpen, MalformedApiKey, ServerSecret, unwrap_private_key, wrap_private_key
 from shared.storage.database import Database
 from shared.storage.row_locks import lock_account
+from shared.storage.sealed_columns import KEY_NAME
 from shared.storage.tables import accounts, api_keys
 
 MOST_KEYS = 50
@@ -176,7 +177,7 @@ class ApiKeyStore:
         return ApiKey(
             id=row.id,
             account_id=row.account_id,
-            name=None if sealed is None else self._server.decrypt(sealed, purpose=name_purpose(row.id)).decode(),
+            name=None if sealed is None else self._server.decrypt(sealed, purpose=KEY_NAME.purpose(row.id)).decode(),
             scopes=frozenset(map(Scope, row.scopes.split())),
             created_at=row.created_at,
             expires_at=row.expires_at,
@@ -218,7 +219,7 @@ async def insert_key(
             verifier=verifier(secret),
             wrapped_private_key=wrapped,
             created_at=now,
-            name_sealed=name and server.encrypt(name.encode(), purpose=name_purpose(key.id)),
+            name_sealed=name and server.encrypt(name.encode(), purpose=KEY_NAME.purpose(key.id)),
             scopes=" ".join(sorted(key.scopes)),
             expires_at=expires_at,
         )
@@ -232,8 +233,3 @@ def _secret_of(text: str) -> bytes:
 
 def _may_manage(key: ApiKey, now: datetime) -> bool:
     return Scope.MANAGE in key.scopes and (key.expires_at is None or key.expires_at > now)
-
-
-def name_purpose(key_id: str) -> str:
-    """What binds a key's encrypted name to its row."""
-    return f"key-name:{key_id}"

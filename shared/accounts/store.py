@@ -12,6 +12,7 @@ from shared.audit_log import ADMIN, SYSTEM, record
 from shared.core.errors import AccountSuspended, Forbidden, NotFound
 from shared.crypto.vault import ServerSecret, new_vault
 from shared.storage.database import Database
+from shared.storage.sealed_columns import EMAIL, PUBLIC_KEY
 from shared.storage.tables import accounts
 
 
@@ -72,8 +73,8 @@ class AccountStore:
                 insert(accounts).values(
                     id=account.id,
                     created_at=now,
-                    public_key=self._server.encrypt(vault.public_key, purpose=public_key_purpose(account.id)),
-                    email_sealed=email and self._server.encrypt(email.encode(), purpose=email_purpose(account.id)),
+                    public_key=self._server.encrypt(vault.public_key, purpose=PUBLIC_KEY.purpose(account.id)),
+                    email_sealed=email and self._server.encrypt(email.encode(), purpose=EMAIL.purpose(account.id)),
                 )
             )
             key, api_key = await insert_key(connection, self._server, account.id, vault.private_key, now)
@@ -93,7 +94,7 @@ class AccountStore:
         if row.account_suspended_at is not None:
             raise AccountSuspended
         sealed = row.account_email_sealed
-        email = sealed and self._server.decrypt(sealed, purpose=email_purpose(row.account_id)).decode()
+        email = sealed and self._server.decrypt(sealed, purpose=EMAIL.purpose(row.account_id)).decode()
         account = Account(
             row.account_id,
             row.account_created_at,
@@ -117,14 +118,4 @@ class AccountStore:
         rows = await self._database.read(select(accounts.c.public_key).where(accounts.c.id == account_id))
         if not rows:
             raise NotFound
-        return self._server.decrypt(rows[0].public_key, purpose=public_key_purpose(account_id))
-
-
-def public_key_purpose(account_id: str) -> str:
-    """What binds an account's encrypted public key to its row."""
-    return f"public-key:{account_id}"
-
-
-def email_purpose(account_id: str) -> str:
-    """What binds an account's encrypted e-mail address to its row."""
-    return f"email:{account_id}"
+        return self._server.decrypt(rows[0].public_key, purpose=PUBLIC_KEY.purpose(account_id))

@@ -22,6 +22,7 @@ from shared.consents.models import Consent, ConsentStatus
 from shared.consents.usage_points import consent_of
 from shared.core.errors import ConsentAlreadyActive, NotFound, StateRefused, TooManyRequests
 from shared.storage.database import hold
+from shared.storage.sealed_columns import CONTRACT_PROOF, RETURNED_PRMS
 from shared.storage.tables import accounts, consents
 
 STATE_LIFETIME = timedelta(minutes=15)
@@ -71,7 +72,7 @@ class ConsentStates(UsagePointRights):
         """
         state = secrets.token_urlsafe(32)
         consent = Consent(f"cons_{secrets.token_hex(12)}", account_id, ConsentStatus.PENDING, now, now + STATE_LIFETIME)
-        sealed = proof and self._server.encrypt(proof.encode(), purpose=proof_purpose(consent.id))
+        sealed = proof and self._server.encrypt(proof.encode(), purpose=CONTRACT_PROOF.purpose(consent.id))
         async with self._database.transaction() as connection:
             await connection.execute(
                 insert(consents).values(
@@ -198,13 +199,13 @@ class ConsentStates(UsagePointRights):
     def _open_proof(self, row: Row[Any]) -> ContractProof | None:
         if row.proof_sealed is None:
             return None
-        return ContractProof.decode(self._server.decrypt(row.proof_sealed, purpose=proof_purpose(row.id)))
+        return ContractProof.decode(self._server.decrypt(row.proof_sealed, purpose=CONTRACT_PROOF.purpose(row.id)))
 
     def _seal_prms(self, consent_id: str, prms: Sequence[str]) -> bytes:
-        return self._server.encrypt(" ".join(prms).encode(), purpose=prms_purpose(consent_id))
+        return self._server.encrypt(" ".join(prms).encode(), purpose=RETURNED_PRMS.purpose(consent_id))
 
     def _open_prms(self, row: Row[Any]) -> list[str]:
-        return self._server.decrypt(row.prms_sealed, purpose=prms_purpose(row.id)).decode().split()
+        return self._server.decrypt(row.prms_sealed, purpose=RETURNED_PRMS.purpose(row.id)).decode().split()
 
     async def _record(
         self,
@@ -253,13 +254,3 @@ def _is_of(row: Row[Any], browser: str) -> bool:
 def _hash_of(secret: str) -> str:
     # Of 256 random bits: there is no guess to slow down.
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def prms_purpose(consent_id: str) -> str:
-    """What binds the encrypted points of a return to its row."""
-    return f"returned-prms:{consent_id}"
-
-
-def proof_purpose(consent_id: str) -> str:
-    """What binds an encrypted proof to its row."""
-    return f"consent-proof:{consent_id}"

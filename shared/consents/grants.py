@@ -19,11 +19,12 @@ from shared.consents.authorization_state import ConsentStates
 from shared.consents.contract_proof import ContractProof
 from shared.consents.duration import day_after
 from shared.consents.models import ConsentStatus, GrantedPoint
-from shared.consents.usage_points import consent_of, held, prm_purpose
+from shared.consents.usage_points import consent_of, held
 from shared.core.calendar import day_of
 from shared.core.datasets import Direction
 from shared.core.errors import ConsentEmpty, ConsentRefused, NotFound, UsagePointTaken
 from shared.storage.database import hold
+from shared.storage.sealed_columns import AWAITING_PRMS, PRM
 from shared.storage.tables import consents, usage_points
 
 UNDECIDED = {"prms_sealed": None, "proof_sealed": None, "awaiting_sealed": None}
@@ -53,7 +54,7 @@ class ConsentGrants(ConsentStates):
         async with self._database.transaction() as connection:
             row = await _row(connection, consent_id)
         if row.awaiting_sealed is not None:
-            return _decode(self._server.decrypt(row.awaiting_sealed, purpose=awaiting_purpose(consent_id)))
+            return _decode(self._server.decrypt(row.awaiting_sealed, purpose=AWAITING_PRMS.purpose(consent_id)))
         if row.prms_sealed is None:
             return []
         expires_on = day_after(day_of(row.taken_at), row.duration) if row.duration else None
@@ -97,7 +98,7 @@ class ConsentGrants(ConsentStates):
 
     async def await_approval(self, consent_id: str, points: Sequence[GrantedPoint], now: datetime) -> None:
         """An administrator is to decide; until then the points wait encrypted. Nothing is bound."""
-        sealed = self._server.encrypt(_encode(points), purpose=awaiting_purpose(consent_id))
+        sealed = self._server.encrypt(_encode(points), purpose=AWAITING_PRMS.purpose(consent_id))
         code = UsagePointTaken.code
         async with self._database.transaction() as connection:
             waits = await connection.execute(
@@ -220,7 +221,7 @@ class ConsentGrants(ConsentStates):
         if updated.rowcount:
             return
         usage_point_id = f"up_{secrets.token_hex(12)}"
-        sealed = self._server.encrypt(point.prm.encode(), purpose=prm_purpose(usage_point_id))
+        sealed = self._server.encrypt(point.prm.encode(), purpose=PRM.purpose(usage_point_id))
         # The hash that another account's row has, if any: so the rows of one point are found to be of one point.
         same_hash = await connection.scalar(select(usage_points.c.prm_hash).where(same_point).limit(1))
         await connection.execute(
@@ -280,8 +281,3 @@ def _decode(encoded: bytes) -> list[GrantedPoint]:
         GrantedPoint(prm, frozenset(map(Direction, directions)), expires_on and date.fromisoformat(expires_on))
         for prm, directions, expires_on in json.loads(encoded)
     ]
-
-
-def awaiting_purpose(consent_id: str) -> str:
-    """What binds the encrypted points that wait for a word to their row."""
-    return f"awaiting-prms:{consent_id}"

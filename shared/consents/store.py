@@ -10,15 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from shared.audit_log import ADMIN, SYSTEM, record
-from shared.consents.authorization_state import (
-    PERSON,
-    STATE_LIFETIME,
-    Invitee,
-    ReturnedPoints,
-    prms_purpose,
-    proof_purpose,
-)
-from shared.consents.grants import UNDECIDED, ConsentGrants, Holder, awaiting_purpose
+from shared.consents.authorization_state import PERSON, STATE_LIFETIME, Invitee, ReturnedPoints
+from shared.consents.grants import UNDECIDED, ConsentGrants, Holder
 from shared.consents.models import Consent, ConsentStatus, UsagePoint
 from shared.consents.usage_points import consent_of
 from shared.core.calendar import day_of
@@ -34,10 +27,7 @@ __all__ = [
     "Invitee",
     "ReturnedPoints",
     "UsagePoint",
-    "awaiting_purpose",
     "days_warned",
-    "prms_purpose",
-    "proof_purpose",
 ]
 
 WARNING_DAYS = (30, 7, 1)

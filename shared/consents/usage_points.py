@@ -23,6 +23,7 @@ from shared.crypto.vault import CannotOpen, ServerSecret
 from shared.readings.models import Reason
 from shared.storage.database import Database
 from shared.storage.row_locks import lock_row
+from shared.storage.sealed_columns import LABEL, PRM
 from shared.storage.tables import accounts, consents, usage_points
 
 PRM_HASH_PURPOSE = "usage-point"
@@ -131,7 +132,7 @@ class UsagePointStore:
         values = dict(changes)
         if "label" in values:
             label = values.pop("label")
-            sealed = label and self._server.encrypt(label.encode(), purpose=label_purpose(usage_point.id))
+            sealed = label and self._server.encrypt(label.encode(), purpose=LABEL.purpose(usage_point.id))
             values["label_sealed"] = sealed
         if values.get("refresh_datasets") is not None:
             values["refresh_datasets"] = sorted(values["refresh_datasets"])
@@ -155,7 +156,7 @@ class UsagePointStore:
         return UsagePoint(
             id=row.id,
             account_id=row.account_id,
-            prm=self._server.decrypt(row.prm_sealed, purpose=prm_purpose(row.id)).decode(),
+            prm=self._server.decrypt(row.prm_sealed, purpose=PRM.purpose(row.id)).decode(),
             directions=frozenset(direction for direction, is_open in flags.items() if is_open),
             created_at=row.created_at,
             consent=consent if row.lost_at is None else replace(consent, status=ConsentStatus.LOST),
@@ -171,7 +172,7 @@ class UsagePointStore:
     def _open_label(self, row: Row[tuple[object, ...]]) -> str | None:
         if row.label_sealed is None:
             return None
-        return self._server.decrypt(row.label_sealed, purpose=label_purpose(row.id)).decode()
+        return self._server.decrypt(row.label_sealed, purpose=LABEL.purpose(row.id)).decode()
 
     def _hash(self, prm: str) -> str:
         return self._server.keyed_hash(prm, purpose=PRM_HASH_PURPOSE)
@@ -193,16 +194,6 @@ def consent_of(row: Row[tuple[object, ...]], prefix: str = "") -> Consent:
     """The consent in a row whose columns have this prefix."""
     values = {name: getattr(row, prefix + name) for name in _CONSENT_NAMES}
     return Consent(status=ConsentStatus(getattr(row, f"{prefix}status")), **values)
-
-
-def prm_purpose(usage_point_id: str) -> str:
-    """What binds an encrypted PRM to its row."""
-    return f"prm:{usage_point_id}"
-
-
-def label_purpose(usage_point_id: str) -> str:
-    """What binds the encrypted name of a usage point to its row."""
-    return f"label:{usage_point_id}"
 
 
 def _unavailable(noted: Mapping[str, str]) -> Unavailable:

@@ -19,6 +19,7 @@ from shared.core.errors import LimitReached, NotFound
 from shared.crypto.server_secret import ServerSecret
 from shared.storage.database import Database
 from shared.storage.row_locks import lock_account
+from shared.storage.sealed_columns import WEBHOOK_DESCRIPTION, WEBHOOK_SECRET, WEBHOOK_URL
 from shared.storage.tables import accounts, webhook_endpoints
 
 MOST_WEBHOOKS = 10
@@ -97,7 +98,7 @@ class WebhookStore:
                 id=webhook_id,
                 account_id=account_id,
                 version=1,
-                url_sealed=self._server.encrypt(url.encode(), purpose=url_purpose(webhook_id)),
+                url_sealed=self._server.encrypt(url.encode(), purpose=WEBHOOK_URL.purpose(webhook_id)),
                 description_sealed=self._seal_description(webhook_id, description),
                 events=None if events is None else sorted(events),
                 enabled=True,
@@ -127,7 +128,9 @@ class WebhookStore:
         """Change ``url``, ``events``, ``description`` or ``enabled``, whichever is given. Raises `NotFound`."""
         values: dict[str, Any] = {name: changes[name] for name in ("enabled",) if name in changes}
         if "url" in changes:
-            values["url_sealed"] = self._server.encrypt(changes["url"].encode(), purpose=url_purpose(webhook.id))
+            values["url_sealed"] = self._server.encrypt(
+                changes["url"].encode(), purpose=WEBHOOK_URL.purpose(webhook.id)
+            )
         if "events" in changes:
             values["events"] = None if changes["events"] is None else sorted(changes["events"])
         if "description" in changes:
@@ -184,7 +187,7 @@ class WebhookStore:
         sealed = [row.secret_sealed]
         if row.previous_secret_until is not None and row.previous_secret_until > now:
             sealed.append(row.previous_secret_sealed)
-        opened = [self._server.decrypt(each, purpose=secret_purpose(webhook_id)).decode() for each in sealed]
+        opened = [self._server.decrypt(each, purpose=WEBHOOK_SECRET.purpose(webhook_id)).decode() for each in sealed]
         return Signer(self._webhook(row), opened, row.suspended_at is not None)
 
     async def every_wish(self) -> AsyncIterator[tuple[str, str, int, str]]:
@@ -219,9 +222,11 @@ class WebhookStore:
         return self._webhook(row)
 
     def _webhook(self, row: Row[Any]) -> Webhook:
-        url = self._server.decrypt(row.url_sealed, purpose=url_purpose(row.id)).decode()
+        url = self._server.decrypt(row.url_sealed, purpose=WEBHOOK_URL.purpose(row.id)).decode()
         sealed = row.description_sealed
-        described = None if sealed is None else self._server.decrypt(sealed, purpose=description_purpose(row.id))
+        described = (
+            None if sealed is None else self._server.decrypt(sealed, purpose=WEBHOOK_DESCRIPTION.purpose(row.id))
+        )
         return Webhook(
             id=row.id,
             account_id=row.account_id,
@@ -237,12 +242,12 @@ class WebhookStore:
         )
 
     def _seal_secret(self, webhook_id: str, secret: str) -> bytes:
-        return self._server.encrypt(secret.encode(), purpose=secret_purpose(webhook_id))
+        return self._server.encrypt(secret.encode(), purpose=WEBHOOK_SECRET.purpose(webhook_id))
 
     def _seal_description(self, webhook_id: str, description: str | None) -> bytes | None:
         if description is None:
             return None
-        return self._server.encrypt(description.encode(), purpose=description_purpose(webhook_id))
+        return self._server.encrypt(description.encode(), purpose=WEBHOOK_DESCRIPTION.purpose(webhook_id))
 
 
 def _wish(events: Sequence[str] | None, *, is_enabled: bool) -> str:
@@ -257,18 +262,3 @@ def _new_secret() -> str:
 
 def _of_account(webhook_id: str, account_id: str) -> tuple[Any, ...]:
     return webhook_endpoints.c.id == webhook_id, webhook_endpoints.c.account_id == account_id
-
-
-def url_purpose(webhook_id: str) -> str:
-    """What binds a webhook's encrypted URL to its row."""
-    return f"webhook-url:{webhook_id}"
-
-
-def description_purpose(webhook_id: str) -> str:
-    """What binds a webhook's encrypted description to its row."""
-    return f"webhook-description:{webhook_id}"
-
-
-def secret_purpose(webhook_id: str) -> str:
-    """What binds a webhook's encrypted secrets to its row."""
-    return f"webhook-secret:{webhook_id}"

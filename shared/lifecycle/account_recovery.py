@@ -13,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.accounts.administration import record_for_both
 from shared.accounts.api_keys import ApiKey, insert_key
-from shared.accounts.store import public_key_purpose
-from shared.consents.usage_points import PRM_HASH_PURPOSE, label_purpose, prm_purpose
+from shared.consents.usage_points import PRM_HASH_PURPOSE
 from shared.crypto.server_secret import ServerSecret
 from shared.crypto.vault import new_vault
 from shared.lifecycle.erasure import erase_noted, new_erasure_id, note_erasure
 from shared.resources import Resources
 from shared.storage.row_locks import lock_account
+from shared.storage.sealed_columns import LABEL, PRM, PUBLIC_KEY
 from shared.storage.tables import accounts, api_keys, consents, usage_points
 
 
@@ -36,7 +36,7 @@ async def recover_account(parts: Resources, account_id: str, now: datetime) -> t
         # the account; in that order, as here.
         await connection.execute(select(consents.c.id).where(consents.c.account_id == account_id).with_for_update())
         await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
-        sealed = parts.server.encrypt(vault.public_key, purpose=public_key_purpose(account_id))
+        sealed = parts.server.encrypt(vault.public_key, purpose=PUBLIC_KEY.purpose(account_id))
         await connection.execute(update(accounts).where(accounts.c.id == account_id).values(public_key=sealed))
         await connection.execute(delete(api_keys).where(api_keys.c.account_id == account_id))
         key, text = await insert_key(connection, parts.server, account_id, vault.private_key, now)
@@ -56,13 +56,13 @@ async def recover_account(parts: Resources, account_id: str, now: datetime) -> t
 async def _renew_usage_point(connection: AsyncConnection, server: ServerSecret, row: Row[tuple[object, ...]]) -> None:
     # What is encrypted is bound to the id of its row.
     new_id = f"up_{secrets.token_hex(12)}"
-    prm = server.decrypt(row.prm_sealed, purpose=prm_purpose(row.id))
+    prm = server.decrypt(row.prm_sealed, purpose=PRM.purpose(row.id))
     values = {
         "id": new_id,
-        "prm_sealed": server.encrypt(prm, purpose=prm_purpose(new_id)),
+        "prm_sealed": server.encrypt(prm, purpose=PRM.purpose(new_id)),
         "prm_hash": server.keyed_hash(prm.decode(), purpose=PRM_HASH_PURPOSE),
     }
     if row.label_sealed is not None:
-        label = server.decrypt(row.label_sealed, purpose=label_purpose(row.id))
-        values["label_sealed"] = server.encrypt(label, purpose=label_purpose(new_id))
+        label = server.decrypt(row.label_sealed, purpose=LABEL.purpose(row.id))
+        values["label_sealed"] = server.encrypt(label, purpose=LABEL.purpose(new_id))
     await connection.execute(update(usage_points).where(usage_points.c.id == row.id).values(values))

@@ -5,40 +5,24 @@ here can open, the readings, stays as it is; so do the links of the audit.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, LargeBinary, Row, Table, and_, func, literal, or_, select, update
 
-from shared.accounts.api_keys import name_purpose
-from shared.accounts.store import email_purpose, public_key_purpose
 from shared.audit_log import ADMIN, record
 from shared.consents.models import ConsentStatus
-from shared.consents.store import awaiting_purpose, prms_purpose, proof_purpose
-from shared.consents.usage_points import PRM_HASH_PURPOSE, label_purpose, prm_purpose
+from shared.consents.usage_points import PRM_HASH_PURPOSE
 from shared.core.datasets import DATASETS, Series
 from shared.crypto.server_secret import CannotOpen, ServerSecret, key_id_of
-from shared.events.webhooks import description_purpose, secret_purpose, url_purpose
 from shared.readings.store import ReadingStore
 from shared.storage.database import Database
 from shared.storage.row_locks import begin_writing
-from shared.storage.tables import accounts, api_keys, audit_events, consents, usage_points, webhook_endpoints
+from shared.storage.sealed_columns import PRM, sealed_columns
+from shared.storage.tables import audit_events, consents, usage_points
 
-# What is encrypted, and what binds it to its row.
-ENCRYPTED: Mapping[Table, Mapping[str, Callable[[str], str]]] = {
-    accounts: {"public_key": public_key_purpose, "email_sealed": email_purpose},
-    api_keys: {"name_sealed": name_purpose},
-    consents: {"prms_sealed": prms_purpose, "proof_sealed": proof_purpose, "awaiting_sealed": awaiting_purpose},
-    usage_points: {"prm_sealed": prm_purpose, "label_sealed": label_purpose},
-    webhook_endpoints: {
-        "url_sealed": url_purpose,
-        "description_sealed": description_purpose,
-        "secret_sealed": secret_purpose,
-        "previous_secret_sealed": secret_purpose,
-    },
-}
 _BATCH = 200
 # Rows that somebody else writes at this moment are left for the next round.
 _ROUNDS = 5
@@ -87,7 +71,7 @@ class SecretRotation:
         What is under a secret that is not known stays as it is.
         """
         changed = 0
-        for table in ENCRYPTED:
+        for table in sealed_columns():
             for _ in range(_ROUNDS):
                 found = await self._rotate_table(table)
                 changed += found
@@ -121,9 +105,9 @@ class SecretRotation:
         return SecretUse(
             current=self._server.key_id,
             encrypted={
-                f"{table.name}.{name}": await self._count_column(table.c[name])
-                for table, columns in ENCRYPTED.items()
-                for name in columns
+                f"{table.name}.{each.column.name}": await self._count_column(each.column)
+                for table, columns in sealed_columns().items()
+                for each in columns
             },
             readings=readings,
             audit_links={row.key_id: row.rows for row in links},
@@ -136,7 +120,7 @@ class SecretRotation:
         earlier = [_bytes(key_id) for key_id in self._server.known_key_ids if key_id != self._server.key_id]
         if not earlier:
             return 0
-        due = or_(*(_key_id(table.c[name]).in_(earlier) for name in ENCRYPTED[table]))
+        due = or_(*(_key_id(each.column).in_(earlier) for each in sealed_columns()[table]))
         while True:
             async with self._database.transaction() as connection:
                 # What is read after it is what will be written over.
@@ -155,17 +139,17 @@ class SecretRotation:
 
     def _under_current(self, table: Table, row: Row[Any]) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for name, purpose in ENCRYPTED[table].items():
-            sealed = getattr(row, name)
+        for each in sealed_columns()[table]:
+            sealed = getattr(row, each.column.name)
             if sealed is None or key_id_of(sealed) == self._server.key_id:
                 continue
             try:
-                opened = self._server.decrypt(sealed, purpose=purpose(row.id))
+                opened = self._server.decrypt(sealed, purpose=each.purpose(row.id))
             except CannotOpen:
                 # Of a secret that nobody knows any more, or not made here: it is counted, and left alone.
                 continue
-            values[name] = self._server.encrypt(opened, purpose=purpose(row.id))
-            if name == "prm_sealed":
+            values[each.column.name] = self._server.encrypt(opened, purpose=each.purpose(row.id))
+            if each is PRM:
                 values["prm_hash"] = self._server.keyed_hash(opened.decode(), purpose=PRM_HASH_PURPOSE)
         return values
 

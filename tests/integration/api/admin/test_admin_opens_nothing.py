@@ -12,7 +12,7 @@ from api.app import openapi_document
 from shared.crypto.api_key_format import check_api_key, new_api_key
 from shared.crypto.server_secret import SealContext, derive_key
 from shared.crypto.vault import CannotOpen, Opener, unwrap_private_key
-from shared.lifecycle.secret_rotation import ENCRYPTED
+from shared.storage.sealed_columns import sealed_columns
 from shared.storage.tables import metadata
 from tests.support.api_gateway import PRM, Person, Stage
 
@@ -60,11 +60,11 @@ async def dump_redis(stage: Stage) -> dict[bytes, Any]:
 def open_what_the_server_can(stage: Stage, sql: dict[str, list[dict[str, Any]]]) -> list[bytes]:
     """Everything that is encrypted with the server's secret, decrypted."""
     return [
-        stage.parts.server.decrypt(row[name], purpose=purpose(row["id"]))
-        for table, columns in ENCRYPTED.items()
+        stage.parts.server.decrypt(row[each.column.name], purpose=each.purpose(row["id"]))
+        for table, columns in sealed_columns().items()
         for row in sql[table.name]
-        for name, purpose in columns.items()
-        if row[name] is not None
+        for each in columns
+        if row[each.column.name] is not None
     ]
 
 

@@ -22,9 +22,10 @@ from shared.core.datasets import Direction, Series
 from shared.core.errors import Unauthenticated
 from shared.crypto.vault import CannotOpen
 from shared.jobs.models import Lane
-from shared.lifecycle.secret_rotation import ENCRYPTED, SecretRotation
+from shared.lifecycle.secret_rotation import SecretRotation
 from shared.readings.models import Coverage, Reading
 from shared.resources import Resources, open_resources
+from shared.storage.sealed_columns import sealed_columns
 from shared.storage.tables import accounts, api_keys, consents, metadata, usage_points
 from tests.support.states import take_state
 
@@ -315,8 +316,8 @@ def test_the_rotation_knows_every_encrypted_column() -> None:
         for column in table.columns
         if isinstance(column.type, LargeBinary)
     }
-    known = {f"{table.name}.{name}" for table, names in ENCRYPTED.items() for name in names}
+    known = {f"{table.name}.{each.column.name}" for table, columns in sealed_columns().items() for each in columns}
 
     # That one is under the key of a person.
     assert encrypted - {f"{api_keys.name}.wrapped_private_key"} == known
-    assert usage_points in ENCRYPTED
+    assert usage_points in sealed_columns()
