@@ -29,6 +29,9 @@ from shared.jobs.job_service import JobService
 from shared.jobs.ledger import Ledger
 from shared.jobs.store import JobStore
 from shared.jobs.task_queue import Broker, create_celery
+from shared.lifecycle.account_recovery import AccountRecovery
+from shared.lifecycle.erasure import Erasure
+from shared.lifecycle.retention import Retention
 from shared.public_data.store import PublicDayStore
 from shared.public_data.tempo_prices import TempoPriceStore
 from shared.quota.quota_status import SlotBoard
@@ -70,6 +73,9 @@ class Resources:
     figures: FigureBoard
     public_days: PublicDayStore
     tempo_prices: TempoPriceStore
+    erasure: Erasure
+    retention: Retention
+    recovery: AccountRecovery
 
 
 @asynccontextmanager
@@ -82,19 +88,34 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     # The default of 5 s would break reads that block on purpose; a dead peer is found by the health check.
     redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=60, health_check_interval=30)
     database = Database(settings.database_url.get_secret_value())
-    retention = timedelta(days=settings.job_retention_days)
-    jobs = JobStore(redis, retention=retention)
+    jobs_kept = timedelta(days=settings.job_retention_days)
+    jobs = JobStore(redis, retention=jobs_kept)
     ledger = Ledger(
         redis,
         calls_in_flight=settings.calls_in_flight,
         queue_depth=settings.queue_depth,
         queued_lease_seconds=settings.queued_lease_seconds,
-        keep_seconds=int(retention.total_seconds()),
+        keep_seconds=int(jobs_kept.total_seconds()),
     )
-    figures = FigureBoard(redis)
-    broker = Broker(create_celery(settings))
+    broker, events, figures = Broker(create_celery(settings)), EventStore(redis), FigureBoard(redis)
+    job_service = JobService(jobs, ledger, broker, events, figures)
+    readings, audit = ReadingStore(redis, server), AuditLog(database, server)
+    dead_calls, deliveries, idempotency = DeadCallStore(redis), DeliveryStore(redis), IdempotencyStore(redis, server)
+    quotas = QuotaStore(redis, {Quota.FETCH: settings.fetch_quota, Quota.READ: settings.read_quota})
+    erasure = Erasure(
+        database,
+        server,
+        audit=audit,
+        jobs=jobs,
+        job_service=job_service,
+        dead_calls=dead_calls,
+        readings=readings,
+        events=events,
+        deliveries=deliveries,
+        quotas=quotas,
+        idempotency=idempotency,
+    )
     accounts = AccountStore(database, server)
-    events = EventStore(redis)
     targets = Targets(private_allowed=settings.webhook_private_targets)
     listening = Listening(
         events,
@@ -110,29 +131,32 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             database=database,
             accounts=accounts,
             consents=ConsentStore(database, server),
-            readings=ReadingStore(redis, server),
+            readings=readings,
             jobs=jobs,
-            job_service=JobService(jobs, ledger, broker, events, figures),
+            job_service=job_service,
             job_list=JobList(redis),
             events=events,
             listening=listening,
             webhooks=WebhookStore(database, server),
-            deliveries=DeliveryStore(redis),
+            deliveries=deliveries,
             targets=targets,
             ledger=ledger,
-            dead_calls=DeadCallStore(redis),
+            dead_calls=dead_calls,
             broker=broker,
-            audit=AuditLog(database, server),
+            audit=audit,
             throttle=Throttle(redis, server),
             administration=Administration(database, server),
             invitations=InvitationStore(database, server),
             slots=SlotBoard(redis),
-            idempotency=IdempotencyStore(redis, server),
-            quotas=QuotaStore(redis, {Quota.FETCH: settings.fetch_quota, Quota.READ: settings.read_quota}),
+            idempotency=idempotency,
+            quotas=quotas,
             refreshes=RefreshStore(redis),
             figures=figures,
             public_days=PublicDayStore(database),
             tempo_prices=TempoPriceStore(database, server),
+            erasure=erasure,
+            retention=Retention(settings, database, jobs=jobs, readings=readings, events=events, audit=audit),
+            recovery=AccountRecovery(database, server, erasure, events),
         )
     finally:
         await listening.close()

@@ -8,7 +8,6 @@ It runs every few seconds and may run twice at once: whatever it enqueues too of
 from datetime import UTC, datetime, timedelta
 
 from shared.jobs.task_queue import Cause
-from shared.lifecycle.erasure import finish_erasures
 from shared.observability.logging import get_logger
 from shared.resources import Resources
 
@@ -20,7 +19,7 @@ _EXCHANGE_PAUSE = timedelta(seconds=20)
 async def sweep(resources: Resources) -> int:
     """Enqueue the calls whose lease ran out and the consents whose exchange was begun and never ended; how many."""
     now = datetime.now(UTC)
-    if finished := await finish_erasures(resources, now):
+    if finished := await resources.erasure.finish(now):
         logger.info("erasures ended", erasures=finished)
     if await resources.refreshes.is_abandoned():
         await resources.broker.enqueue_refresh(Cause.RESUME)

@@ -6,7 +6,6 @@ from celery import Celery
 
 from shared.jobs.models import CallTicket
 from shared.jobs.task_queue import Cause, TaskName
-from shared.lifecycle.retention import enforce_retention
 from shared.observability.tracing import untraced
 from workers.consents.daily_check import care_for_consents
 from workers.refresh import refresh
@@ -40,7 +39,7 @@ def register_tasks(celery: Celery, runtime: Runtime) -> None:
 
     @celery.task(name=TaskName.RETENTION, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
     def retain() -> None:
-        runtime.run(lambda shop: enforce_retention(shop.resources, datetime.now(UTC)))
+        runtime.run(lambda shop: shop.resources.retention.enforce(datetime.now(UTC)))
 
     @celery.task(name=TaskName.PUBLIC_DATA, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
     def ask_for_public_data(by_hand: str | None = None) -> None:

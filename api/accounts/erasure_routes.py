@@ -7,7 +7,7 @@ from api.http.dependencies import Manager, Now, Parts
 from api.http.problems import KEY_REFUSALS, documented
 from shared.core.errors import Forbidden, NotFound, ServiceUnavailable, Unauthenticated
 from shared.crypto.receipts import key_set
-from shared.lifecycle.erasure import OWNER, erase_account
+from shared.lifecycle.erasure import OWNER
 
 router = APIRouter(tags=["accounts"])
 
@@ -22,7 +22,7 @@ async def delete_account(parts: Parts, caller: Manager, now: Now, response: Resp
     """At once and for good: keys, usage points, consents, readings, jobs, events and what was written down about them.
     What is being fetched is not stored. Answers with a signed receipt; keep it, nobody can show it again."""
     try:
-        receipt = await erase_account(parts, caller.account.id, OWNER, now)
+        receipt = await parts.erasure.erase_account(caller.account.id, OWNER, now)
     except NotFound:
         # Asked twice at the same moment: for who came second the key is none any more.
         raise Unauthenticated from None

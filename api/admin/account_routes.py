@@ -25,8 +25,6 @@ from shared.core.errors import (
     Unauthenticated,
     ValidationFailed,
 )
-from shared.lifecycle.account_recovery import recover_account
-from shared.lifecycle.erasure import erase_account, erase_readings_of_account
 
 router = APIRouter(prefix="/v1/admin/accounts", tags=["administration"], dependencies=ADMIN_ONLY)
 
@@ -86,7 +84,7 @@ async def change_account(parts: Parts, now: Now, account_id: AccountId, request:
 )
 async def delete_account(parts: Parts, now: Now, account_id: AccountId) -> None:
     """With everything that is held of it, as when it erases itself. It can't be taken back."""
-    await erase_account(parts, account_id, ADMIN, now)
+    await parts.erasure.erase_account(account_id, ADMIN, now)
 
 
 @router.delete(
@@ -100,7 +98,7 @@ async def purge_readings(parts: Parts, now: Now, account_id: AccountId) -> Purge
     it is asked for, or with the next refresh."""
     await parts.administration.load_account(account_id)
     await parts.administration.note_for_gateway(now, "readings.erased", {"account_id": account_id})
-    purge = await erase_readings_of_account(parts, account_id, now)
+    purge = await parts.erasure.erase_readings_of_account(account_id, now)
     return PurgedReadings(windows=purge.windows, jobs_cancelled=purge.jobs_cancelled)
 
 
@@ -116,6 +114,6 @@ async def start_recovery(parts: Parts, now: Now, account_id: AccountId, response
     """All its keys are revoked; it gets a new vault and one key that opens it. What was stored can't be opened any more
     by anybody, so it is forgotten and fetched anew; consents stay. Make sure of who asks for it: who gets this key can
     read what is fetched from now on."""
-    key, api_key = await recover_account(parts, account_id, now)
+    key, api_key = await parts.recovery.recover(account_id, now)
     response.headers["Cache-Control"] = "no-store"
     return RecoveredAccount(account_id=account_id, key_id=key.id, api_key=api_key)

@@ -20,7 +20,6 @@ from api.http.problems import KEY_REFUSALS, documented
 from shared.consents.store import UsagePoint
 from shared.core.datasets import DATASETS, Dataset, Series
 from shared.core.errors import Forbidden, NotFound, ServiceUnavailable, ValidationFailed
-from shared.lifecycle.erasure import erase_usage_point
 from shared.readings.models import Coverage
 
 router = APIRouter(tags=["usage points"])
@@ -78,7 +77,7 @@ async def change_usage_point(
 async def delete_usage_point(parts: Parts, caller: Manager, usage_point: OwnUsagePoint, now: Now) -> ReceiptDocument:
     """Its readings, records and jobs go, and can't be brought back; what is being fetched for it is not stored. Its
     consent stays in the history without it, revoked with its last usage point. Answers with a signed receipt."""
-    receipt = await erase_usage_point(parts, usage_point, caller.key.id, now)
+    receipt = await parts.erasure.erase_usage_point(usage_point, caller.key.id, now)
     return ReceiptDocument.of(parts.server, receipt, parts.settings.public_url)
 
 

@@ -11,7 +11,6 @@ from api.readings.purge_schemas import PurgeDocument
 from shared.core.calendar import DayRange
 from shared.core.datasets import DATASETS, Series
 from shared.core.errors import FieldError, Forbidden, NotFound, ServiceUnavailable, ValidationFailed
-from shared.lifecycle.erasure import erase_readings
 
 router = APIRouter(tags=["readings"])
 
@@ -47,7 +46,7 @@ async def delete_readings(
             detail = "The end has to be after the start; it is not included."
             raise ValidationFailed(errors=[FieldError("end", detail)])
         days = DayRange(start, end)
-    purge = await erase_readings(parts, series, days, caller.key.id, now)
+    purge = await parts.erasure.erase_readings(series, days, caller.key.id, now)
     return PurgeDocument(
         usage_point_id=usage_point.prm,
         dataset=dataset,

@@ -14,7 +14,6 @@ import typer
 from cli.services import settings_or_end
 from shared.audit_log import ADMIN
 from shared.core.errors import AppError
-from shared.lifecycle.account_recovery import recover_account
 from shared.resources import Resources, open_resources
 
 Result = TypeVar("Result")
@@ -58,7 +57,7 @@ async def suspend(parts: Resources, account_id: str, *, suspended: bool) -> None
 
 async def recover(parts: Resources, account_id: str) -> None:
     """Print the new key of an account whose keys are lost."""
-    key, api_key = await recover_account(parts, account_id, _now())
+    key, api_key = await parts.recovery.recover(account_id, _now())
     typer.echo(f"{api_key}\n{key.id}, the only key of {account_id}; not shown again")
 
 

@@ -16,41 +16,52 @@ from shared.accounts.api_keys import ApiKey, insert_key
 from shared.consents.usage_points import PRM_HASH_PURPOSE
 from shared.crypto.server_secret import ServerSecret
 from shared.crypto.vault import new_vault
-from shared.lifecycle.erasure import erase_noted, new_erasure_id, note_erasure
-from shared.resources import Resources
+from shared.events.store import EventStore
+from shared.lifecycle.erasure import Erasure, new_erasure_id, note_erasure
+from shared.storage.database import Database
 from shared.storage.row_locks import lock_account
 from shared.storage.sealed_columns import LABEL, PRM, PUBLIC_KEY
 from shared.storage.tables import accounts, api_keys, consents, usage_points
 
 
-async def recover_account(parts: Resources, account_id: str, now: datetime) -> tuple[ApiKey, str]:
-    """A new key pair, of which one new key has the private half; every key there was is revoked, and everything that
-    was stored is forgotten: it is fetched anew.
+class AccountRecovery:
+    """Lets accounts begin anew."""
 
-    Returns the key, and its text, the only time that this is seen. Raises `NotFound`.
-    """
-    vault = new_vault()
-    async with parts.database.transaction() as connection:
-        await lock_account(connection, account_id)
-        # No usage point comes to this account meanwhile: a grant that is under way holds its consent, and then wants
-        # the account; in that order, as here.
-        await connection.execute(select(consents.c.id).where(consents.c.account_id == account_id).with_for_update())
-        await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
-        sealed = parts.server.encrypt(vault.public_key, purpose=PUBLIC_KEY.purpose(account_id))
-        await connection.execute(update(accounts).where(accounts.c.id == account_id).values(public_key=sealed))
-        await connection.execute(delete(api_keys).where(api_keys.c.account_id == account_id))
-        key, text = await insert_key(connection, parts.server, account_id, vault.private_key, now)
-        rows = (await connection.execute(select(usage_points).where(usage_points.c.account_id == account_id))).all()
-        for row in rows:
-            await _renew_usage_point(connection, parts.server, row)
-        lost = [row.id for row in rows]
-        # With the rows: whoever is killed before Redis is cleared leaves that to the sweeper.
-        await note_erasure(connection, new_erasure_id(), account_id, lost, is_account=False, now=now)
-        details = {"key_id": key.id, "usage_points": len(rows)}
-        await record_for_both(connection, parts.server, account_id, now, "account.recovered", details)
-    await erase_noted(parts, account_id, lost, now, is_account=False)
-    await parts.events.publish(account_id, "account.recovered", {})
-    return key, text
+    def __init__(self, database: Database, server: ServerSecret, erasure: Erasure, events: EventStore) -> None:
+        """Work with these."""
+        self._database = database
+        self._server = server
+        self._erasure = erasure
+        self._events = events
+
+    async def recover(self, account_id: str, now: datetime) -> tuple[ApiKey, str]:
+        """A new key pair, of which one new key has the private half; every key there was is revoked, and everything
+        that was stored is forgotten: it is fetched anew.
+
+        Returns the key, and its text, the only time that this is seen. Raises `NotFound`.
+        """
+        vault = new_vault()
+        async with self._database.transaction() as connection:
+            await lock_account(connection, account_id)
+            # No usage point comes to this account meanwhile: a grant that is under way holds its consent, and then
+            # wants the account; in that order, as here.
+            await connection.execute(select(consents.c.id).where(consents.c.account_id == account_id).with_for_update())
+            await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+            sealed = self._server.encrypt(vault.public_key, purpose=PUBLIC_KEY.purpose(account_id))
+            await connection.execute(update(accounts).where(accounts.c.id == account_id).values(public_key=sealed))
+            await connection.execute(delete(api_keys).where(api_keys.c.account_id == account_id))
+            key, text = await insert_key(connection, self._server, account_id, vault.private_key, now)
+            rows = (await connection.execute(select(usage_points).where(usage_points.c.account_id == account_id))).all()
+            for row in rows:
+                await _renew_usage_point(connection, self._server, row)
+            lost = [row.id for row in rows]
+            # With the rows: whoever is killed before Redis is cleared leaves that to the sweeper.
+            await note_erasure(connection, new_erasure_id(), account_id, lost, is_account=False, now=now)
+            details = {"key_id": key.id, "usage_points": len(rows)}
+            await record_for_both(connection, self._server, account_id, now, "account.recovered", details)
+        await self._erasure.erase_noted(account_id, lost, now, is_account=False)
+        await self._events.publish(account_id, "account.recovered", {})
+        return key, text
 
 
 async def _renew_usage_point(connection: AsyncConnection, server: ServerSecret, row: Row[tuple[object, ...]]) -> None:

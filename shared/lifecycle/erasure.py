@@ -16,17 +16,25 @@ from sqlalchemy import ColumnElement, Table, delete, func, insert, select, updat
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.audit_log import ADMIN, record
+from shared.accounts.daily_quota import QuotaStore
+from shared.accounts.idempotency_keys import IdempotencyStore
+from shared.audit_log import ADMIN, AuditLog, record
 from shared.consents.models import ConsentStatus, UsagePoint
 from shared.consents.usage_points import PRM_HASH_PURPOSE
 from shared.core.calendar import DayRange
 from shared.core.datasets import DATASETS, Series
 from shared.core.errors import NotFound
 from shared.crypto.receipts import Receipt
+from shared.crypto.server_secret import ServerSecret
+from shared.events.deliveries import DeliveryStore
+from shared.events.store import EventStore
+from shared.jobs.dead_letters import DeadCallStore
+from shared.jobs.job_service import JobService
+from shared.jobs.store import JobStore
 from shared.observability.logging import get_logger
 from shared.readings.planning import days_of_window
-from shared.resources import Resources
-from shared.storage.database import hold
+from shared.readings.store import ReadingStore
+from shared.storage.database import Database, hold
 from shared.storage.row_locks import lock_account
 from shared.storage.tables import accounts, api_keys, audit_events, consents, erasures, usage_points, webhook_endpoints
 
@@ -51,196 +59,213 @@ class Purge:
     jobs_cancelled: int
 
 
-async def erase_account(parts: Resources, account_id: str, actor: str, now: datetime) -> Receipt:
-    """Erase an account and everything of it. ``actor``: `OWNER`, or `shared.audit_log.ADMIN`. Raises `NotFound`."""
-    erasure_id = new_erasure_id()
-    # Before anything is done: when Redis is out of reach this fails, and the caller can try again.
-    points = await _point_ids(parts, account_id)
-    counts = await _count_stored(parts, account_id, points)
+class Erasure:
+    """Erases, and ends what was begun."""
 
-    async def take_rows(connection: AsyncConnection) -> list[str]:
-        await _hold_rows(connection, account_id)
-        counts["api_keys"] = await _count(connection, api_keys, api_keys.c.account_id == account_id)
-        counts["consents"] = await _count(connection, consents, consents.c.account_id == account_id)
-        counts["webhooks"] = await _count(connection, webhook_endpoints, webhook_endpoints.c.account_id == account_id)
-        removed = delete(usage_points).where(usage_points.c.account_id == account_id).returning(usage_points.c.id)
-        taken = [row.id for row in await connection.execute(removed)]
-        counts["usage_points"] = len(taken)
-        await connection.execute(delete(accounts).where(accounts.c.id == account_id))
-        counts["audit_events"] = await _delete_chain(connection, account_id)
-        await note_erasure(connection, erasure_id, account_id, taken, is_account=True, now=now)
-        hashed = parts.server.keyed_hash(account_id, purpose="account")
-        await record(connection, parts.server, ADMIN, now, actor, "account.erased", {"account_hash": hashed})
-        return taken
+    def __init__(
+        self,
+        database: Database,
+        server: ServerSecret,
+        *,
+        audit: AuditLog,
+        jobs: JobStore,
+        job_service: JobService,
+        dead_calls: DeadCallStore,
+        readings: ReadingStore,
+        events: EventStore,
+        deliveries: DeliveryStore,
+        quotas: QuotaStore,
+        idempotency: IdempotencyStore,
+    ) -> None:
+        """Erase from all of these."""
+        self._database = database
+        self._server = server
+        self._audit = audit
+        self._jobs = jobs
+        self._job_service = job_service
+        self._dead_calls = dead_calls
+        self._readings = readings
+        self._events = events
+        self._deliveries = deliveries
+        self._quotas = quotas
+        self._idempotency = idempotency
 
-    points = await _in_turn(parts, take_rows)
-    await erase_noted(parts, account_id, points, now, is_account=True)
-    return Receipt(erasure_id, account_id, None, now, now + _FINAL_AFTER, counts)
+    async def erase_account(self, account_id: str, actor: str, now: datetime) -> Receipt:
+        """Erase an account and everything of it. ``actor``: `OWNER`, or `shared.audit_log.ADMIN`. Raises `NotFound`."""
+        erasure_id = new_erasure_id()
+        # Before anything is done: when Redis is out of reach this fails, and the caller can try again.
+        points = await self._point_ids(account_id)
+        counts = await self._count_stored(account_id, points)
 
+        async def take_rows(connection: AsyncConnection) -> list[str]:
+            await _hold_rows(connection, account_id)
+            counts["api_keys"] = await _count(connection, api_keys, api_keys.c.account_id == account_id)
+            counts["consents"] = await _count(connection, consents, consents.c.account_id == account_id)
+            counts["webhooks"] = await _count(
+                connection, webhook_endpoints, webhook_endpoints.c.account_id == account_id
+            )
+            removed = delete(usage_points).where(usage_points.c.account_id == account_id).returning(usage_points.c.id)
+            taken = [row.id for row in await connection.execute(removed)]
+            counts["usage_points"] = len(taken)
+            await connection.execute(delete(accounts).where(accounts.c.id == account_id))
+            counts["audit_events"] = await _delete_chain(connection, account_id)
+            await note_erasure(connection, erasure_id, account_id, taken, is_account=True, now=now)
+            hashed = self._server.keyed_hash(account_id, purpose="account")
+            await record(connection, self._server, ADMIN, now, actor, "account.erased", {"account_hash": hashed})
+            return taken
 
-async def erase_usage_point(parts: Resources, usage_point: UsagePoint, actor: str, now: datetime) -> Receipt:
-    """Erase a usage point of an account with its readings and jobs. Its consent stays as history, without the point;
-    with its last point it is revoked. Raises `NotFound`."""
-    erasure_id, account_id, points = new_erasure_id(), usage_point.account_id, [usage_point.id]
-    counts = await _count_stored(parts, account_id, points)
-    async with parts.database.transaction() as connection:
-        removed = delete(usage_points).where(usage_points.c.id == usage_point.id).returning(usage_points.c.consent_id)
-        consent_id = await connection.scalar(removed)
-        if consent_id is None:
-            raise NotFound
-        await hold(connection, [consent_id])
-        hashes = parts.server.keyed_hashes(usage_point.prm, purpose=PRM_HASH_PURPOSE)
-        await connection.execute(
-            update(consents)
-            .where(consents.c.account_id == account_id, consents.c.expected_prm_hash.in_(hashes))
-            .where(consents.c.status.not_in(_OPEN))
-            .values(expected_prm_hash=None)
-        )
-        rest = await _count(connection, usage_points, usage_points.c.consent_id == consent_id)
-        if not rest:
-            this_consent = consents.c.id == consent_id
-            await connection.execute(update(consents).where(this_consent).values(_WITHOUT_PRM))
+        points = await self._in_turn(take_rows)
+        await self.erase_noted(account_id, points, now, is_account=True)
+        return Receipt(erasure_id, account_id, None, now, now + _FINAL_AFTER, counts)
+
+    async def erase_usage_point(self, usage_point: UsagePoint, actor: str, now: datetime) -> Receipt:
+        """Erase a usage point of an account with its readings and jobs. Its consent stays as history, without the
+        point; with its last point it is revoked. Raises `NotFound`."""
+        erasure_id, account_id, points = new_erasure_id(), usage_point.account_id, [usage_point.id]
+        counts = await self._count_stored(account_id, points)
+        async with self._database.transaction() as connection:
+            removed = (
+                delete(usage_points).where(usage_points.c.id == usage_point.id).returning(usage_points.c.consent_id)
+            )
+            consent_id = await connection.scalar(removed)
+            if consent_id is None:
+                raise NotFound
+            await hold(connection, [consent_id])
+            hashes = self._server.keyed_hashes(usage_point.prm, purpose=PRM_HASH_PURPOSE)
             await connection.execute(
                 update(consents)
-                .where(this_consent, consents.c.status == ConsentStatus.GRANTED)
-                .values(status=ConsentStatus.REVOKED, revoked_at=now)
+                .where(consents.c.account_id == account_id, consents.c.expected_prm_hash.in_(hashes))
+                .where(consents.c.status.not_in(_OPEN))
+                .values(expected_prm_hash=None)
             )
-        await note_erasure(connection, erasure_id, account_id, points, is_account=False, now=now)
-        details = {"consent_id": consent_id, "consent_ended": not rest}
-        await record(connection, parts.server, account_id, now, actor, "usage_point.erased", details)
-    counts["usage_points"] = 1
-    await erase_noted(parts, account_id, points, now, is_account=False)
-    return Receipt(erasure_id, account_id, usage_point.prm, now, now + _FINAL_AFTER, counts)
+            rest = await _count(connection, usage_points, usage_points.c.consent_id == consent_id)
+            if not rest:
+                this_consent = consents.c.id == consent_id
+                await connection.execute(update(consents).where(this_consent).values(_WITHOUT_PRM))
+                await connection.execute(
+                    update(consents)
+                    .where(this_consent, consents.c.status == ConsentStatus.GRANTED)
+                    .values(status=ConsentStatus.REVOKED, revoked_at=now)
+                )
+            await note_erasure(connection, erasure_id, account_id, points, is_account=False, now=now)
+            details = {"consent_id": consent_id, "consent_ended": not rest}
+            await record(connection, self._server, account_id, now, actor, "usage_point.erased", details)
+        counts["usage_points"] = 1
+        await self.erase_noted(account_id, points, now, is_account=False)
+        return Receipt(erasure_id, account_id, usage_point.prm, now, now + _FINAL_AFTER, counts)
 
+    async def erase_readings(self, series: Series, days: DayRange | None, actor: str, now: datetime) -> Purge:
+        """Erase the windows of a series that ``days`` touch, whole; all of them without. The jobs that fetch the series
+        are ended, so that none of them comes back. Raises `NotFound` when the account is gone."""
+        details = {"dataset": series.dataset}
+        if days is not None:
+            details |= {"start": str(days.start), "end": str(days.end)}
+        await self._audit.note(series.account_id, now, actor, "readings.erased", details)
+        return await self._purge(series, days, now)
 
-async def erase_readings(parts: Resources, series: Series, days: DayRange | None, actor: str, now: datetime) -> Purge:
-    """Erase the windows of a series that ``days`` touch, whole; all of them without. The jobs that fetch the series
-    are ended, so that none of them comes back. Raises `NotFound` when the account is gone."""
-    details = {"dataset": series.dataset}
-    if days is not None:
-        details |= {"start": str(days.start), "end": str(days.end)}
-    await parts.audit.note(series.account_id, now, actor, "readings.erased", details)
-    return await _purge(parts, series, days, now)
+    async def erase_readings_of_account(self, account_id: str, now: datetime, actor: str = ADMIN) -> Purge:
+        """Erase everything that is stored of an account's usage points, which it keeps. Raises `NotFound`."""
+        await self._audit.note(account_id, now, actor, "readings.erased")
+        series = _all_series(account_id, await self._point_ids(account_id))
+        purges = [await self._purge(each, None, now) for each in series]
+        return Purge(sum(each.windows for each in purges), None, sum(each.jobs_cancelled for each in purges))
 
+    async def erase_readings_of_point(self, usage_point: UsagePoint, actor: str, now: datetime) -> dict[str, Purge]:
+        """Erase everything that is stored of a usage point, which stays with its consent; what that did, by dataset.
+        Raises `NotFound` when the account is gone."""
+        account_id = usage_point.account_id
+        await self._audit.note(account_id, now, actor, "readings.erased", {"usage_point": usage_point.id})
+        return {each.dataset: await self._purge(each, None, now) for each in _all_series(account_id, [usage_point.id])}
 
-async def erase_readings_of_account(parts: Resources, account_id: str, now: datetime, actor: str = ADMIN) -> Purge:
-    """Erase everything that is stored of an account's usage points, which it keeps. Raises `NotFound`."""
-    await parts.audit.note(account_id, now, actor, "readings.erased")
-    series = _all_series(account_id, await _point_ids(parts, account_id))
-    purges = [await _purge(parts, each, None, now) for each in series]
-    return Purge(sum(each.windows for each in purges), None, sum(each.jobs_cancelled for each in purges))
+    async def finish(self, now: datetime, limit: int = 100) -> int:
+        """Erase once more what was erased more than a minute ago, and forget about it; how many there were."""
+        query = select(erasures).where(erasures.c.erased_at <= now - SECOND_PASS_AFTER).order_by(erasures.c.erased_at)
+        rows = await self._database.read(query.limit(limit))
+        for row in rows:
+            await self._erase_stored(row.account_id, row.usage_point_ids, now, is_account=row.is_account)
+            async with self._database.transaction() as connection:
+                if row.is_account:
+                    await _delete_chain(connection, row.account_id)
+                await connection.execute(delete(erasures).where(erasures.c.id == row.id))
+        return len(rows)
 
+    async def erase_noted(self, account_id: str, points: Sequence[str], now: datetime, *, is_account: bool) -> None:
+        """Erase from Redis what was just noted and committed. Raises nothing: the sweeper does what fails."""
+        try:
+            await self._erase_stored(account_id, points, now, is_account=is_account)
+        except Exception:
+            # The rows are gone and a note is left: the sweeper does it, as soon as Redis is there again.
+            logger.exception("erasing put off", whole_account=is_account)
 
-async def erase_readings_of_point(
-    parts: Resources, usage_point: UsagePoint, actor: str, now: datetime
-) -> dict[str, Purge]:
-    """Erase everything that is stored of a usage point, which stays with its consent; what that did, by dataset.
-    Raises `NotFound` when the account is gone."""
-    account_id = usage_point.account_id
-    await parts.audit.note(account_id, now, actor, "readings.erased", {"usage_point": usage_point.id})
-    return {each.dataset: await _purge(parts, each, None, now) for each in _all_series(account_id, [usage_point.id])}
+    async def _erase_stored(self, account_id: str, points: Sequence[str], now: datetime, *, is_account: bool) -> None:
+        """Everything in Redis. Done twice it does no more."""
+        await self._jobs.refuse_erased([*points, account_id] if is_account else points)
+        job_ids = await self._job_ids(account_id, points, is_account=is_account)
+        under_way = await self._job_service.forget(job_ids, now)
+        await self._dead_calls.forget(account_id, None if is_account else points)
+        if is_account:
+            await self._deliveries.forget_account(account_id)
+            await self._events.say_goodbye(account_id, under_way)
+        else:
+            await self._jobs.drop_from_list(account_id, job_ids)
+            await self._events.forget_ids(account_id, points)
+            await self._deliveries.forget_ids(account_id, [*points, *job_ids])
+            for job_id in under_way:
+                await self._events.publish(account_id, "job.cancelled", {"job_id": job_id})
+        for series in _all_series(account_id, points):
+            await self._readings.erase_series(series)
+        if is_account:
+            await self._jobs.forget_account(account_id)
+            await self._events.forget_account(account_id)
+            await self._quotas.forget(account_id, now)
+            await self._idempotency.forget(account_id, now)
 
+    async def _purge(self, series: Series, days: DayRange | None, now: datetime) -> Purge:
+        job_ids = await self._jobs.find_jobs(series.account_id, series.usage_point_id, series.dataset, under_way=True)
+        cancelled = await self._job_service.cancel_all(series.account_id, job_ids, now)
+        dataset = DATASETS[series.dataset]
+        held = {name: days_of_window(dataset, name) for name in await self._readings.window_names(series)}
+        if days is not None:
+            held = {name: each for name, each in held.items() if each and each.clipped(days.start, days.end)}
+        await self._readings.erase_windows(series, list(held))
+        gone = [each for each in held.values() if each is not None]
+        span = DayRange(min(each.start for each in gone), max(each.end for each in gone)) if gone else None
+        return Purge(len(held), span, cancelled)
 
-async def finish_erasures(parts: Resources, now: datetime, limit: int = 100) -> int:
-    """Erase once more what was erased more than a minute ago, and forget about it; how many there were."""
-    query = select(erasures).where(erasures.c.erased_at <= now - SECOND_PASS_AFTER).order_by(erasures.c.erased_at)
-    rows = await parts.database.read(query.limit(limit))
-    for row in rows:
-        await _erase_stored(parts, row.account_id, row.usage_point_ids, now, is_account=row.is_account)
-        async with parts.database.transaction() as connection:
-            if row.is_account:
-                await _delete_chain(connection, row.account_id)
-            await connection.execute(delete(erasures).where(erasures.c.id == row.id))
-    return len(rows)
+    async def _job_ids(self, account_id: str, points: Sequence[str], *, is_account: bool) -> list[str]:
+        if is_account:
+            return await self._jobs.list_job_ids(account_id)
+        return [job_id for point in points for job_id in await self._jobs.find_jobs(account_id, point)]
 
+    async def _count_stored(self, account_id: str, points: Sequence[str]) -> dict[str, int]:
+        windows = [await self._readings.count_windows(series) for series in _all_series(account_id, points)]
+        jobs = [await self._jobs.find_jobs(account_id, point) for point in points]
+        return {"windows": sum(windows), "jobs": sum(map(len, jobs))}
 
-async def erase_noted(
-    parts: Resources, account_id: str, points: Sequence[str], now: datetime, *, is_account: bool
-) -> None:
-    """Erase from Redis what was just noted and committed. Raises nothing: the sweeper does what fails."""
-    try:
-        await _erase_stored(parts, account_id, points, now, is_account=is_account)
-    except Exception:
-        # The rows are gone and a note is left: the sweeper does it, as soon as Redis is there again.
-        logger.exception("erasing put off", whole_account=is_account)
+    async def _point_ids(self, account_id: str) -> list[str]:
+        rows = await self._database.read(select(usage_points.c.id).where(usage_points.c.account_id == account_id))
+        return [row.id for row in rows]
 
+    async def _in_turn(self, work: Callable[[AsyncConnection], Awaitable[list[str]]]) -> list[str]:
+        """Do it in a transaction, again when somebody else has what it needs.
 
-async def _erase_stored(
-    parts: Resources, account_id: str, points: Sequence[str], now: datetime, *, is_account: bool
-) -> None:
-    """Everything in Redis. Done twice it does no more."""
-    await parts.jobs.refuse_erased([*points, account_id] if is_account else points)
-    job_ids = await _job_ids(parts, account_id, points, is_account=is_account)
-    under_way = await parts.job_service.forget(job_ids, now)
-    await parts.dead_calls.forget(account_id, None if is_account else points)
-    if is_account:
-        await parts.deliveries.forget_account(account_id)
-        await parts.events.say_goodbye(account_id, under_way)
-    else:
-        await parts.jobs.drop_from_list(account_id, job_ids)
-        await parts.events.forget_ids(account_id, points)
-        await parts.deliveries.forget_ids(account_id, [*points, *job_ids])
-        for job_id in under_way:
-            await parts.events.publish(account_id, "job.cancelled", {"job_id": job_id})
-    for series in _all_series(account_id, points):
-        await parts.readings.erase_series(series)
-    if is_account:
-        await parts.jobs.forget_account(account_id)
-        await parts.events.forget_account(account_id)
-        await parts.quotas.forget(account_id, now)
-        await parts.idempotency.forget(account_id, now)
-
-
-async def _purge(parts: Resources, series: Series, days: DayRange | None, now: datetime) -> Purge:
-    job_ids = await parts.jobs.find_jobs(series.account_id, series.usage_point_id, series.dataset, under_way=True)
-    cancelled = await parts.job_service.cancel_all(series.account_id, job_ids, now)
-    dataset = DATASETS[series.dataset]
-    held = {name: days_of_window(dataset, name) for name in await parts.readings.window_names(series)}
-    if days is not None:
-        held = {name: each for name, each in held.items() if each and each.clipped(days.start, days.end)}
-    await parts.readings.erase_windows(series, list(held))
-    gone = [each for each in held.values() if each is not None]
-    span = DayRange(min(each.start for each in gone), max(each.end for each in gone)) if gone else None
-    return Purge(len(held), span, cancelled)
-
-
-async def _job_ids(parts: Resources, account_id: str, points: Sequence[str], *, is_account: bool) -> list[str]:
-    if is_account:
-        return await parts.jobs.list_job_ids(account_id)
-    return [job_id for point in points for job_id in await parts.jobs.find_jobs(account_id, point)]
-
-
-async def _count_stored(parts: Resources, account_id: str, points: Sequence[str]) -> dict[str, int]:
-    windows = [await parts.readings.count_windows(series) for series in _all_series(account_id, points)]
-    jobs = [await parts.jobs.find_jobs(account_id, point) for point in points]
-    return {"windows": sum(windows), "jobs": sum(map(len, jobs))}
+        It needs every row of an account. Others hold one and wait for the next, in orders of their own: to wait for
+        them while holding others would be a deadlock, which the database ends by failing one of the two.
+        """
+        for pause_seconds in _PAUSES_SECONDS:
+            try:
+                async with self._database.transaction() as connection:
+                    return await work(connection)
+            except OperationalError:
+                if self._database.engine.dialect.name != "postgresql":
+                    raise
+                await asyncio.sleep(pause_seconds)
+        async with self._database.transaction() as connection:
+            return await work(connection)
 
 
 def _all_series(account_id: str, points: Collection[str]) -> list[Series]:
     return [Series(account_id, point, dataset) for point in points for dataset in DATASETS]
-
-
-async def _point_ids(parts: Resources, account_id: str) -> list[str]:
-    rows = await parts.database.read(select(usage_points.c.id).where(usage_points.c.account_id == account_id))
-    return [row.id for row in rows]
-
-
-async def _in_turn(parts: Resources, work: Callable[[AsyncConnection], Awaitable[list[str]]]) -> list[str]:
-    """Do it in a transaction, again when somebody else has what it needs.
-
-    It needs every row of an account. Others hold one and wait for the next, in orders of their own: to wait for them
-    while holding others would be a deadlock, which the database ends by failing one of the two.
-    """
-    for pause_seconds in _PAUSES_SECONDS:
-        try:
-            async with parts.database.transaction() as connection:
-                return await work(connection)
-        except OperationalError:
-            if parts.database.engine.dialect.name != "postgresql":
-                raise
-            await asyncio.sleep(pause_seconds)
-    async with parts.database.transaction() as connection:
-        return await work(connection)
 
 
 async def _hold_rows(connection: AsyncConnection, account_id: str) -> None:

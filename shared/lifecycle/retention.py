@@ -11,12 +11,17 @@ from typing import Any
 
 from sqlalchemy import Row, Table, delete, select
 
+from shared.audit_log import AuditLog
+from shared.config.settings import Settings
 from shared.consents.models import ConsentStatus
 from shared.core.calendar import day_of
 from shared.core.datasets import DATASETS, Series
+from shared.events.store import EventStore
+from shared.jobs.store import JobStore
 from shared.observability.logging import get_logger
 from shared.readings.planning import days_of_window
-from shared.resources import Resources
+from shared.readings.store import ReadingStore
+from shared.storage.database import Database
 from shared.storage.tables import accounts, consents, usage_points
 
 logger = get_logger(__name__)
@@ -38,73 +43,90 @@ class Removed:
     consents: int = 0
 
 
-async def enforce_retention(parts: Resources, now: datetime) -> Removed:
-    """Remove what is older than the settings want. Of two runs at the same time one does nothing."""
-    async with parts.jobs.alone("retention", _LIMIT_SECONDS) as is_alone:
-        if not is_alone:
-            return Removed()
-        removed = Removed(
-            windows=await _erase_windows(parts, now),
-            jobs=await _prune_jobs(parts, now),
-            audit_events=await _erase_audit_events(parts, now),
-            consents=await _erase_consents(parts, now),
-        )
-        logger.info("retention enforced", **asdict(removed))
-        return removed
+class Retention:
+    """Removes what is older than the settings want."""
 
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        jobs: JobStore,
+        readings: ReadingStore,
+        events: EventStore,
+        audit: AuditLog,
+    ) -> None:
+        """Keep to ``settings`` in all of these."""
+        self._settings = settings
+        self._database = database
+        self._jobs = jobs
+        self._readings = readings
+        self._events = events
+        self._audit = audit
 
-async def _erase_windows(parts: Resources, now: datetime) -> int:
-    kept_days, erased = parts.settings.readings_retention_days, 0
-    if not kept_days:
-        return 0
-    async for row in _rows(parts, usage_points):
-        for dataset in DATASETS:
-            series = Series(row.account_id, row.id, dataset)
-            names = await _old_windows(parts, series, now - timedelta(days=kept_days))
-            erased += await parts.readings.erase_windows(series, names)
-    return erased
+    async def enforce(self, now: datetime) -> Removed:
+        """Remove what is older than the settings want. Of two runs at the same time one does nothing."""
+        async with self._jobs.alone("retention", _LIMIT_SECONDS) as is_alone:
+            if not is_alone:
+                return Removed()
+            removed = Removed(
+                windows=await self._erase_windows(now),
+                jobs=await self._prune_jobs(now),
+                audit_events=await self._erase_audit_events(now),
+                consents=await self._erase_consents(now),
+            )
+            logger.info("retention enforced", **asdict(removed))
+            return removed
 
+    async def _erase_windows(self, now: datetime) -> int:
+        kept_days, erased = self._settings.readings_retention_days, 0
+        if not kept_days:
+            return 0
+        async for row in self._rows(usage_points):
+            for dataset in DATASETS:
+                series = Series(row.account_id, row.id, dataset)
+                names = await self._old_windows(series, now - timedelta(days=kept_days))
+                erased += await self._readings.erase_windows(series, names)
+        return erased
 
-async def _old_windows(parts: Resources, series: Series, before: datetime) -> list[str]:
-    """The windows whose last day has ended by then; a record when it was fetched by then."""
-    dataset, first_kept = DATASETS[series.dataset], day_of(before)
-    if not dataset.is_series:
-        known = await parts.readings.load_all_coverage(series)
-        return [name for name, each in known.items() if each.fetched_at < before]
-    names = await parts.readings.window_names(series)
-    return [name for name in names if (days := days_of_window(dataset, name)) and days.end <= first_kept]
+    async def _old_windows(self, series: Series, before: datetime) -> list[str]:
+        """The windows whose last day has ended by then; a record when it was fetched by then."""
+        dataset, first_kept = DATASETS[series.dataset], day_of(before)
+        if not dataset.is_series:
+            known = await self._readings.load_all_coverage(series)
+            return [name for name, each in known.items() if each.fetched_at < before]
+        names = await self._readings.window_names(series)
+        return [name for name in names if (days := days_of_window(dataset, name)) and days.end <= first_kept]
 
+    async def _prune_jobs(self, now: datetime) -> int:
+        pruned = 0
+        async for row in self._rows(accounts):
+            pruned += await self._jobs.prune(row.id, now)
+            await self._events.trim(row.id, now - timedelta(days=self._settings.job_retention_days))
+        return pruned
 
-async def _prune_jobs(parts: Resources, now: datetime) -> int:
-    pruned = 0
-    async for row in _rows(parts, accounts):
-        pruned += await parts.jobs.prune(row.id, now)
-        await parts.events.trim(row.id, now - timedelta(days=parts.settings.job_retention_days))
-    return pruned
+    async def _erase_audit_events(self, now: datetime) -> int:
+        kept_days = self._settings.audit_retention_days
+        return await self._audit.erase_before(now - timedelta(days=kept_days)) if kept_days else 0
 
+    async def _erase_consents(self, now: datetime) -> int:
+        old = (consents.c.status.in_(_NEVER_GRANTED), consents.c.created_at < now - CONSENTS_KEPT)
+        # None of these has a usage point; one that had would be kept by its reference, and the whole step with it.
+        unused = ~select(usage_points.c.id).where(usage_points.c.consent_id == consents.c.id).exists()
+        erased = 0
+        while batch := await self._database.read(select(consents.c.id).where(*old, unused).limit(_PAGE)):
+            async with self._database.transaction() as connection:
+                these = consents.c.id.in_([row.id for row in batch])
+                erased += (await connection.execute(delete(consents).where(these, *old, unused))).rowcount
+        return erased
 
-async def _erase_audit_events(parts: Resources, now: datetime) -> int:
-    kept_days = parts.settings.audit_retention_days
-    return await parts.audit.erase_before(now - timedelta(days=kept_days)) if kept_days else 0
-
-
-async def _erase_consents(parts: Resources, now: datetime) -> int:
-    old = (consents.c.status.in_(_NEVER_GRANTED), consents.c.created_at < now - CONSENTS_KEPT)
-    # None of these has a usage point; one that had would be kept by its reference, and the whole step with it.
-    unused = ~select(usage_points.c.id).where(usage_points.c.consent_id == consents.c.id).exists()
-    erased = 0
-    while batch := await parts.database.read(select(consents.c.id).where(*old, unused).limit(_PAGE)):
-        async with parts.database.transaction() as connection:
-            these = consents.c.id.in_([row.id for row in batch])
-            erased += (await connection.execute(delete(consents).where(these, *old, unused))).rowcount
-    return erased
-
-
-async def _rows(parts: Resources, table: Table) -> AsyncIterator[Row[Any]]:
-    """Every row, in the order of the ids, a page at a time: what is added or removed meanwhile disturbs nothing."""
-    after = ""
-    page: Sequence[Row[Any]]
-    while page := await parts.database.read(select(table).where(table.c.id > after).order_by(table.c.id).limit(_PAGE)):
-        for row in page:
-            yield row
-        after = page[-1].id
+    async def _rows(self, table: Table) -> AsyncIterator[Row[Any]]:
+        """Every row, in the order of the ids, a page at a time: what is added or removed meanwhile disturbs nothing."""
+        after = ""
+        page: Sequence[Row[Any]]
+        while page := await self._database.read(
+            select(table).where(table.c.id > after).order_by(table.c.id).limit(_PAGE)
+        ):
+            for row in page:
+                yield row
+            after = page[-1].id

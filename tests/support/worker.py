@@ -23,7 +23,7 @@ from shared.core.calendar import DayRange, day_of, day_seconds, days_between
 from shared.core.datasets import DATASETS, Series
 from shared.core.errors import NotFound
 from shared.jobs.models import CallTicket, Job, Lane
-from shared.lifecycle.erasure import OWNER, erase_account
+from shared.lifecycle.erasure import OWNER
 from shared.readings.models import Coverage, Reading
 from shared.readings.planning import plan_calls, window_name, windows_of
 from shared.resources import Resources
@@ -165,7 +165,7 @@ class Stage:
         now = datetime.now(UTC)
         for account_id in self._moved_in:
             with suppress(NotFound):
-                await erase_account(self.resources, account_id, OWNER, now)
+                await self.resources.erasure.erase_account(account_id, OWNER, now)
         self.enedis.start_again()
         person = await self.create_person()
         self._moved_in[:] = [person.account_id]

@@ -28,7 +28,7 @@ from shared.accounts.store import Caller
 from shared.core.calendar import DayRange
 from shared.core.datasets import DATASETS, Series
 from shared.core.errors import LimitReached, NotFound, ValidationFailed
-from shared.lifecycle.erasure import Purge, erase_readings, erase_readings_of_point
+from shared.lifecycle.erasure import Purge
 
 router = SlashRouter(route_class=MyElectricalDataRoute, tags=[V1_TAG])
 
@@ -99,7 +99,7 @@ def _erase_series(dataset: str) -> Callable[..., Awaitable[SeriesErased]]:
         if end <= start:
             raise ValidationFailed
         series = Series(usage_point.account_id, usage_point.id, dataset)
-        purge = await erase_readings(parts, series, DayRange(start, end), caller.key.id, now)
+        purge = await parts.erasure.erase_readings(series, DayRange(start, end), caller.key.id, now)
         return SeriesErased(usage_point_id=usage_point.prm, path=_path_of(usage_point.prm, dataset, purge), purge=True)
 
     return erase_series
@@ -110,7 +110,7 @@ def _erase_record(word: str, dataset: str) -> Callable[..., Awaitable[RecordEras
         parts: Parts, caller: CompatManager, usage_point: CompatUsagePoint, now: Now
     ) -> RecordErased:
         series = Series(usage_point.account_id, usage_point.id, dataset)
-        await erase_readings(parts, series, None, caller.key.id, now)
+        await parts.erasure.erase_readings(series, None, caller.key.id, now)
         return RecordErased(usage_point_id=usage_point.prm, path=f"/{word}/{usage_point.prm}/cache", delete=True)
 
     return erase_record
@@ -154,7 +154,7 @@ async def erase_cache(parts: Parts, caller: CompatManager, usage_point: CompatUs
     """Readings and records of every dataset, those too that this contract has no path for. Its jobs are cancelled; the
     usage point, its consent and the account stay, and so does the nightly refresh, which `PATCH
     /v1/usage-points/{usage_point_id}` ends. Needs a key that may `manage`."""
-    purges = await erase_readings_of_point(parts, usage_point, caller.key.id, now)
+    purges = await parts.erasure.erase_readings_of_point(usage_point, caller.key.id, now)
     paths = [path for name, purge in purges.items() for path in _path_of(usage_point.prm, name, purge)]
     return SeriesErased(usage_point_id=usage_point.prm, path=paths, purge=True)
 

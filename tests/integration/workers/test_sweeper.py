@@ -11,7 +11,7 @@ from shared.consents.store import UsagePoint
 from shared.core.calendar import DayRange
 from shared.jobs.ledger import OK
 from shared.jobs.models import CallTicket, JobStatus, Lane
-from shared.lifecycle.erasure import OWNER, SECOND_PASS_AFTER, erase_account, finish_erasures
+from shared.lifecycle.erasure import OWNER, SECOND_PASS_AFTER
 from tests.support.worker import Stage, days_ago
 from workers.sweeper import sweep
 
@@ -140,7 +140,7 @@ async def test_many_overdue_calls_are_swept_up_bit_by_bit(stage: Stage, house: U
 async def test_an_erasure_is_ended_by_a_sweep_a_minute_later(stage: Stage, house: UsagePoint) -> None:
     job = await stage.submit(house, CURVE, WEEK)
     now = datetime.now(UTC)
-    await erase_account(stage.resources, house.account_id, OWNER, now - SECOND_PASS_AFTER)
+    await stage.resources.erasure.erase_account(house.account_id, OWNER, now - SECOND_PASS_AFTER)
     # What somebody still wrote who knew of nothing.
     stage.redis.hset(f"coverage:{house.account_id}:{house.id}:{CURVE}", "2026-01-01", "{}")
 
@@ -148,7 +148,7 @@ async def test_an_erasure_is_ended_by_a_sweep_a_minute_later(stage: Stage, house
 
     assert [] == list(stage.redis.scan_iter(f"*{house.account_id}*"))
     assert not stage.redis.exists(f"job:{job.id}")
-    assert 0 == await finish_erasures(stage.resources, now + SECOND_PASS_AFTER)
+    assert 0 == await stage.resources.erasure.finish(now + SECOND_PASS_AFTER)
 
 
 async def ends_told(stage: Stage, account_id: str) -> list[str]:

@@ -16,7 +16,7 @@ from shared.core.errors import NotFound
 from shared.crypto.receipts import read_receipt
 from shared.events.listeners import Purpose
 from shared.jobs.models import CallTicket, Job, Lane
-from shared.lifecycle.erasure import SECOND_PASS_AFTER, finish_erasures
+from shared.lifecycle.erasure import SECOND_PASS_AFTER
 from shared.storage.tables import consents
 from tests.support.api_gateway import NOON, OTHER_PRM, PRM, Person, Stage
 from tests.support.dumps import redis_dump, sql_dump
@@ -55,7 +55,7 @@ async def dump_of(stage: Stage) -> str:
 
 
 async def sweep_later(stage: Stage) -> None:
-    assert await finish_erasures(stage.parts, stage.clock.now + SECOND_PASS_AFTER)
+    assert await stage.parts.erasure.finish(stage.clock.now + SECOND_PASS_AFTER)
 
 
 async def test_an_erased_account_is_nowhere(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
@@ -175,8 +175,8 @@ async def test_nothing_is_erased_while_redis_is_out_of_reach(
 async def test_the_note_of_an_erasure_stays_for_a_minute_and_goes(stage: Stage, person: Person) -> None:
     await stage.client.delete("/v1/account", headers=person.headers)
 
-    early = await finish_erasures(stage.parts, stage.clock.now + SECOND_PASS_AFTER - timedelta(seconds=1))
-    passes = [await finish_erasures(stage.parts, stage.clock.now + SECOND_PASS_AFTER) for _ in range(2)]
+    early = await stage.parts.erasure.finish(stage.clock.now + SECOND_PASS_AFTER - timedelta(seconds=1))
+    passes = [await stage.parts.erasure.finish(stage.clock.now + SECOND_PASS_AFTER) for _ in range(2)]
 
     assert (0, [1, 0]) == (early, passes)
 

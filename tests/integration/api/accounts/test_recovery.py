@@ -16,8 +16,7 @@ from shared.core.datasets import Series
 from shared.core.errors import NotFound, Unauthenticated
 from shared.crypto.vault import CannotOpen, Opener, SealContext
 from shared.jobs.models import Lane
-from shared.lifecycle.account_recovery import recover_account
-from shared.lifecycle.erasure import SECOND_PASS_AFTER, finish_erasures
+from shared.lifecycle.erasure import SECOND_PASS_AFTER
 from shared.readings.models import Coverage
 from shared.readings.store import ReadingStore
 from shared.storage.tables import erasures
@@ -200,22 +199,20 @@ async def test_it_is_written_down_for_both_and_the_account_is_told(stage: Stage,
     assert ["account.recovered"] == [event.type for event in events]
 
 
-class UnreachableReadings(ReadingStore):
-    """A store of readings that fails in the middle of an erasure."""
-
-    async def erase_series(self, series: Series) -> None:
-        raise RedisConnectionError("synthetic outage")
-
-
 async def test_what_could_not_be_cleared_at_once_is_cleared_later(
-    stage: Stage, person: Person, stored: UsagePoint
+    stage: Stage, person: Person, stored: UsagePoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = stage.parts
-    failing = replace(parts, readings=UnreachableReadings(parts.redis, parts.server))
-    await recover_account(failing, person.account.id, stage.clock.now)
+
+    async def refused(_store: ReadingStore, _series: Series) -> None:
+        raise RedisConnectionError("synthetic outage")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(ReadingStore, "erase_series", refused)
+        await parts.recovery.recover(person.account.id, stage.clock.now)
     assert [] != [key for key in await keys_of_redis(stage) if stored.id in key]
 
-    await finish_erasures(parts, stage.clock.now + SECOND_PASS_AFTER)
+    await parts.erasure.finish(stage.clock.now + SECOND_PASS_AFTER)
 
     assert [] == [key for key in await keys_of_redis(stage) if stored.id in key]
     assert [] == list(await parts.database.read(select(erasures)))

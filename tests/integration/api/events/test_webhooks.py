@@ -20,7 +20,6 @@ from shared.consents.store import UsagePoint
 from shared.events.deliveries import Attempt, DeliveryError
 from shared.events.webhook_urls import Targets
 from shared.events.webhooks import MOST_WEBHOOKS
-from shared.lifecycle.erasure import erase_usage_point
 from tests.support.api_gateway import Person, Stage
 from tests.support.dumps import redis_dump, sql_dump
 from tests.support.loopback import one_authority
@@ -287,7 +286,7 @@ async def test_an_erased_usage_point_is_told_of_no_more(stage: Stage, person: Pe
     await stage.parts.events.publish(person.account.id, "readings.updated", {"usage_point": usage_point.id})
     await stage.parts.events.publish(person.account.id, "consent.granted", {"consent_id": usage_point.consent.id})
 
-    await erase_usage_point(stage.parts, usage_point, "key_1", stage.clock.now)
+    await stage.parts.erasure.erase_usage_point(usage_point, "key_1", stage.clock.now)
 
     left = await stage.parts.deliveries.list_deliveries(created["id"])
     assert ["consent.granted"] == [each.type for each in left]

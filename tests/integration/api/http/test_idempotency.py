@@ -6,7 +6,6 @@ import pytest
 
 from shared.accounts.daily_quota import Quota
 from shared.consents.store import UsagePoint
-from shared.lifecycle.erasure import erase_usage_point
 from tests.support.api_gateway import NOON, PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio
@@ -94,7 +93,7 @@ async def test_a_request_that_was_refused_can_be_mended_under_its_key(
 async def test_a_job_that_is_gone_is_not_made_again(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     headers = {**person.headers, **KEY}
     await stage.client.post("/v1/jobs", json=WEEK, headers=headers)
-    await erase_usage_point(stage.parts, usage_point, "test", NOON)
+    await stage.parts.erasure.erase_usage_point(usage_point, "test", NOON)
 
     again = await stage.client.post("/v1/jobs", json=WEEK, headers=headers)
 

@@ -14,7 +14,7 @@ from shared.consents.models import GrantedPoint
 from shared.consents.store import UsagePoint
 from shared.core.datasets import DATASETS, Direction
 from shared.core.errors import AppError
-from shared.lifecycle.erasure import OWNER, SECOND_PASS_AFTER, erase_account, erase_usage_point, finish_erasures
+from shared.lifecycle.erasure import OWNER, SECOND_PASS_AFTER
 from shared.readings.models import Reason
 from shared.resources import Resources, open_resources
 from shared.storage.tables import usage_points
@@ -76,7 +76,7 @@ async def ask_for_consent(parts: Resources, point: UsagePoint, consent_id: str) 
 
 
 async def erase_point(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await erase_usage_point(parts, point, "key_1", NOW)
+    return await parts.erasure.erase_usage_point(point, "key_1", NOW)
 
 
 async def make_key(parts: Resources, point: UsagePoint, consent_id: str) -> object:
@@ -100,11 +100,11 @@ async def test_an_account_is_erased_whatever_is_done_at_the_same_moment(
         consent_id = await begun_consent(one, account.id)
 
         receipt, outcome = await asyncio.gather(
-            erase_account(one, account.id, OWNER, NOW),
+            one.erasure.erase_account(account.id, OWNER, NOW),
             late(round_number, deed(other, point, consent_id)),
             return_exceptions=True,
         )
-        await finish_erasures(one, NOW + SECOND_PASS_AFTER)
+        await one.erasure.finish(NOW + SECOND_PASS_AFTER)
 
         assert not isinstance(receipt, BaseException), (deed.__name__, receipt)
         # What came too late is told so, by us or by the database's own rules.
@@ -128,11 +128,11 @@ async def test_a_usage_point_is_erased_whatever_is_done_at_the_same_moment(
             consent_id = await begun_consent(one, account.id)
 
             outcomes = await asyncio.gather(
-                erase_usage_point(one, point, "key_1", NOW),
+                one.erasure.erase_usage_point(point, "key_1", NOW),
                 late(round_number, deed(other, point, consent_id)),
                 return_exceptions=True,
             )
-            await finish_erasures(one, NOW + SECOND_PASS_AFTER)
+            await one.erasure.finish(NOW + SECOND_PASS_AFTER)
 
             failures = [each for each in outcomes if isinstance(each, BaseException)]
             assert [] == [each for each in failures if not isinstance(each, AppError)], deed.__name__

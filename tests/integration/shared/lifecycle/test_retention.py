@@ -13,7 +13,7 @@ from shared.core.calendar import ONE_DAY, DayRange, day_start
 from shared.core.datasets import Series
 from shared.core.errors import NotFound
 from shared.jobs.models import Lane
-from shared.lifecycle.retention import CONSENTS_KEPT, Removed, enforce_retention
+from shared.lifecycle.retention import CONSENTS_KEPT, Removed
 from shared.readings.models import Coverage, Reading
 from shared.resources import Resources, open_resources
 from shared.storage.tables import consents, usage_points
@@ -66,7 +66,7 @@ async def store_day(parts: Resources, point: UsagePoint, days_ago: int) -> str:
 async def test_days_older_than_the_limit_go_to_the_day(parts: Resources, point: UsagePoint) -> None:
     days = {ago: await store_day(parts, point, ago) for ago in (0, 99, 100, 101, 1000)}
 
-    removed = await enforce_retention(parts, NOW)
+    removed = await parts.retention.enforce(NOW)
 
     # The hundredth day before today is the oldest that is kept whole.
     assert 2 == removed.windows
@@ -79,7 +79,7 @@ async def test_a_month_goes_when_its_last_day_is_too_old(parts: Resources, point
         known = Coverage(f"{month:%Y-%m}", NOW, month, month + timedelta(days=30))
         await save_window(parts.readings, series_of(point, DAILY), known, [Reading(day_start(month), "P1D", 1)], key)
 
-    await enforce_retention(parts, NOW)
+    await parts.retention.enforce(NOW)
 
     assert ["2026-07"] == await parts.readings.window_names(series_of(point, DAILY))
 
@@ -91,7 +91,7 @@ async def test_a_record_goes_when_it_was_fetched_too_long_ago(parts: Resources, 
         known = Coverage("current", fetched, fetched.date(), fetched.date() + ONE_DAY)
         await save_record(parts.readings, series_of(point, dataset), known, {"city": "SYNTHETIQUE"}, key)
 
-    await enforce_retention(parts, NOW)
+    await parts.retention.enforce(NOW)
 
     assert [] == await parts.readings.window_names(series_of(point, "identity"))
     assert ["current"] == await parts.readings.window_names(series_of(point, "address"))
@@ -103,7 +103,7 @@ async def test_zero_keeps_for_ever(settings: Settings) -> None:
         point = await new_point(parts, PRM, 1)
         await store_day(parts, point, 10_000)
 
-        removed = await enforce_retention(parts, NOW + timedelta(days=10_000))
+        removed = await parts.retention.enforce(NOW + timedelta(days=10_000))
 
         assert (0, 0) == (removed.windows, removed.audit_events)
 
@@ -113,7 +113,7 @@ async def test_audit_events_older_than_the_limit_go_and_the_chain_holds(parts: R
     later = NOW + timedelta(days=201)
     await parts.audit.note(point.account_id, later, "key_1", "export.made")
 
-    removed = await enforce_retention(parts, later)
+    removed = await parts.retention.enforce(later)
 
     assert before >= 1
     assert before == removed.audit_events
@@ -133,7 +133,7 @@ async def test_consents_that_came_to_nothing_go_after_ninety_days(parts: Resourc
         for (status, _), consent_id in made.items():
             await connection.execute(update(consents).where(consents.c.id == consent_id).values(status=status))
 
-    await enforce_retention(parts, NOW)
+    await parts.retention.enforce(NOW)
 
     found = {row.id for row in await parts.database.read(select(consents.c.id))}
     came_to_nothing = (ConsentStatus.PENDING, ConsentStatus.REFUSED, ConsentStatus.FAILED)
@@ -144,7 +144,7 @@ async def test_a_consent_that_a_usage_point_rests_on_stays_whatever_it_is(parts:
     async with parts.database.transaction() as connection:
         await connection.execute(update(consents).values(status=ConsentStatus.FAILED))
 
-    await enforce_retention(parts, NOW + timedelta(days=1000))
+    await parts.retention.enforce(NOW + timedelta(days=1000))
 
     assert point.id == (await parts.consents.load_usage_point(point.id)).id
     assert 1 == len(await parts.database.read(select(usage_points.c.id)))
@@ -160,7 +160,7 @@ async def test_jobs_that_are_kept_no_longer_go_off_the_list_and_those_under_way_
     waiting = await parts.jobs.create_job(series, days, Lane.BULK, [days], {}, long_ago)
     await parts.redis.delete(f"job:{gone.id}")
 
-    removed = await enforce_retention(parts, NOW)
+    removed = await parts.retention.enforce(NOW)
 
     assert 1 == removed.jobs
     assert [waiting.id] == await parts.jobs.list_job_ids(point.account_id)
@@ -170,7 +170,7 @@ async def test_events_go_with_the_jobs_they_are_about(parts: Resources, point: U
     await parts.events.publish(point.account_id, "readings.updated", {})
     later = datetime.now(UTC) + timedelta(days=parts.settings.job_retention_days, minutes=1)
 
-    await enforce_retention(parts, later)
+    await parts.retention.enforce(later)
 
     assert [] == await parts.events.next_events(point.account_id, "0-0", 0.01)
 
@@ -181,7 +181,7 @@ async def test_every_account_is_reached_page_by_page(parts: Resources, monkeypat
     for point in points:
         await store_day(parts, point, 500)
 
-    assert 5 == (await enforce_retention(parts, NOW)).windows
+    assert 5 == (await parts.retention.enforce(NOW)).windows
 
 
 async def test_a_run_that_is_broken_off_is_taken_up_and_one_that_ended_finds_nothing(
@@ -202,15 +202,15 @@ async def test_a_run_that_is_broken_off_is_taken_up_and_one_that_ended_finds_not
     with monkeypatch.context() as broken:
         broken.setattr(parts.readings, "erase_windows", killed_the_second_time)
         with pytest.raises(NotFound):
-            await enforce_retention(parts, NOW)
+            await parts.retention.enforce(NOW)
 
-    assert [1, 0] == [(await enforce_retention(parts, NOW)).windows for _ in range(2)]
+    assert [1, 0] == [(await parts.retention.enforce(NOW)).windows for _ in range(2)]
 
 
 async def test_of_two_runs_at_once_one_does_nothing(parts: Resources, point: UsagePoint) -> None:
     await store_day(parts, point, 500)
 
     async with parts.jobs.alone("retention", 10):
-        removed = await enforce_retention(parts, NOW)
+        removed = await parts.retention.enforce(NOW)
 
     assert Removed() == removed

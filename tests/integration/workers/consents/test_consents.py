@@ -7,7 +7,7 @@ import time_machine
 
 from shared.consents.models import ConsentStatus
 from shared.core.errors import NotFound
-from shared.lifecycle.erasure import OWNER, erase_account
+from shared.lifecycle.erasure import OWNER
 from tests.support.simulated_enedis import HEATED_HOUSE, SERVICES, SOLAR_HOUSE
 from tests.support.states import take_state
 from tests.support.worker import Person, Stage
@@ -75,7 +75,7 @@ async def test_while_enedis_is_down_a_consent_waits_and_is_taken_up_again(stage:
         await stage.exchange.exchange(consent_id)
         assert (ConsentStatus.GRANTED, None) == await status_of(stage, consent_id), fault
         # Whoever comes next has the house to themselves.
-        await erase_account(stage.resources, person.account_id, OWNER, datetime.now(UTC))
+        await stage.resources.erasure.erase_account(person.account_id, OWNER, datetime.now(UTC))
 
 
 async def test_the_sweeper_has_a_consent_exchanged_that_nobody_works_on(stage: Stage, person: Person) -> None:

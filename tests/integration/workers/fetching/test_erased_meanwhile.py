@@ -12,15 +12,7 @@ from shared.core.calendar import DayRange
 from shared.core.datasets import DATASETS
 from shared.core.errors import NoMeasure, NotFound, ProviderTimeout
 from shared.jobs.models import CallTicket, Job, JobStatus
-from shared.lifecycle.erasure import (
-    OWNER,
-    SECOND_PASS_AFTER,
-    erase_account,
-    erase_readings,
-    erase_readings_of_account,
-    erase_usage_point,
-    finish_erasures,
-)
+from shared.lifecycle.erasure import OWNER, SECOND_PASS_AFTER
 from tests.support.dumps import redis_dump, sql_dump
 from tests.support.simulated_enedis import HEATED_HOUSE, WITH_GAPS
 from tests.support.worker import HeldBack, Person, Stage, days_ago
@@ -36,23 +28,23 @@ Erase = Callable[[Stage, Job, UsagePoint], Awaitable[object]]
 
 
 async def account(stage: Stage, job: Job, house: UsagePoint) -> object:
-    return await erase_account(stage.resources, job.account_id, OWNER, datetime.now(UTC))
+    return await stage.resources.erasure.erase_account(job.account_id, OWNER, datetime.now(UTC))
 
 
 async def usage_point(stage: Stage, job: Job, house: UsagePoint) -> object:
-    return await erase_usage_point(stage.resources, house, "key_1", datetime.now(UTC))
+    return await stage.resources.erasure.erase_usage_point(house, "key_1", datetime.now(UTC))
 
 
 async def dataset(stage: Stage, job: Job, house: UsagePoint) -> object:
-    return await erase_readings(stage.resources, job.series, None, "key_1", datetime.now(UTC))
+    return await stage.resources.erasure.erase_readings(job.series, None, "key_1", datetime.now(UTC))
 
 
 async def period(stage: Stage, job: Job, house: UsagePoint) -> object:
-    return await erase_readings(stage.resources, job.series, WEEK, "key_1", datetime.now(UTC))
+    return await stage.resources.erasure.erase_readings(job.series, WEEK, "key_1", datetime.now(UTC))
 
 
 async def cache(stage: Stage, job: Job, house: UsagePoint) -> object:
-    return await erase_readings_of_account(stage.resources, job.account_id, datetime.now(UTC))
+    return await stage.resources.erasure.erase_readings_of_account(job.account_id, datetime.now(UTC))
 
 
 async def erased_during_a_call(stage: Stage, house: UsagePoint, erase: Erase, failure: Exception | None = None) -> Job:
@@ -95,7 +87,7 @@ async def test_of_an_erased_account_no_id_is_left_anywhere(stage: Stage, person:
     await refresh(stage.resources)
 
     job = await erased_during_a_call(stage, house, account)
-    assert await finish_erasures(stage.resources, datetime.now(UTC) + SECOND_PASS_AFTER)
+    assert await stage.resources.erasure.finish(datetime.now(UTC) + SECOND_PASS_AFTER)
 
     dump = await redis_dump(stage.resources.redis) + await sql_dump(stage.resources.database)
     assert [] == [each for each in (person.account_id, house.id, second.id, f"job:{job.id}") if each in dump]
@@ -106,7 +98,7 @@ async def test_a_purge_takes_what_earlier_windows_of_the_job_had_stored(stage: S
     await stage.fetcher.do_call(CallTicket(job.id, 0))
     assert 7 == len(await stage.coverage(job))
 
-    await erase_readings(stage.resources, job.series, None, "key_1", datetime.now(UTC))
+    await stage.resources.erasure.erase_readings(job.series, None, "key_1", datetime.now(UTC))
     await stage.work_off()
 
     assert {} == await stage.coverage(job)
@@ -127,7 +119,7 @@ async def test_a_call_that_is_put_off_of_an_erased_job_leaves_no_trace(
     job = await stage.submit(house, CURVE, WEEK)
     ticket = CallTicket(job.id, 0)
     await stage.resources.ledger.start_call(ticket, datetime.now(UTC), 10)
-    await erase_account(stage.resources, person.account_id, OWNER, datetime.now(UTC))
+    await stage.resources.erasure.erase_account(person.account_id, OWNER, datetime.now(UTC))
 
     await stage.resources.ledger.park(ticket, datetime.now(UTC), counts_as_attempt=False)
     await stage.resources.ledger.renew(ticket, datetime.now(UTC), 10)
@@ -143,11 +135,11 @@ async def test_a_consent_whose_exchange_runs_while_its_account_is_erased_binds_n
     stage: Stage, person: Person
 ) -> None:
     consent_id = await stage.begin_consent(person, stage.enedis.share(WITH_GAPS))
-    await erase_account(stage.resources, person.account_id, OWNER, datetime.now(UTC))
+    await stage.resources.erasure.erase_account(person.account_id, OWNER, datetime.now(UTC))
 
     await stage.exchange.exchange(consent_id)
     await stage.resources.events.publish(person.account_id, "consent.failed", {"consent_id": consent_id})
-    await finish_erasures(stage.resources, datetime.now(UTC) + SECOND_PASS_AFTER)
+    await stage.resources.erasure.finish(datetime.now(UTC) + SECOND_PASS_AFTER)
 
     dump = await redis_dump(stage.resources.redis) + await sql_dump(stage.resources.database)
     assert [] == [each for each in (person.account_id, consent_id) if each in dump]
@@ -161,11 +153,11 @@ async def test_a_consent_that_is_answered_after_its_account_was_erased_binds_not
     exchange = ConsentExchange(stage.resources, provider)
     working = asyncio.create_task(exchange.exchange(consent_id))
     await provider.asked.wait()
-    await erase_account(stage.resources, person.account_id, OWNER, datetime.now(UTC))
+    await stage.resources.erasure.erase_account(person.account_id, OWNER, datetime.now(UTC))
 
     provider.gate.set()
     await working
-    await finish_erasures(stage.resources, datetime.now(UTC) + SECOND_PASS_AFTER)
+    await stage.resources.erasure.finish(datetime.now(UTC) + SECOND_PASS_AFTER)
 
     dump = await redis_dump(stage.resources.redis) + await sql_dump(stage.resources.database)
     assert [] == [each for each in (person.account_id, consent_id, WITH_GAPS) if each in dump]

@@ -18,7 +18,7 @@ from shared.core.errors import (
     ProviderWrongDirection,
 )
 from shared.jobs.models import CallTicket, JobStatus, Lane
-from shared.lifecycle.erasure import OWNER, erase_account
+from shared.lifecycle.erasure import OWNER
 from shared.readings.models import Reason
 from tests.support.household import PRM, Household, household
 
@@ -104,7 +104,7 @@ async def test_what_is_not_there_is_written_down_with_its_reason_and_when_to_ask
             assert 0 == (await home.create_job("contract")).calls_total, error
             caller = await home.caller()
             assert await home.parts.readings.open_record(home.series("contract"), caller.private_key) is None, error
-            await erase_account(home.parts, home.account.id, OWNER, datetime.now(UTC))
+            await home.parts.erasure.erase_account(home.account.id, OWNER, datetime.now(UTC))
 
 
 @pytest.mark.parametrize("error", [NoMeasure(), ConsentLost()], ids=lambda error: type(error).__name__)

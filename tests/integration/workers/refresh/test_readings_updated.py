@@ -9,7 +9,7 @@ import time_machine
 from shared.consents.store import UsagePoint
 from shared.core.calendar import PARIS, DayRange
 from shared.jobs.models import Job, Lane
-from shared.lifecycle.erasure import OWNER, erase_usage_point
+from shared.lifecycle.erasure import OWNER
 from tests.support.worker import Person, Stage, days_ago
 
 pytestmark = pytest.mark.anyio
@@ -90,6 +90,6 @@ async def test_what_was_told_of_an_erased_usage_point_goes_with_it(
     await stage.work_off(Lane.BULK)
     assert updates(stage, person)
 
-    await erase_usage_point(stage.resources, house, OWNER, datetime.now(PARIS))
+    await stage.resources.erasure.erase_usage_point(house, OWNER, datetime.now(PARIS))
 
     assert [] == updates(stage, person)
