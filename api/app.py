@@ -107,7 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
         start_logging(settings.log_level)
         start_tracing("releve-api", settings.otlp_endpoint)
         try:
-            async with open_resources(settings) as resources, listening_until_exit(resources.listening):
+            async with open_resources(settings) as resources, listening_until_exit(resources.listeners):
                 app.state.resources = resources
                 yield
         finally:

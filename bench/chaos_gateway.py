@@ -51,7 +51,7 @@ _SETTINGS: Mapping[str, str] = {
 Document = dict[str, Any]
 
 
-class Broker:
+class TaskQueue:
     """A Valkey that can be killed, stopped, frozen and started again; what it was told it keeps."""
 
     def __init__(self, directory: Path, start: Callable[[Sequence[str]], "subprocess.Popen[bytes]"]) -> None:
@@ -92,7 +92,7 @@ class Broker:
 class ChaosGateway:
     """A running gateway, its simulated Enedis, its broker, and whoever lives there."""
 
-    def __init__(self, gateway: Gateway, broker: Broker, settings: Mapping[str, str], clients: ExitStack) -> None:
+    def __init__(self, gateway: Gateway, broker: TaskQueue, settings: Mapping[str, str], clients: ExitStack) -> None:
         """Listen to what `releve up` tells from now on."""
         self.gateway = gateway
         self.broker = broker
@@ -212,7 +212,7 @@ def running_chaos_gateway(directory: Path, extra: Mapping[str, str], *, patient:
     """
     with ExitStack() as stack:
         start = stack.enter_context(_guarded())
-        broker = Broker(directory / "valkey", start)
+        broker = TaskQueue(directory / "valkey", start)
         settings = {"RELEVE_SECRET_KEY": token_hex(32), "REDIS_URL": broker.url, **_SETTINGS, **extra}
         command = PATIENT if patient else (*COMMAND, "up")
         gateway = stack.enter_context(running_gateway(directory / "data", settings, command))

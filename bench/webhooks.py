@@ -156,7 +156,7 @@ async def _play(settings: Settings, kind: str, handler: Handler, first: Delivery
     async with (
         receiving(handler) as url,
         open_resources(settings) as parts,
-        open_receivers(parts.targets, 1, _QUICK_SECONDS) as receivers,
+        open_receivers(parts.webhook_targets, 1, _QUICK_SECONDS) as receivers,
     ):
         account = await _new_account(parts)
         webhook = await _add_webhook(parts, account, url)

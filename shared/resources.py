@@ -11,30 +11,30 @@ from shared.accounts.administration import Administration
 from shared.accounts.daily_quota import Quota, QuotaStore
 from shared.accounts.idempotency_keys import IdempotencyStore
 from shared.accounts.invitations import InvitationStore
-from shared.accounts.rate_limiter import Throttle
+from shared.accounts.rate_limiter import RateLimiter
 from shared.accounts.store import AccountStore
 from shared.audit_log import AuditLog
 from shared.config.settings import Settings
 from shared.consents.store import ConsentStore
 from shared.crypto.vault import ServerSecret
 from shared.events.deliveries import DeliveryStore
-from shared.events.listeners import Listening
+from shared.events.listeners import EventListeners
 from shared.events.store import EventStore
-from shared.events.webhook_urls import Targets
+from shared.events.webhook_urls import WebhookTargets
 from shared.events.webhooks import WebhookStore
-from shared.jobs.dead_letters import DeadCallStore
-from shared.jobs.job_metrics import FigureBoard
+from shared.jobs.dead_letters import DeadLetterStore
+from shared.jobs.job_metrics import JobMetrics
 from shared.jobs.job_pages import JobList
 from shared.jobs.job_service import JobService
 from shared.jobs.ledger import Ledger
 from shared.jobs.store import JobStore
-from shared.jobs.task_queue import Broker, create_celery
+from shared.jobs.task_queue import TaskQueue, create_celery
 from shared.lifecycle.account_recovery import AccountRecovery
 from shared.lifecycle.erasure import Erasure
 from shared.lifecycle.retention import Retention
 from shared.public_data.store import PublicDayStore
 from shared.public_data.tempo_prices import TempoPriceStore
-from shared.quota.quota_status import SlotBoard
+from shared.quota.quota_status import QuotaStatus
 from shared.readings.store import ReadingStore
 from shared.refresh.waves import RefreshStore
 from shared.storage.database import Database
@@ -55,22 +55,22 @@ class Resources:
     job_service: JobService
     job_list: JobList
     events: EventStore
-    listening: Listening
+    listeners: EventListeners
     webhooks: WebhookStore
     deliveries: DeliveryStore
-    targets: Targets
+    webhook_targets: WebhookTargets
     ledger: Ledger
-    dead_calls: DeadCallStore
-    broker: Broker
+    dead_letters: DeadLetterStore
+    task_queue: TaskQueue
     audit: AuditLog
-    throttle: Throttle
+    rate_limiter: RateLimiter
     administration: Administration
     invitations: InvitationStore
-    slots: SlotBoard
+    quota_status: QuotaStatus
     quotas: QuotaStore
     idempotency: IdempotencyStore
     refreshes: RefreshStore
-    figures: FigureBoard
+    job_metrics: JobMetrics
     public_days: PublicDayStore
     tempo_prices: TempoPriceStore
     erasure: Erasure
@@ -97,10 +97,10 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         queued_lease_seconds=settings.queued_lease_seconds,
         keep_seconds=int(jobs_kept.total_seconds()),
     )
-    broker, events, figures = Broker(create_celery(settings)), EventStore(redis), FigureBoard(redis)
+    broker, events, figures = TaskQueue(create_celery(settings)), EventStore(redis), JobMetrics(redis)
     job_service = JobService(jobs, ledger, broker, events, figures)
     readings, audit = ReadingStore(redis, server), AuditLog(database, server)
-    dead_calls, deliveries, idempotency = DeadCallStore(redis), DeliveryStore(redis), IdempotencyStore(redis, server)
+    dead_calls, deliveries, idempotency = DeadLetterStore(redis), DeliveryStore(redis), IdempotencyStore(redis, server)
     quotas = QuotaStore(redis, {Quota.FETCH: settings.fetch_quota, Quota.READ: settings.read_quota})
     erasure = Erasure(
         database,
@@ -116,8 +116,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         idempotency=idempotency,
     )
     accounts = AccountStore(database, server)
-    targets = Targets(private_allowed=settings.webhook_private_targets)
-    listening = Listening(
+    targets = WebhookTargets(private_allowed=settings.webhook_private_targets)
+    listening = EventListeners(
         events,
         lambda key_ids: accounts.keys.usable_keys(key_ids, datetime.now(UTC)),
         streams_per_account=settings.listeners_per_account,
@@ -136,22 +136,22 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             job_service=job_service,
             job_list=JobList(redis),
             events=events,
-            listening=listening,
+            listeners=listening,
             webhooks=WebhookStore(database, server),
             deliveries=deliveries,
-            targets=targets,
+            webhook_targets=targets,
             ledger=ledger,
-            dead_calls=dead_calls,
-            broker=broker,
+            dead_letters=dead_calls,
+            task_queue=broker,
             audit=audit,
-            throttle=Throttle(redis, server),
+            rate_limiter=RateLimiter(redis, server),
             administration=Administration(database, server),
             invitations=InvitationStore(database, server),
-            slots=SlotBoard(redis),
+            quota_status=QuotaStatus(redis),
             idempotency=idempotency,
             quotas=quotas,
             refreshes=RefreshStore(redis),
-            figures=figures,
+            job_metrics=figures,
             public_days=PublicDayStore(database),
             tempo_prices=TempoPriceStore(database, server),
             erasure=erasure,

@@ -90,7 +90,10 @@ async def _deliver(settings: Settings, most_at_once: int | None, on_ready: Ready
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_resources(settings) as resources, open_receivers(resources.targets, most_at_once) as receivers:
+    async with (
+        open_resources(settings) as resources,
+        open_receivers(resources.webhook_targets, most_at_once) as receivers,
+    ):
         if on_ready is not None:
             on_ready()
         # Its looks into the store, one a second, would fill every trace viewer.

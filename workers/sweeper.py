@@ -22,15 +22,15 @@ async def sweep(resources: Resources) -> int:
     if finished := await resources.erasure.finish(now):
         logger.info("erasures ended", erasures=finished)
     if await resources.refreshes.is_abandoned():
-        await resources.broker.enqueue_refresh(Cause.RESUME)
+        await resources.task_queue.enqueue_refresh(Cause.RESUME)
     await resources.job_service.publish_ends(now)
     calls = await resources.ledger.overdue_calls(now)
-    await resources.broker.enqueue_calls(calls)
+    await resources.task_queue.enqueue_calls(calls)
     consents = await resources.consents.stale_exchanges(now - _EXCHANGE_PAUSE)
     for consent_id in consents:
         # Not again with every sweep: the exchange that is enqueued now has the whole pause to begin and to end.
         await resources.consents.put_off_exchange(consent_id, now)
-        await resources.broker.enqueue_consent(consent_id)
+        await resources.task_queue.enqueue_consent(consent_id)
     if calls or consents:
         logger.info("enqueued again", calls=len(calls), consents=len(consents))
     return len(calls) + len(consents)

@@ -57,7 +57,7 @@ async def approve_consent(parts: Parts, now: Now, consent_id: ConsentId) -> None
     """A worker asks the provider anew and binds what it opens. Both accounts hold the point then, each with its own
     readings under its own keys."""
     await parts.consents.approve(consent_id, ADMIN, now)
-    await parts.broker.enqueue_consent(consent_id)
+    await parts.task_queue.enqueue_consent(consent_id)
 
 
 @router.post(

@@ -30,6 +30,6 @@ _After = Annotated[
 )
 async def list_dead_calls(parts: Parts, now: Now, after: _After = None, limit: PageSize = 100) -> DeadCallList:
     """The newest first, with the reason. The newest thousand are kept, for thirty days."""
-    found = await parts.dead_calls.list_calls(after, limit, now)
+    found = await parts.dead_letters.list_calls(after, limit, now)
     next_after = found[-1].id if len(found) == limit else None
     return DeadCallList(calls=[DeadCallDocument.of(each) for each in found], next_after=next_after)

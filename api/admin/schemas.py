@@ -22,7 +22,7 @@ from shared.accounts.administration import AccountOverview
 from shared.accounts.invitations import Invitation
 from shared.consents.models import Consent
 from shared.jobs.dead_letters import DeadCall
-from shared.quota.quota_status import CircuitState, SlotUse
+from shared.quota.quota_status import CircuitState, QuotaUse
 
 Quota = Annotated[int, Field(ge=0, le=10_000_000)]
 
@@ -150,7 +150,7 @@ class SlotUseDocument(Document):
     reopens_at: datetime | None = Field(description="When the next call may go there, while it is left alone.")
 
     @classmethod
-    def of(cls, use: SlotUse) -> Self:
+    def of(cls, use: QuotaUse) -> Self:
         """What is shown of an API."""
         return cls(**{name: getattr(use, name) for name in cls.model_fields})
 

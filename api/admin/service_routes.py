@@ -25,7 +25,7 @@ _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ServiceUnavailable)
 async def get_pacer(parts: Parts) -> PacerState:
     """For each API of a provider: calls in the last second and hour, and until when it is closed."""
     return PacerState(
-        apis=[SlotUseDocument.of(use) for use in await parts.slots.load_use()],
+        apis=[SlotUseDocument.of(use) for use in await parts.quota_status.load_use()],
         waiting_calls=await parts.jobs.waiting_calls(),
     )
 
@@ -54,4 +54,4 @@ async def start_refresh(parts: Parts, now: Now) -> None:
     """A worker plans it, or goes on with a plan that was broken off; of two plans at the same time one does nothing.
     What is stored is not fetched again."""
     await parts.administration.note_for_gateway(now, "refresh.started")
-    await parts.broker.enqueue_refresh(Cause.BY_HAND)
+    await parts.task_queue.enqueue_refresh(Cause.BY_HAND)

@@ -192,14 +192,14 @@ async def _take(parts: Resources, state: str, given: _Return, browser: str, addr
         raise
     if newly_taken and consent.status is ConsentStatus.EXCHANGING:
         try:
-            await parts.broker.enqueue_consent(consent.id)
+            await parts.task_queue.enqueue_consent(consent.id)
         except Exception:
             # Written down already: the sweeper looks for exchanges that nobody has begun.
             logger.exception("enqueue_failed", consent_id=consent.id)
     return await wait_until(
         is_over=lambda each: each.status is not ConsentStatus.EXCHANGING,
         load=lambda: parts.consents.load_consent(consent.id),
-        listening=parts.listening,
+        listening=parts.listeners,
         account_id=consent.account_id,
         concerns=lambda event: event.type.startswith("consent."),
         wait_seconds=WAIT_SECONDS,

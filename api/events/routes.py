@@ -7,7 +7,7 @@ from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from api.events.schemas import EventType
-from api.events.streams import AccountStory, JobStory, is_all_told, open_stream
+from api.events.streams import AccountFeed, JobFeed, is_all_told, open_stream
 from api.http.dependencies import CurrentCaller, JobId, Parts
 from api.http.problems import KEY_REFUSALS, documented
 from api.jobs.documents import find_job
@@ -95,7 +95,7 @@ async def stream_job_events(parts: Parts, caller: CurrentCaller, job_id: JobId, 
     """Begins with `job.snapshot`: its status and progress; goes on with `job.progress`, and ends with the job. Who
     comes back with the last `id` is told what came after it. Any key of the account will do; no quota is counted."""
     job = await find_job(parts, job_id, caller.account.id)
-    story = JobStory(parts, job)
+    story = JobFeed(parts, job)
     if job.status.ended and after is not None and await is_all_told(parts, job.account_id, story, after):
         return Response(status_code=204)
     return await open_stream(parts, caller, story, after)
@@ -116,4 +116,4 @@ async def stream_events(parts: Parts, caller: CurrentCaller, after: LastHeard, t
     """Begins with `account.snapshot`: the jobs that are under way. Who comes back with the last `id` is told what came
     after it; when that is kept no longer, there is a snapshot again. It ends with the key, the account's suspension, or
     the account."""
-    return await open_stream(parts, caller, AccountStory(parts, caller.account.id, types), after)
+    return await open_stream(parts, caller, AccountFeed(parts, caller.account.id, types), after)

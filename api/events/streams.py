@@ -27,7 +27,7 @@ from api.events.schemas import (
 from api.http.error_handlers import STORE_FAILURES
 from api.jobs.documents import job_path, job_progress
 from shared.accounts.store import Caller
-from shared.events.listeners import Listener, Listening, Purpose
+from shared.events.listeners import EventListeners, Listener, Purpose
 from shared.events.store import ACCOUNT_ERASED, NO_EVENT, Event, position_of
 from shared.jobs.models import Job, JobStatus
 from shared.observability.logging import get_logger
@@ -44,7 +44,7 @@ _EXIT_SECONDS = 0.2
 _JOB_ENDS = {f"job.{status}" for status in JobStatus if status.ended}
 
 
-class Story(Protocol):
+class EventFeed(Protocol):
     """What is told to one listener."""
 
     def wants(self, event: Event) -> bool:
@@ -60,7 +60,7 @@ class Story(Protocol):
         """Whether nothing comes any more, though no event said so: it can be lost with the process that had to tell."""
 
 
-class AccountStory:
+class AccountFeed:
     """Everything that happens to an account, or only what is of some types."""
 
     def __init__(self, parts: Resources, account_id: str, types: Collection[str] = ()) -> None:
@@ -89,7 +89,7 @@ class AccountStory:
         return False
 
 
-class JobStory:
+class JobFeed:
     """What happens to a job, to its end."""
 
     def __init__(self, parts: Resources, job: Job) -> None:
@@ -121,7 +121,7 @@ class EventStream(EventSourceResponse):
     """The answer that tells a story. Who does not take what is sent is cut off, and resumes when it comes back."""
 
     def __init__(
-        self, content: AsyncIterator[ServerSentEvent | bytes], listening: Listening, listener: Listener
+        self, content: AsyncIterator[ServerSentEvent | bytes], listening: EventListeners, listener: Listener
     ) -> None:
         """``listener`` leaves when the answer is over, however that comes about."""
         # The heartbeats are part of the story, which looks around at each of them: those of the library stay off.
@@ -139,10 +139,10 @@ class EventStream(EventSourceResponse):
             self._listening.leave(self._listener)
 
 
-async def open_stream(parts: Resources, caller: Caller, story: Story, after: str | None) -> EventStream:
+async def open_stream(parts: Resources, caller: Caller, story: EventFeed, after: str | None) -> EventStream:
     """Begin to listen, then answer. ``after``: the last event that was heard. Raises `TooManyListeners` and
     `ServiceUnavailable`."""
-    listening = parts.listening
+    listening = parts.listeners
     listener = listening.join(caller.account.id, Purpose.STREAM, caller.key.id)
     try:
         await listening.ready()
@@ -152,7 +152,7 @@ async def open_stream(parts: Resources, caller: Caller, story: Story, after: str
         raise
 
 
-async def is_all_told(parts: Resources, account_id: str, story: Story, after: str) -> bool:
+async def is_all_told(parts: Resources, account_id: str, story: EventFeed, after: str) -> bool:
     """Whether somebody who heard everything up to ``after`` has nothing more to hear of what is kept."""
     if await parts.events.find_place(account_id, after) != after:
         return False
@@ -160,7 +160,7 @@ async def is_all_told(parts: Resources, account_id: str, story: Story, after: st
 
 
 @asynccontextmanager
-async def listening_until_exit(listening: Listening) -> AsyncIterator[None]:
+async def listening_until_exit(listening: EventListeners) -> AsyncIterator[None]:
     """End all listening as soon as the server is told to stop: it waits for answers that are under way."""
 
     async def watch() -> None:
@@ -177,7 +177,7 @@ async def listening_until_exit(listening: Listening) -> AsyncIterator[None]:
 
 
 async def _told(
-    parts: Resources, listener: Listener, story: Story, after: str | None
+    parts: Resources, listener: Listener, story: EventFeed, after: str | None
 ) -> AsyncIterator[ServerSentEvent | bytes]:
     # So that those who were cut off together do not come back together.
     yield ServerSentEvent(retry=random.randint(*_RETRY_MILLISECONDS), sep="\n")  # noqa: S311  # spreads load, guards no secret
@@ -189,7 +189,7 @@ async def _told(
 
 
 async def _chapters(
-    parts: Resources, listener: Listener, story: Story, after: str | None
+    parts: Resources, listener: Listener, story: EventFeed, after: str | None
 ) -> AsyncIterator[ServerSentEvent | bytes]:
     time, account_id = asyncio.get_running_loop().time, listener.account_id
     beat_at = time() + HEARTBEAT_SECONDS

@@ -151,7 +151,7 @@ async def rotate_webhook_secret(
 async def _check_target(parts: Resources, account_id: str, url: str, now: datetime) -> None:
     await refuse_too_many(parts, "webhooks", account_id, _RATE, now)
     try:
-        await parts.targets.find(url)
+        await parts.webhook_targets.find(url)
     except TargetRefused as refusal:
         raise ValidationFailed(errors=[FieldError("/url", str(refusal))]) from None
 

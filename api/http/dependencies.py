@@ -60,7 +60,7 @@ Address = Annotated[str, Depends(current_address)]
 
 async def refuse_too_many(parts: Resources, what: str, address: str, rate: Rate, now: datetime) -> None:
     """Count one try from an address. Raises `TooManyRequests`."""
-    retry_at = await parts.throttle.try_once(what, address, rate, now)
+    retry_at = await parts.rate_limiter.try_once(what, address, rate, now)
     if retry_at is not None:
         raise TooManyRequests(retry_at=retry_at)
 

@@ -61,7 +61,7 @@ NO_IDEMPOTENCY = [Depends(refuse_idempotency_key)]
 
 
 @dataclass
-class Deed:
+class IdempotentOperation:
     """What a request does. ``outcome``: the id of what it made; when it is there from the start, it was made before."""
 
     outcome: str | None = None
@@ -70,16 +70,16 @@ class Deed:
 @asynccontextmanager
 async def once(
     parts: Resources, account_id: str, key: str | None, operation: str, body: BaseModel, now: datetime
-) -> AsyncIterator[Deed]:
+) -> AsyncIterator[IdempotentOperation]:
     """Do something at most once for each ``key`` of an account; without a key, do it.
 
     Raises `IdempotencyKeyReused` and `IdempotencyInProgress`. Whoever is killed inside frees the key a minute later.
     """
     if key is None:
-        yield Deed()
+        yield IdempotentOperation()
         return
     attempt = await parts.idempotency.begin(account_id, key, (operation, body.model_dump_json()), now)
-    deed = Deed(attempt.outcome)
+    deed = IdempotentOperation(attempt.outcome)
     try:
         yield deed
     except Exception:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from shared.core.errors import ServiceUnavailable, TooManyListeners
-from shared.events.listeners import Listening, Purpose
+from shared.events.listeners import EventListeners, Purpose
 from shared.events.store import Event
 
 Thing = TypeVar("Thing")
@@ -27,7 +27,7 @@ def parse_wait(prefer: str) -> int:
 async def wait_until(
     is_over: Callable[[Thing], bool],
     load: Callable[[], Awaitable[Thing]],
-    listening: Listening,
+    listening: EventListeners,
     account_id: str,
     concerns: Callable[[Event], bool],
     wait_seconds: float,

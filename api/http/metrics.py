@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from shared.jobs.job_metrics import Backlog, Settled
-from shared.quota.quota_status import CircuitState, SlotUse
+from shared.quota.quota_status import CircuitState, QuotaUse
 from shared.refresh.wave_schedule import next_wave_at
 from shared.refresh.waves import Wave, time_of_first_wave
 from shared.resources import Resources
@@ -78,9 +78,9 @@ async def _look(parts: Resources, now: datetime) -> list[Metric]:
     waves = await parts.refreshes.load_waves()
     begins = next_wave_at(now, time_of_first_wave(parts.settings, parts.server))
     return [
-        *_of_backlog(await parts.figures.load_backlog()),
-        *_of_settled(await parts.figures.load_settled()),
-        *_of_slots(await parts.slots.load_use()),
+        *_of_backlog(await parts.job_metrics.load_backlog()),
+        *_of_settled(await parts.job_metrics.load_settled()),
+        *_of_slots(await parts.quota_status.load_use()),
         *_of_refresh(waves, begins),
     ]
 
@@ -106,7 +106,7 @@ def _of_settled(settled: Settled) -> Iterator[Metric]:
         yield family
 
 
-def _of_slots(uses: list[SlotUse]) -> Iterator[Metric]:
+def _of_slots(uses: list[QuotaUse]) -> Iterator[Metric]:
     of_api = ("provider", "api")
     used = GaugeMetricFamily("releve_slots_used", "Calls to an API.", labels=(*of_api, "lane", "within"))
     is_open = GaugeMetricFamily("releve_api_open", "1 while calls go to an API.", labels=(*of_api, "lacks"))

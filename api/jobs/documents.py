@@ -36,7 +36,7 @@ async def await_end(parts: Resources, job: Job, wait_seconds: float) -> Job:
     return await wait_until(
         is_over=lambda each: each.status.ended,
         load=lambda: find_job(parts, job.id, job.account_id),
-        listening=parts.listening,
+        listening=parts.listeners,
         account_id=job.account_id,
         concerns=lambda event: event.type != "job.progress" and event.data.get("job_id") == job.id,
         wait_seconds=wait_seconds,

@@ -93,7 +93,7 @@ async def submit_job(
 
 
 async def _refuse_while_down(parts: Resources, dataset: Dataset) -> None:
-    until = await parts.slots.down_until(dataset.provider, dataset.apis)
+    until = await parts.quota_status.down_until(dataset.provider, dataset.apis)
     if until is not None:
         links = {"readings": f"/v1/usage-points/{{usage_point_id}}/readings/{dataset.name}"}
         raise ProviderDown(retry_at=until, links=links)

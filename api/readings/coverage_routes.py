@@ -15,7 +15,7 @@ from api.http.headers import ETAG
 from api.http.periods import check_days
 from api.http.problems import KEY_REFUSALS, documented
 from api.readings.coverage_schemas import CoverageDocument, CoverageOverview, CoveredDays, SeriesCoverage, State
-from api.readings.stored import Known, load_known
+from api.readings.stored import StoredDays, load_stored_days
 from shared.core.calendar import ONE_DAY, days_between
 from shared.core.datasets import DATASETS, Dataset, Series
 from shared.core.errors import FieldError, NotFound, ServiceUnavailable, ValidationFailed
@@ -57,7 +57,7 @@ async def get_coverage(
     if not described.is_series:
         raise ValidationFailed(errors=[FieldError("dataset", "A record has no days.")])
     days = check_days(start, end)
-    known = await load_known(parts, usage_point, described, days, now)
+    known = await load_stored_days(parts, usage_point, described, days, now)
     ranges = list(_ranges(known, now))
     counts: Counter[State] = Counter()
     for each in ranges:
@@ -108,7 +108,7 @@ def _answer(parts: Resources, document: Document, if_none_match: str | None) -> 
     return Response(content, 200, headers, "application/json")
 
 
-def _ranges(known: Known, now: datetime) -> Iterator[CoveredDays]:
+def _ranges(known: StoredDays, now: datetime) -> Iterator[CoveredDays]:
     """The gaps, and between them what is whole."""
     measured = missing_days(known.dataset, known.days, known.stock.coverage, now) if known.stock.derived else []
     unmeasured = {day for gap in measured for day in days_between(gap.start, gap.end)}

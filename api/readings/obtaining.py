@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from api.http.rate_limit_headers import count_request
 from api.jobs.documents import await_end
 from api.jobs.submission import check_right, submit_job
-from api.readings.stored import Known, load_known
+from api.readings.stored import StoredDays, load_stored_days
 from shared.accounts.api_keys import Scope
 from shared.accounts.daily_quota import Quota
 from shared.accounts.store import Caller
@@ -32,7 +32,7 @@ _PASSING = frozenset({Reason.PROVIDER_ERROR, Reason.NOT_FETCHED})
 
 async def obtain(
     parts: Resources, caller: Caller, usage_point: UsagePoint, dataset: Dataset, days: DayRange | None, now: datetime
-) -> Known:
+) -> StoredDays:
     """What is known of these days, none of them after today, or of a record (``days`` is ``None``), once it was
     fetched as far as can be. Counted as one request: of fetching when that has to begin, else of reading.
 
@@ -40,7 +40,7 @@ async def obtain(
     `check_right` and `submit_job` do when nothing is stored to answer with instead.
     """
     caller.require(Scope.READ)
-    known = await load_known(parts, usage_point, dataset, days, now)
+    known = await load_stored_days(parts, usage_point, dataset, days, now)
     wanted = current_days(now) if days is None else days.clipped(history_start(dataset, now), day_of(now))
     if known.cache_status == "hit" or wanted is None:
         await _note_read(parts, caller, usage_point, now)
@@ -61,10 +61,10 @@ async def obtain(
     job = await await_end(parts, job, parts.settings.compat_wait_seconds)
     if not job.status.ended:
         raise StillFetching(retry_at=now + timedelta(seconds=_ASK_AGAIN_SECONDS))
-    return await load_known(parts, usage_point, dataset, days, now)
+    return await load_stored_days(parts, usage_point, dataset, days, now)
 
 
-def is_anything_stored(known: Known) -> bool:
+def is_anything_stored(known: StoredDays) -> bool:
     """Whether there is any reading in these days, or a record."""
     if not known.dataset.is_series:
         # One that lacks a part, or could not be had anew, is there all the same.
@@ -72,7 +72,7 @@ def is_anything_stored(known: Known) -> bool:
     return any(gap.partial for gap in known.gaps) or known.missing_days < known.days.days
 
 
-def why_nothing(known: Known) -> AppError:
+def why_nothing(known: StoredDays) -> AppError:
     """What to say where nothing is stored. What may come later is no `NotFound`: that would pass for the last word."""
     reasons = {gap.reason for gap in known.gaps}
     if reasons & _PASSING:
@@ -88,7 +88,9 @@ async def _note_read(parts: Resources, caller: Caller, usage_point: UsagePoint, 
     await parts.consents.note_read(usage_point, day_of(now))
 
 
-async def _running_job(parts: Resources, caller: Caller, known: Known, wanted: DayRange, now: datetime) -> Job | None:
+async def _running_job(
+    parts: Resources, caller: Caller, known: StoredDays, wanted: DayRange, now: datetime
+) -> Job | None:
     """The job that fetches all of this already: whoever tries again after a wait asks for nothing new."""
     missing = missing_windows(known.dataset, wanted, known.stock.coverage, now, known.stock.derived)
     if not missing:

@@ -30,7 +30,7 @@ from api.readings.fetch_then_read import Fetch, fetch_missing
 from api.readings.formats.negotiation import MEDIA_TYPES, choose_media_type, represent
 from api.readings.formats.request import About, Representation
 from api.readings.schemas import OTHER_FORMATS, READING_HEADERS, UNCHANGED_HEADERS, StoredDocument
-from api.readings.stored import Known, in_unit, load_known, open_known, summed_up
+from api.readings.stored import StoredDays, in_unit, load_stored_days, open_stored_days, summed_up
 from shared.accounts.api_keys import Scope
 from shared.accounts.daily_quota import Quota
 from shared.core.calendar import DayRange, day_of
@@ -135,14 +135,14 @@ async def get_readings(
     usage = await count_request(parts, caller.account, Quota.READ, now)
     await parts.consents.note_read(usage_point, day_of(now))
     will_open = fetch is None and if_none_match is None
-    known = await load_known(parts, usage_point, described, days, now, will_open=will_open)
+    known = await load_stored_days(parts, usage_point, described, days, now, will_open=will_open)
     headers = {"Vary": "Accept", **limit_headers(usage, now)}
     more = {}
     if fetch is not None:
         fetched = Fetch()
         if known.cache_status != "hit":
             fetched = await fetch_missing(parts, caller.account, usage_point, described, days, wait, now)
-            known = await load_known(parts, usage_point, described, days, now)
+            known = await load_stored_days(parts, usage_point, described, days, now)
         more["fetch"] = fetched.document
         headers |= fetched.headers | ({"Preference-Applied": f"wait={wait}"} if wait else {})
     headers["X-Cache-Status"] = known.cache_status
@@ -158,7 +158,7 @@ async def get_readings(
     headers["X-Missing-Days"] = str(known.missing_days)
     path = f"/v1/usage-points/{usage_point.prm}/coverage/{dataset}?start={days.start}&end={days.end}"
     headers["Link"] = f'<{path}>; rel="describedby"'
-    batches = _computed(about, open_known(parts, known, private_key))
+    batches = _computed(about, open_stored_days(parts, known, private_key))
     return await _send(represent(media_type, about), about, batches, headers)
 
 
@@ -211,7 +211,7 @@ async def _blocks(representation: Representation, batches: AsyncIterator[Columns
 
 async def _answer_record(
     parts: Resources,
-    known: Known,
+    known: StoredDays,
     usage_point_id: str,
     private_key: bytes,
     more: dict[str, Any],

@@ -26,7 +26,7 @@ _WINDOWS_AT_ONCE = 31
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredDays:
     """What coverage says of some days of a dataset; nothing was opened for it. ``cache_status``: as the header of that
     name. ``stock``: with the blobs, where they are so few that they were taken with the coverage."""
 
@@ -57,7 +57,7 @@ class Known:
         return orjson.dumps([fetched, derived, self.missing, self.cache_status], option=orjson.OPT_SORT_KEYS)
 
 
-async def load_known(
+async def load_stored_days(
     parts: Resources,
     usage_point: UsagePoint,
     dataset: Dataset,
@@ -65,7 +65,7 @@ async def load_known(
     now: datetime,
     *,
     will_open: bool = False,
-) -> Known:
+) -> StoredDays:
     """What is known of these days of a series, or of a record. ``will_open``: what is sealed is needed as well, almost
     surely; of few days it then comes on the same way."""
     series = Series(usage_point.account_id, usage_point.id, dataset.name)
@@ -75,7 +75,7 @@ async def load_known(
     against = usage_point.reason_against(dataset, now)
     gaps = missing_days(dataset, days, stock.coverage, now, stock.derived, against)
     status = _cache_status(dataset, days, stock, now, usable=against is None)
-    return Known(series, dataset, days, stock, tuple(gaps), status)
+    return StoredDays(series, dataset, days, stock, tuple(gaps), status)
 
 
 def _cache_status(
@@ -96,7 +96,7 @@ def _cache_status(
     return "partial" if asked_for else "miss"
 
 
-async def open_known(parts: Resources, known: Known, private_key: bytes) -> AsyncIterator[Columns]:
+async def open_stored_days(parts: Resources, known: StoredDays, private_key: bytes) -> AsyncIterator[Columns]:
     """The readings, oldest first, a batch after the other. Raises `CannotOpen` when the turn comes to what does not
     open."""
     # A window at an end may hold more than was asked for.
@@ -116,14 +116,14 @@ async def open_known(parts: Resources, known: Known, private_key: bytes) -> Asyn
             yield columns
 
 
-async def _blobs(parts: Resources, known: Known, names: list[str]) -> Mapping[str, bytes | None]:
+async def _blobs(parts: Resources, known: StoredDays, names: list[str]) -> Mapping[str, bytes | None]:
     if known.stock.blobs is not None:
         return {name: known.stock.blobs[name] for name in names}
     return await parts.readings.load_blobs(known.series, names)
 
 
 async def _with_derived(
-    parts: Resources, known: Known, measured: Columns, derived: list[date], private_key: bytes
+    parts: Resources, known: StoredDays, measured: Columns, derived: list[date], private_key: bytes
 ) -> Columns:
     """The measured days, and between them those that the stored curve gives; what was measured stays."""
     there = set(measured.starts)

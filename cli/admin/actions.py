@@ -73,7 +73,7 @@ async def print_awaiting(parts: Resources) -> None:
 async def print_dead_calls(parts: Resources) -> None:
     """Print the calls that were given up, newest first, one a line."""
     after = None
-    while page := await parts.dead_calls.list_calls(after, _PAGE, _now()):
+    while page := await parts.dead_letters.list_calls(after, _PAGE, _now()):
         for each in page:
             why = f"{each.code} ({each.upstream_code})" if each.upstream_code else each.code
             asked = f"{each.dataset} {each.days.start} to {each.days.end}"
@@ -84,7 +84,7 @@ async def print_dead_calls(parts: Resources) -> None:
 async def approve(parts: Resources, consent_id: str) -> None:
     """Let a consent be exchanged."""
     await parts.consents.approve(consent_id, ADMIN, _now())
-    await parts.broker.enqueue_consent(consent_id)
+    await parts.task_queue.enqueue_consent(consent_id)
 
 
 async def deny(parts: Resources, consent_id: str) -> None:

@@ -87,7 +87,7 @@ def _tell_story(console: Console, figures: Figures) -> None:
         with running_gateway(data_dir, {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint}) as gateway:
             _done(console, f"running in {len(gateway.pids)} processes")
             with httpx.Client(base_url=gateway.api, timeout=40, follow_redirects=True) as client:
-                Story(console, figures, gateway, client, receiver, seen).tell()
+                EventFeed(console, figures, gateway, client, receiver, seen).tell()
             console.print(f"  API documentation: {gateway.docs}   Flower: {gateway.flower} (with a login)")
             pids = dict(gateway.pids)
         _require(not _alive(pids.values()), "a process was left behind")
@@ -96,7 +96,7 @@ def _tell_story(console: Console, figures: Figures) -> None:
 
 
 @dataclass
-class Story:
+class EventFeed:
     """The part that is told while the gateway runs."""
 
     console: Console

@@ -21,7 +21,7 @@ class Rate:
     period: timedelta
 
 
-class Throttle:
+class RateLimiter:
     """Counts tries."""
 
     def __init__(self, redis: Redis, server: ServerSecret) -> None:

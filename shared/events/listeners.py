@@ -103,7 +103,7 @@ class Listener:
         self._news.set()
 
 
-class Listening:
+class EventListeners:
     """Everybody who listens in this process."""
 
     def __init__(

@@ -84,7 +84,7 @@ class Target:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-class Targets:
+class WebhookTargets:
     """Tells which targets are allowed."""
 
     def __init__(self, *, private_allowed: bool, lookup: Lookup | None = None) -> None:

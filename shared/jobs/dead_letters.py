@@ -33,7 +33,7 @@ class DeadCall:
     at: datetime
 
 
-class DeadCallStore:
+class DeadLetterStore:
     """The calls that were given up, of all accounts."""
 
     def __init__(self, redis: Redis) -> None:

@@ -39,7 +39,7 @@ class Settled:
     jobs: Mapping[tuple[str, str], int]
 
 
-class FigureBoard:
+class JobMetrics:
     """The figures of the whole gateway."""
 
     def __init__(self, redis: Redis) -> None:

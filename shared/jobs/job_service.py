@@ -11,11 +11,11 @@ from shared.core.calendar import DayRange
 from shared.core.datasets import Series
 from shared.core.errors import NotFound
 from shared.events.store import EventStore
-from shared.jobs.job_metrics import FigureBoard
+from shared.jobs.job_metrics import JobMetrics
 from shared.jobs.ledger import Ledger
 from shared.jobs.models import CallTicket, Job, JobStatus, Lane
 from shared.jobs.store import JobStore
-from shared.jobs.task_queue import Broker
+from shared.jobs.task_queue import TaskQueue
 from shared.observability.logging import get_logger
 
 logger = get_logger(__name__)
@@ -24,7 +24,9 @@ logger = get_logger(__name__)
 class JobService:
     """What happens to jobs and their calls."""
 
-    def __init__(self, jobs: JobStore, ledger: Ledger, queue: Broker, events: EventStore, metrics: FigureBoard) -> None:
+    def __init__(
+        self, jobs: JobStore, ledger: Ledger, queue: TaskQueue, events: EventStore, metrics: JobMetrics
+    ) -> None:
         """Work with these stores."""
         self._jobs = jobs
         self._ledger = ledger

@@ -89,7 +89,7 @@ def broker_url(redis_url: str) -> str:
     return f"redis+socket://{path}?virtual_host={database}"
 
 
-class Broker:
+class TaskQueue:
     """Puts work into the queue."""
 
     def __init__(self, celery: Celery) -> None:

@@ -28,7 +28,7 @@ from shared.crypto.receipts import Receipt
 from shared.crypto.server_secret import ServerSecret
 from shared.events.deliveries import DeliveryStore
 from shared.events.store import EventStore
-from shared.jobs.dead_letters import DeadCallStore
+from shared.jobs.dead_letters import DeadLetterStore
 from shared.jobs.job_service import JobService
 from shared.jobs.store import JobStore
 from shared.observability.logging import get_logger
@@ -70,7 +70,7 @@ class Erasure:
         audit: AuditLog,
         jobs: JobStore,
         job_service: JobService,
-        dead_calls: DeadCallStore,
+        dead_calls: DeadLetterStore,
         readings: ReadingStore,
         events: EventStore,
         deliveries: DeliveryStore,

@@ -29,7 +29,7 @@ class Patience:
     probe_seconds: float = 35.0
 
 
-class Circuit:
+class CircuitBreaker:
     """The circuits of one provider."""
 
     def __init__(self, redis: Redis, provider: str, patience: Patience) -> None:

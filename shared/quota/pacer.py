@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from shared.core.errors import NoSlotYet
 from shared.jobs.models import Lane
-from shared.quota.circuit_breaker import Circuit, Patience
+from shared.quota.circuit_breaker import CircuitBreaker, Patience
 from shared.quota.quota_status import KNOWN_KEY, circuit_key, known_name, slots_key
 from shared.storage.redis_scripts import RedisScript
 
@@ -132,7 +132,7 @@ class Pacer:
 
     def __init__(self, redis: Redis, provider: str, quota: Quota, patience: Patience | None = None) -> None:
         """Share ``quota`` among everybody who uses the same ``redis``; ``patience`` with a provider that is down."""
-        self.circuit = Circuit(redis, provider, patience or Patience())
+        self.circuit = CircuitBreaker(redis, provider, patience or Patience())
         self._redis = redis
         self._provider = provider
         self._quota = quota

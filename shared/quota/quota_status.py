@@ -26,7 +26,7 @@ class CircuitState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SlotUse:
+class QuotaUse:
     """How much of a provider's quota for one API is used at a moment, until when that API is closed (the provider said
     so), and how its circuit stands: failures in a row, and when the next call may go there if it is down."""
 
@@ -41,14 +41,14 @@ class SlotUse:
     reopens_at: datetime | None
 
 
-class SlotBoard:
+class QuotaStatus:
     """The slots of all providers, to look at."""
 
     def __init__(self, redis: Redis) -> None:
         """Look into ``redis``, by its own clock."""
         self._look: RedisScript[list[Any]] = RedisScript(redis, "shared.quota", "look")
 
-    async def load_use(self) -> list[SlotUse]:
+    async def load_use(self) -> list[QuotaUse]:
         """Each API of which a slot was ever taken."""
         now, *found = await self._look(known=KNOWN_KEY)
         return [_use(each, float(now)) for each in found]
@@ -78,7 +78,7 @@ def known_name(provider: str, api: str) -> str:
     return f"{provider}:{api}"
 
 
-def _use(found: list[Any], now: float) -> SlotUse:
+def _use(found: list[Any], now: float) -> QuotaUse:
     provider, _, api = found[0].decode().partition(":")
     closed_until, pause_ends, probe_ends = (float(each or 0) for each in (found[4], found[6], found[7]))
     state, reopens_at = CircuitState.WORKING, 0.0
@@ -86,7 +86,7 @@ def _use(found: list[Any], now: float) -> SlotUse:
         state, reopens_at = CircuitState.PAUSED, pause_ends
     elif pause_ends:
         state, reopens_at = CircuitState.PROBING, probe_ends
-    return SlotUse(
+    return QuotaUse(
         provider,
         api,
         int(found[1]),

@@ -49,7 +49,7 @@ async def served(app: FastAPI) -> AsyncIterator[Served]:
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     async with (
-        listening_until_exit(app.state.resources.listening),
+        listening_until_exit(app.state.resources.listeners),
         httpx.AsyncClient(base_url=address, timeout=PATIENCE_SECONDS) as client,
     ):
         yield Served(server, client)

@@ -166,7 +166,7 @@ class ConsentExchange:
         if not proof.holds(contract, address) and _is_incomplete(contract, proof):
             raise ProviderUnavailable
         # Counted last, so that an outage uses up nobody's tries, and before the answer, so that each one counts.
-        if await self._resources.throttle.try_once("contract-proof", point.prm, PROOFS, now) is not None:
+        if await self._resources.rate_limiter.try_once("contract-proof", point.prm, PROOFS, now) is not None:
             return False
         return proof.holds(contract, address)
 

@@ -15,7 +15,7 @@ from time import monotonic
 import httpx
 
 from shared.events.deliveries import Attempt, DeliveryError
-from shared.events.webhook_urls import Target, TargetRefused, Targets
+from shared.events.webhook_urls import Target, TargetRefused, WebhookTargets
 from shared.observability.tracing import untraced
 
 TIMEOUT_SECONDS = 15.0
@@ -31,7 +31,7 @@ _HEAR_OUT_SECONDS = 1.0
 class Receivers:
     """Requests to receivers."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, targets: Targets, timeout_seconds: float) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport, targets: WebhookTargets, timeout_seconds: float) -> None:
         """Send through ``transport``, to what ``targets`` allows."""
         self._transport = transport
         self._targets = targets
@@ -92,7 +92,7 @@ class Receivers:
 
 @asynccontextmanager
 async def open_receivers(
-    targets: Targets, most_at_once: int, timeout_seconds: float = TIMEOUT_SECONDS
+    targets: WebhookTargets, most_at_once: int, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> AsyncIterator[Receivers]:
     """Requests to receivers, so many at a time at most."""
     # No connection is used twice: TLS was verified for the name of the one who opened it.

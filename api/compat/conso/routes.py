@@ -24,7 +24,7 @@ from api.http.dependencies import CurrentCaller, Now, Parts
 from api.http.fields import AbsentDay, Document, Prm
 from api.http.periods import check_days
 from api.readings.obtaining import is_anything_stored, obtain, why_nothing
-from api.readings.stored import open_known
+from api.readings.stored import open_stored_days
 from shared.accounts.store import Caller
 from shared.core.calendar import DayRange, day_of
 from shared.core.datasets import DATASETS, Dataset, Quantity
@@ -177,7 +177,7 @@ async def _answer(
     known = await obtain(parts, caller, usage_point, dataset, days, now)
     if not is_anything_stored(known):
         raise why_nothing(known)
-    text = await body(usage_point.prm, dataset, days, open_known(parts, known, caller.private_key))
+    text = await body(usage_point.prm, dataset, days, open_stored_days(parts, known, caller.private_key))
     # Not every cache knows that what was asked for with a key of ours is one person's.
     return Response(text, headers={"Cache-Control": "private, no-cache"}, media_type="application/json")
 

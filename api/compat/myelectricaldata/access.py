@@ -75,7 +75,7 @@ class AccessAnswer(Document):
 async def ping(parts: Parts) -> PingAnswer:
     """Needs no key."""
     with untraced():
-        backlog = await parts.figures.load_backlog()
+        backlog = await parts.job_metrics.load_backlog()
     return PingAnswer(
         status=True,
         information="Le service fonctionne.",

@@ -111,5 +111,5 @@ async def _ask(parts: Resources, dataset: PublicDataset, now: datetime) -> V1Ask
         information = f"RTE ne peut pas être interrogé avant {possible_at.astimezone(PARIS):%H:%M}."
         return V1Asked(asked=False, information=information, succeeded_at=source.succeeded_at, possible_at=possible_at)
     await parts.administration.note_for_gateway(now, "public_data.asked", {"dataset": dataset.name})
-    await parts.broker.enqueue_public_data(dataset.name)
+    await parts.task_queue.enqueue_public_data(dataset.name)
     return V1Asked(asked=True, information="RTE est interrogé.", succeeded_at=source.succeeded_at, possible_at=None)

@@ -23,7 +23,7 @@ from api.compat.trailing_slash import SlashRouter
 from api.http.dependencies import Now, Parts
 from api.http.fields import Day, Document
 from api.readings.obtaining import is_anything_stored, obtain, why_nothing
-from api.readings.stored import open_known
+from api.readings.stored import open_stored_days
 from shared.core.calendar import DayRange, day_of
 from shared.core.datasets import DATASETS, Dataset, Quantity
 from shared.core.errors import NotFound, ValidationFailed, WrongDirection
@@ -74,7 +74,9 @@ def _serving(dataset: Dataset) -> Callable[..., Awaitable[Response]]:
         known = await obtain(parts, caller, usage_point, dataset, days, now)
         if not is_anything_stored(known):
             raise why_nothing(known)
-        readings = await meter_reading(usage_point.prm, dataset, days, open_known(parts, known, caller.private_key))
+        readings = await meter_reading(
+            usage_point.prm, dataset, days, open_stored_days(parts, known, caller.private_key)
+        )
         return Response(b'{"meter_reading":' + readings + b"}", media_type="application/json")
 
     return serve

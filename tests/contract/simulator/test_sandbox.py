@@ -184,7 +184,7 @@ async def test_a_connection_can_break_in_the_middle_of_an_answer(
     server = uvicorn.Server(uvicorn.Config(create_app(settings, clock), log_level="critical", access_log=False))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        # Listening before the server serves, so that the first connection waits instead of being refused.
+        # EventListeners before the server serves, so that the first connection waits instead of being refused.
         listening.listen()
         running = asyncio.create_task(server.serve(sockets=[listening]))
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"

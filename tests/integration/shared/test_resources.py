@@ -53,7 +53,7 @@ async def test_a_reading_goes_the_whole_way_through_the_parts_of_one_process(set
         days = DayRange(DAY, DAY + ONE_DAY)
         job = await parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOW)
         (due,) = await parts.ledger.send_next(NOW)
-        await parts.broker.enqueue_calls([due])
+        await parts.task_queue.enqueue_calls([due])
         await parts.ledger.start_call(due.ticket, NOW, 10)
         readings = [Reading(day_start(DAY), "PT30M", 540)]
         coverage = Coverage(str(DAY), NOW, DAY, DAY + ONE_DAY)
@@ -141,7 +141,7 @@ async def test_the_queue_is_given_back_at_the_end(settings: Settings, redis_url:
         await other.client_kill_filter(_type="normal", skipme=True)
 
     async with open_resources(settings) as parts:
-        await parts.broker.enqueue_refresh(Cause.BY_HAND)
+        await parts.task_queue.enqueue_refresh(Cause.BY_HAND)
 
     assert set() == await clients_of(redis_url)
 

@@ -37,7 +37,7 @@ async def stage(settings: Settings) -> AsyncIterator[Stage]:
     async with (
         receiving(receiver) as url,
         open_resources(settings) as parts,
-        open_receivers(parts.targets, 100, PATIENCE_SECONDS) as opened,
+        open_receivers(parts.webhook_targets, 100, PATIENCE_SECONDS) as opened,
     ):
         now = datetime.now(UTC)
         account, _ = await parts.accounts.create_account(now)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.bad_receivers import BAD, answers, receiving
 from shared.events.deliveries import Attempt, DeliveryError
-from shared.events.webhook_urls import Targets
+from shared.events.webhook_urls import WebhookTargets
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.webhook_receiver import Receiver, Stage
 from workers.webhooks.courier import Courier
@@ -61,8 +61,8 @@ def port_of(url: str) -> int:
     return port
 
 
-async def post(url: str, targets: Targets | None = None, timeout_seconds: float = PATIENCE_SECONDS) -> Attempt:
-    targets = targets or Targets(private_allowed=True)
+async def post(url: str, targets: WebhookTargets | None = None, timeout_seconds: float = PATIENCE_SECONDS) -> Attempt:
+    targets = targets or WebhookTargets(private_allowed=True)
     async with open_receivers(targets, 10, timeout_seconds) as receivers:
         return await receivers.post(url, HEADERS, b"{}")
 
@@ -109,7 +109,7 @@ async def test_a_name_that_leads_inside_when_it_is_used_is_refused_then() -> Non
     async with receiving(inside) as url:
         port = port_of(url)
         names = Names(["8.8.8.8"], ["127.0.0.1"])
-        targets = Targets(private_allowed=False, lookup=names)
+        targets = WebhookTargets(private_allowed=False, lookup=names)
         await targets.find(f"https://receiver.example:{port}/")
 
         attempt = await post(f"https://receiver.example:{port}/", targets)
@@ -124,7 +124,7 @@ async def test_what_was_checked_is_what_is_connected_to() -> None:
         port = port_of(url)
         names = Names(["127.0.0.1"], ["127.0.0.99"])
 
-        attempt = await post(f"http://receiver.example:{port}/", Targets(private_allowed=True, lookup=names))
+        attempt = await post(f"http://receiver.example:{port}/", WebhookTargets(private_allowed=True, lookup=names))
 
     assert (None, 1) == (attempt.error, names.asked)
     assert f"receiver.example:{port}" == receiver.messages[0].headers["host"]
@@ -136,7 +136,7 @@ async def test_an_address_that_leads_nowhere_is_not_the_end() -> None:
         port = port_of(url)
         names = Names(["127.0.0.77", "127.0.0.1"])
 
-        attempt = await post(f"http://receiver.example:{port}/", Targets(private_allowed=True, lookup=names))
+        attempt = await post(f"http://receiver.example:{port}/", WebhookTargets(private_allowed=True, lookup=names))
 
     assert (None, 1) == (attempt.error, len(receiver.messages))
 
@@ -145,7 +145,7 @@ async def test_private_targets_are_refused_also_when_the_setting_was_changed_lat
     inside = Receiver()
     async with receiving(inside) as inner:
         for url in ("http://127.0.0.1:{}/", "https://127.0.0.1:{}/", "https://[::ffff:127.0.0.1]:{}/"):
-            attempt = await post(url.format(port_of(inner)), Targets(private_allowed=False))
+            attempt = await post(url.format(port_of(inner)), WebhookTargets(private_allowed=False))
 
             assert (DeliveryError.TARGET_REFUSED, []) == (attempt.error, inside.messages), url
 
@@ -165,7 +165,7 @@ async def test_a_cookie_is_not_brought_back() -> None:
     receiver = Receiver(answer=answers("200 OK", "Set-Cookie: synthetic=1; Path=/"))
     async with (
         receiving(receiver) as url,
-        open_receivers(Targets(private_allowed=True), 10, PATIENCE_SECONDS) as receivers,
+        open_receivers(WebhookTargets(private_allowed=True), 10, PATIENCE_SECONDS) as receivers,
     ):
         for _ in range(2):
             await receivers.post(url, HEADERS, b"{}")
@@ -207,7 +207,7 @@ async def tls_receiver(directory: Path, name: str, receiver: Receiver) -> AsyncI
 
 async def test_tls_is_verified_against_the_name_and_not_the_address(tmp_path: Path) -> None:
     receiver = Receiver()
-    targets = Targets(private_allowed=True, lookup=Names(["127.0.0.1"]))
+    targets = WebhookTargets(private_allowed=True, lookup=Names(["127.0.0.1"]))
     async with (
         tls_receiver(tmp_path, "receiver.example", receiver) as (port, trusting),
         httpx.AsyncHTTPTransport(verify=trusting, limits=httpx.Limits(max_keepalive_connections=0)) as transport,
@@ -226,7 +226,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) 
     receiver = Receiver()
     async with tls_receiver(tmp_path, "receiver.example", receiver) as (port, _):
         attempt = await post(
-            f"https://receiver.example:{port}/", Targets(private_allowed=True, lookup=Names(["127.0.0.1"]))
+            f"https://receiver.example:{port}/", WebhookTargets(private_allowed=True, lookup=Names(["127.0.0.1"]))
         )
 
     assert (DeliveryError.TLS_FAILED, []) == (attempt.error, receiver.messages)
@@ -243,7 +243,7 @@ async def test_ipv6_is_spoken_too() -> None:
 async def test_receivers_that_hang_keep_nobody_waiting(stage: Stage) -> None:
     async with (
         receiving(BAD["never answers"]) as hanging,
-        open_receivers(stage.parts.targets, 100, 10 * PATIENCE_SECONDS) as patient,
+        open_receivers(stage.parts.webhook_targets, 100, 10 * PATIENCE_SECONDS) as patient,
     ):
         others = {(await stage.add_webhook(hanging)).id for _ in range(8)}
         courier = Courier(stage.parts, patient, 20)

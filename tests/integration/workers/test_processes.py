@@ -135,7 +135,7 @@ async def test_worker_and_beat_do_everything_between_them_until_they_are_told_to
     await stage.resources.ledger.start_call(taken, datetime.now(UTC), 0.0)
     job = await stage.submit(house, CURVE, WEEK)
     consent_id = await stage.begin_consent(person, stage.enedis.share(SOLAR_HOUSE))
-    await stage.resources.broker.enqueue_consent(consent_id)
+    await stage.resources.task_queue.enqueue_consent(consent_id)
 
     with spawned(BEAT, settings, log) as beat, spawned(WORKER, settings, log, "interactive") as worker:
         for process in (beat, worker):
@@ -144,7 +144,7 @@ async def test_worker_and_beat_do_everything_between_them_until_they_are_told_to
         for each in (orphan, job):
             await event_of(stage, person, start, "job.succeeded", job_id=each.id)
         # The plan is for the whole system, its calls are not for this worker.
-        await stage.resources.broker.enqueue_refresh(Cause.BY_HAND)
+        await stage.resources.task_queue.enqueue_refresh(Cause.BY_HAND)
         assert stage.redis.blmove("bulk", "bulk", int(PATIENCE_SECONDS)) is not None
 
         for process in (beat, worker):

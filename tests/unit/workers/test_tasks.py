@@ -1,7 +1,7 @@
 """What a worker's Celery application can be asked to do: its own tasks, whatever else lives in the process."""
 
 from shared.config.settings import Settings
-from shared.jobs.task_queue import Broker, TaskName, create_celery
+from shared.jobs.task_queue import TaskName, TaskQueue, create_celery
 from workers.processes import create_worker
 
 
@@ -12,7 +12,7 @@ def test_a_worker_does_every_task_itself_although_its_process_also_sends_them(of
 
     senders = [create_celery(offline_settings) for _ in range(10)]
     for sender in senders:
-        Broker(sender)
+        TaskQueue(sender)
 
     assert {"workers.tasks"} == {celery.tasks[name].run.__module__ for name in TaskName}
     assert {"shared.jobs.task_queue"} == {sender.tasks[name].run.__module__ for sender in senders for name in TaskName}

@@ -200,9 +200,9 @@ async def test_who_waits_for_a_job_is_told_at_once_that_it_is_gone(
     waiting = asyncio.create_task(
         stage.client.get(f"/v1/jobs/{job.id}", headers={**person.headers, "Prefer": "wait=9999"})
     )
-    while not stage.parts.listening.count[Purpose.WAIT]:  # noqa: ASYNC110  # the state of the API: it tells nobody
+    while not stage.parts.listeners.count[Purpose.WAIT]:  # noqa: ASYNC110  # the state of the API: it tells nobody
         await asyncio.sleep(0.005)
-    await stage.parts.listening.ready()
+    await stage.parts.listeners.ready()
 
     await stage.client.delete("/v1/account", headers=person.headers)
 

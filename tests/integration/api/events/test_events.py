@@ -213,13 +213,13 @@ async def test_who_takes_nothing_is_cut_off(
     reader, writer = await asyncio.open_connection(web.client.base_url.host, web.client.base_url.port, limit=4096)
     writer.write(asked.encode())
     await reader.readuntil(b"account.snapshot")
-    before = stage.parts.listening.count[Purpose.STREAM]
+    before = stage.parts.listeners.count[Purpose.STREAM]
 
     for _ in range(150):
         await stage.parts.events.publish(person.account.id, "readings.updated", {"note": "x" * 20_000})
 
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while stage.parts.listening.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server cuts, and tells nobody
+        while stage.parts.listeners.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server cuts, and tells nobody
             await asyncio.sleep(0.01)
     writer.close()
     assert 1 == before
@@ -254,11 +254,11 @@ async def test_a_stream_ends_with_the_key(stage: Stage, web: Served, person: Per
             await keys.revoke_key(person.account.id, made.id, caller.key.id, NOON)
         elif end == "suspended":
             await stage.parts.administration.change_account(person.account.id, NOON, suspended=True, quotas={})
-        await stage.parts.listening.check_keys()
+        await stage.parts.listeners.check_keys()
         rest = await stream.rest()
 
     assert [] == rest
-    assert 0 == stage.parts.listening.count[Purpose.STREAM]
+    assert 0 == stage.parts.listeners.count[Purpose.STREAM]
 
 
 async def test_the_keys_of_others_end_nobody(stage: Stage, web: Served, person: Person) -> None:
@@ -270,7 +270,7 @@ async def test_the_keys_of_others_end_nobody(stage: Stage, web: Served, person: 
         await mine.next()
         await theirs.next()
         await stage.parts.administration.change_account(stranger.account.id, NOON, suspended=True, quotas={})
-        await stage.parts.listening.check_keys()
+        await stage.parts.listeners.check_keys()
         await theirs.rest()
         await stage.parts.events.publish(person.account.id, "readings.updated", {})
         told = await mine.next()
@@ -330,7 +330,7 @@ async def test_an_account_has_so_many_streams_and_another_one_has_its_own(
     stage: Stage, web: Served, person: Person
 ) -> None:
     for _ in range(stage.parts.settings.listeners_per_account):
-        stage.parts.listening.join(person.account.id, Purpose.STREAM)
+        stage.parts.listeners.join(person.account.id, Purpose.STREAM)
     stranger = await stage.create_person()
 
     async with (
@@ -347,9 +347,9 @@ async def test_an_account_has_so_many_streams_and_another_one_has_its_own(
 async def test_who_leaves_frees_its_place(stage: Stage, web: Served, person: Person) -> None:
     async with listening_to(web.client, "/v1/events", person.headers) as stream:
         await stream.next()
-        during = stage.parts.listening.count[Purpose.STREAM]
+        during = stage.parts.listeners.count[Purpose.STREAM]
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while stage.parts.listening.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server notices by itself, and tells nobody
+        while stage.parts.listeners.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server notices by itself, and tells nobody
             await asyncio.sleep(0.01)
 
     assert 1 == during
@@ -365,7 +365,7 @@ async def test_a_head_request_opens_no_stream(
     ]
 
     assert [(200, b""), (200, b"")] == [(answer.status_code, answer.content) for answer in answers]
-    assert 0 == stage.parts.listening.count[Purpose.STREAM]
+    assert 0 == stage.parts.listeners.count[Purpose.STREAM]
 
 
 async def test_a_server_that_is_told_to_stop_ends_streams_and_waits_at_once(

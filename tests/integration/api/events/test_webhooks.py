@@ -18,7 +18,7 @@ from shared.accounts.api_keys import Scope
 from shared.config.settings import Settings
 from shared.consents.store import UsagePoint
 from shared.events.deliveries import Attempt, DeliveryError
-from shared.events.webhook_urls import Targets
+from shared.events.webhook_urls import WebhookTargets
 from shared.events.webhooks import MOST_WEBHOOKS
 from tests.support.api_gateway import Person, Stage
 from tests.support.dumps import redis_dump, sql_dump
@@ -75,7 +75,7 @@ async def create(stage: Stage, person: Person, url: str = URL, **body: Any) -> d
 async def courier(stage: Stage) -> AsyncIterator[None]:
     """A courier at work, whose receivers may be on this machine."""
     stop = asyncio.Event()
-    async with open_receivers(Targets(private_allowed=True), int(PATIENCE_SECONDS)) as receivers:
+    async with open_receivers(WebhookTargets(private_allowed=True), int(PATIENCE_SECONDS)) as receivers:
         running = asyncio.create_task(Courier(stage.parts, receivers).run(stop))
         try:
             yield

@@ -85,8 +85,8 @@ async def test_what_waits_what_ended_and_how_far_the_refresh_is(
     jobs = [await parts.jobs.create_job(series, DAYS, Lane.BULK, [DAYS], {}, now) for _ in range(2)]
     await parts.refreshes.note_point(planner, WAVE, usage_point.id, jobs[:1], 0)
     await parts.job_service.send_next(now)
-    await parts.figures.note_settled(Lane.BULK, "ok", JobStatus.SUCCEEDED)
-    await parts.figures.note_settled(Lane.BULK, "provider_timeout", None)
+    await parts.job_metrics.note_settled(Lane.BULK, "ok", JobStatus.SUCCEEDED)
+    await parts.job_metrics.note_settled(Lane.BULK, "provider_timeout", None)
     await parts.redis.sadd(KNOWN_KEY, "enedis:measures")
     await parts.redis.zadd(slots_key("enedis", "measures"), {"one": await stage.redis_now() - 60})
     await parts.redis.set(f"{slots_key('enedis', 'measures')}:closed", await stage.redis_now() + 600)
@@ -128,7 +128,7 @@ async def test_no_figure_is_anybodys(stage: Stage, person: Person, usage_point: 
 
 async def test_many_askers_at_once_are_one_look_at_the_stores(stage: Stage) -> None:
     await samples(stage)
-    await stage.parts.figures.note_settled(Lane.BULK, "ok", None)
+    await stage.parts.job_metrics.note_settled(Lane.BULK, "ok", None)
 
     assert ("releve_calls_settled_total", ("bulk", "ok")) not in await samples(stage)
 

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.core.errors import ServiceUnavailable, TooManyListeners
-from shared.events.listeners import WAITS_PER_ACCOUNT, Listening, Purpose
+from shared.events.listeners import WAITS_PER_ACCOUNT, EventListeners, Purpose
 from shared.events.store import Event, EventStore
 from tests.support.patience import PATIENCE_SECONDS
 
@@ -22,19 +22,19 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def listening(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listening]:
+async def listening(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EventListeners]:
     """Two streams an account, five in all; the key "good" is the only good one."""
     monkeypatch.setattr("shared.events.listeners._READY_SECONDS", PATIENCE_SECONDS)
 
     async def usable(key_ids: object) -> set[str]:
         return {"good"}
 
-    listening = Listening(EventStore(redis), usable, streams_per_account=2, streams=5)
+    listening = EventListeners(EventStore(redis), usable, streams_per_account=2, streams=5)
     yield listening
     await listening.close()
 
 
-async def test_many_listeners_take_one_connection(listening: Listening, redis: Redis) -> None:
+async def test_many_listeners_take_one_connection(listening: EventListeners, redis: Redis) -> None:
     listeners = [listening.join(f"acct_{n}", Purpose.WAIT) for n in range(200)]
     await listening.ready()
     for listener in listeners:
@@ -51,7 +51,7 @@ async def test_many_listeners_take_one_connection(listening: Listening, redis: R
 
 
 async def test_an_account_and_a_process_have_so_many_streams_and_waits_are_counted_apart(
-    listening: Listening,
+    listening: EventListeners,
 ) -> None:
     streams = [listening.join(f"acct_{n}", Purpose.STREAM) for n in (1, 1, 2, 2)]
     for _ in range(WAITS_PER_ACCOUNT):
@@ -70,7 +70,7 @@ async def test_an_account_and_a_process_have_so_many_streams_and_waits_are_count
     assert {Purpose.STREAM: 5, Purpose.WAIT: WAITS_PER_ACCOUNT} == listening.count
 
 
-async def test_a_listener_keeps_so_many_events_and_then_only_that_it_is_behind(listening: Listening) -> None:
+async def test_a_listener_keeps_so_many_events_and_then_only_that_it_is_behind(listening: EventListeners) -> None:
     listener = listening.join("acct_1", Purpose.STREAM)
     was_new, is_new = listener.catch_up(), listener.catch_up()
     for n in range(200):
@@ -83,7 +83,7 @@ async def test_a_listener_keeps_so_many_events_and_then_only_that_it_is_behind(l
     assert listener.catch_up()
 
 
-async def test_who_has_lost_its_key_is_ended_and_who_came_without_stays(listening: Listening) -> None:
+async def test_who_has_lost_its_key_is_ended_and_who_came_without_stays(listening: EventListeners) -> None:
     good, bad, none = (listening.join("acct_1", Purpose.WAIT, key_id) for key_id in ("good", "bad", None))
 
     await listening.check_keys()
@@ -91,7 +91,7 @@ async def test_who_has_lost_its_key_is_ended_and_who_came_without_stays(listenin
     assert (False, True, False) == (good.ended, bad.ended, none.ended)
 
 
-async def test_at_the_end_everybody_is_woken_and_nobody_joins(listening: Listening) -> None:
+async def test_at_the_end_everybody_is_woken_and_nobody_joins(listening: EventListeners) -> None:
     listener = listening.join("acct_1", Purpose.WAIT)
     listener.catch_up()
 
@@ -110,7 +110,7 @@ async def test_without_its_store_a_process_is_not_ready_and_goes_on(monkeypatch:
         async def usable(key_ids: object) -> set[str]:
             return set()
 
-        listening = Listening(EventStore(nowhere), usable, streams_per_account=1, streams=1)
+        listening = EventListeners(EventStore(nowhere), usable, streams_per_account=1, streams=1)
         listener = listening.join("acct_1", Purpose.STREAM)
         await listening.ready()
         is_told = await listener.wait(0.01)

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from shared.core.calendar import DayRange
 from shared.core.datasets import Series
-from shared.jobs.dead_letters import KEPT_CALLS, DeadCallStore
+from shared.jobs.dead_letters import KEPT_CALLS, DeadLetterStore
 from shared.jobs.ledger import OK, Ledger
 from shared.jobs.models import CallTicket, Lane
 from shared.jobs.store import JobStore
@@ -21,9 +21,9 @@ SERIES = Series("acct_1", "up_1", "consumption_load_curve")
 
 
 @pytest.fixture
-def dead(redis: Redis) -> DeadCallStore:
+def dead(redis: Redis) -> DeadLetterStore:
     """What was given up."""
-    return DeadCallStore(redis)
+    return DeadLetterStore(redis)
 
 
 async def fail(redis: Redis, series: Series = SERIES, *, is_dead: bool = True, now: datetime = NOW) -> str:
@@ -38,11 +38,11 @@ async def fail(redis: Redis, series: Series = SERIES, *, is_dead: bool = True, n
     return job.id
 
 
-async def jobs_of(dead: DeadCallStore, later: timedelta = timedelta()) -> list[str]:
+async def jobs_of(dead: DeadLetterStore, later: timedelta = timedelta()) -> list[str]:
     return [call.job_id for call in await dead.list_calls(None, 5000, NOW + later)]
 
 
-async def test_a_call_that_was_given_up_is_listed_once_with_its_reason(redis: Redis, dead: DeadCallStore) -> None:
+async def test_a_call_that_was_given_up_is_listed_once_with_its_reason(redis: Redis, dead: DeadLetterStore) -> None:
     job_id = await fail(redis)
 
     (call,) = await dead.list_calls(None, 10, NOW)
@@ -51,7 +51,7 @@ async def test_a_call_that_was_given_up_is_listed_once_with_its_reason(redis: Re
     assert ("consent_lost", "ADAM-DC-0008", 1, NOW) == (call.code, call.upstream_code, call.attempts, call.at)
 
 
-async def test_calls_that_succeeded_or_are_no_news_are_not_listed(redis: Redis, dead: DeadCallStore) -> None:
+async def test_calls_that_succeeded_or_are_no_news_are_not_listed(redis: Redis, dead: DeadLetterStore) -> None:
     await fail(redis, is_dead=False)
     ledger = Ledger(redis, calls_in_flight=5, queue_depth=5, queued_lease_seconds=20, keep_seconds=60)
     store = JobStore(redis, retention=timedelta(days=7))
@@ -61,7 +61,7 @@ async def test_calls_that_succeeded_or_are_no_news_are_not_listed(redis: Redis, 
     assert [] == await jobs_of(dead)
 
 
-async def test_they_are_listed_page_by_page_the_newest_first(redis: Redis, dead: DeadCallStore) -> None:
+async def test_they_are_listed_page_by_page_the_newest_first(redis: Redis, dead: DeadLetterStore) -> None:
     jobs = [await fail(redis) for _ in range(5)]
 
     pages, before = [], None
@@ -72,7 +72,7 @@ async def test_they_are_listed_page_by_page_the_newest_first(redis: Redis, dead:
     assert [jobs[:2:-1], jobs[2:0:-1], jobs[:1]] == pages
 
 
-async def test_the_newest_thousand_are_kept(redis: Redis, dead: DeadCallStore) -> None:
+async def test_the_newest_thousand_are_kept(redis: Redis, dead: DeadLetterStore) -> None:
     await fail(redis)
     ((_, fields),) = cast(list[tuple[bytes, dict[Any, Any]]], await redis.xrange("dead"))
     async with redis.pipeline() as pipeline:
@@ -86,7 +86,7 @@ async def test_the_newest_thousand_are_kept(redis: Redis, dead: DeadCallStore) -
     assert (KEPT_CALLS, newest) == (len(listed), listed[0])
 
 
-async def test_they_are_forgotten_after_thirty_days(redis: Redis, dead: DeadCallStore) -> None:
+async def test_they_are_forgotten_after_thirty_days(redis: Redis, dead: DeadLetterStore) -> None:
     await fail(redis)
 
     assert 1 == len(await jobs_of(dead, timedelta(days=29)))
@@ -103,7 +103,7 @@ async def test_the_next_one_that_is_given_up_takes_those_away_that_are_too_old(r
     assert newest.encode() == kept[-1][1][b"job_id"]
 
 
-async def test_those_of_a_usage_point_or_of_an_account_can_be_erased(redis: Redis, dead: DeadCallStore) -> None:
+async def test_those_of_a_usage_point_or_of_an_account_can_be_erased(redis: Redis, dead: DeadLetterStore) -> None:
     for account, point in [("acct_1", "up_1"), ("acct_1", "up_2"), ("acct_2", "up_3")]:
         await fail(redis, Series(account, point, SERIES.dataset))
 

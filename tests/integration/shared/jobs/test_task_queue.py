@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 
 from shared.config.settings import Settings
 from shared.jobs.models import CallTicket, Lane
-from shared.jobs.task_queue import SYSTEM_QUEUE, Broker, Cause, TaskName, broker_url, create_celery
+from shared.jobs.task_queue import SYSTEM_QUEUE, Cause, TaskName, TaskQueue, broker_url, create_celery
 from shared.observability.tracing import current_trace_context
 from tests.support.killable_valkey import KillableValkey
 from tests.support.patience import PATIENCE_SECONDS
@@ -44,9 +44,9 @@ def celery(settings: Settings) -> Celery:
 
 
 @pytest.fixture
-def broker(celery: Celery) -> Iterator[Broker]:
+def broker(celery: Celery) -> Iterator[TaskQueue]:
     """What puts work into its queue."""
-    broker = Broker(celery)
+    broker = TaskQueue(celery)
     yield broker
     broker.close()
 
@@ -57,7 +57,7 @@ async def messages(redis: Redis, queue: str) -> list[dict[str, Any]]:
     return [{**message, "body": json.loads(b64decode(message["body"]))} for message in reversed(waiting)]
 
 
-async def test_a_call_waits_in_its_lane_and_is_two_ids(broker: Broker, redis: Redis) -> None:
+async def test_a_call_waits_in_its_lane_and_is_two_ids(broker: TaskQueue, redis: Redis) -> None:
     for lane in Lane:
         await broker.enqueue_call(CallTicket("job_1", 7), lane, TRACE)
 
@@ -71,41 +71,43 @@ async def test_a_call_waits_in_its_lane_and_is_two_ids(broker: Broker, redis: Re
         assert None is message["headers"]["eta"], lane
 
 
-async def test_a_public_dataset_is_asked_for_by_whichever_worker_comes_first(broker: Broker, redis: Redis) -> None:
+async def test_a_public_dataset_is_asked_for_by_whichever_worker_comes_first(broker: TaskQueue, redis: Redis) -> None:
     await broker.enqueue_public_data("tempo")
 
     (message,) = await messages(redis, SYSTEM_QUEUE)
     assert (TaskName.PUBLIC_DATA.value, [["tempo"], {}]) == (message["headers"]["task"], message["body"][:2])
 
 
-async def test_a_consent_is_exchanged_while_somebody_waits(broker: Broker, redis: Redis) -> None:
+async def test_a_consent_is_exchanged_while_somebody_waits(broker: TaskQueue, redis: Redis) -> None:
     await broker.enqueue_consent("cons_1")
 
     (message,) = await messages(redis, Lane.INTERACTIVE)
     assert ("releve.exchange_consent", ["cons_1"]) == (message["headers"]["task"], message["body"][0])
 
 
-async def test_the_refresh_is_a_system_matter(broker: Broker, redis: Redis) -> None:
+async def test_the_refresh_is_a_system_matter(broker: TaskQueue, redis: Redis) -> None:
     await broker.enqueue_refresh(Cause.BY_HAND)
 
     (message,) = await messages(redis, SYSTEM_QUEUE)
     assert ("releve.refresh", ["by_hand"]) == (message["headers"]["task"], message["body"][0])
 
 
-async def test_calls_are_delivered_in_the_order_in_which_they_were_enqueued(broker: Broker, redis: Redis) -> None:
+async def test_calls_are_delivered_in_the_order_in_which_they_were_enqueued(broker: TaskQueue, redis: Redis) -> None:
     for number in range(20):
         await broker.enqueue_call(CallTicket("job_1", number), Lane.BULK, {})
 
     assert list(range(20)) == [message["body"][0][1] for message in await messages(redis, Lane.BULK)]
 
 
-async def test_many_at_once_all_arrive(broker: Broker, redis: Redis) -> None:
+async def test_many_at_once_all_arrive(broker: TaskQueue, redis: Redis) -> None:
     await asyncio.gather(*(broker.enqueue_call(CallTicket("job_1", n), Lane.BULK, TRACE) for n in range(50)))
 
     assert set(range(50)) == {message["body"][0][1] for message in await messages(redis, Lane.BULK)}
 
 
-async def test_a_worker_that_knows_the_task_is_given_the_ids(settings: Settings, broker: Broker, redis: Redis) -> None:
+async def test_a_worker_that_knows_the_task_is_given_the_ids(
+    settings: Settings, broker: TaskQueue, redis: Redis
+) -> None:
     await broker.enqueue_call(CallTicket("job_1", 7), Lane.BULK, TRACE)
     worker = create_celery(settings)
 
@@ -118,7 +120,7 @@ async def test_a_worker_that_knows_the_task_is_given_the_ids(settings: Settings,
     assert 0 == await redis.llen(Lane.BULK)
 
 
-async def test_a_message_goes_on_in_the_trace_of_its_job(broker: Broker, redis: Redis) -> None:
+async def test_a_message_goes_on_in_the_trace_of_its_job(broker: TaskQueue, redis: Redis) -> None:
     provider = TracerProvider()
     instrumentor = CeleryInstrumentor()  # type: ignore[no-untyped-call]  # the package does not type its constructor
     instrumentor.instrument(tracer_provider=provider)
@@ -138,7 +140,7 @@ async def test_a_queue_that_is_down_is_an_error_and_not_a_wait_for_ever(settings
     nowhere = Settings.model_validate(
         {**settings.model_dump(by_alias=True), "REDIS_URL": f"unix://{tmp_path}/none?db=0"}
     )
-    broker = Broker(create_celery(nowhere))
+    broker = TaskQueue(create_celery(nowhere))
 
     with pytest.raises(OperationalError):
         await broker.enqueue_call(CallTicket("job_1", 7), Lane.INTERACTIVE, {})
@@ -146,7 +148,7 @@ async def test_a_queue_that_is_down_is_an_error_and_not_a_wait_for_ever(settings
     broker.close()
 
 
-def test_a_task_of_a_process_that_only_sends_does_nothing_there(celery: Celery, broker: Broker) -> None:
+def test_a_task_of_a_process_that_only_sends_does_nothing_there(celery: Celery, broker: TaskQueue) -> None:
     assert set(TaskName) <= set(celery.tasks)
     with pytest.raises(RuntimeError, match="only sends"):
         celery.tasks[TaskName.FETCH]("job_1", 7)

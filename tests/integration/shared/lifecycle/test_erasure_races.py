@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 10, 20, 10, tzinfo=UTC)
 ROUNDS = 6
 numbers = count(1)
-Deed = Callable[[Resources, UsagePoint, str], Awaitable[object]]
+IdempotentOperation = Callable[[Resources, UsagePoint, str], Awaitable[object]]
 
 
 @pytest.fixture

@@ -66,8 +66,8 @@ async def test_log_lines_name_no_usage_point_and_no_reading(
 async def test_messages_carry_a_jobs_id_and_a_calls_number(stage: Stage, house: UsagePoint) -> None:
     job = await stage.submit(house, "consumption_load_curve", THREE_WEEKS, Lane.BULK)
     consent = await stage.begin_consent(await stage.create_person(), 1)
-    await stage.resources.broker.enqueue_consent(consent)
-    await stage.resources.broker.enqueue_refresh(Cause.BY_HAND)
+    await stage.resources.task_queue.enqueue_consent(consent)
+    await stage.resources.task_queue.enqueue_refresh(Cause.BY_HAND)
 
     assert [[job.id, number] for number in range(3)] == stage.queued("bulk")
     assert [[consent]] == stage.queued("interactive")

@@ -15,7 +15,7 @@ from shared.core.calendar import DayRange
 from shared.core.datasets import DATASETS
 from shared.core.errors import AppError, NoSlotYet, ProviderUnavailable
 from shared.jobs.models import CallTicket, JobStatus, Lane
-from shared.quota.circuit_breaker import Circuit, Patience
+from shared.quota.circuit_breaker import CircuitBreaker, Patience
 from shared.quota.pacer import Pacer, Quota
 from shared.quota.quota_status import CircuitState, circuit_key
 from shared.readings.models import Reading
@@ -181,7 +181,7 @@ async def test_a_call_that_is_answered_after_the_pause_reopens_for_everybody_at_
     others = await asyncio.gather(*(outcome(worker) for worker in workers for _ in range(4)))
 
     assert {None} == {first, *others}
-    (shown,) = await resources.slots.load_use()
+    (shown,) = await resources.quota_status.load_use()
     assert (CircuitState.WORKING, 0, None) == (shown.circuit, shown.failures, shown.reopens_at)
 
 
@@ -192,21 +192,21 @@ async def test_whoever_looks_on_sees_the_pause_and_the_failures(
     await fail(workers)
 
     lateness = Lateness()
-    (shown,) = await resources.slots.load_use()
+    (shown,) = await resources.quota_status.load_use()
 
     assert (CircuitState.PAUSED, PATIENCE.failures) == (shown.circuit, shown.failures)
-    down_until = await resources.slots.down_until("enedis", ["measures"])
+    down_until = await resources.quota_status.down_until("enedis", ["measures"])
     # The same moment, worked out anew from what Redis says is left of the pause.
     assert shown.reopens_at is not None
     assert down_until is not None
     assert abs((down_until - shown.reopens_at).total_seconds()) <= lateness.seconds
-    assert await resources.slots.down_until("enedis", ["another"]) is None
+    assert await resources.quota_status.down_until("enedis", ["another"]) is None
 
 
 async def test_calls_that_were_in_the_air_when_the_pause_began_make_it_no_longer(
     resources: Resources, redis: Redis
 ) -> None:
-    circuit = Circuit(resources.redis, "enedis", PATIENCE)
+    circuit = CircuitBreaker(resources.redis, "enedis", PATIENCE)
     for number in range(PATIENCE.failures):
         await circuit.note(MEASURES_API, f"call-{number}", worked=False)
     before = pause_end(redis)

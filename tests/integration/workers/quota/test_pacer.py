@@ -17,7 +17,7 @@ from redis.asyncio import Redis as AsyncRedis
 from shared.core.errors import NoSlotYet
 from shared.jobs.models import Lane
 from shared.quota.pacer import AHEAD_SECONDS, TOLERANCE_SECONDS, Pacer, Quota
-from shared.quota.quota_status import SlotBoard
+from shared.quota.quota_status import QuotaStatus
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.worker import Lateness, now_of, until
 
@@ -421,7 +421,7 @@ async def test_whoever_looks_on_sees_the_slots_that_were_taken(pacers: Pace, red
     await pacer.close_until(API, moment)
 
     async with AsyncRedis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS) as client:
-        (shown,) = await SlotBoard(client).load_use()
+        (shown,) = await QuotaStatus(client).load_use()
 
     assert ("enedis", API, 3, 2) == (shown.provider, shown.api, shown.used_last_hour, shown.used_last_hour_by_bulk)
     assert shown.closed_until is not None

@@ -15,7 +15,7 @@ from shared.core.errors import NoSlotYet
 from shared.jobs.models import Lane
 from shared.quota.circuit_breaker import Patience
 from shared.quota.pacer import Pacer, Quota
-from shared.quota.quota_status import CircuitState, SlotBoard, SlotUse, circuit_key
+from shared.quota.quota_status import CircuitState, QuotaStatus, QuotaUse, circuit_key
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.worker import Lateness, now_of
 
@@ -36,9 +36,9 @@ async def pacer(redis_url: str) -> AsyncIterator[Pacer]:
 
 
 @pytest.fixture
-async def board(redis_url: str) -> AsyncIterator[SlotBoard]:
+async def board(redis_url: str) -> AsyncIterator[QuotaStatus]:
     async with AsyncRedis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS) as client:
-        yield SlotBoard(client)
+        yield QuotaStatus(client)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ async def test_slots_that_one_clock_used_up_are_used_up_for_every_other(pacer: P
 
 
 async def test_what_one_clock_closes_is_closed_as_long_for_every_other(
-    pacer: Pacer, board: SlotBoard, redis: Redis
+    pacer: Pacer, board: QuotaStatus, redis: Redis
 ) -> None:
     for closing in DIFFERENCES:
         redis.flushall()
@@ -125,7 +125,7 @@ async def test_what_one_clock_closes_is_closed_as_long_for_every_other(
 
 
 async def test_a_pause_that_one_clock_begins_lasts_as_long_for_every_other(
-    pacer: Pacer, board: SlotBoard, redis: Redis
+    pacer: Pacer, board: QuotaStatus, redis: Redis
 ) -> None:
     for failing in DIFFERENCES:
         redis.flushall()
@@ -147,7 +147,7 @@ async def test_a_pause_that_one_clock_begins_lasts_as_long_for_every_other(
 
 
 async def test_after_a_pause_one_call_of_any_clock_tries_and_is_told_of_the_next_one_by_its_own(
-    pacer: Pacer, board: SlotBoard, redis: Redis
+    pacer: Pacer, board: QuotaStatus, redis: Redis
 ) -> None:
     async def try_in_vain() -> None:
         async with pacer.slot(API, Lane.BULK) as probe:
@@ -156,7 +156,7 @@ async def test_after_a_pause_one_call_of_any_clock_tries_and_is_told_of_the_next
             probe.worked = False
 
     for difference in DIFFERENCES:
-        seen, others = list[SlotUse](), list[float]()
+        seen, others = list[QuotaUse](), list[float]()
         redis.flushall()
         await use(pacer)
         await fail(pacer)

@@ -211,7 +211,7 @@ async def test_a_wave_tells_what_is_done_failed_and_left_and_when_it_ended(
     assert ("running", 1, made - 1) == (halfway.state, halfway.calls_done, halfway.calls_left)
     assert ("ended", made, 1, 0) == (ended.state, ended.calls_done, ended.calls_failed, ended.calls_left)
     assert ended.ended_at is not None
-    settled = await stage.resources.figures.load_settled()
+    settled = await stage.resources.job_metrics.load_settled()
     assert {("bulk", "ok"): made - 1, ("bulk", "provider_not_subscribed"): 1} == settled.calls
     assert {("bulk", "succeeded"): made - 1, ("bulk", "failed"): 1} == settled.jobs
     # Nothing of it is kept but its figures.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.events.webhook_urls import Target, TargetRefused, Targets, is_public, parse_target
+from shared.events.webhook_urls import Target, TargetRefused, WebhookTargets, is_public, parse_target
 from tests.support.cases import case
 
 USUAL = {
@@ -157,8 +157,8 @@ class Names:
         return known.pop(0) if len(known) > 1 else known[0]
 
 
-def targets(names: Names, *, private_allowed: bool = False) -> Targets:
-    return Targets(private_allowed=private_allowed, lookup=names)
+def targets(names: Names, *, private_allowed: bool = False) -> WebhookTargets:
+    return WebhookTargets(private_allowed=private_allowed, lookup=names)
 
 
 @pytest.mark.anyio
@@ -209,7 +209,7 @@ async def test_private_addresses_pass_where_the_operator_allows_them() -> None:
 
 @pytest.mark.anyio
 async def test_this_machines_own_resolver_is_asked_by_default() -> None:
-    targets = Targets(private_allowed=True)
+    targets = WebhookTargets(private_allowed=True)
 
     _, addresses = await targets.find("http://localhost/")
 
