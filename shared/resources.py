@@ -13,7 +13,6 @@ from shared.accounts.idempotency_keys import IdempotencyStore
 from shared.accounts.invitations import InvitationStore
 from shared.accounts.rate_limiter import RateLimiter
 from shared.accounts.store import AccountStore
-from shared.audit_log import AuditLog
 from shared.config.settings import Settings
 from shared.consents.store import ConsentStore
 from shared.crypto.vault import ServerSecret
@@ -37,6 +36,7 @@ from shared.public_data.tempo_prices import TempoPriceStore
 from shared.quota.quota_status import QuotaStatus
 from shared.readings.store import ReadingStore
 from shared.refresh.waves import RefreshStore
+from shared.storage.audit_log import AuditLog
 from shared.storage.database import Database
 
 

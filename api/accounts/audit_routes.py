@@ -8,7 +8,6 @@ from pydantic import StringConstraints
 from api.accounts.audit_schemas import AuditEventDocument, AuditPage
 from api.http.dependencies import ADMIN_ONLY, Manager, PageSize, Parts
 from api.http.problems import KEY_REFUSALS, documented
-from shared.audit_log import ADMIN
 from shared.core.errors import (
     Forbidden,
     NotFound,
@@ -18,6 +17,7 @@ from shared.core.errors import (
     ValidationFailed,
 )
 from shared.resources import Resources
+from shared.storage.audit_log import ADMIN
 
 router = APIRouter()
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from api.http.fields import Document
-from shared.audit_log import AuditEvent
+from shared.storage.audit_log import AuditEvent
 
 
 class AuditEventDocument(Document):

@@ -16,7 +16,6 @@ from api.http.dependencies import ADMIN_ONLY, AccountId, Now, PageSize, Parts
 from api.http.fields import ObjectId
 from api.http.idempotency import NO_IDEMPOTENCY
 from api.http.problems import documented
-from shared.audit_log import ADMIN
 from shared.core.errors import (
     IdempotencyNotOffered,
     NotFound,
@@ -25,6 +24,7 @@ from shared.core.errors import (
     Unauthenticated,
     ValidationFailed,
 )
+from shared.storage.audit_log import ADMIN
 
 router = APIRouter(prefix="/v1/admin/accounts", tags=["administration"], dependencies=ADMIN_ONLY)
 

@@ -9,8 +9,8 @@ from api.admin.schemas import AwaitingConsent, AwaitingConsentList
 from api.http.dependencies import ADMIN_ONLY, ConsentId, Now, PageSize, Parts
 from api.http.fields import ObjectId
 from api.http.problems import NO_CONTENT, documented
-from shared.audit_log import ADMIN
 from shared.core.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated, ValidationFailed
+from shared.storage.audit_log import ADMIN
 
 router = APIRouter(prefix="/v1/admin/consents", tags=["administration"], dependencies=ADMIN_ONLY)
 

@@ -12,9 +12,9 @@ import orjson
 import typer
 
 from cli.services import settings_or_end
-from shared.audit_log import ADMIN
 from shared.core.errors import AppError
 from shared.resources import Resources, open_resources
+from shared.storage.audit_log import ADMIN
 
 Result = TypeVar("Result")
 _PAGE = 500

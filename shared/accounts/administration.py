@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.audit_log import ADMIN, record
 from shared.core.errors import NotFound
 from shared.crypto.server_secret import ServerSecret
+from shared.storage.audit_log import ADMIN, record
 from shared.storage.database import Database
 from shared.storage.row_locks import begin_writing, lock_account
 from shared.storage.sealed_columns import EMAIL

@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.audit_log import record
 from shared.core.errors import Forbidden, LastKey, LimitReached, NotFound, Unauthenticated
 from shared.crypto.api_key_format import check_api_key, new_api_key, verifier
 from shared.crypto.jwt_api_keys import TokenClaims, check_token_key, is_token_key, new_token_key
 from shared.crypto.vault import CannotOpen, MalformedApiKey, ServerSecret, unwrap_private_key, wrap_private_key
+from shared.storage.audit_log import record
 from shared.storage.database import Database
 from shared.storage.row_locks import lock_account
 from shared.storage.sealed_columns import KEY_NAME

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.audit_log import ADMIN, record
 from shared.core.errors import InvitationRefused, NotFound
 from shared.crypto.server_secret import ServerSecret
+from shared.storage.audit_log import ADMIN, record
 from shared.storage.database import Database
 from shared.storage.tables import invitations
 

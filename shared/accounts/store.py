@@ -8,9 +8,9 @@ from sqlalchemy import insert, select
 
 from shared.accounts.api_keys import ApiKey, ApiKeyStore, Scope, insert_key
 from shared.accounts.invitations import use_invitation
-from shared.audit_log import ADMIN, SYSTEM, record
 from shared.core.errors import AccountSuspended, Forbidden, NotFound
 from shared.crypto.vault import ServerSecret, new_vault
+from shared.storage.audit_log import ADMIN, SYSTEM, record
 from shared.storage.database import Database
 from shared.storage.sealed_columns import EMAIL, PUBLIC_KEY
 from shared.storage.tables import accounts

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.audit_log import SYSTEM, record
 from shared.consents.loss_policy import refused_again
 from shared.consents.models import ConsentStatus, UsagePoint
 from shared.consents.usage_points import UsagePointStore, held, refusals_of
 from shared.core.calendar import day_of
+from shared.storage.audit_log import SYSTEM, record
 from shared.storage.database import hold
 from shared.storage.row_locks import lock_row
 from shared.storage.tables import consents, usage_points

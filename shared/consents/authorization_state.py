@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.audit_log import SYSTEM, record
 from shared.consents.access_loss import UsagePointRights
 from shared.consents.contract_proof import ContractProof
 from shared.consents.models import Consent, ConsentStatus
 from shared.consents.usage_points import consent_of
 from shared.core.errors import ConsentAlreadyActive, NotFound, StateRefused, TooManyRequests
+from shared.storage.audit_log import SYSTEM, record
 from shared.storage.database import hold
 from shared.storage.sealed_columns import CONTRACT_PROOF, RETURNED_PRMS
 from shared.storage.tables import accounts, consents

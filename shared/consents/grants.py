@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.audit_log import SYSTEM, record
 from shared.consents.access_loss import UNREFUSED, lose_consent
 from shared.consents.authorization_state import ConsentStates
 from shared.consents.contract_proof import ContractProof
@@ -23,6 +22,7 @@ from shared.consents.usage_points import consent_of, held
 from shared.core.calendar import day_of
 from shared.core.datasets import Direction
 from shared.core.errors import ConsentEmpty, ConsentRefused, NotFound, UsagePointTaken
+from shared.storage.audit_log import SYSTEM, record
 from shared.storage.database import hold
 from shared.storage.sealed_columns import AWAITING_PRMS, PRM
 from shared.storage.tables import consents, usage_points

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
-from shared.audit_log import ADMIN, SYSTEM, record
 from shared.consents.authorization_state import PERSON, STATE_LIFETIME, Invitee, ReturnedPoints
 from shared.consents.grants import UNDECIDED, ConsentGrants, Holder
 from shared.consents.models import Consent, ConsentStatus, UsagePoint
 from shared.consents.usage_points import consent_of
 from shared.core.calendar import day_of
 from shared.core.errors import NotFound, UsagePointTaken
+from shared.storage.audit_log import ADMIN, SYSTEM, record
 from shared.storage.tables import consents, usage_points
 
 __all__ = [

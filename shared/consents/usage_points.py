@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, or_, select, update
 
-from shared.audit_log import record
 from shared.consents.loss_policy import Refusals, Unavailable
 from shared.consents.models import Consent, ConsentStatus, UsagePoint
 from shared.core.calendar import day_of
@@ -21,6 +20,7 @@ from shared.core.datasets import Direction
 from shared.core.errors import AccountSuspended, ConsentMissing, NotFound
 from shared.crypto.vault import CannotOpen, ServerSecret
 from shared.readings.models import Reason
+from shared.storage.audit_log import record
 from shared.storage.database import Database
 from shared.storage.row_locks import lock_row
 from shared.storage.sealed_columns import LABEL, PRM

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from shared.audit_log import SYSTEM, record
 from shared.core.errors import LimitReached, NotFound
 from shared.crypto.server_secret import ServerSecret
+from shared.storage.audit_log import SYSTEM, record
 from shared.storage.database import Database
 from shared.storage.row_locks import lock_account
 from shared.storage.sealed_columns import WEBHOOK_DESCRIPTION, WEBHOOK_SECRET, WEBHOOK_URL

@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.accounts.daily_quota import QuotaStore
 from shared.accounts.idempotency_keys import IdempotencyStore
-from shared.audit_log import ADMIN, AuditLog, record
 from shared.consents.models import ConsentStatus, UsagePoint
 from shared.consents.usage_points import PRM_HASH_PURPOSE
 from shared.core.calendar import DayRange
@@ -34,6 +33,7 @@ from shared.jobs.store import JobStore
 from shared.observability.logging import get_logger
 from shared.readings.planning import days_of_window
 from shared.readings.store import ReadingStore
+from shared.storage.audit_log import ADMIN, AuditLog, record
 from shared.storage.database import Database, hold
 from shared.storage.row_locks import lock_account
 from shared.storage.tables import accounts, api_keys, audit_events, consents, erasures, usage_points, webhook_endpoints
@@ -91,7 +91,8 @@ class Erasure:
         self._idempotency = idempotency
 
     async def erase_account(self, account_id: str, actor: str, now: datetime) -> Receipt:
-        """Erase an account and everything of it. ``actor``: `OWNER`, or `shared.audit_log.ADMIN`. Raises `NotFound`."""
+        """Erase an account and everything of it. ``actor``: `OWNER`, or `shared.storage.audit_log.ADMIN`. Raises
+        `NotFound`."""
         erasure_id = new_erasure_id()
         # Before anything is done: when Redis is out of reach this fails, and the caller can try again.
         points = await self._point_ids(account_id)

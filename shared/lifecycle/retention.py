@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Row, Table, delete, select
 
-from shared.audit_log import AuditLog
 from shared.config.settings import Settings
 from shared.consents.models import ConsentStatus
 from shared.core.calendar import day_of
@@ -21,6 +20,7 @@ from shared.jobs.store import JobStore
 from shared.observability.logging import get_logger
 from shared.readings.planning import days_of_window
 from shared.readings.store import ReadingStore
+from shared.storage.audit_log import AuditLog
 from shared.storage.database import Database
 from shared.storage.tables import accounts, consents, usage_points
 

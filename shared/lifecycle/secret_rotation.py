@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Column, LargeBinary, Row, Table, and_, func, literal, or_, select, update
 
-from shared.audit_log import ADMIN, record
 from shared.consents.models import ConsentStatus
 from shared.consents.usage_points import PRM_HASH_PURPOSE
 from shared.core.datasets import DATASETS, Series
 from shared.crypto.server_secret import CannotOpen, ServerSecret, key_id_of
 from shared.readings.store import ReadingStore
+from shared.storage.audit_log import ADMIN, record
 from shared.storage.database import Database
 from shared.storage.row_locks import begin_writing
 from shared.storage.sealed_columns import PRM, sealed_columns

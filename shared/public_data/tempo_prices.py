@@ -7,10 +7,10 @@ from datetime import date, datetime
 
 from sqlalchemy import Row, delete, insert, select
 
-from shared.audit_log import ADMIN, record
 from shared.core.errors import NotFound
 from shared.crypto.server_secret import ServerSecret
 from shared.public_data.tempo_tariff import PRICE_NAMES
+from shared.storage.audit_log import ADMIN, record
 from shared.storage.database import Database, hold
 from shared.storage.tables import tempo_prices
 

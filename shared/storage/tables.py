@@ -104,7 +104,7 @@ audit_events = Table(
     Column("actor", String(60), nullable=False),
     Column("action", String(40), nullable=False),
     Column("details", JSON, nullable=False),
-    # Of this event and, through the one before, of all that came before: `shared.audit_log`.
+    # Of this event and, through the one before, of all that came before: `shared.storage.audit_log`.
     Column("link", String(80), nullable=False),
 )
 

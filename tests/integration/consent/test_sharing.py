@@ -8,12 +8,12 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import delete, select, update
 
-from shared.audit_log import ADMIN
 from shared.consents.duration import day_after
 from shared.consents.models import ConsentStatus, GrantedPoint
 from shared.core.calendar import day_of
 from shared.core.datasets import Direction
 from shared.core.errors import ConsentMissing, NotFound, ProviderUnavailable
+from shared.storage.audit_log import ADMIN
 from shared.storage.tables import consents
 from simulator.households import household_of
 from tests.support.consent_town import AWAITING, FLAT, GRANTED, HOUSE, PAGE, SOLAR, Person, Town, contract_of

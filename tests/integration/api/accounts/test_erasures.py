@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.accounts.daily_quota import Quota
-from shared.audit_log import ADMIN
 from shared.consents.models import ConsentStatus
 from shared.consents.store import UsagePoint
 from shared.core.calendar import DayRange
@@ -17,6 +16,7 @@ from shared.crypto.receipts import read_receipt
 from shared.events.listeners import Purpose
 from shared.jobs.models import CallTicket, Job, Lane
 from shared.lifecycle.erasure import SECOND_PASS_AFTER
+from shared.storage.audit_log import ADMIN
 from shared.storage.tables import consents
 from tests.support.api_gateway import NOON, OTHER_PRM, PRM, Person, Stage
 from tests.support.dumps import redis_dump, sql_dump

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from shared.audit_log import ADMIN
 from shared.core.public_datasets import ECOWATT, TEMPO
+from shared.storage.audit_log import ADMIN
 from tests.support.api_gateway import Stage
 from tests.support.public_data import PRICES, note_answer, store_colours, with_rte
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.audit_log import ADMIN
 from shared.core.public_datasets import ECOWATT, TEMPO, PublicDataset
 from shared.jobs.task_queue import SYSTEM_QUEUE
+from shared.storage.audit_log import ADMIN
 from tests.support.api_gateway import Stage
 from tests.support.public_data import (
     PRICES,

@@ -9,9 +9,9 @@ from sqlalchemy import select, update
 
 from shared.accounts.api_keys import EVERY_SCOPE, MOST_KEYS, ApiKeyStore, Scope
 from shared.accounts.store import AccountStore, Caller
-from shared.audit_log import AuditLog
 from shared.core.errors import AccountSuspended, Forbidden, LastKey, LimitReached, NotFound, Unauthenticated
 from shared.crypto.vault import SealContext, ServerSecret, open_blob, seal
+from shared.storage.audit_log import AuditLog
 from shared.storage.database import Database
 from shared.storage.tables import accounts, api_keys
 

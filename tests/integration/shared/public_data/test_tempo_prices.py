@@ -6,11 +6,11 @@ from datetime import date
 
 import pytest
 
-from shared.audit_log import ADMIN
 from shared.config.settings import Settings
 from shared.core.errors import NotFound
 from shared.public_data.tempo_tariff import PRICE_NAMES
 from shared.resources import Resources, open_resources
+from shared.storage.audit_log import ADMIN
 from tests.support.api_gateway import NOON
 
 pytestmark = pytest.mark.anyio

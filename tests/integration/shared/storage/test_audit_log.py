@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from shared.accounts.store import AccountStore
-from shared.audit_log import ADMIN, AuditLog, record
 from shared.crypto.vault import ServerSecret
+from shared.storage.audit_log import ADMIN, AuditLog, record
 from shared.storage.database import Database
 from shared.storage.tables import accounts, audit_events
 
