@@ -16,8 +16,7 @@ from pathlib import Path
 from api.accounts.export import stream_export
 from bench.virtual_pacer import running_valkey
 from shared.config.settings import Settings, load_settings
-from shared.consents.models import GrantedPoint
-from shared.consents.store import ConsentStore, UsagePoint
+from shared.consents.models import GrantedPoint, UsagePoint
 from shared.core.calendar import ONE_DAY, DayRange, day_seconds, day_start, days_between
 from shared.core.datasets import Direction, Series
 from shared.jobs.models import Lane
@@ -65,13 +64,12 @@ async def _export_years(settings: Settings, years: int) -> dict[str, float]:
 
 async def granted_point(parts: Resources, account_id: str) -> UsagePoint:
     """A usage point of the account, as after a consent."""
-    store: ConsentStore = parts.consents
-    consent, state = await store.create_consent(account_id, NOW)
+    consent, state = await parts.authorization_states.create(account_id, NOW)
     browser = "a-browser-of-a-benchmark-with-43-characters"
-    await store.open_state(state, browser, NOW)
-    await store.take_state(state, NOW, 1, browser=browser)
-    await store.grant(consent.id, [GrantedPoint("99000000000471", frozenset(Direction))], NOW)
-    return await store.find_usage_point(account_id, "99000000000471")
+    await parts.authorization_states.open(state, browser, NOW)
+    await parts.authorization_states.consume(state, NOW, 1, browser=browser)
+    await parts.grants.grant(consent.id, [GrantedPoint("99000000000471", frozenset(Direction))], NOW)
+    return await parts.usage_points.find(account_id, "99000000000471")
 
 
 async def fill(parts: Resources, point: UsagePoint, dataset: str, start: date) -> int:

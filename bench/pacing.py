@@ -252,7 +252,7 @@ async def _submit_bulk(environ: Mapping[str, str], households: Sequence[Househol
     calls = plan_calls(dataset, list(windows_of(dataset, days)))
     async with open_resources(load_settings(environ)) as parts:
         for household in households:
-            point = await parts.consents.find_usage_point(household.account_id, household.usage_point_id)
+            point = await parts.usage_points.find(household.account_id, household.usage_point_id)
             series = Series(point.account_id, point.id, dataset.name)
             await parts.jobs.create_job(series, days, Lane.BULK, calls, {}, now)
         await parts.job_service.send_next(now)

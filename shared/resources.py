@@ -14,7 +14,11 @@ from shared.accounts.invitations import InvitationStore
 from shared.accounts.rate_limiter import RateLimiter
 from shared.accounts.store import AccountStore
 from shared.config.settings import Settings
-from shared.consents.store import ConsentStore
+from shared.consents.access_loss import AccessLoss
+from shared.consents.authorization_states import AuthorizationStates
+from shared.consents.consents import Consents
+from shared.consents.grants import Grants
+from shared.consents.usage_points import UsagePoints
 from shared.crypto.vault import ServerSecret
 from shared.events.deliveries import DeliveryStore
 from shared.events.listeners import EventListeners
@@ -49,7 +53,11 @@ class Resources:
     redis: Redis
     database: Database
     accounts: AccountStore
-    consents: ConsentStore
+    usage_points: UsagePoints
+    authorization_states: AuthorizationStates
+    grants: Grants
+    consents: Consents
+    access_loss: AccessLoss
     readings: ReadingStore
     jobs: JobStore
     job_service: JobService
@@ -115,7 +123,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         quotas=quotas,
         idempotency=idempotency,
     )
-    accounts = AccountStore(database, server)
+    accounts, usage_points = AccountStore(database, server), UsagePoints(database, server)
     targets = WebhookTargets(private_allowed=settings.webhook_private_targets)
     listening = EventListeners(
         events,
@@ -130,7 +138,11 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             redis=redis,
             database=database,
             accounts=accounts,
-            consents=ConsentStore(database, server),
+            usage_points=usage_points,
+            authorization_states=AuthorizationStates(database, server, usage_points),
+            grants=Grants(database, server),
+            consents=Consents(database, server),
+            access_loss=AccessLoss(database, server),
             readings=readings,
             jobs=jobs,
             job_service=job_service,

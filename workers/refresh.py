@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange, day_of
 from shared.core.datasets import DATASETS, Dataset, Series
 from shared.core.errors import NotFound
@@ -68,7 +68,7 @@ async def _wave_to_plan(resources: Resources, cause: Cause) -> Wave | None:
 async def _plan(resources: Resources, planner: str, wave: Wave) -> int:
     made = 0
     async for page in _usage_points_in_turn(resources, wave):
-        points = await resources.consents.load_usage_points(page)
+        points = await resources.usage_points.load_many(page)
         for usage_point_id in page:
             jobs, waiting = list[Job](), 0
             if usage_point_id in points:
@@ -92,7 +92,7 @@ async def _usage_points_in_turn(resources: Resources, wave: Wave) -> AsyncIterat
     is_second_lap = wave.cursor and wave.cursor <= begin
     laps = [(wave.cursor, begin)] if is_second_lap else [(wave.cursor or begin, None), ("", begin)]
     for after, end in laps:
-        while page := await resources.consents.active_usage_point_ids(datetime.now(UTC), after):
+        while page := await resources.usage_points.active_ids(datetime.now(UTC), after):
             inside = [each for each in page if end is None or each <= end]
             yield inside
             if len(inside) < len(page):

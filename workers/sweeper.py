@@ -26,10 +26,10 @@ async def sweep(resources: Resources) -> int:
     await resources.job_service.publish_ends(now)
     calls = await resources.ledger.overdue_calls(now)
     await resources.task_queue.enqueue_calls(calls)
-    consents = await resources.consents.stale_exchanges(now - _EXCHANGE_PAUSE)
+    consents = await resources.grants.stale_exchanges(now - _EXCHANGE_PAUSE)
     for consent_id in consents:
         # Not again with every sweep: the exchange that is enqueued now has the whole pause to begin and to end.
-        await resources.consents.put_off_exchange(consent_id, now)
+        await resources.grants.put_off(consent_id, now)
         await resources.task_queue.enqueue_consent(consent_id)
     if calls or consents:
         logger.info("enqueued again", calls=len(calls), consents=len(consents))

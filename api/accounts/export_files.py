@@ -14,7 +14,7 @@ from api.accounts.export_notes import README
 from api.accounts.key_schemas import KeyDocument
 from shared.accounts.daily_quota import Quota
 from shared.accounts.store import Caller
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import PARIS
 from shared.core.datasets import DATASETS, Dataset, Series
 from shared.crypto.vault import CannotOpen
@@ -91,7 +91,7 @@ def _account(parts: Resources, caller: Caller, now: datetime) -> Iterator[bytes]
 
 def _consents(parts: Resources, account_id: str) -> Iterator[Any]:
     after = ""
-    while page := _on_loop(parts.consents.list_consents, account_id, after, _PAGE):
+    while page := _on_loop(parts.consents.list_for_account, account_id, after, _PAGE):
         yield from page
         after = page[-1].id
 

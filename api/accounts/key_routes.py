@@ -98,10 +98,10 @@ async def _claims(parts: Resources, caller: Caller, asked: KeyRequest) -> TokenC
             raise ValidationFailed(errors=[FieldError("/usage_points", "Only a JWT names usage points.")])
         return None
     if asked.usage_points is None:
-        named = [each.prm for each in await parts.consents.list_usage_points(caller.account.id)]
+        named = [each.prm for each in await parts.usage_points.list_for_account(caller.account.id)]
     else:
         wanted = dict.fromkeys(asked.usage_points)
-        named = [(await parts.consents.find_usage_point(caller.account.id, prm)).prm for prm in wanted]
+        named = [(await parts.usage_points.find(caller.account.id, prm)).prm for prm in wanted]
     if not named:
         raise ConsentMissing("This account has no usage point that a JWT could name; POST /v1/consents asks for one.")
     if len(named) > MOST_USAGE_POINTS:

@@ -72,7 +72,7 @@ async def get_account(parts: Parts, caller: CurrentCaller, now: Now) -> AccountD
     """The account of the API key, what it has left for today, and its usage points."""
     own_limits = {Quota.FETCH: caller.account.fetch_quota, Quota.READ: caller.account.read_quota}
     usages = await parts.quotas.load(caller.account.id, own_limits, now)
-    points = await parts.consents.list_usage_points(caller.account.id)
+    points = await parts.usage_points.list_for_account(caller.account.id)
     return AccountDetails(
         id=caller.account.id,
         created_at=caller.account.created_at,

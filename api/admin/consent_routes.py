@@ -71,5 +71,5 @@ async def approve_consent(parts: Parts, now: Now, consent_id: ConsentId) -> None
 async def deny_consent(parts: Parts, now: Now, consent_id: ConsentId) -> None:
     """It has failed then, with `usage_point_taken`; what it would have opened is forgotten."""
     await parts.consents.deny(consent_id, ADMIN, now)
-    consent = await parts.consents.load_consent(consent_id)
+    consent = await parts.consents.load(consent_id)
     await parts.events.publish(consent.account_id, "consent.failed", {"consent_id": consent_id})

@@ -29,8 +29,8 @@ from api.http.error_handlers import error_response
 from api.http.headers import COOKIE, RETRY_AFTER
 from api.http.long_polling import wait_until
 from api.http.problems import documented
-from shared.consents.models import ConsentStatus
-from shared.consents.store import Consent, ReturnedPoints, UsagePoint
+from shared.consents.authorization_states import ReturnedPoints
+from shared.consents.models import Consent, ConsentStatus, UsagePoint
 from shared.core.errors import (
     AppError,
     ConsentEmpty,
@@ -131,7 +131,7 @@ async def return_from_provider(
     except AppError as failure:
         return failure_page(failure.code, failure.status) if html else error_response(request, failure)
     points = [
-        each for each in await parts.consents.list_usage_points(consent.account_id) if each.consent.id == consent.id
+        each for each in await parts.usage_points.list_for_account(consent.account_id) if each.consent.id == consent.id
     ]
     answer = _page(consent, points) if html else _document(consent, points)
     if consent.status is ConsentStatus.EXCHANGING:
@@ -182,9 +182,9 @@ async def _take(parts: Resources, state: str, given: _Return, browser: str, addr
     """
     rate = return_rate(parts.settings)
     try:
-        if (await parts.consents.find_consent(state, browser)).status is ConsentStatus.PENDING:
+        if (await parts.authorization_states.find(state, browser)).status is ConsentStatus.PENDING:
             await refuse_too_many(parts, "consent", address, rate, now)
-        consent, newly_taken = await parts.consents.take_state(
+        consent, newly_taken = await parts.authorization_states.consume(
             state, now, given.autorisation_id, given.points, browser=browser
         )
     except StateRefused:
@@ -198,7 +198,7 @@ async def _take(parts: Resources, state: str, given: _Return, browser: str, addr
             logger.exception("enqueue_failed", consent_id=consent.id)
     return await wait_until(
         is_over=lambda each: each.status is not ConsentStatus.EXCHANGING,
-        load=lambda: parts.consents.load_consent(consent.id),
+        load=lambda: parts.consents.load(consent.id),
         listening=parts.listeners,
         account_id=consent.account_id,
         concerns=lambda event: event.type.startswith("consent."),

@@ -19,7 +19,7 @@ from api.http.error_handlers import error_response
 from api.http.headers import COOKIE
 from api.http.problems import documented
 from shared.config.settings import Settings
-from shared.consents.authorization_state import Invitee
+from shared.consents.authorization_states import Invitee
 from shared.core.errors import AppError, ServiceUnavailable, StateRefused, TooManyRequests, ValidationFailed
 from shared.resources import Resources
 
@@ -87,7 +87,7 @@ async def open_consent_link(
         if not (is_page_token(token, browser, state) if html else sec_fetch_site in ("", "none", "same-origin")):
             raise StateRefused("This was not sent by the page of this gateway. Open the link again.")
         browser = browser or new_browser()
-        consent = await parts.consents.open_state(state, browser, now)
+        consent = await parts.authorization_states.open(state, browser, now)
     except AppError as failure:
         return failure_page(failure.code, failure.status) if html else error_response(request, failure)
     url = provider_url(parts.settings, state)
@@ -99,7 +99,7 @@ async def open_consent_link(
 
 async def _look(parts: Resources, state: str, browser: str, now: Now, address: str) -> Invitee:
     try:
-        return await parts.consents.look_at_state(state, browser, now)
+        return await parts.authorization_states.look_up(state, browser, now)
     except StateRefused:
         # Only what is refused counts: behind one address may be many homes.
         await refuse_too_many(parts, "consent", address, return_rate(parts.settings), now)

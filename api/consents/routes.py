@@ -22,8 +22,7 @@ from api.http.dependencies import ConsentId, CurrentCaller, Manager, Now, Parts,
 from api.http.fields import ObjectId
 from api.http.idempotency import NO_IDEMPOTENCY
 from api.http.problems import KEY_REFUSALS, documented, problem_kinds
-from shared.consents.models import ConsentStatus
-from shared.consents.store import Consent, UsagePoint
+from shared.consents.models import Consent, ConsentStatus, UsagePoint
 from shared.core.errors import (
     ConsentAlreadyActive,
     FieldError,
@@ -93,8 +92,8 @@ async def create_consent(
             errors=[FieldError("/usage_point_id", "This gateway wants the usage point to be named.")]
         )
     if expected and request and not request.renew:
-        await parts.consents.refuse_if_active(caller.account.id, expected, now)
-    consent, state = await parts.consents.create_consent(
+        await parts.authorization_states.refuse_if_active(caller.account.id, expected, now)
+    consent, state = await parts.authorization_states.create(
         caller.account.id,
         now,
         expected,
@@ -130,8 +129,8 @@ async def list_consents(
     limit: SmallPageSize = 50,
 ) -> ConsentList:
     """Newest first: also those that were refused, failed, ran out or were ended."""
-    found = await parts.consents.list_consents(caller.account.id, cursor or "", limit + 1)
-    points = await parts.consents.list_usage_points(caller.account.id)
+    found = await parts.consents.list_for_account(caller.account.id, cursor or "", limit + 1)
+    points = await parts.usage_points.list_for_account(caller.account.id)
     page = found[:limit]
     return ConsentList(
         consents=[_document(consent, points, now) for consent in page],
@@ -147,8 +146,8 @@ async def list_consents(
 )
 async def get_consent(parts: Parts, caller: CurrentCaller, now: Now, consent_id: ConsentId) -> ConsentDocument:
     """Its state, how long it holds, and the usage points that it opened."""
-    consent = await parts.consents.load_consent(consent_id, caller.account.id)
-    return _document(consent, await parts.consents.list_usage_points(caller.account.id), now)
+    consent = await parts.consents.load(consent_id, caller.account.id)
+    return _document(consent, await parts.usage_points.list_for_account(caller.account.id), now)
 
 
 @router.delete(
@@ -165,7 +164,7 @@ async def revoke_consent(parts: Parts, caller: Manager, now: Now, consent_id: Co
     consent, is_new = await parts.consents.revoke(consent_id, caller.account.id, caller.key.id, now)
     if is_new:
         await parts.events.publish(caller.account.id, "consent.revoked", {"consent_id": consent_id})
-    return _document(consent, await parts.consents.list_usage_points(caller.account.id), now)
+    return _document(consent, await parts.usage_points.list_for_account(caller.account.id), now)
 
 
 def _document(consent: Consent, points: Sequence[UsagePoint], now: datetime) -> ConsentDocument:

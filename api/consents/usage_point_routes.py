@@ -17,7 +17,7 @@ from api.consents.usage_point_schemas import (
 )
 from api.http.dependencies import CurrentCaller, Manager, Now, OwnUsagePoint, Parts
 from api.http.problems import KEY_REFUSALS, documented
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.datasets import DATASETS, Dataset, Series
 from shared.core.errors import Forbidden, NotFound, ServiceUnavailable, ValidationFailed
 from shared.readings.models import Coverage
@@ -33,7 +33,7 @@ router = APIRouter(tags=["usage points"])
 )
 async def list_usage_points(parts: Parts, caller: CurrentCaller, now: Now) -> UsagePointList:
     """Oldest first."""
-    points = await parts.consents.list_usage_points(caller.account.id)
+    points = await parts.usage_points.list_for_account(caller.account.id)
     return UsagePointList(usage_points=[_document(point, now) for point in points])
 
 
@@ -65,7 +65,7 @@ async def change_usage_point(
 ) -> UsagePointDocument:
     """What the body does not name stays as it is."""
     given = {name: getattr(changes, name) for name in changes.model_fields_set}
-    return _document(await parts.consents.change_usage_point(usage_point, given, caller.key.id, now), now)
+    return _document(await parts.usage_points.change(usage_point, given, caller.key.id, now), now)
 
 
 @router.delete(

@@ -235,7 +235,7 @@ async def _telling(parts: Resources, listener: Listener, event: Event) -> bytes:
     commons = listener.commons
     if commons.last_told[0] != event.id:
         if event.data.get("usage_point_id", "") not in {"", *commons.prms}:
-            points = await parts.consents.list_usage_points(listener.account_id)
+            points = await parts.usage_points.list_for_account(listener.account_id)
             commons.prms.update({point.id: point.prm for point in points})
         message = _message(EventDocument.of(event, commons.prms), event.type, event.id)
         commons.last_told = (event.id, message.encode())

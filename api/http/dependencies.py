@@ -14,7 +14,7 @@ from api.http.metrics import Meters
 from shared.accounts.api_keys import Scope
 from shared.accounts.rate_limiter import Rate
 from shared.accounts.store import Caller
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.errors import NotFound, TooManyRequests, Unauthenticated
 from shared.resources import Resources
 
@@ -123,7 +123,7 @@ UsagePointId = Annotated[Prm, Path(description="14 digits (PRM, PDL).", examples
 
 async def own_usage_point(parts: Parts, caller: CurrentCaller, usage_point_id: UsagePointId) -> UsagePoint:
     """The usage point in the path, if it is the caller's. Raises `NotFound`."""
-    return await parts.consents.find_usage_point(caller.account.id, usage_point_id)
+    return await parts.usage_points.find(caller.account.id, usage_point_id)
 
 
 OwnUsagePoint = Annotated[UsagePoint, Depends(own_usage_point)]

@@ -77,7 +77,7 @@ async def list_jobs(
     meanwhile move no page. A page may hold fewer than `limit` though there are more, when few of many are wanted."""
     account_id = caller.account.id
     place = None if cursor is None else _open_cursor(parts.server, account_id, cursor)
-    points = {each.id: each.prm for each in await parts.consents.list_usage_points(account_id)}
+    points = {each.id: each.prm for each in await parts.usage_points.list_for_account(account_id)}
     if prm is not None and prm not in points.values():
         raise NotFound("This account has no such usage point.")
 

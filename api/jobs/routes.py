@@ -89,7 +89,7 @@ async def create_job(
         if deed.outcome is None:
             dataset = DATASETS[request.dataset]
             days = check_period(dataset, request.start, request.end, now)
-            usage_point = await parts.consents.find_usage_point(account.id, request.usage_point_id)
+            usage_point = await parts.usage_points.find(account.id, request.usage_point_id)
             check_right(usage_point, dataset, now)
             job, usage = await submit_job(parts, account, usage_point, dataset, days, now)
             response.headers.update(limit_headers(usage, now))
@@ -158,7 +158,7 @@ async def _wait(parts: Resources, job: Job, wait_seconds: int, response: Respons
 
 async def _answer(parts: Resources, job: Job, now: datetime, response: Response) -> JobDocument:
     response.headers.update(_headers_of(parts, job))
-    usage_point = await parts.consents.load_usage_point(job.usage_point_id)
+    usage_point = await parts.usage_points.load(job.usage_point_id)
     return await job_document(parts, job, usage_point.prm, now)
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from api.http.rate_limit_headers import count_request
 from shared.accounts.daily_quota import Quota, Usage
 from shared.accounts.store import Account
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange, day_of
 from shared.core.datasets import Dataset, Series
 from shared.core.errors import (
@@ -87,7 +87,7 @@ async def submit_job(
     if calls:
         await _refuse_while_down(parts, dataset)
     usage = await count_request(parts, account, Quota.FETCH if calls else Quota.READ, now)
-    await parts.consents.note_read(usage_point, day_of(now))
+    await parts.usage_points.note_read(usage_point, day_of(now))
     job = await parts.job_service.submit(series, days, Lane.INTERACTIVE, calls, current_trace_context(), now)
     return job, usage
 

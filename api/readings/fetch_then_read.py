@@ -1,20 +1,37 @@
-"""Having what is missing fetched by who reads it. Whatever becomes of that, what is stored is answered with."""
+"""Fetching what is missing before reading: days or a record that are not stored yet become a job, which is waited for.
+
+`fetch_missing` reports what became of it, for /v1, which answers with what is stored in any case. `fetch_then_read` is
+for the contracts of other gateways, which know of no jobs: an answer is whole as far as the provider has it, or it is
+what was stored before when the provider can't be asked; while a job goes on there is no answer, because it would look
+whole.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from api.http.rate_limit_headers import count_request
 from api.jobs.documents import await_end, job_path, pause_headers
 from api.jobs.submission import check_right, submit_job
-from shared.accounts.store import Account
-from shared.consents.store import UsagePoint
+from api.readings.stored import StoredDays, load_stored_days
+from shared.accounts.api_keys import Scope
+from shared.accounts.daily_quota import Quota
+from shared.accounts.store import Caller
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange, day_of
 from shared.core.datasets import Dataset
-from shared.core.errors import AppError
-from shared.jobs.models import Job
-from shared.readings.planning import current_days, history_start
+from shared.core.errors import AppError, ConsentLost, DatasetNotAvailable, NotFound, ProviderUnavailable, StillFetching
+from shared.jobs.models import Job, Lane
+from shared.readings.models import UNDER_CONSENT, Reason
+from shared.readings.planning import current_days, history_start, missing_windows
 from shared.resources import Resources
+
+_ASK_AGAIN_SECONDS = 5
+# A job that waits for longer than this is not looked for among thousands: another one shares its calls all the same.
+_LOOKED_BACK = timedelta(days=1)
+# A day of which the provider was asked in vain, or which a job left out that was cancelled.
+_PASSING = frozenset({Reason.PROVIDER_ERROR, Reason.NOT_FETCHED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +61,110 @@ class Fetch:
 
 async def fetch_missing(
     parts: Resources,
-    account: Account,
+    caller: Caller,
     usage_point: UsagePoint,
     dataset: Dataset,
     days: DayRange | None,
-    wait_seconds: int,
+    wait_seconds: float,
     now: datetime,
 ) -> Fetch:
-    """A job for those of the days that the provider can have, waited for; of a record for the present one."""
-    wanted = current_days(now) if days is None else days.clipped(history_start(dataset, now), day_of(now))
+    """A job for those of the days that the provider can have, waited for; of a record for the present one.
+
+    Raises nothing that speaks against the fetch: it is the `Fetch.refusal`.
+    """
+    wanted = _fetchable_days(dataset, days, now)
     if wanted is None:
         return Fetch()
     try:
+        caller.require(Scope.FETCH)
         check_right(usage_point, dataset, now)
-        job, _ = await submit_job(parts, account, usage_point, dataset, wanted, now)
+        job, _ = await submit_job(parts, caller.account, usage_point, dataset, wanted, now)
     except AppError as refusal:
         return Fetch(refusal=refusal)
-    if wait_seconds:
-        job = await await_end(parts, job, wait_seconds)
-    return Fetch(job)
+    return Fetch(await await_end(parts, job, wait_seconds) if wait_seconds else job)
+
+
+async def fetch_then_read(
+    parts: Resources, caller: Caller, usage_point: UsagePoint, dataset: Dataset, days: DayRange | None, now: datetime
+) -> StoredDays:
+    """What is known of these days, none of them after today, or of a record (``days`` is ``None``), once it was
+    fetched as far as can be. Counted as one request: of fetching when that has to begin, else of reading.
+
+    Raises `Forbidden`; `StillFetching` when it takes longer than is waited, and the next try joins it; what
+    `check_right` and `submit_job` do when nothing is stored to answer with instead.
+    """
+    caller.require(Scope.READ)
+    known = await load_stored_days(parts, usage_point, dataset, days, now)
+    wanted = _fetchable_days(dataset, days, now)
+    if known.cache_status == "hit" or wanted is None:
+        await _note_read(parts, caller, usage_point, now)
+        return known
+    wait_seconds = parts.settings.compat_wait_seconds
+    job = await _running_job(parts, caller, known, wanted, now)
+    if job is not None:
+        await _note_read(parts, caller, usage_point, now)
+        fetch = Fetch(await await_end(parts, job, wait_seconds))
+    else:
+        fetch = await fetch_missing(parts, caller, usage_point, dataset, days, wait_seconds, now)
+    if fetch.refusal is not None:
+        if not is_anything_stored(known):
+            raise fetch.refusal
+        await _note_read(parts, caller, usage_point, now)
+        return known
+    if fetch.job is not None and not fetch.job.status.ended:
+        raise StillFetching(retry_at=now + timedelta(seconds=_ASK_AGAIN_SECONDS))
+    return await load_stored_days(parts, usage_point, dataset, days, now)
+
+
+def is_anything_stored(known: StoredDays) -> bool:
+    """Whether there is any reading in these days, or a record."""
+    if not known.dataset.is_series:
+        # One that lacks a part, or could not be had anew, is there all the same.
+        return bool(known.stock.coverage) and all(gap.partial for gap in known.gaps)
+    return any(gap.partial for gap in known.gaps) or known.missing_days < known.days.days
+
+
+def why_nothing(known: StoredDays) -> AppError:
+    """What to say where nothing is stored. What may come later is no `NotFound`: that would pass for the last word."""
+    reasons = {gap.reason for gap in known.gaps}
+    if reasons & _PASSING:
+        again = [gap.ask_again_at for gap in known.gaps if gap.reason in _PASSING and gap.ask_again_at is not None]
+        return ProviderUnavailable(retry_at=min(again, default=None))
+    if Reason.CONSENT_LOST in reasons:
+        return ConsentLost()
+    return DatasetNotAvailable() if reasons & UNDER_CONSENT else NotFound()
+
+
+def _fetchable_days(dataset: Dataset, days: DayRange | None, now: datetime) -> DayRange | None:
+    """The days that a job may ask for: of a record the present one, of a series those that the provider can have."""
+    return current_days(now) if days is None else days.clipped(history_start(dataset, now), day_of(now))
+
+
+async def _note_read(parts: Resources, caller: Caller, usage_point: UsagePoint, now: datetime) -> None:
+    await count_request(parts, caller.account, Quota.READ, now)
+    await parts.usage_points.note_read(usage_point, day_of(now))
+
+
+async def _running_job(
+    parts: Resources, caller: Caller, known: StoredDays, wanted: DayRange, now: datetime
+) -> Job | None:
+    """The job that fetches all of this already: whoever tries again after a wait asks for nothing new."""
+    missing = missing_windows(known.dataset, wanted, known.stock.coverage, now, known.stock.derived)
+    if not missing:
+        return None
+    first, last = missing[0].start, missing[-1].end
+
+    def fetches_it(job: Job) -> bool:
+        return (
+            not job.status.ended
+            # The nightly refresh may take hours; who waits for an answer goes before it.
+            and job.lane is Lane.INTERACTIVE
+            and job.series == known.series
+            and (
+                not known.dataset.is_series
+                or (job.start <= max(first, wanted.start) and job.end >= min(last, wanted.end))
+            )
+        )
+
+    page = await parts.job_list.load_page(caller.account.id, 1, wanted=fetches_it, created_from=now - _LOOKED_BACK)
+    return page.jobs[0] if page.jobs else None

@@ -133,7 +133,7 @@ async def get_readings(
     media_type = choose_media_type(accept, MEDIA_TYPES if described.is_series else MEDIA_TYPES[:1])
     days, shown_in = _check_question(described, start, end, resolution, unit)
     usage = await count_request(parts, caller.account, Quota.READ, now)
-    await parts.consents.note_read(usage_point, day_of(now))
+    await parts.usage_points.note_read(usage_point, day_of(now))
     will_open = fetch is None and if_none_match is None
     known = await load_stored_days(parts, usage_point, described, days, now, will_open=will_open)
     headers = {"Vary": "Accept", **limit_headers(usage, now)}
@@ -141,7 +141,7 @@ async def get_readings(
     if fetch is not None:
         fetched = Fetch()
         if known.cache_status != "hit":
-            fetched = await fetch_missing(parts, caller.account, usage_point, described, days, wait, now)
+            fetched = await fetch_missing(parts, caller, usage_point, described, days, wait, now)
             known = await load_stored_days(parts, usage_point, described, days, now)
         more["fetch"] = fetched.document
         headers |= fetched.headers | ({"Preference-Applied": f"wait={wait}"} if wait else {})

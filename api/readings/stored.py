@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from api.jobs.gap_schemas import MissingDays
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange, day_start
 from shared.core.datasets import Dataset, Quantity, Series
 from shared.readings.aggregation import Resolution, Summary, Unit, UnitChange

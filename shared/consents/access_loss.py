@@ -1,20 +1,20 @@
-"""The right to a usage point (SQL): whether the provider still sees one, who else has one, and how one ends.
+"""How access to a usage point is lost (SQL): the provider's refusals are counted, and a loss is recorded.
 
-One that ends is written down in the transaction that ends it.
+The loss and its entry in the audit log are one transaction.
 """
 
-from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.consents.consent_rows import refusals_of
 from shared.consents.loss_policy import refused_again
 from shared.consents.models import ConsentStatus, UsagePoint
-from shared.consents.usage_points import UsagePointStore, held, refusals_of
 from shared.core.calendar import day_of
+from shared.crypto.vault import ServerSecret
 from shared.storage.audit_log import SYSTEM, record
-from shared.storage.database import hold
+from shared.storage.database import Database, hold
 from shared.storage.row_locks import lock_row
 from shared.storage.tables import consents, usage_points
 
@@ -22,8 +22,13 @@ UNREFUSED = {"first_refused_at": None, "last_refused_at": None, "refused_days": 
 """The columns of a usage point of which the provider has refused nothing since the last success."""
 
 
-class UsagePointRights(UsagePointStore):
-    """The usage points of this gateway, and the right to each."""
+class AccessLoss:
+    """The right to each usage point, as the provider's answers show it."""
+
+    def __init__(self, database: Database, server: ServerSecret) -> None:
+        """Keep it in ``database``; ``server`` seals the audit log."""
+        self._database = database
+        self._server = server
 
     async def note_refusal(self, usage_point_id: str, now: datetime) -> bool:
         """The provider said that there is no right to this point; the policy is that of `shared.consents.loss_policy`.
@@ -50,7 +55,7 @@ class UsagePointRights(UsagePointStore):
                 await self._note_loss(connection, row, now, "refused")
         return refusals.mean_loss
 
-    async def lose_usage_point(self, usage_point_id: str, now: datetime, cause: str) -> bool:
+    async def mark_lost(self, usage_point_id: str, now: datetime, cause: str) -> bool:
         """The right to this point is known to have ended; ``cause`` is a word for the audit. Whether it was there."""
         this_point = usage_points.c.id == usage_point_id
         async with self._database.transaction() as connection:
@@ -62,24 +67,6 @@ class UsagePointRights(UsagePointStore):
             row = (await connection.execute(select(usage_points).where(this_point))).one()
             await self._note_loss(connection, row, now, cause)
         return True
-
-    async def other_holders(self, prms: Collection[str], account_id: str, now: datetime) -> list[UsagePoint]:
-        """What other accounts hold of these points under an active consent."""
-        hashes = [hashed for prm in prms for hashed in self._hashes(prm)]
-        return await self._usage_points(
-            usage_points.c.prm_hash.in_(hashes), usage_points.c.account_id != account_id, held(now)
-        )
-
-    async def shared_usage_points(self, now: datetime) -> list[UsagePoint]:
-        """The points that several accounts hold under active consents, as each of them holds it."""
-        several = (
-            select(usage_points.c.prm_hash)
-            .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
-            .where(held(now))
-            .group_by(usage_points.c.prm_hash)
-            .having(func.count() > 1)
-        )
-        return await self._usage_points(usage_points.c.prm_hash.in_(several), held(now))
 
     async def note_success(self, usage_point: UsagePoint, now: datetime) -> None:
         """The provider answered for this point: earlier refusals count no more, and the consent was seen to hold today.

@@ -3,32 +3,27 @@
 The rule of who gets a point that somebody else has is here, and stated in docs/decisions/0013.
 """
 
-import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.consents.access_loss import UNREFUSED, lose_consent
-from shared.consents.authorization_state import ConsentStates
+from shared.consents.consent_rows import UNDECIDED, ConsentRows, consent_of, held, load_consent_row
 from shared.consents.contract_proof import ContractProof
 from shared.consents.duration import day_after
 from shared.consents.models import ConsentStatus, GrantedPoint
-from shared.consents.usage_points import consent_of, held
 from shared.core.calendar import day_of
 from shared.core.datasets import Direction
-from shared.core.errors import ConsentEmpty, ConsentRefused, NotFound, UsagePointTaken
+from shared.core.errors import ConsentEmpty, ConsentRefused, UsagePointTaken
+from shared.crypto.vault import ServerSecret
 from shared.storage.audit_log import SYSTEM, record
-from shared.storage.database import hold
-from shared.storage.sealed_columns import AWAITING_PRMS, PRM
+from shared.storage.database import Database, hold
 from shared.storage.tables import consents, usage_points
-
-UNDECIDED = {"prms_sealed": None, "proof_sealed": None, "awaiting_sealed": None}
-"""The columns that are kept only until a consent is decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +36,14 @@ class Holder:
     ended: bool
 
 
-class ConsentGrants(ConsentStates):
+class Grants:
     """The consents that came back."""
+
+    def __init__(self, database: Database, server: ServerSecret) -> None:
+        """Keep them in ``database``; ``server`` hides and finds the PRMs."""
+        self._database = database
+        self._server = server
+        self._rows = ConsentRows(server)
 
     async def load_returned_points(self, consent_id: str) -> list[GrantedPoint]:
         """The points that came back with a return of v1 and are not bound yet, or that wait for a word or had it; empty
@@ -52,20 +53,20 @@ class ConsentGrants(ConsentStates):
         for is counted from the day of the return. Raises `CannotOpen` when the server's secret is not known any more.
         """
         async with self._database.transaction() as connection:
-            row = await _row(connection, consent_id)
+            row = await load_consent_row(connection, consent_id)
         if row.awaiting_sealed is not None:
-            return _decode(self._server.decrypt(row.awaiting_sealed, purpose=AWAITING_PRMS.purpose(consent_id)))
+            return self._rows.open_awaiting(row)
         if row.prms_sealed is None:
             return []
         expires_on = day_after(day_of(row.taken_at), row.duration) if row.duration else None
-        return [GrantedPoint(prm, frozenset(Direction), expires_on) for prm in self._open_prms(row)]
+        return [GrantedPoint(prm, frozenset(Direction), expires_on) for prm in self._rows.open_returned_prms(row)]
 
     async def load_proof(self, consent_id: str) -> ContractProof | None:
         """What the person says they know of the contract, if they also named the usage point beforehand: facts of
         whatever point comes back would prove nothing. Raises `CannotOpen`."""
         async with self._database.transaction() as connection:
-            row = await _row(connection, consent_id)
-        return None if row.expected_prm_hash is None else self._open_proof(row)
+            row = await load_consent_row(connection, consent_id)
+        return None if row.expected_prm_hash is None else self._rows.open_proof(row)
 
     async def stale_exchanges(self, before: datetime) -> list[str]:
         """Ids of the consents whose exchange was begun, or put off to a moment, before that moment and never ended."""
@@ -75,7 +76,7 @@ class ConsentGrants(ConsentStates):
         )
         return [row.id for row in await self._database.read(query)]
 
-    async def put_off_exchange(self, consent_id: str, until: datetime) -> None:
+    async def put_off(self, consent_id: str, until: datetime) -> None:
         """The exchange is not to be begun again before that moment; nothing when it has ended."""
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -84,7 +85,7 @@ class ConsentGrants(ConsentStates):
                 .values(put_off_until=until)
             )
 
-    async def fail_consent(self, consent_id: str, error_code: str, now: datetime) -> None:
+    async def fail(self, consent_id: str, error_code: str, now: datetime) -> None:
         """The exchange ended without a usage point, for this reason."""
         async with self._database.transaction() as connection:
             failed = await connection.execute(
@@ -93,12 +94,12 @@ class ConsentGrants(ConsentStates):
                 .values(status=ConsentStatus.FAILED, error_code=error_code, **UNDECIDED)
             )
             if failed.rowcount:
-                row = await _row(connection, consent_id)
-                await self._record(connection, consent_of(row), now, SYSTEM, "consent.failed", error_code)
+                row = await load_consent_row(connection, consent_id)
+                await self._rows.record(connection, consent_of(row), now, SYSTEM, "consent.failed", error_code)
 
     async def await_approval(self, consent_id: str, points: Sequence[GrantedPoint], now: datetime) -> None:
         """An administrator is to decide; until then the points wait encrypted. Nothing is bound."""
-        sealed = self._server.encrypt(_encode(points), purpose=AWAITING_PRMS.purpose(consent_id))
+        sealed = self._rows.seal_awaiting(consent_id, points)
         code = UsagePointTaken.code
         async with self._database.transaction() as connection:
             waits = await connection.execute(
@@ -109,8 +110,8 @@ class ConsentGrants(ConsentStates):
                 )
             )
             if waits.rowcount:
-                row = await _row(connection, consent_id)
-                await self._record(connection, consent_of(row), now, SYSTEM, "consent.awaiting", code)
+                row = await load_consent_row(connection, consent_id)
+                await self._rows.record(connection, consent_of(row), now, SYSTEM, "consent.awaiting", code)
 
     async def grant(
         self, consent_id: str, points: Sequence[GrantedPoint], now: datetime, *, proved: bool = False
@@ -126,7 +127,7 @@ class ConsentGrants(ConsentStates):
             raise ConsentEmpty
         expiries = [point.expires_on for point in points]
         expires_on = None if None in expiries else max(each for each in expiries if each is not None)
-        names = {hashed for point in points for hashed in self._hashes(point.prm)}
+        names = {hashed for point in points for hashed in self._rows.hashes(point.prm)}
         rows = await self._database.read(select(consents.c.autorisation_id).where(consents.c.id == consent_id))
         autorisation_id = rows[0].autorisation_id if rows else None
         values: dict[str, object] = {"granted_at": now, "expires_on": expires_on, "error_code": None}
@@ -143,11 +144,11 @@ class ConsentGrants(ConsentStates):
                 .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.EXCHANGING)
                 .values(**UNDECIDED, **values, status=ConsentStatus.GRANTED)
             )
-            row = await _row(connection, consent_id)
+            row = await load_consent_row(connection, consent_id)
             if not granted.rowcount:
                 return None
             for point in points:
-                if row.expected_prm_hash not in (None, *self._hashes(point.prm)):
+                if row.expected_prm_hash not in (None, *self._rows.hashes(point.prm)):
                     raise ConsentRefused("The usage point shared is not the one that was announced.")
             is_contested = await self._is_contested(connection, row, points, now)
             if is_contested and not proved and row.approved_at is None:
@@ -157,7 +158,7 @@ class ConsentGrants(ConsentStates):
             holders = await self._note_holders(connection, row, points, now, is_contested)
             # Chains last, and all at once: of two grants that concern the same accounts none waits for the other.
             await hold(connection, {f"audit:{chain}" for chain in (row.account_id, *(h.account_id for h in holders))})
-            await self._record(connection, consent_of(row), now, SYSTEM, "consent.granted")
+            await self._rows.record(connection, consent_of(row), now, SYSTEM, "consent.granted")
             for holder in holders:
                 action = "consent.lost" if holder.ended else "consent.shared"
                 details = {"consent_id": holder.consent_id, "usage_point_id": holder.usage_point_id}
@@ -192,7 +193,7 @@ class ConsentGrants(ConsentStates):
                 await connection.execute(
                     select(usage_points.c.account_id, held(now).label("is_held"))
                     .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
-                    .where(usage_points.c.prm_hash.in_(self._hashes(point.prm)))
+                    .where(usage_points.c.prm_hash.in_(self._rows.hashes(point.prm)))
                 )
             ).all()
             if any(each.account_id == row.account_id and each.is_held for each in rows):
@@ -207,7 +208,7 @@ class ConsentGrants(ConsentStates):
     async def _bind(
         self, connection: AsyncConnection, account_id: str, consent_id: str, point: GrantedPoint, now: datetime
     ) -> None:
-        same_point = usage_points.c.prm_hash.in_(self._hashes(point.prm))
+        same_point = usage_points.c.prm_hash.in_(self._rows.hashes(point.prm))
         values: dict[str, object] = {
             "consent_id": consent_id,
             "consumption": Direction.CONSUMPTION in point.directions,
@@ -221,15 +222,14 @@ class ConsentGrants(ConsentStates):
         if updated.rowcount:
             return
         usage_point_id = f"up_{secrets.token_hex(12)}"
-        sealed = self._server.encrypt(point.prm.encode(), purpose=PRM.purpose(usage_point_id))
         # The hash that another account's row has, if any: so the rows of one point are found to be of one point.
         same_hash = await connection.scalar(select(usage_points.c.prm_hash).where(same_point).limit(1))
         await connection.execute(
             insert(usage_points).values(
                 id=usage_point_id,
                 account_id=account_id,
-                prm_hash=same_hash or self._hash(point.prm),
-                prm_sealed=sealed,
+                prm_hash=same_hash or self._rows.hash(point.prm),
+                prm_sealed=self._rows.seal_prm(usage_point_id, point.prm),
                 created_at=now,
                 **values,
             )
@@ -244,7 +244,7 @@ class ConsentGrants(ConsentStates):
         was_contested: bool,
     ) -> list[Holder]:
         """Who else holds one of the points; ends what can't be verified beside a claim that was proved."""
-        hashes = [hashed for point in points for hashed in self._hashes(point.prm)]
+        hashes = [hashed for point in points for hashed in self._rows.hashes(point.prm)]
         query = (
             select(usage_points.c.id, usage_points.c.account_id, usage_points.c.consent_id, consents.c.autorisation_id)
             .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
@@ -260,24 +260,3 @@ class ConsentGrants(ConsentStates):
                 await lose_consent(connection, found.consent_id)
             holders.append(Holder(found.account_id, found.consent_id, found.id, ended))
         return holders
-
-
-async def _row(connection: AsyncConnection, consent_id: str) -> Row[Any]:
-    row = (await connection.execute(select(consents).where(consents.c.id == consent_id))).one_or_none()
-    if row is None:
-        # Its account was erased while the provider was asked.
-        raise NotFound
-    return row
-
-
-def _encode(points: Sequence[GrantedPoint]) -> bytes:
-    return json.dumps(
-        [[each.prm, sorted(each.directions), each.expires_on and each.expires_on.isoformat()] for each in points]
-    ).encode()
-
-
-def _decode(encoded: bytes) -> list[GrantedPoint]:
-    return [
-        GrantedPoint(prm, frozenset(map(Direction, directions)), expires_on and date.fromisoformat(expires_on))
-        for prm, directions, expires_on in json.loads(encoded)
-    ]

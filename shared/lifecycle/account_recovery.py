@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.accounts.administration import record_for_both
 from shared.accounts.api_keys import ApiKey, insert_key
-from shared.consents.usage_points import PRM_HASH_PURPOSE
+from shared.consents.consent_rows import PRM_HASH_PURPOSE
 from shared.crypto.server_secret import ServerSecret
 from shared.crypto.vault import new_vault
 from shared.events.store import EventStore

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.accounts.daily_quota import QuotaStore
 from shared.accounts.idempotency_keys import IdempotencyStore
+from shared.consents.consent_rows import PRM_HASH_PURPOSE
 from shared.consents.models import ConsentStatus, UsagePoint
-from shared.consents.usage_points import PRM_HASH_PURPOSE
 from shared.core.calendar import DayRange
 from shared.core.datasets import DATASETS, Series
 from shared.core.errors import NotFound

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Column, LargeBinary, Row, Table, and_, func, literal, or_, select, update
 
+from shared.consents.consent_rows import PRM_HASH_PURPOSE
 from shared.consents.models import ConsentStatus
-from shared.consents.usage_points import PRM_HASH_PURPOSE
 from shared.core.datasets import DATASETS, Series
 from shared.crypto.server_secret import CannotOpen, ServerSecret, key_id_of
 from shared.readings.store import ReadingStore

@@ -13,8 +13,7 @@ import httpx
 from fastapi import FastAPI
 
 from shared.accounts.store import Account
-from shared.consents.models import GrantedPoint
-from shared.consents.store import UsagePoint
+from shared.consents.models import GrantedPoint, UsagePoint
 from shared.core.calendar import ONE_DAY, day_seconds, day_start, days_between, month_start, next_month
 from shared.core.datasets import Direction, Series
 from shared.quota.quota_status import KNOWN_KEY, circuit_key, known_name
@@ -84,11 +83,11 @@ class Stage:
         expires_on: date | None = None,
     ) -> UsagePoint:
         """Give a person a usage point, as a worker does after an exchange."""
-        consent, state = await self.parts.consents.create_consent(person.account.id, self.clock.now)
-        await take_state(self.parts.consents, state, self.clock.now, next(self.authorisations))
+        consent, state = await self.parts.authorization_states.create(person.account.id, self.clock.now)
+        await take_state(self.parts.authorization_states, state, self.clock.now, next(self.authorisations))
         point = GrantedPoint(prm, frozenset(directions), expires_on or date(2029, 10, 19))
-        await self.parts.consents.grant(consent.id, [point], self.clock.now)
-        return await self.parts.consents.find_usage_point(person.account.id, prm)
+        await self.parts.grants.grant(consent.id, [point], self.clock.now)
+        return await self.parts.usage_points.find(person.account.id, prm)
 
     async def store_curve(
         self, usage_point: UsagePoint, start: date, end: date, gaps: dict[date, Gap] | None = None

@@ -127,7 +127,7 @@ class Town:
     async def work(self, waited: timedelta = timedelta(0)) -> None:
         """Have a worker do every exchange that waits."""
         exchange = ConsentExchange(self.parts, self.provider)
-        for consent_id in await self.parts.consents.stale_exchanges(self.clock.now + timedelta(days=2)):
+        for consent_id in await self.parts.grants.stale_exchanges(self.clock.now + timedelta(days=2)):
             await exchange.exchange(consent_id, self.clock.now + waited)
 
     async def control(self, path: str, **order: object) -> None:
@@ -142,7 +142,7 @@ class Town:
     async def holds(self, person: Person, point: str = HOUSE) -> bool:
         """Whether the account may have the point asked for."""
         try:
-            found = await self.parts.consents.find_usage_point(person.account.id, point)
+            found = await self.parts.usage_points.find(person.account.id, point)
         except NotFound:
             return False
         return found.consent.is_active(self.clock.now)

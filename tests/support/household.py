@@ -10,8 +10,7 @@ from typing import Any, cast
 
 from shared.accounts.store import Account, Caller
 from shared.config.settings import Settings
-from shared.consents.models import GrantedPoint
-from shared.consents.store import UsagePoint
+from shared.consents.models import GrantedPoint, UsagePoint
 from shared.core.datasets import DATASETS, Direction, Series
 from shared.core.errors import AppError
 from shared.jobs.models import CallTicket, Job, Lane
@@ -133,8 +132,8 @@ async def household(
 
 
 async def _grant(parts: Resources, account: Account, directions: frozenset[Direction], now: datetime) -> UsagePoint:
-    consent, state = await parts.consents.create_consent(account.id, now)
-    await take_state(parts.consents, state, now, 1)
+    consent, state = await parts.authorization_states.create(account.id, now)
+    await take_state(parts.authorization_states, state, now, 1)
     point = GrantedPoint(PRM, directions, date(now.year + 2, 1, 1))
-    await parts.consents.grant(consent.id, [point], now)
-    return await parts.consents.find_usage_point(account.id, PRM)
+    await parts.grants.grant(consent.id, [point], now)
+    return await parts.usage_points.find(account.id, PRM)

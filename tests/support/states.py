@@ -3,7 +3,8 @@
 from contextlib import suppress
 from datetime import datetime
 
-from shared.consents.store import Consent, ConsentStore, ReturnedPoints
+from shared.consents.authorization_states import AuthorizationStates, ReturnedPoints
+from shared.consents.models import Consent
 from shared.core.errors import StateRefused
 
 BROWSER = "a-browser-of-tests-with-43-characters-00000"
@@ -11,14 +12,14 @@ OTHER_BROWSER = "another-browser-of-tests-43-characters-0000"
 
 
 async def take_state(
-    store: ConsentStore,
+    states: AuthorizationStates,
     state: str,
     now: datetime,
     autorisation_id: int | None,
     returned: ReturnedPoints | None = None,
 ) -> tuple[Consent, bool]:
-    """What `ConsentStore.take_state` gives to the browser that opens the link, if nobody has opened it yet."""
+    """What `AuthorizationStates.consume` gives to the browser that opens the link, if nobody has opened it yet."""
     # Of a state that has been used, or has expired, the browser that opened it before still shows what it got.
     with suppress(StateRefused):
-        await store.open_state(state, BROWSER, now)
-    return await store.take_state(state, now, autorisation_id, returned, browser=BROWSER)
+        await states.open(state, BROWSER, now)
+    return await states.consume(state, now, autorisation_id, returned, browser=BROWSER)

@@ -17,8 +17,7 @@ import httpx
 from redis import Redis
 from sqlalchemy import update
 
-from shared.consents.models import GrantedPoint
-from shared.consents.store import UsagePoint
+from shared.consents.models import GrantedPoint, UsagePoint
 from shared.core.calendar import DayRange, day_of, day_seconds, days_between
 from shared.core.datasets import DATASETS, Series
 from shared.core.errors import NotFound
@@ -151,14 +150,14 @@ class Stage:
     async def begin_consent(self, person: Person, authorisation_id: int, expected_prm: str | None = None) -> str:
         """A consent that has come back from Enedis's page and is to be exchanged; its id."""
         now = datetime.now(UTC)
-        _, state = await self.resources.consents.create_consent(person.account_id, now, expected_prm)
-        consent, _ = await take_state(self.resources.consents, state, now, authorisation_id)
+        _, state = await self.resources.authorization_states.create(person.account_id, now, expected_prm)
+        consent, _ = await take_state(self.resources.authorization_states, state, now, authorisation_id)
         return consent.id
 
     async def grant(self, person: Person, prm: str, duration: str = "P3Y") -> UsagePoint:
         """A usage point that the person has shared, by the real way."""
         await self.exchange.exchange(await self.begin_consent(person, self.enedis.share(prm, duration)))
-        return await self.resources.consents.find_usage_point(person.account_id, prm)
+        return await self.resources.usage_points.find(person.account_id, prm)
 
     async def move_in(self, prm: str) -> UsagePoint:
         """The usage point of somebody new, at an Enedis that has seen nothing; whoever lived there is gone."""
@@ -174,7 +173,7 @@ class Stage:
     async def renew(self, person: Person, usage_point: UsagePoint) -> UsagePoint:
         """The same usage point under a new consent."""
         await self.exchange.exchange(await self.begin_consent(person, self.enedis.share_anew(usage_point.prm)))
-        return await self.resources.consents.load_usage_point(usage_point.id)
+        return await self.resources.usage_points.load(usage_point.id)
 
     async def submit(self, usage_point: UsagePoint, dataset: str, days: DayRange, lane: Lane = Lane.INTERACTIVE) -> Job:
         """A job for these days, whatever is stored of them; its first calls are leased and enqueued."""

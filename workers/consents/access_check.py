@@ -26,10 +26,10 @@ async def watch_consent(resources: Resources, usage_point: UsagePoint) -> AsyncI
     try:
         yield
     except ConsentLost:
-        if await resources.consents.note_refusal(usage_point.id, datetime.now(UTC)):
+        if await resources.access_loss.note_refusal(usage_point.id, datetime.now(UTC)):
             await _tell_loss(resources, usage_point)
         raise
-    await resources.consents.note_success(usage_point, datetime.now(UTC))
+    await resources.access_loss.note_success(usage_point, datetime.now(UTC))
 
 
 async def check_again(resources: Resources, provider: Provider, usage_point: UsagePoint, now: datetime) -> bool:
@@ -42,7 +42,7 @@ async def check_again(resources: Resources, provider: Provider, usage_point: Usa
     number = usage_point.consent.autorisation_id
     if number is None or usage_point.prm in {each.prm for each in await provider.fetch_granted_points(number)}:
         return True
-    if await resources.consents.lose_usage_point(usage_point.id, now, "no_longer_shared"):
+    if await resources.access_loss.mark_lost(usage_point.id, now, "no_longer_shared"):
         await _tell_loss(resources, usage_point)
     return False
 

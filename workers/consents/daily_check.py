@@ -5,7 +5,7 @@ It may run twice at once or twice a day: each warning is noted before it is sent
 
 from datetime import UTC, datetime
 
-from shared.consents.store import days_warned
+from shared.consents.consents import days_warned
 from shared.core.errors import AppError
 from shared.observability.logging import get_logger
 from shared.resources import Resources
@@ -25,7 +25,7 @@ async def care_for_consents(resources: Resources, provider: Provider, now: datet
 
 
 async def _warn(resources: Resources, now: datetime) -> None:
-    for consent in await resources.consents.ending_consents(now):
+    for consent in await resources.consents.list_ending(now):
         if not await resources.consents.note_warning(consent, now):
             continue
         days = days_warned(consent, now)
@@ -34,7 +34,7 @@ async def _warn(resources: Resources, now: datetime) -> None:
 
 
 async def _check_shared_points(resources: Resources, provider: Provider, now: datetime) -> None:
-    for usage_point in await resources.consents.shared_usage_points(now):
+    for usage_point in await resources.usage_points.list_shared(now):
         try:
             await check_again(resources, provider, usage_point, now)
         except AppError as error:

@@ -62,9 +62,8 @@ class ConsentExchange:
         and the sweeper has it exchanged again, ever more rarely, until patience ends.
         """
         now = now or datetime.now(UTC)
-        store = self._resources.consents
         try:
-            consent = await store.load_consent(consent_id)
+            consent = await self._resources.consents.load(consent_id)
         except NotFound:
             return
         if consent.status is not ConsentStatus.EXCHANGING or consent.taken_at is None:
@@ -82,10 +81,10 @@ class ConsentExchange:
         except AppError as error:
             if waited < _patience(error):
                 logger.warning("consent exchange put off", consent_id=consent_id, code=error.code)
-                await store.put_off_exchange(consent_id, now + waited / 2)
+                await self._resources.grants.put_off(consent_id, now + waited / 2)
                 return
             logger.error("consent not granted", consent_id=consent_id, code=error.code)
-            await store.fail_consent(consent_id, error.code, now)
+            await self._resources.grants.fail(consent_id, error.code, now)
             await self._tell(consent.account_id, "consent.failed", consent_id)
             return
         if not is_granted:
@@ -94,7 +93,7 @@ class ConsentExchange:
 
     async def _opened_points(self, consent: Consent, waited: timedelta) -> Sequence[GrantedPoint]:
         try:
-            returned = await self._resources.consents.load_returned_points(consent.id)
+            returned = await self._resources.grants.load_returned_points(consent.id)
         except CannotOpen:
             # Closed with a secret key that is no longer listed: nobody can say any more what was shared.
             raise StateRefused from None
@@ -124,21 +123,21 @@ class ConsentExchange:
     async def _check_others(self, consent: Consent, points: Sequence[GrantedPoint], now: datetime) -> None:
         """Whoever else holds one of the points and has lost the right to it at the provider holds it no longer."""
         prms = [point.prm for point in points]
-        for held in await self._resources.consents.other_holders(prms, consent.account_id, now):
+        for held in await self._resources.usage_points.other_holders(prms, consent.account_id, now):
             # That number has just been answered for.
             if consent.autorisation_id is None or held.consent.autorisation_id != consent.autorisation_id:
                 await check_again(self._resources, self._provider, held, now)
 
     async def _grant(self, consent: Consent, points: Sequence[GrantedPoint], now: datetime) -> bool:
         """Bind the points and tell everybody concerned; or leave them to an administrator, which gives ``False``."""
-        store = self._resources.consents
+        grants = self._resources.grants
         try:
-            holders = await store.grant(consent.id, points, now)
+            holders = await grants.grant(consent.id, points, now)
         except UsagePointTaken:
             if not await self._is_proved(consent, points, now):
-                await store.await_approval(consent.id, points, now)
+                await grants.await_approval(consent.id, points, now)
                 return False
-            holders = await store.grant(consent.id, points, now, proved=True)
+            holders = await grants.grant(consent.id, points, now, proved=True)
         for holder in holders or ():
             event_type = "consent.revoked" if holder.ended else "consent.shared"
             await self._tell(holder.account_id, event_type, holder.consent_id)
@@ -150,7 +149,7 @@ class ConsentExchange:
         Raises what is worth another try.
         """
         try:
-            proof = await self._resources.consents.load_proof(consent.id)
+            proof = await self._resources.grants.load_proof(consent.id)
         except CannotOpen:
             return False
         if proof is None or len(points) != 1:
@@ -175,7 +174,7 @@ class ConsentExchange:
         between begins both anew."""
         for point in points:
             with suppress(NotFound):
-                known = await self._resources.consents.find_usage_point(account_id, point.prm)
+                known = await self._resources.usage_points.find(account_id, point.prm)
                 for dataset in DATASETS:
                     await self._resources.readings.forget_refusals(Series(account_id, known.id, dataset), now)
 

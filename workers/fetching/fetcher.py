@@ -109,7 +109,7 @@ class Fetcher:
 
     async def _fetch_due(self, job: Job, due: Sequence[DayRange]) -> None:
         resources, now = self._resources, _now()
-        usage_point = await resources.consents.load_active_usage_point(job.usage_point_id, now)
+        usage_point = await resources.usage_points.load_active(job.usage_point_id, now)
         dataset = DATASETS[job.dataset]
         against = usage_point.reason_against(dataset, now)
         if against is not None:
@@ -128,7 +128,7 @@ class Fetcher:
             if absence is None:
                 raise
             if absence.is_of_dataset and await self._may_be_of_dataset(job, absence):
-                await resources.consents.note_unavailable(usage_point.id, dataset.name, absence.reason, _now())
+                await resources.usage_points.note_unavailable(usage_point.id, dataset.name, absence.reason, _now())
             await save_absence(resources, job, due, absence, _now())
 
     async def _may_be_of_dataset(self, job: Job, absence: Absence) -> bool:

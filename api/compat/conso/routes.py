@@ -23,7 +23,7 @@ from api.compat.trailing_slash import SlashRouter
 from api.http.dependencies import CurrentCaller, Now, Parts
 from api.http.fields import AbsentDay, Document, Prm
 from api.http.periods import check_days
-from api.readings.obtaining import is_anything_stored, obtain, why_nothing
+from api.readings.fetch_then_read import fetch_then_read, is_anything_stored, why_nothing
 from api.readings.stored import open_stored_days
 from shared.accounts.store import Caller
 from shared.core.calendar import DayRange, day_of
@@ -167,14 +167,14 @@ async def _answer(
 ) -> Response:
     """What is known of these days, fetched first where it has to be. Raises what becomes a failure of the contract."""
     try:
-        usage_point = await parts.consents.find_usage_point(caller.account.id, asked.prm)
+        usage_point = await parts.usage_points.find(caller.account.id, asked.prm)
     except NotFound:
         raise Forbidden from None
     today = day_of(now)
     if asked.days.start >= today:
         raise NotFound
     days = DayRange(asked.days.start, min(asked.days.end, today))
-    known = await obtain(parts, caller, usage_point, dataset, days, now)
+    known = await fetch_then_read(parts, caller, usage_point, dataset, days, now)
     if not is_anything_stored(known):
         raise why_nothing(known)
     text = await body(usage_point.prm, dataset, days, open_stored_days(parts, known, caller.private_key))

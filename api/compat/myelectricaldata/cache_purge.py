@@ -186,7 +186,7 @@ async def create_token(parts: Parts, caller: CompatManager, usage_point: CompatU
 async def reset_quota(parts: Parts, now: Now, usage_point_id: UsagePointId) -> QuotaReset:
     """What the account has asked for today counts no longer, for each account that holds the usage point; its audit
     says so. Opens and removes nothing."""
-    holders = await parts.consents.list_holders(usage_point_id)
+    holders = await parts.usage_points.list_holders(usage_point_id)
     if not holders:
         raise NotFound
     for account_id in sorted({each.account_id for each in holders}):

@@ -20,7 +20,7 @@ from api.http.dependencies import Now, Parts, UsagePointId, current_caller
 from api.http.fields import Document
 from shared.accounts.api_keys import Scope
 from shared.accounts.store import Caller
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.errors import (
     AccountSuspended,
     AppError,
@@ -156,7 +156,7 @@ CompatReader = Annotated[Caller, Depends(_compat_reader)]
 async def compat_usage_point(parts: Parts, caller: CompatCaller, usage_point_id: UsagePointId) -> UsagePoint:
     """The usage point in the path, if it is the caller's. Raises `Unauthenticated`: as for a wrong key, see there."""
     try:
-        return await parts.consents.find_usage_point(caller.account.id, usage_point_id)
+        return await parts.usage_points.find(caller.account.id, usage_point_id)
     except NotFound:
         raise Unauthenticated from None
 

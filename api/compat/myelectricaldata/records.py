@@ -15,7 +15,7 @@ from api.compat.myelectricaldata.customers import BODIES, AddressesBody, Contact
 from api.compat.trailing_slash import SlashRouter
 from api.http.dependencies import Now, Parts
 from api.http.fields import Document
-from api.readings.obtaining import obtain, why_nothing
+from api.readings.fetch_then_read import fetch_then_read, why_nothing
 from shared.core.datasets import DATASETS
 
 router = SlashRouter(route_class=MyElectricalDataRoute, tags=[V1_TAG])
@@ -40,7 +40,7 @@ RECORD_PATHS = (
 
 def _endpoint(dataset: str) -> Callable[..., Awaitable[Document]]:
     async def get_record(parts: Parts, caller: CompatReader, usage_point: CompatUsagePoint, now: Now) -> Document:
-        known = await obtain(parts, caller, usage_point, DATASETS[dataset], None, now)
+        known = await fetch_then_read(parts, caller, usage_point, DATASETS[dataset], None, now)
         record = await parts.readings.open_record(known.series, caller.private_key)
         if record is None:
             raise why_nothing(known)

@@ -22,7 +22,7 @@ from api.compat.myelectricaldata.contract import (
 from api.compat.trailing_slash import SlashRouter
 from api.http.dependencies import Now, Parts
 from api.http.fields import Day, Document
-from api.readings.obtaining import is_anything_stored, obtain, why_nothing
+from api.readings.fetch_then_read import fetch_then_read, is_anything_stored, why_nothing
 from api.readings.stored import open_stored_days
 from shared.core.calendar import DayRange, day_of
 from shared.core.datasets import DATASETS, Dataset, Quantity
@@ -71,7 +71,7 @@ def _serving(dataset: Dataset) -> Callable[..., Awaitable[Response]]:
         With `/cache` or without, the answer is the same: what is stored and can't have changed is not fetched anew.
         """
         days = served_days(dataset, start, end, now)
-        known = await obtain(parts, caller, usage_point, dataset, days, now)
+        known = await fetch_then_read(parts, caller, usage_point, dataset, days, now)
         if not is_anything_stored(known):
             raise why_nothing(known)
         readings = await meter_reading(

@@ -21,7 +21,7 @@ from api.app import create_app
 from api.http import long_polling as waiting
 from api.http.dependencies import current_time
 from shared.config.settings import Settings, load_settings
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.observability.logging import start_logging
 from shared.resources import open_resources
 from tests.support.api_gateway import Clock, Person, Stage

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 from sqlalchemy import select
 
-from shared.consents.models import ConsentStatus
-from shared.consents.store import APPROVAL_PATIENCE, Consent, days_warned
+from shared.consents.consents import APPROVAL_PATIENCE, days_warned
+from shared.consents.models import Consent, ConsentStatus
 from shared.core.calendar import PARIS
 from shared.core.errors import ProviderUnavailable
 from shared.storage.tables import consents
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def consent_of(town: Town, person: Person) -> Consent:
-    return (await town.parts.consents.find_usage_point(person.account.id, HOUSE)).consent
+    return (await town.parts.usage_points.find(person.account.id, HOUSE)).consent
 
 
 async def days_before_end(town: Town, person: Person, days: int) -> datetime:

@@ -101,7 +101,7 @@ async def test_a_refusal_and_a_failure_are_written_down_too(town: Town, stranger
 async def test_ending_a_consent_says_where_the_share_itself_is_ended_and_keeps_what_is_stored(
     town: Town, holder: Person
 ) -> None:
-    point = await town.parts.consents.find_usage_point(holder.account.id, HOUSE)
+    point = await town.parts.usage_points.find(holder.account.id, HOUSE)
 
     document = await ended(holder, point.consent.id)
     again = await ended(holder, point.consent.id)
@@ -134,7 +134,7 @@ async def test_what_is_ended_while_it_is_exchanged_binds_nothing(town: Town, str
     await town.come_back(stranger.browser, back)
 
     await ended(stranger, consent_id)
-    await town.parts.consents.grant(
+    await town.parts.grants.grant(
         consent_id, await town.provider.fetch_granted_points(int(back["autorisation_id"])), town.clock.now
     )
 
@@ -152,7 +152,7 @@ async def test_what_did_not_come_about_can_not_be_ended(town: Town, stranger: Pe
 async def test_only_a_key_that_manages_ends_a_consent(town: Town, holder: Person) -> None:
     body = {"scopes": ["read", "fetch"]}
     key = (await holder.browser.post("/v1/account/keys", headers=holder.headers, json=body)).json()["api_key"]
-    point = await town.parts.consents.find_usage_point(holder.account.id, HOUSE)
+    point = await town.parts.usage_points.find(holder.account.id, HOUSE)
 
     answer = await holder.browser.delete(f"/v1/consents/{point.consent.id}", headers={"Authorization": f"Bearer {key}"})
 
@@ -174,7 +174,7 @@ async def test_no_job_is_taken_for_a_point_whose_consent_was_ended(town: Town, h
 
 
 async def test_a_call_that_waits_while_its_consent_is_ended_is_not_made(town: Town, holder: Person) -> None:
-    point = await town.parts.consents.find_usage_point(holder.account.id, HOUSE)
+    point = await town.parts.usage_points.find(holder.account.id, HOUSE)
     today = day_of(town.clock.now)
     days, dataset = DayRange(today - timedelta(days=30), today - timedelta(days=1)), DATASETS["consumption_load_curve"]
     series = Series(holder.account.id, point.id, dataset.name)
@@ -196,7 +196,7 @@ async def test_a_call_that_waits_while_its_consent_is_ended_is_not_made(town: To
     assert "partial" == found.status
     assert {"consent_missing"} == set(found.errors)
     with pytest.raises(ConsentMissing):
-        await town.parts.consents.load_active_usage_point(point.id, town.clock.now)
+        await town.parts.usage_points.load_active(point.id, town.clock.now)
 
 
 async def test_the_nightly_plan_passes_a_point_by_whose_consent_was_ended(
@@ -215,16 +215,16 @@ async def test_the_nightly_plan_passes_a_point_by_whose_consent_was_ended(
 
 
 async def test_a_new_consent_opens_the_point_again_with_what_was_stored(town: Town, holder: Person) -> None:
-    before = await town.parts.consents.find_usage_point(holder.account.id, HOUSE)
+    before = await town.parts.usage_points.find(holder.account.id, HOUSE)
     await end_of_house(town, holder)
 
     renewed = await town.share_again(holder)
 
-    after = await town.parts.consents.find_usage_point(holder.account.id, HOUSE)
+    after = await town.parts.usage_points.find(holder.account.id, HOUSE)
     assert GRANTED == renewed["status"]
     assert (before.id, renewed["id"]) == (after.id, after.consent.id)
 
 
 async def end_of_house(town: Town, person: Person) -> None:
-    point = await town.parts.consents.find_usage_point(person.account.id, HOUSE)
+    point = await town.parts.usage_points.find(person.account.id, HOUSE)
     await ended(person, point.consent.id)

@@ -82,16 +82,16 @@ async def test_who_names_the_point_and_knows_its_contract_gets_it_too_by_a_conse
     consent = await town.share_again(stranger, usage_point_id=HOUSE, proof=contract_of(HOUSE))
 
     assert GRANTED == consent["status"]
-    mine = await town.parts.consents.find_usage_point(stranger.account.id, HOUSE)
-    theirs = await town.parts.consents.find_usage_point(holder.account.id, HOUSE)
+    mine = await town.parts.usage_points.find(stranger.account.id, HOUSE)
+    theirs = await town.parts.usage_points.find(holder.account.id, HOUSE)
     assert mine.id != theirs.id
     assert mine.consent.id != theirs.consent.id
     assert await town.holds(holder)
-    assert {mine.id, theirs.id} == set(await town.parts.consents.active_usage_point_ids(town.clock.now))
+    assert {mine.id, theirs.id} == set(await town.parts.usage_points.active_ids(town.clock.now))
 
 
 async def test_the_one_who_had_it_before_is_told_and_not_by_whom(town: Town, holder: Person, stranger: Person) -> None:
-    before = (await town.parts.consents.find_usage_point(holder.account.id, HOUSE)).consent
+    before = (await town.parts.usage_points.find(holder.account.id, HOUSE)).consent
 
     await town.share_again(stranger, usage_point_id=HOUSE, proof=contract_of(HOUSE))
 
@@ -242,7 +242,7 @@ async def test_of_an_account_that_is_erased_during_the_exchange_nothing_is_told(
     await town.work()
 
     with pytest.raises(NotFound):
-        await town.parts.consents.load_consent(consent_id)
+        await town.parts.consents.load(consent_id)
     assert [] == await town.events(stranger)
 
 
@@ -348,16 +348,16 @@ async def test_a_return_of_v1_that_waits_is_bound_as_it_came_when_it_is_approved
 async def test_a_new_tenant_needs_no_proof_and_the_one_before_loses_the_point_at_once(
     town: Town, holder: Person, stranger: Person
 ) -> None:
-    old = await town.parts.consents.find_usage_point(holder.account.id, HOUSE)
+    old = await town.parts.usage_points.find(holder.account.id, HOUSE)
     await town.control("move", usage_point_id=HOUSE)
 
     consent = await town.consent(stranger)
 
     assert GRANTED == consent["status"]
     assert not await town.holds(holder)
-    assert ConsentStatus.LOST is (await town.parts.consents.load_usage_point(old.id)).consent.status
+    assert ConsentStatus.LOST is (await town.parts.usage_points.load(old.id)).consent.status
     with pytest.raises(ConsentMissing):
-        await town.parts.consents.load_active_usage_point(old.id, town.clock.now)
+        await town.parts.usage_points.load_active(old.id, town.clock.now)
     assert ("consent.revoked", {"consent_id": old.consent.id}) == (await town.events(holder))[-1]
     assert "consent.lost" == (await town.audited(holder))[-1]
 
@@ -368,7 +368,7 @@ async def test_while_enedis_can_not_be_asked_about_the_one_before_nobody_new_get
     await town.control("move", usage_point_id=HOUSE)
     consent_id, back = await town.begin(stranger)
     await town.come_back(stranger.browser, back)
-    number = (await town.parts.consents.find_usage_point(holder.account.id, HOUSE)).consent.autorisation_id
+    number = (await town.parts.usage_points.find(holder.account.id, HOUSE)).consent.autorisation_id
     whole = town.provider
     town.provider = cast(Provider, Unsure(whole, number))
 
@@ -388,7 +388,7 @@ async def test_the_one_before_does_not_come_back_with_the_number_of_the_new_one(
 ) -> None:
     await town.control("move", usage_point_id=HOUSE)
     await town.consent(stranger)
-    number = (await town.parts.consents.find_usage_point(stranger.account.id, HOUSE)).consent.autorisation_id
+    number = (await town.parts.usage_points.find(stranger.account.id, HOUSE)).consent.autorisation_id
     assert number is not None
 
     claimed = await town.claim(holder, number)

@@ -45,10 +45,10 @@ async def clients_of(redis_url: str) -> set[str]:
 async def test_a_reading_goes_the_whole_way_through_the_parts_of_one_process(settings: Settings) -> None:
     async with open_resources(settings) as parts:
         account, api_key = await parts.accounts.create_account(NOW)
-        consent, state = await parts.consents.create_consent(account.id, NOW)
-        await take_state(parts.consents, state, NOW, 58_249)
-        await parts.consents.grant(consent.id, [GrantedPoint(PRM)], NOW)
-        (point_id,) = await parts.consents.active_usage_point_ids(NOW)
+        consent, state = await parts.authorization_states.create(account.id, NOW)
+        await take_state(parts.authorization_states, state, NOW, 58_249)
+        await parts.grants.grant(consent.id, [GrantedPoint(PRM)], NOW)
+        (point_id,) = await parts.usage_points.active_ids(NOW)
         series = Series(account.id, point_id, "consumption_load_curve")
         days = DayRange(DAY, DAY + ONE_DAY)
         job = await parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOW)

@@ -9,7 +9,7 @@ import structlog
 from redis import Redis
 
 from shared.config.settings import Settings
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.observability.logging import start_logging
 from shared.resources import Resources, open_resources
 from tests.support.loopback import one_authority

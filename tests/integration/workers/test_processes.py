@@ -16,7 +16,7 @@ import pytest
 from redis import Redis
 
 from shared.config.settings import Settings
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange
 from shared.events.store import Event
 from shared.jobs.models import JobStatus, Lane

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 import time_machine
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange
 from shared.jobs.ledger import OK
 from shared.jobs.models import CallTicket, JobStatus, Lane

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.accounts.daily_quota import Quota
-from shared.consents.models import ConsentStatus
-from shared.consents.store import UsagePoint
+from shared.consents.models import ConsentStatus, UsagePoint
 from shared.core.calendar import DayRange
 from shared.core.datasets import Direction, Series
 from shared.core.errors import NotFound
@@ -254,9 +253,9 @@ async def test_an_erased_usage_point_is_gone_and_its_consent_is_history(
     assert [] == [key for key in (f"job:{job.id}", f"calls:{job.id}", f"{job.id}/0") if key in dump]
     assert kept.id in dump
     assert other_job.id in dump
-    consent = await stage.parts.consents.load_consent(usage_point.consent.id)
+    consent = await stage.parts.consents.load(usage_point.consent.id)
     assert (ConsentStatus.REVOKED, NOON) == (consent.status, consent.revoked_at)
-    assert ConsentStatus.GRANTED is (await stage.parts.consents.load_consent(kept.consent.id)).status
+    assert ConsentStatus.GRANTED is (await stage.parts.consents.load(kept.consent.id)).status
     assert 404 == (await stage.client.get(POINT, headers=person.headers)).status_code
     assert 410 == (await stage.client.get(f"/v1/jobs/{job.id}", headers=person.headers)).status_code
     (event, *_) = await stage.parts.audit.load_events(person.account.id)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from api.accounts.export import stream_export
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange
 from shared.core.datasets import Direction, Series
 from shared.core.errors import Forbidden
@@ -141,7 +141,7 @@ async def test_long_chains_come_whole(stage: Stage, person: Person) -> None:
     # Three pages of each: a consent is an event too.
     for _ in range(105):
         await stage.parts.audit.note(person.account.id, NOON, "key_1", "synthetic.action")
-        await stage.parts.consents.create_consent(person.account.id, NOON)
+        await stage.parts.authorization_states.create(person.account.id, NOON)
 
     archive = await export(stage, person)
 
@@ -150,7 +150,7 @@ async def test_long_chains_come_whole(stage: Stage, person: Person) -> None:
     assert list(range(numbers[0], 0, -1)) == numbers
     found = {consent["id"] for consent in read(archive, "consents.json")}
     assert 105 == len(found)
-    assert {each.id for each in await stage.parts.consents.list_consents(person.account.id, limit=1000)} == found
+    assert {each.id for each in await stage.parts.consents.list_for_account(person.account.id, limit=1000)} == found
 
 
 async def test_an_empty_account_makes_a_valid_zip(stage: Stage, person: Person) -> None:

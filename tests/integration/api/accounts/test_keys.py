@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from shared.config.settings import Settings
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.crypto.api_key_format import new_api_key
 from tests.support.api_gateway import PRM, Person, Stage
 

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from shared.accounts.daily_quota import Quota, QuotaStore
 from shared.config.settings import Settings
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.storage.tables import accounts
 from tests.support.api_gateway import PRM, Person, Stage
 

@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import select
 
 from shared.accounts.store import Caller
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange
 from shared.core.datasets import Series
 from shared.core.errors import NotFound, Unauthenticated
@@ -56,7 +56,7 @@ async def read(stage: Stage, person: Person, day: date) -> list[Any]:
 
 
 async def renewed_point(stage: Stage, person: Person) -> UsagePoint:
-    return await stage.parts.consents.find_usage_point(person.account.id, PRM)
+    return await stage.parts.usage_points.find(person.account.id, PRM)
 
 
 async def keys_of_redis(stage: Stage) -> list[str]:
@@ -76,14 +76,14 @@ async def test_every_key_there_was_is_revoked_and_the_new_one_lets_in(stage: Sta
 
 
 async def test_usage_points_and_consents_stay(stage: Stage, person: Person, stored: UsagePoint) -> None:
-    named = await stage.parts.consents.change_usage_point(stored, {"label": "Home"}, "test", stage.clock.now)
+    named = await stage.parts.usage_points.change(stored, {"label": "Home"}, "test", stage.clock.now)
 
     await recover(stage, person)
 
     renewed = await renewed_point(stage, person)
     assert stored.id != renewed.id
     assert replace(named, id=renewed.id) == renewed
-    assert [renewed.id] == await stage.parts.consents.active_usage_point_ids(stage.clock.now)
+    assert [renewed.id] == await stage.parts.usage_points.active_ids(stage.clock.now)
 
 
 async def test_nothing_that_was_stored_is_left_or_shown(stage: Stage, person: Person, stored: UsagePoint) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.datasets import Direction
 from shared.crypto.api_key_format import new_api_key
 from shared.crypto.jws import base64url, part_of

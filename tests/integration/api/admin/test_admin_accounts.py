@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.errors import AccountSuspended
 from tests.support.api_gateway import Person, Stage
 
@@ -160,7 +160,7 @@ async def test_nothing_is_asked_of_the_provider_for_a_suspended_account(
     await change(stage, person, suspended=True)
 
     with pytest.raises(AccountSuspended):
-        await stage.parts.consents.load_active_usage_point(usage_point.id, stage.clock.now)
-    assert [] == await stage.parts.consents.active_usage_point_ids(stage.clock.now)
+        await stage.parts.usage_points.load_active(usage_point.id, stage.clock.now)
+    assert [] == await stage.parts.usage_points.active_ids(stage.clock.now)
     await change(stage, person, suspended=False)
-    assert [usage_point.id] == await stage.parts.consents.active_usage_point_ids(stage.clock.now)
+    assert [usage_point.id] == await stage.parts.usage_points.active_ids(stage.clock.now)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange
 from shared.core.datasets import Series
 from shared.jobs.models import CallTicket, Lane

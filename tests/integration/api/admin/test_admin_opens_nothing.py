@@ -29,7 +29,7 @@ VAULT_LABELS = ("releve/api-key/v1/verifier", "releve/api-key/v1/wrapping")
 async def victim(stage: Stage, person: Person) -> Person:
     """Somebody with a usage point, a stored day, and a second key with a name."""
     point = await stage.grant(person)
-    await stage.parts.consents.change_usage_point(point, {"label": LABEL}, "test", stage.clock.now)
+    await stage.parts.usage_points.change(point, {"label": LABEL}, "test", stage.clock.now)
     await stage.store_curve(point, DAY, date(2026, 10, 20))
     made = await stage.client.post("/v1/account/keys", json={"name": KEY_NAME}, headers=person.headers)
     assert 201 == made.status_code
@@ -119,7 +119,7 @@ async def test_no_wrapped_private_key_opens_with_anything_that_the_operator_has(
 async def test_no_route_for_administrators_answers_with_a_reading_a_usage_point_or_a_name(
     stage: Stage, victim: Person
 ) -> None:
-    (point,) = await stage.parts.consents.list_usage_points(victim.account.id)
+    (point,) = await stage.parts.usage_points.list_for_account(victim.account.id)
     names = {
         "account_id": victim.account.id,
         "invitation_id": "inv_0123456789abcdef",

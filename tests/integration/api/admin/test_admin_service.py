@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import ONE_DAY, DayRange
 from shared.core.datasets import Series
 from shared.jobs.models import Lane

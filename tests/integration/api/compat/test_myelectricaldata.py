@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 
 from shared.accounts.daily_quota import Quota, QuotaStore
 from shared.config.settings import Settings
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange
 from shared.core.datasets import Series
 from shared.jobs.models import CallTicket, Job, Lane

@@ -10,8 +10,7 @@ import pytest
 
 from shared.accounts.api_keys import Scope
 from shared.accounts.daily_quota import Quota
-from shared.consents.models import GrantedPoint
-from shared.consents.store import UsagePoint
+from shared.consents.models import GrantedPoint, UsagePoint
 from shared.core.calendar import DayRange
 from shared.core.datasets import DATASETS, Direction, Series
 from shared.jobs.models import Job, Lane
@@ -144,7 +143,7 @@ async def test_the_whole_cache_of_a_point_goes_and_that_of_no_other(stage: Stage
     ended = await stage.parts.jobs.load_job(job.id)
     assert ended is not None
     assert "cancelled" == ended.status
-    assert {PRM, OTHER_PRM} == {each.prm for each in await stage.parts.consents.list_usage_points(person.account.id)}
+    assert {PRM, OTHER_PRM} == {each.prm for each in await stage.parts.usage_points.list_for_account(person.account.id)}
     (event, *_) = await stage.parts.audit.load_events(person.account.id)
     assert ("readings.erased", {"usage_point": point.id}) == (event.action, event.details)
     assert event.actor.startswith("key_")
@@ -227,9 +226,9 @@ async def fetches(stage: Stage, person: Person) -> int:
 
 async def share(stage: Stage, person: Person) -> None:
     """Give a person the usage point that somebody else has, too: they have proved to know its contract."""
-    consent, state = await stage.parts.consents.create_consent(person.account.id, NOON)
-    await take_state(stage.parts.consents, state, NOON, next(stage.authorisations))
-    await stage.parts.consents.grant(
+    consent, state = await stage.parts.authorization_states.create(person.account.id, NOON)
+    await take_state(stage.parts.authorization_states, state, NOON, next(stage.authorisations))
+    await stage.parts.grants.grant(
         consent.id, [GrantedPoint(PRM, frozenset({Direction.CONSUMPTION}), None)], NOON, proved=True
     )
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from shared.accounts.daily_quota import Quota, QuotaStore
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import ONE_DAY
 from shared.core.datasets import DATASETS, Series
 from shared.jobs.models import CallTicket

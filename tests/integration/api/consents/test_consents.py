@@ -55,9 +55,9 @@ async def test_its_owner_sees_what_a_consent_opened(stage: Stage, person: Person
     started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
     path = f"/v1/consents/{started['id']}"
     pending = (await stage.client.get(path, headers=person.headers)).json()
-    await take_state(stage.parts.consents, started["state"], stage.clock.now, 7)
+    await take_state(stage.parts.authorization_states, started["state"], stage.clock.now, 7)
     point = GrantedPoint(PRM, frozenset(Direction), date(2029, 10, 19))
-    await stage.parts.consents.grant(started["id"], [point], stage.clock.now)
+    await stage.parts.grants.grant(started["id"], [point], stage.clock.now)
     granted = (await stage.client.get(path, headers=person.headers)).json()
 
     assert ("pending", False, []) == (pending["status"], pending["active"], pending["usage_points"])
@@ -67,8 +67,8 @@ async def test_its_owner_sees_what_a_consent_opened(stage: Stage, person: Person
 
 async def test_a_failed_consent_says_why(stage: Stage, person: Person) -> None:
     started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
-    await take_state(stage.parts.consents, started["state"], stage.clock.now, 7)
-    await stage.parts.consents.fail_consent(started["id"], "usage_point_taken", stage.clock.now)
+    await take_state(stage.parts.authorization_states, started["state"], stage.clock.now, 7)
+    await stage.parts.grants.fail(started["id"], "usage_point_taken", stage.clock.now)
 
     answer = await stage.client.get(f"/v1/consents/{started['id']}", headers=person.headers)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from tests.support.api_gateway import PRM, Person, Stage
 from tests.support.dumps import sql_dump
 

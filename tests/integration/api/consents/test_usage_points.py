@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.datasets import Direction
 from shared.readings.models import Gap, Reason
 from tests.support.api_gateway import OTHER_PRM, PRM, Person, Stage

@@ -9,7 +9,7 @@ import pytest
 from sse_starlette.sse import AppStatus
 
 from api.events import streams as event_streams
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange
 from shared.core.datasets import Series
 from shared.events import listeners as listening

@@ -16,7 +16,7 @@ from standardwebhooks import Webhook as Signature
 from bench.bad_receivers import answers, receiving
 from shared.accounts.api_keys import Scope
 from shared.config.settings import Settings
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.events.deliveries import Attempt, DeliveryError
 from shared.events.webhook_urls import WebhookTargets
 from shared.events.webhooks import MOST_WEBHOOKS

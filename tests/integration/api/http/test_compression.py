@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 import zstandard
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from tests.support.api_gateway import PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio

@@ -169,7 +169,7 @@ async def victim(stage: Stage) -> Person:
 
 async def foreign_values(stage: Stage, victim: Person) -> dict[str, str]:
     """What the parts of a path are called, and the victim's."""
-    (point,) = await stage.parts.consents.list_usage_points(victim.account.id)
+    (point,) = await stage.parts.usage_points.list_for_account(victim.account.id)
     (key,) = await stage.parts.accounts.keys.list_keys(victim.account.id)
     series = Series(victim.account.id, point.id, "consumption_load_curve")
     days = DayRange(NOON.date().replace(day=1), NOON.date().replace(day=3))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from shared.accounts.daily_quota import Quota
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from tests.support.api_gateway import NOON, PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.datasets import Direction
 from shared.jobs.ledger import OK
 from shared.jobs.models import CallTicket

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.quota.quota_status import circuit_key
 from tests.support.api_gateway import PRM, Person, Stage
 from tests.support.patience import PATIENCE_SECONDS

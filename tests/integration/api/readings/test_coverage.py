@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import ONE_DAY
 from shared.crypto.vault import Opener
 from shared.readings.models import Gap, Reason

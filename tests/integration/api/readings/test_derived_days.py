@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import PARIS
 from shared.readings.models import Gap, Reason
 from tests.support.api_gateway import PRM, Person, Stage

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from shared.accounts.daily_quota import Quota, QuotaStore
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.jobs.models import CallTicket
 from tests.support.api_gateway import PRM, Person, Stage
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import ONE_DAY, PARIS, day_start
 from shared.core.datasets import Series
 from shared.readings.models import Coverage, Reading

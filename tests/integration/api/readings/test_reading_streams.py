@@ -8,7 +8,7 @@ import httpx
 import pytest
 import uvicorn
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from tests.support.api_gateway import PRM, Person, Stage
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from shared.accounts.daily_quota import Quota
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.datasets import Series
 from shared.readings.models import Gap, Reason
 from shared.readings.store import ReadingStore

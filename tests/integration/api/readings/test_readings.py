@@ -6,7 +6,7 @@ from itertools import pairwise, product
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.crypto.vault import ServerSecret
 from shared.readings.models import Gap, Reason
 from shared.readings.store import ReadingStore

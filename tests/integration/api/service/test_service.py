@@ -10,7 +10,7 @@ import pytest
 
 from api.app import create_app, openapi_document
 from shared.config.settings import Settings
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.errors import leaves
 from tests.support.api_gateway import PRM, Person, Stage
 

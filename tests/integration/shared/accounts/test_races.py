@@ -13,11 +13,11 @@ import pytest
 
 from shared.accounts.store import AccountStore
 from shared.consents.models import ConsentStatus, GrantedPoint
-from shared.consents.store import ConsentStore
 from shared.core.datasets import Direction
 from shared.core.errors import LastKey, StateRefused, UsagePointTaken
 from shared.crypto.vault import ServerSecret
 from shared.storage.database import Database
+from tests.support.consent_objects import ConsentObjects
 
 pytestmark = pytest.mark.anyio
 
@@ -52,11 +52,11 @@ async def account_ids(processes: list[Database]) -> list[str]:
     return [(await AccountStore(each, SERVER).create_account(NOW))[0].id for each in processes]
 
 
-async def exchanging(store: ConsentStore, account_id: str) -> str:
+async def exchanging(store: ConsentObjects, account_id: str) -> str:
     """A consent that came back, with an authorisation of its own, and is being exchanged."""
-    consent, state = await store.create_consent(account_id, NOW)
-    await store.open_state(state, BROWSER, NOW)
-    await store.take_state(state, NOW, next(authorisations), browser=BROWSER)
+    consent, state = await store.authorization_states.create(account_id, NOW)
+    await store.authorization_states.open(state, BROWSER, NOW)
+    await store.authorization_states.consume(state, NOW, next(authorisations), browser=BROWSER)
     return consent.id
 
 
@@ -74,13 +74,13 @@ async def test_everybody_who_registers_at_once_gets_an_account_of_their_own(proc
 async def test_the_same_return_in_every_process_at_once_is_used_once(
     processes: list[Database], account_ids: list[str]
 ) -> None:
-    stores = [ConsentStore(each, SERVER) for each in processes]
+    states = [ConsentObjects.on(each, SERVER).authorization_states for each in processes]
     for _ in range(ROUNDS):
-        _, state = await stores[0].create_consent(account_ids[0], NOW)
-        await stores[0].open_state(state, BROWSER, NOW)
+        _, state = await states[0].create(account_ids[0], NOW)
+        await states[0].open(state, BROWSER, NOW)
 
         results = await asyncio.gather(
-            *(stores[number % len(stores)].take_state(state, NOW, 58_249, browser=BROWSER) for number in range(20))
+            *(states[number % len(states)].consume(state, NOW, 58_249, browser=BROWSER) for number in range(20))
         )
 
         assert 1 == sum(is_first for _, is_first in results)
@@ -90,12 +90,12 @@ async def test_the_same_return_in_every_process_at_once_is_used_once(
 async def test_of_all_browsers_that_open_one_link_at_once_one_may_come_back_with_it(
     processes: list[Database], account_ids: list[str]
 ) -> None:
-    stores = [ConsentStore(each, SERVER) for each in processes]
+    states = [ConsentObjects.on(each, SERVER).authorization_states for each in processes]
     for _ in range(ROUNDS):
-        _, state = await stores[0].create_consent(account_ids[0], NOW)
+        _, state = await states[0].create(account_ids[0], NOW)
 
         results = await asyncio.gather(
-            *(stores[number % len(stores)].open_state(state, f"{BROWSER}-{number}", NOW) for number in range(12)),
+            *(states[number % len(states)].open(state, f"{BROWSER}-{number}", NOW) for number in range(12)),
             return_exceptions=True,
         )
 
@@ -105,18 +105,18 @@ async def test_of_all_browsers_that_open_one_link_at_once_one_may_come_back_with
 async def test_of_all_accounts_that_are_granted_one_point_at_once_one_gets_it(
     processes: list[Database], account_ids: list[str]
 ) -> None:
-    stores = [ConsentStore(each, SERVER) for each in processes]
+    stores = [ConsentObjects.on(each, SERVER) for each in processes]
     for number in range(ROUNDS):
         begun = [await exchanging(store, account_id) for store, account_id in zip(stores, account_ids, strict=True)]
 
         outcomes = await asyncio.gather(
-            *(store.grant(each, [point(number)], NOW) for store, each in zip(stores, begun, strict=True)),
+            *(store.grants.grant(each, [point(number)], NOW) for store, each in zip(stores, begun, strict=True)),
             return_exceptions=True,
         )
 
         refused = [type(each) for each in outcomes if each is not None]
         assert [UsagePointTaken] * (len(stores) - 1) == refused
-    owned = [await stores[0].list_usage_points(account_id) for account_id in account_ids]
+    owned = [await stores[0].usage_points.list_for_account(account_id) for account_id in account_ids]
     assert [point(number).prm for number in range(ROUNDS)] == sorted(each.prm for points in owned for each in points)
 
 
@@ -124,12 +124,12 @@ async def test_that_holds_while_some_processes_have_the_new_secret_key_and_other
     processes: list[Database], account_ids: list[str]
 ) -> None:
     both_ways = (ServerSecret(OLD_SECRET, [NEW_SECRET]), ServerSecret(NEW_SECRET, [OLD_SECRET]))
-    stores = [ConsentStore(each, server) for each, server in zip(processes[:2], both_ways, strict=True)]
+    stores = [ConsentObjects.on(each, server) for each, server in zip(processes[:2], both_ways, strict=True)]
     for number in range(ROUNDS):
         begun = [await exchanging(store, account_id) for store, account_id in zip(stores, account_ids, strict=False)]
 
         outcomes = await asyncio.gather(
-            *(store.grant(each, [point(number)], NOW) for store, each in zip(stores, begun, strict=True)),
+            *(store.grants.grant(each, [point(number)], NOW) for store, each in zip(stores, begun, strict=True)),
             return_exceptions=True,
         )
 
@@ -139,13 +139,13 @@ async def test_that_holds_while_some_processes_have_the_new_secret_key_and_other
 async def test_grants_of_the_same_points_in_another_order_do_not_wait_for_each_other_for_ever(
     processes: list[Database], account_ids: list[str]
 ) -> None:
-    stores = [ConsentStore(each, SERVER) for each in processes]
+    stores = [ConsentObjects.on(each, SERVER) for each in processes]
     points = [point(number) for number in range(6)]
     begun = [await exchanging(store, account_ids[0]) for store in stores]
 
     outcomes = await asyncio.gather(
         *(
-            store.grant(consent_id, points[number:] + points[:number], NOW)
+            store.grants.grant(consent_id, points[number:] + points[:number], NOW)
             for number, (store, consent_id) in enumerate(zip(stores, begun, strict=True))
         ),
         return_exceptions=True,
@@ -154,28 +154,28 @@ async def test_grants_of_the_same_points_in_another_order_do_not_wait_for_each_o
     # All are of one account, so nobody is refused, and each point is there once.
     assert [None] * len(stores) == outcomes
     assert [each.prm for each in points] == sorted(
-        each.prm for each in await stores[0].list_usage_points(account_ids[0])
+        each.prm for each in await stores[0].usage_points.list_for_account(account_ids[0])
     )
 
 
 async def test_a_consent_ends_with_its_last_points_when_they_are_lost_at_the_same_moment(
     processes: list[Database], account_ids: list[str]
 ) -> None:
-    stores = [ConsentStore(each, SERVER) for each in processes]
+    stores = [ConsentObjects.on(each, SERVER) for each in processes]
     for number in range(ROUNDS):
         consent_id = await exchanging(stores[0], account_ids[0])
         shared = [point(4 * number + each) for each in range(4)]
-        await stores[0].grant(consent_id, shared, NOW)
-        ids = [(await stores[0].find_usage_point(account_ids[0], each.prm)).id for each in shared]
+        await stores[0].grants.grant(consent_id, shared, NOW)
+        ids = [(await stores[0].usage_points.find(account_ids[0], each.prm)).id for each in shared]
         for day in DAYS[:-1]:
-            assert [False] * 4 == [await stores[0].note_refusal(each, day) for each in ids]
+            assert [False] * 4 == [await stores[0].access_loss.note_refusal(each, day) for each in ids]
 
         lost = await asyncio.gather(
-            *(store.note_refusal(each, DAYS[-1]) for store, each in zip(stores, ids, strict=True))
+            *(store.access_loss.note_refusal(each, DAYS[-1]) for store, each in zip(stores, ids, strict=True))
         )
 
         assert [True] * 4 == lost
-        assert ConsentStatus.LOST is (await stores[0].load_consent(consent_id)).status
+        assert ConsentStatus.LOST is (await stores[0].consents.load(consent_id)).status
 
 
 async def test_of_the_last_two_keys_that_are_revoked_at_once_one_stays(processes: list[Database]) -> None:

@@ -11,13 +11,13 @@ from sqlalchemy import event
 
 from shared.accounts.store import AccountStore
 from shared.consents.loss_policy import Refusals
-from shared.consents.models import ConsentStatus, GrantedPoint
-from shared.consents.store import ConsentStore, UsagePoint
+from shared.consents.models import ConsentStatus, GrantedPoint, UsagePoint
 from shared.core.calendar import day_of
 from shared.core.datasets import Direction
 from shared.core.errors import ConsentMissing
 from shared.crypto.vault import ServerSecret
 from shared.storage.database import Database
+from tests.support.consent_objects import ConsentObjects
 from tests.support.states import take_state
 
 pytestmark = pytest.mark.anyio
@@ -32,30 +32,30 @@ PRM, OTHER_PRM = "99999999999991", "99888888888882"
 class Household:
     """An account with points under one consent, and the statements that its store has sent."""
 
-    store: ConsentStore
+    store: ConsentObjects
     account_id: str
     statements: list[str] = field(default_factory=list)
 
     async def share(self, *prms: str, now: datetime = MONDAY) -> str:
-        consent, state = await self.store.create_consent(self.account_id, now)
-        await take_state(self.store, state, now, 58_249)
+        consent, state = await self.store.authorization_states.create(self.account_id, now)
+        await take_state(self.store.authorization_states, state, now, 58_249)
         points = [GrantedPoint(each, frozenset(Direction), date(2028, 1, 1)) for each in prms]
-        await self.store.grant(consent.id, points, now)
+        await self.store.grants.grant(consent.id, points, now)
         return consent.id
 
     async def point(self, prm: str = PRM) -> UsagePoint:
-        return await self.store.find_usage_point(self.account_id, prm)
+        return await self.store.usage_points.find(self.account_id, prm)
 
     async def refuse(self, *moments: datetime, prm: str = PRM) -> list[bool]:
         point = await self.point(prm)
-        return [await self.store.note_refusal(point.id, moment) for moment in moments]
+        return [await self.store.access_loss.note_refusal(point.id, moment) for moment in moments]
 
 
 @pytest.fixture
 async def household(database_url: str) -> AsyncIterator[Household]:
     database, server = Database(database_url), ServerSecret("synthetic-server-secret-number-one-0000")
     account, _ = await AccountStore(database, server).create_account(MONDAY)
-    household = Household(ConsentStore(database, server), account.id)
+    household = Household(ConsentObjects.on(database, server), account.id)
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         household.statements.append(statement)
@@ -88,19 +88,19 @@ async def test_refusals_on_three_days_over_three_days_end_it_once(household: Hou
     lost = await household.refuse(MONDAY, MONDAY + DAY, THURSDAY, THURSDAY + DAY)
 
     assert [False, False, True, False] == lost
-    point, consent = await household.point(), await household.store.load_consent(consent_id)
+    point, consent = await household.point(), await household.store.consents.load(consent_id)
     assert (ConsentStatus.LOST, ConsentStatus.LOST) == (point.consent.status, consent.status)
     assert not consent.is_active(THURSDAY)
-    assert [] == await household.store.active_usage_point_ids(THURSDAY)
+    assert [] == await household.store.usage_points.active_ids(THURSDAY)
     with pytest.raises(ConsentMissing):
-        await household.store.load_active_usage_point(point.id, THURSDAY)
+        await household.store.usage_points.load_active(point.id, THURSDAY)
 
 
 async def test_a_success_begins_the_count_anew(household: Household) -> None:
     await household.share(PRM)
     await household.refuse(MONDAY, MONDAY + DAY)
 
-    await household.store.note_success(await household.point(), MONDAY + DAY)
+    await household.store.access_loss.note_success(await household.point(), MONDAY + DAY)
 
     assert None is (await household.point()).refusals
     assert [False, False] == await household.refuse(THURSDAY, THURSDAY + DAY)
@@ -114,7 +114,7 @@ async def test_a_success_without_a_refusal_before_it_writes_once_a_day_that_the_
     for moment in (MONDAY + DAY, MONDAY + DAY, THURSDAY):
         point = await household.point()
         household.statements.clear()
-        await household.store.note_success(point, moment)
+        await household.store.access_loss.note_success(point, moment)
         wrote = bool(household.statements)
         seen.append(((await household.point()).consent.seen_on, wrote))
 
@@ -125,9 +125,9 @@ async def test_a_success_without_a_refusal_before_it_writes_once_a_day_that_the_
 async def test_a_success_that_is_noted_late_takes_no_later_day_back(household: Household) -> None:
     await household.share(PRM)
     point = await household.point()
-    await household.store.note_success(point, THURSDAY)
+    await household.store.access_loss.note_success(point, THURSDAY)
 
-    await household.store.note_success(point, MONDAY + DAY)
+    await household.store.access_loss.note_success(point, MONDAY + DAY)
 
     assert day_of(THURSDAY) == (await household.point()).consent.seen_on
 
@@ -138,7 +138,7 @@ async def test_a_success_that_was_late_does_not_bring_a_lost_consent_back(househ
     begun_before = await household.point()
     await household.refuse(THURSDAY)
 
-    await household.store.note_success(begun_before, THURSDAY)
+    await household.store.access_loss.note_success(begun_before, THURSDAY)
 
     assert ConsentStatus.LOST is (await household.point()).consent.status
 
@@ -148,7 +148,7 @@ async def test_refusals_at_the_same_moment_are_each_seen(household: Household) -
     point = await household.point()
     await household.refuse(MONDAY, MONDAY + DAY)
 
-    lost = await asyncio.gather(*(household.store.note_refusal(point.id, THURSDAY) for _ in range(10)))
+    lost = await asyncio.gather(*(household.store.access_loss.note_refusal(point.id, THURSDAY) for _ in range(10)))
 
     assert 1 == sum(lost)
 
@@ -158,11 +158,11 @@ async def test_of_several_points_one_alone_is_lost_and_the_consent_with_the_last
     days = (MONDAY, MONDAY + DAY, THURSDAY)
 
     await household.refuse(*days)
-    after_one = await household.store.load_consent(consent_id)
+    after_one = await household.store.consents.load(consent_id)
     one, other = await household.point(), await household.point(OTHER_PRM)
-    still_asked = await household.store.active_usage_point_ids(THURSDAY)
+    still_asked = await household.store.usage_points.active_ids(THURSDAY)
     await household.refuse(*days, prm=OTHER_PRM)
-    after_both = await household.store.load_consent(consent_id)
+    after_both = await household.store.consents.load(consent_id)
 
     assert (ConsentStatus.LOST, ConsentStatus.GRANTED) == (one.consent.status, other.consent.status)
     assert [other.id] == still_asked
@@ -179,8 +179,8 @@ async def test_a_new_consent_opens_a_lost_point_again(household: Household) -> N
     point = await household.point()
     assert (before.id, renewed_id, None) == (point.id, point.consent.id, point.refusals)
     assert point.consent.is_active(THURSDAY)
-    assert ConsentStatus.LOST is (await household.store.load_consent(lost_id)).status
+    assert ConsentStatus.LOST is (await household.store.consents.load(lost_id)).status
 
 
 async def test_a_refusal_of_a_point_that_is_gone_is_nothing(household: Household) -> None:
-    assert not await household.store.note_refusal("up_unknown", MONDAY)
+    assert not await household.store.access_loss.note_refusal("up_unknown", MONDAY)

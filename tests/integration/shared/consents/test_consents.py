@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from shared.accounts.store import AccountStore
-from shared.consents.models import ConsentStatus
-from shared.consents.store import STATE_LIFETIME, Consent, ConsentStore
+from shared.consents.authorization_states import STATE_LIFETIME
+from shared.consents.models import Consent, ConsentStatus
 from shared.core.errors import NotFound, StateRefused
 from shared.crypto.vault import ServerSecret
 from shared.storage.database import Database
 from shared.storage.tables import consents
+from tests.support.consent_objects import ConsentObjects
 from tests.support.states import take_state
 
 pytestmark = pytest.mark.anyio
@@ -33,9 +34,9 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def store(database: Database) -> ConsentStore:
+def store(database: Database) -> ConsentObjects:
     """The consents in it."""
-    return ConsentStore(database, SERVER)
+    return ConsentObjects.on(database, SERVER)
 
 
 @pytest.fixture
@@ -46,19 +47,19 @@ async def account_id(database: Database) -> str:
 
 
 async def test_a_new_consent_is_pending_and_its_state_is_a_long_random_text(
-    store: ConsentStore, account_id: str
+    store: ConsentObjects, account_id: str
 ) -> None:
-    made = [await store.create_consent(account_id, NOW) for _ in range(3)]
+    made = [await store.authorization_states.create(account_id, NOW) for _ in range(3)]
 
     assert 3 == len({state for _, state in made})
     assert {43} == {len(state) for _, state in made}
     for consent, _ in made:
         assert Consent(consent.id, account_id, ConsentStatus.PENDING, NOW, NOW + STATE_LIFETIME) == consent
-        assert consent == await store.load_consent(consent.id)
+        assert consent == await store.consents.load(consent.id)
 
 
-async def test_a_state_is_kept_only_as_its_hash(store: ConsentStore, database: Database, account_id: str) -> None:
-    _, state = await store.create_consent(account_id, NOW, EXPECTED_PRM)
+async def test_a_state_is_kept_only_as_its_hash(store: ConsentObjects, database: Database, account_id: str) -> None:
+    _, state = await store.authorization_states.create(account_id, NOW, EXPECTED_PRM)
 
     async with database.transaction() as connection:
         (row,) = (await connection.execute(select(consents))).all()
@@ -67,11 +68,11 @@ async def test_a_state_is_kept_only_as_its_hash(store: ConsentStore, database: D
     assert not [value for value in row if state in str(value) or EXPECTED_PRM in str(value)]
 
 
-async def test_a_state_that_comes_back_is_taken_with_its_authorisation(store: ConsentStore, account_id: str) -> None:
-    consent, state = await store.create_consent(account_id, NOW)
+async def test_a_state_that_comes_back_is_taken_with_its_authorisation(store: ConsentObjects, account_id: str) -> None:
+    consent, state = await store.authorization_states.create(account_id, NOW)
     later = NOW + timedelta(minutes=3)
 
-    taken, is_new = await take_state(store, state, later, AUTHORISATION)
+    taken, is_new = await take_state(store.authorization_states, state, later, AUTHORISATION)
 
     assert is_new
     assert (consent.id, ConsentStatus.EXCHANGING, AUTHORISATION, later) == (
@@ -80,27 +81,27 @@ async def test_a_state_that_comes_back_is_taken_with_its_authorisation(store: Co
         taken.autorisation_id,
         taken.taken_at,
     )
-    assert taken == await store.load_consent(consent.id)
+    assert taken == await store.consents.load(consent.id)
 
 
 async def test_the_same_callback_loaded_again_gives_the_consent_as_it_stands(
-    store: ConsentStore, account_id: str
+    store: ConsentObjects, account_id: str
 ) -> None:
-    _, state = await store.create_consent(account_id, NOW)
-    first, _ = await take_state(store, state, NOW, AUTHORISATION)
-    await store.fail_consent(first.id, "provider_garbage", NOW)
+    _, state = await store.authorization_states.create(account_id, NOW)
+    first, _ = await take_state(store.authorization_states, state, NOW, AUTHORISATION)
+    await store.grants.fail(first.id, "provider_garbage", NOW)
 
-    again, is_new = await take_state(store, state, NOW + timedelta(days=40), AUTHORISATION)
+    again, is_new = await take_state(store.authorization_states, state, NOW + timedelta(days=40), AUTHORISATION)
 
     assert not is_new
     assert (ConsentStatus.FAILED, "provider_garbage", NOW) == (again.status, again.error_code, again.taken_at)
 
 
-async def test_a_person_who_refuses_ends_the_consent(store: ConsentStore, account_id: str) -> None:
-    _, state = await store.create_consent(account_id, NOW)
+async def test_a_person_who_refuses_ends_the_consent(store: ConsentObjects, account_id: str) -> None:
+    _, state = await store.authorization_states.create(account_id, NOW)
 
-    refused, is_new = await take_state(store, state, NOW, None)
-    _, is_new_again = await take_state(store, state, NOW, None)
+    refused, is_new = await take_state(store.authorization_states, state, NOW, None)
+    _, is_new_again = await take_state(store.authorization_states, state, NOW, None)
 
     assert ConsentStatus.REFUSED is refused.status
     assert (True, False) == (is_new, is_new_again)
@@ -108,120 +109,127 @@ async def test_a_person_who_refuses_ends_the_consent(store: ConsentStore, accoun
 
 
 async def test_a_used_state_is_refused_with_anything_but_what_it_was_used_with(
-    store: ConsentStore, account_id: str
+    store: ConsentObjects, account_id: str
 ) -> None:
     for first, second in ((AUTHORISATION, AUTHORISATION + 1), (AUTHORISATION + 2, None), (None, 1)):
-        consent, state = await store.create_consent(account_id, NOW)
-        await take_state(store, state, NOW, first)
-        before = await store.load_consent(consent.id)
+        consent, state = await store.authorization_states.create(account_id, NOW)
+        await take_state(store.authorization_states, state, NOW, first)
+        before = await store.consents.load(consent.id)
 
         with pytest.raises(StateRefused):
-            await take_state(store, state, NOW, second)
+            await take_state(store.authorization_states, state, NOW, second)
 
-        assert before == await store.load_consent(consent.id), (first, second)
+        assert before == await store.consents.load(consent.id), (first, second)
 
 
-async def test_an_expired_state_is_refused_and_stays_so(store: ConsentStore, account_id: str) -> None:
+async def test_an_expired_state_is_refused_and_stays_so(store: ConsentObjects, account_id: str) -> None:
     for authorisation in (AUTHORISATION, None):
-        consent, state = await store.create_consent(account_id, NOW)
+        consent, state = await store.authorization_states.create(account_id, NOW)
 
         for late in (timedelta(), timedelta(seconds=1), timedelta(days=1)):
             with pytest.raises(StateRefused):
-                await take_state(store, state, NOW + STATE_LIFETIME + late, authorisation)
+                await take_state(store.authorization_states, state, NOW + STATE_LIFETIME + late, authorisation)
 
-        assert consent == await store.load_consent(consent.id), authorisation
+        assert consent == await store.consents.load(consent.id), authorisation
 
 
-async def test_a_state_is_good_to_the_last_moment_of_its_life(store: ConsentStore, account_id: str) -> None:
-    _, state = await store.create_consent(account_id, NOW)
+async def test_a_state_is_good_to_the_last_moment_of_its_life(store: ConsentObjects, account_id: str) -> None:
+    _, state = await store.authorization_states.create(account_id, NOW)
 
-    _, is_new = await take_state(store, state, NOW + STATE_LIFETIME - timedelta(microseconds=1), AUTHORISATION)
+    _, is_new = await take_state(
+        store.authorization_states, state, NOW + STATE_LIFETIME - timedelta(microseconds=1), AUTHORISATION
+    )
 
     assert is_new
 
 
-async def test_an_unknown_state_is_refused_and_spends_no_other(store: ConsentStore, account_id: str) -> None:
-    _, state = await store.create_consent(account_id, NOW)
+async def test_an_unknown_state_is_refused_and_spends_no_other(store: ConsentObjects, account_id: str) -> None:
+    _, state = await store.authorization_states.create(account_id, NOW)
 
     for unknown in ("", state[:-1], state.swapcase(), state * 10_000):
         with pytest.raises(StateRefused) as refusal:
-            await take_state(store, unknown, NOW, AUTHORISATION)
+            await take_state(store.authorization_states, unknown, NOW, AUTHORISATION)
         assert state not in str(refusal.value)
 
-    assert (await take_state(store, state, NOW, AUTHORISATION))[1]
+    assert (await take_state(store.authorization_states, state, NOW, AUTHORISATION))[1]
 
 
-async def test_of_twenty_simultaneous_callbacks_one_takes_the_state(store: ConsentStore, account_id: str) -> None:
-    _, state = await store.create_consent(account_id, NOW)
+async def test_of_twenty_simultaneous_callbacks_one_takes_the_state(store: ConsentObjects, account_id: str) -> None:
+    _, state = await store.authorization_states.create(account_id, NOW)
 
-    results = await asyncio.gather(*(take_state(store, state, NOW, AUTHORISATION) for _ in range(20)))
+    results = await asyncio.gather(
+        *(take_state(store.authorization_states, state, NOW, AUTHORISATION) for _ in range(20))
+    )
 
     assert 1 == sum(is_new for _, is_new in results)
     assert {(ConsentStatus.EXCHANGING, AUTHORISATION)} == {(each.status, each.autorisation_id) for each, _ in results}
 
 
-async def test_of_twenty_simultaneous_authorisations_one_takes_the_state(store: ConsentStore, account_id: str) -> None:
-    consent, state = await store.create_consent(account_id, NOW)
+async def test_of_twenty_simultaneous_authorisations_one_takes_the_state(
+    store: ConsentObjects, account_id: str
+) -> None:
+    consent, state = await store.authorization_states.create(account_id, NOW)
 
     results = await asyncio.gather(
-        *(take_state(store, state, NOW, AUTHORISATION + n) for n in range(20)), return_exceptions=True
+        *(take_state(store.authorization_states, state, NOW, AUTHORISATION + n) for n in range(20)),
+        return_exceptions=True,
     )
 
     taken = [result for result in results if not isinstance(result, BaseException)]
     assert [True] == [is_new for _, is_new in taken]
     assert 19 == sum(isinstance(result, StateRefused) for result in results)
-    assert taken[0][0] == await store.load_consent(consent.id)
+    assert taken[0][0] == await store.consents.load(consent.id)
 
 
-async def test_two_consents_of_an_account_do_not_touch_each_other(store: ConsentStore, account_id: str) -> None:
-    first, first_state = await store.create_consent(account_id, NOW)
-    second, _ = await store.create_consent(account_id, NOW)
+async def test_two_consents_of_an_account_do_not_touch_each_other(store: ConsentObjects, account_id: str) -> None:
+    first, first_state = await store.authorization_states.create(account_id, NOW)
+    second, _ = await store.authorization_states.create(account_id, NOW)
 
-    await take_state(store, first_state, NOW, AUTHORISATION)
-    await store.fail_consent(first.id, "consent_refused", NOW)
+    await take_state(store.authorization_states, first_state, NOW, AUTHORISATION)
+    await store.grants.fail(first.id, "consent_refused", NOW)
 
-    assert second == await store.load_consent(second.id)
+    assert second == await store.consents.load(second.id)
 
 
-async def test_a_consent_is_found_only_by_its_own_account(store: ConsentStore, account_id: str) -> None:
-    consent, _ = await store.create_consent(account_id, NOW)
+async def test_a_consent_is_found_only_by_its_own_account(store: ConsentObjects, account_id: str) -> None:
+    consent, _ = await store.authorization_states.create(account_id, NOW)
 
-    assert consent == await store.load_consent(consent.id, account_id)
+    assert consent == await store.consents.load(consent.id, account_id)
     with pytest.raises(NotFound):
-        await store.load_consent(consent.id, "acct_of_somebody_else")
+        await store.consents.load(consent.id, "acct_of_somebody_else")
     with pytest.raises(NotFound):
-        await store.load_consent("cons_unknown")
+        await store.consents.load("cons_unknown")
 
 
 async def test_only_exchanges_that_were_begun_before_and_never_ended_are_stale(
-    store: ConsentStore, account_id: str
+    store: ConsentObjects, account_id: str
 ) -> None:
     """A worker that died in the middle left them; they are to be done again."""
     moments = {"old": NOW, "older": NOW - timedelta(minutes=5), "young": NOW + timedelta(minutes=1)}
     ids = {}
     for name, moment in moments.items():
-        consent, state = await store.create_consent(account_id, moment)
+        consent, state = await store.authorization_states.create(account_id, moment)
         ids[name] = consent.id
-        await take_state(store, state, moment, AUTHORISATION)
-    await store.create_consent(account_id, NOW - timedelta(days=1))  # never came back
-    ended, state = await store.create_consent(account_id, NOW)
-    await take_state(store, state, NOW, AUTHORISATION)
-    await store.fail_consent(ended.id, "provider_refused_request", NOW)
+        await take_state(store.authorization_states, state, moment, AUTHORISATION)
+    await store.authorization_states.create(account_id, NOW - timedelta(days=1))  # never came back
+    ended, state = await store.authorization_states.create(account_id, NOW)
+    await take_state(store.authorization_states, state, NOW, AUTHORISATION)
+    await store.grants.fail(ended.id, "provider_refused_request", NOW)
 
-    stale = await store.stale_exchanges(NOW + timedelta(minutes=1))
+    stale = await store.grants.stale_exchanges(NOW + timedelta(minutes=1))
 
     assert {ids["old"], ids["older"]} == set(stale)
 
 
-async def test_only_an_exchange_can_fail(store: ConsentStore, account_id: str) -> None:
-    pending, _ = await store.create_consent(account_id, NOW)
-    refused, state = await store.create_consent(account_id, NOW)
-    await take_state(store, state, NOW, None)
+async def test_only_an_exchange_can_fail(store: ConsentObjects, account_id: str) -> None:
+    pending, _ = await store.authorization_states.create(account_id, NOW)
+    refused, state = await store.authorization_states.create(account_id, NOW)
+    await take_state(store.authorization_states, state, NOW, None)
 
     for consent in (pending, refused):
-        before = await store.load_consent(consent.id)
-        await store.fail_consent(consent.id, "consent_lost", NOW)
-        assert before == await store.load_consent(consent.id)
+        before = await store.consents.load(consent.id)
+        await store.grants.fail(consent.id, "consent_lost", NOW)
+        assert before == await store.consents.load(consent.id)
 
 
 def test_a_consent_is_active_once_granted_until_its_last_day_begins() -> None:

@@ -10,8 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from shared.config.settings import Settings
-from shared.consents.models import GrantedPoint
-from shared.consents.store import UsagePoint
+from shared.consents.models import GrantedPoint, UsagePoint
 from shared.core.datasets import DATASETS, Direction
 from shared.core.errors import AppError
 from shared.lifecycle.erasure import OWNER, SECOND_PASS_AFTER
@@ -38,29 +37,29 @@ async def processes(settings: Settings) -> AsyncIterator[tuple[Resources, Resour
 
 async def begun_consent(parts: Resources, account_id: str) -> str:
     """A consent that came back and is being exchanged."""
-    consent, state = await parts.consents.create_consent(account_id, NOW)
-    await take_state(parts.consents, state, NOW, next(numbers))
+    consent, state = await parts.authorization_states.create(account_id, NOW)
+    await take_state(parts.authorization_states, state, NOW, next(numbers))
     return consent.id
 
 
 async def grant(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.consents.grant(consent_id, [GrantedPoint(f"9900000010{next(numbers):04}")], NOW)
+    return await parts.grants.grant(consent_id, [GrantedPoint(f"9900000010{next(numbers):04}")], NOW)
 
 
 async def renew(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.consents.grant(consent_id, [GrantedPoint(point.prm, frozenset(Direction))], NOW)
+    return await parts.grants.grant(consent_id, [GrantedPoint(point.prm, frozenset(Direction))], NOW)
 
 
 async def refuse(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.consents.note_refusal(point.id, NOW)
+    return await parts.access_loss.note_refusal(point.id, NOW)
 
 
 async def lack(parts: Resources, point: UsagePoint, consent_id: str) -> None:
-    await parts.consents.note_unavailable(point.id, next(iter(DATASETS)), Reason.WRONG_DIRECTION, NOW)
+    await parts.usage_points.note_unavailable(point.id, next(iter(DATASETS)), Reason.WRONG_DIRECTION, NOW)
 
 
 async def name(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.consents.change_usage_point(point, {"label": "synthetic"}, "key_1", NOW)
+    return await parts.usage_points.change(point, {"label": "synthetic"}, "key_1", NOW)
 
 
 async def write_down(parts: Resources, point: UsagePoint, consent_id: str) -> None:
@@ -72,7 +71,7 @@ async def revoke(parts: Resources, point: UsagePoint, consent_id: str) -> object
 
 
 async def ask_for_consent(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.consents.create_consent(point.account_id, NOW)
+    return await parts.authorization_states.create(point.account_id, NOW)
 
 
 async def erase_point(parts: Resources, point: UsagePoint, consent_id: str) -> object:
@@ -93,10 +92,10 @@ async def test_an_account_is_erased_whatever_is_done_at_the_same_moment(
     one, other = processes
     for deed, round_number in product(DEEDS, range(ROUNDS)):
         account, _ = await one.accounts.create_account(NOW)
-        await one.consents.grant(
+        await one.grants.grant(
             await begun_consent(one, account.id), [GrantedPoint(f"9900000000{next(numbers):04}")], NOW
         )
-        (point,) = await one.consents.list_usage_points(account.id)
+        (point,) = await one.usage_points.list_for_account(account.id)
         consent_id = await begun_consent(one, account.id)
 
         receipt, outcome = await asyncio.gather(
@@ -123,8 +122,8 @@ async def test_a_usage_point_is_erased_whatever_is_done_at_the_same_moment(
         account, _ = await one.accounts.create_account(NOW)
         for round_number in range(ROUNDS):
             prm = f"9900000000{next(numbers):04}"
-            await one.consents.grant(await begun_consent(one, account.id), [GrantedPoint(prm)], NOW)
-            point = await one.consents.find_usage_point(account.id, prm)
+            await one.grants.grant(await begun_consent(one, account.id), [GrantedPoint(prm)], NOW)
+            point = await one.usage_points.find(account.id, prm)
             consent_id = await begun_consent(one, account.id)
 
             outcomes = await asyncio.gather(

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.config.settings import Settings
-from shared.consents.models import ConsentStatus, GrantedPoint
-from shared.consents.store import UsagePoint
+from shared.consents.models import ConsentStatus, GrantedPoint, UsagePoint
 from shared.core.calendar import ONE_DAY, DayRange, day_start
 from shared.core.datasets import Series
 from shared.core.errors import NotFound
@@ -44,10 +43,10 @@ async def point(parts: Resources) -> UsagePoint:
 
 async def new_point(parts: Resources, prm: str, authorisation_id: int) -> UsagePoint:
     account, _ = await parts.accounts.create_account(NOW)
-    consent, state = await parts.consents.create_consent(account.id, NOW)
-    await take_state(parts.consents, state, NOW, authorisation_id)
-    await parts.consents.grant(consent.id, [GrantedPoint(prm)], NOW)
-    return await parts.consents.find_usage_point(account.id, prm)
+    consent, state = await parts.authorization_states.create(account.id, NOW)
+    await take_state(parts.authorization_states, state, NOW, authorisation_id)
+    await parts.grants.grant(consent.id, [GrantedPoint(prm)], NOW)
+    return await parts.usage_points.find(account.id, prm)
 
 
 def series_of(point: UsagePoint, dataset: str) -> Series:
@@ -125,7 +124,7 @@ async def test_consents_that_came_to_nothing_go_after_ninety_days(parts: Resourc
     account, _ = await parts.accounts.create_account(NOW)
     ages = {"old": CONSENTS_KEPT + timedelta(seconds=1), "young": CONSENTS_KEPT - timedelta(seconds=1)}
     made = {
-        (status, name): (await parts.consents.create_consent(account.id, NOW - age))[0].id
+        (status, name): (await parts.authorization_states.create(account.id, NOW - age))[0].id
         for status in ConsentStatus
         for name, age in ages.items()
     }
@@ -146,7 +145,7 @@ async def test_a_consent_that_a_usage_point_rests_on_stays_whatever_it_is(parts:
 
     await parts.retention.enforce(NOW + timedelta(days=1000))
 
-    assert point.id == (await parts.consents.load_usage_point(point.id)).id
+    assert point.id == (await parts.usage_points.load(point.id)).id
     assert 1 == len(await parts.database.read(select(usage_points.c.id)))
 
 

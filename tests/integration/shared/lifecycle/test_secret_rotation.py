@@ -14,9 +14,9 @@ from sqlalchemy import LargeBinary, select, update
 
 from shared.accounts.store import Account
 from shared.config.settings import Settings
+from shared.consents.authorization_states import ReturnedPoints
 from shared.consents.contract_proof import ContractProof
-from shared.consents.models import GrantedPoint
-from shared.consents.store import ReturnedPoints, UsagePoint
+from shared.consents.models import GrantedPoint, UsagePoint
 from shared.core.calendar import DayRange
 from shared.core.datasets import Direction, Series
 from shared.core.errors import Unauthenticated
@@ -73,12 +73,12 @@ async def household(parts: Resources, prm: str = PRM) -> Household:
     account, api_key = await parts.accounts.create_account(NOW, email=EMAIL)
     caller = await parts.accounts.authenticate(api_key, NOW)
     await parts.accounts.keys.create_key(caller.key, caller.opened, NOW, name="Synthetic name of a key")
-    consent, state = await parts.consents.create_consent(account.id, NOW, prm)
-    await take_state(parts.consents, state, NOW, int(prm[-5:]) + 1)
+    consent, state = await parts.authorization_states.create(account.id, NOW, prm)
+    await take_state(parts.authorization_states, state, NOW, int(prm[-5:]) + 1)
     point = GrantedPoint(prm, frozenset({Direction.CONSUMPTION}), date(2029, 1, 1))
-    await parts.consents.grant(consent.id, [point], NOW)
-    found = await parts.consents.find_usage_point(account.id, prm)
-    found = await parts.consents.change_usage_point(found, {"label": LABEL}, caller.key.id, NOW)
+    await parts.grants.grant(consent.id, [point], NOW)
+    found = await parts.usage_points.find(account.id, prm)
+    found = await parts.usage_points.change(found, {"label": LABEL}, caller.key.id, NOW)
     webhook, _ = await parts.webhooks.create_webhook(account.id, URL, None, "Synthetic", caller.key.id, NOW)
     await parts.webhooks.rotate_secret(webhook, caller.key.id, NOW)
     return Household(account, api_key, found)
@@ -120,8 +120,8 @@ async def test_everything_works_with_the_new_secret_alone_after_a_rotation(gatew
     caller = await new.accounts.authenticate(home.api_key, NOW)
     assert (home.account.id, EMAIL) == (caller.account.id, caller.account.email)
     assert "Synthetic name of a key" in {key.name for key in await new.accounts.keys.list_keys(home.account.id)}
-    assert home.usage_point.id == (await new.consents.find_usage_point(home.account.id, PRM)).id
-    found = await new.consents.load_usage_point(home.usage_point.id)
+    assert home.usage_point.id == (await new.usage_points.find(home.account.id, PRM)).id
+    found = await new.usage_points.load(home.usage_point.id)
     assert (PRM, LABEL) == (found.prm, found.label)
     (webhook,) = await new.webhooks.list_webhooks(home.account.id)
     signer = await new.webhooks.load_signer(webhook.id, NOW)
@@ -135,18 +135,18 @@ async def test_what_a_consent_under_way_holds_opens_with_the_new_secret_too(gate
     old, both = await gateway.open(gateway.old), await gateway.open(gateway.new, gateway.old)
     account, _ = await old.accounts.create_account(NOW)
     proof = ContractProof(postal_code="75012", subscribed_power=6.0)
-    proved, _ = await old.consents.create_consent(account.id, NOW, PRM, proof=proof)
-    returning, state = await old.consents.create_consent(account.id, NOW, duration="P1Y", returns_points=True)
-    await take_state(old.consents, state, NOW, None, ReturnedPoints((PRM,), "synthetic-code"))
-    waiting, state = await old.consents.create_consent(account.id, NOW)
-    await take_state(old.consents, state, NOW, 58_249)
-    await old.consents.await_approval(waiting.id, [GrantedPoint(PRM, frozenset({Direction.PRODUCTION}))], NOW)
+    proved, _ = await old.authorization_states.create(account.id, NOW, PRM, proof=proof)
+    returning, state = await old.authorization_states.create(account.id, NOW, duration="P1Y", returns_points=True)
+    await take_state(old.authorization_states, state, NOW, None, ReturnedPoints((PRM,), "synthetic-code"))
+    waiting, state = await old.authorization_states.create(account.id, NOW)
+    await take_state(old.authorization_states, state, NOW, 58_249)
+    await old.grants.await_approval(waiting.id, [GrantedPoint(PRM, frozenset({Direction.PRODUCTION}))], NOW)
 
     await rotation(both).rotate(NOW)
 
     new = await gateway.open(gateway.new)
-    assert proof == await new.consents.load_proof(proved.id)
-    assert [PRM] == [point.prm for point in await new.consents.load_returned_points(returning.id)]
+    assert proof == await new.grants.load_proof(proved.id)
+    assert [PRM] == [point.prm for point in await new.grants.load_returned_points(returning.id)]
     assert {new.server.key_id: 1} == (await rotation(new).count_use()).encrypted["consents.awaiting_sealed"]
 
 
@@ -284,7 +284,7 @@ async def test_the_gateway_may_work_while_several_rotate(gateway: Gateway) -> No
         for home in homes:
             caller = await parts.accounts.authenticate(home.api_key, NOW)
             await parts.accounts.keys.create_key(caller.key, caller.opened, NOW, name="another")
-            await parts.consents.note_refusal(home.usage_point.id, NOW)
+            await parts.access_loss.note_refusal(home.usage_point.id, NOW)
             await parts.administration.change_account(home.account.id, NOW, quotas={"read_quota": 5})
 
     await asyncio.gather(rotation(processes[0]).rotate(NOW), rotation(processes[1]).rotate(NOW), work(processes[2]))
@@ -293,14 +293,14 @@ async def test_the_gateway_may_work_while_several_rotate(gateway: Gateway) -> No
     new = await gateway.open(gateway.new)
     for home in homes:
         caller = await new.accounts.authenticate(home.api_key, NOW)
-        assert home.usage_point.id == (await new.consents.list_usage_points(caller.account.id))[0].id
+        assert home.usage_point.id == (await new.usage_points.list_for_account(caller.account.id))[0].id
         assert 3 == len(await new.accounts.keys.list_keys(caller.account.id))
 
 
 async def test_a_consent_under_way_is_still_recognised_and_an_old_one_is_not_any_more(gateway: Gateway) -> None:
     old, both = await gateway.open(gateway.old), await gateway.open(gateway.new, gateway.old)
     home = await household(old)
-    await old.consents.create_consent(home.account.id, NOW + timedelta(days=2), PRM)
+    await old.authorization_states.create(home.account.id, NOW + timedelta(days=2), PRM)
 
     await rotation(both).rotate(NOW + timedelta(days=2))
 

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from sqlalchemy import update
 
 from shared.config.settings import Settings
-from shared.consents.models import ConsentStatus
-from shared.consents.store import Consent, ReturnedPoints
+from shared.consents.authorization_states import ReturnedPoints
+from shared.consents.models import Consent, ConsentStatus
 from shared.core.calendar import day_of
 from shared.core.datasets import Direction
 from shared.resources import Resources, open_resources
@@ -48,8 +48,8 @@ class Scene:
     ) -> Consent:
         """A person says yes on the provider's page and comes back; the state is used."""
         taken = taken or datetime.now(UTC)
-        store = self.parts.consents
-        _, state = await store.create_consent(
+        states = self.parts.authorization_states
+        _, state = await states.create(
             account_id or self.account_id, taken, duration="P1Y", returns_points=page == "v1"
         )
         answer = await self.enedis.get(
@@ -68,16 +68,16 @@ class Scene:
         returned = None
         if number is None:
             returned = ReturnedPoints(tuple(query["usage_point_id"].split(";")), query["code"])
-        return (await take_state(store, query["state"], taken, number, returned))[0]
+        return (await take_state(states, query["state"], taken, number, returned))[0]
 
     async def control(self, path: str, **body: object) -> None:
         (await self.enedis.post(f"/control/{path}", json=body)).raise_for_status()
 
     async def outcome(self, consent: Consent) -> Consent:
-        return await self.parts.consents.load_consent(consent.id)
+        return await self.parts.consents.load(consent.id)
 
     async def directions(self) -> dict[str, frozenset[Direction]]:
-        points = await self.parts.consents.list_usage_points(self.account_id)
+        points = await self.parts.usage_points.list_for_account(self.account_id)
         return {point.prm: point.directions for point in points}
 
     async def asked(self) -> int:
@@ -166,7 +166,7 @@ async def test_a_point_of_another_account_has_the_whole_return_wait_for_an_admin
     ended = await scene.outcome(consent)
     assert (ConsentStatus.AWAITING_APPROVAL, "usage_point_taken") == (ended.status, ended.error_code)
     assert {} == await scene.directions()
-    assert [CONSUMER, SECOND] == [each.prm for each in await scene.parts.consents.load_returned_points(consent.id)]
+    assert [CONSUMER, SECOND] == [each.prm for each in await scene.parts.grants.load_returned_points(consent.id)]
 
 
 async def test_services_that_come_late_are_waited_for(scene: Scene) -> None:
@@ -244,8 +244,8 @@ async def test_a_consent_that_waits_is_enqueued_ever_more_rarely(scene: Scene) -
 
     enqueued = [await sweep(scene.parts) for _ in range(3)]
     await scene.exchange.exchange(consent.id, now)
-    soon = await scene.parts.consents.stale_exchanges(now + timedelta(minutes=1, seconds=50))
-    later = await scene.parts.consents.stale_exchanges(now + timedelta(minutes=2, seconds=10))
+    soon = await scene.parts.grants.stale_exchanges(now + timedelta(minutes=1, seconds=50))
+    later = await scene.parts.grants.stale_exchanges(now + timedelta(minutes=2, seconds=10))
 
     assert [1, 0, 0] == enqueued
     assert ([], [consent.id]) == (soon, later)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 async def status_of(stage: Stage, consent_id: str) -> tuple[ConsentStatus, str | None]:
     """What became of a consent, and why."""
-    consent = await stage.resources.consents.load_consent(consent_id)
+    consent = await stage.resources.consents.load(consent_id)
     return consent.status, consent.error_code
 
 
@@ -33,7 +33,7 @@ async def test_a_consent_is_exchanged_once_however_often_it_is_delivered(stage: 
 
 
 async def test_a_consent_that_never_came_back_is_not_exchanged(stage: Stage, person: Person) -> None:
-    consent, _ = await stage.resources.consents.create_consent(person.account_id, datetime.now(UTC))
+    consent, _ = await stage.resources.authorization_states.create(person.account_id, datetime.now(UTC))
 
     await stage.exchange.exchange(consent.id)
 
@@ -43,8 +43,8 @@ async def test_a_consent_that_never_came_back_is_not_exchanged(stage: Stage, per
 
 async def test_a_person_who_refused_is_not_asked_about(stage: Stage, person: Person) -> None:
     now = datetime.now(UTC)
-    _, state = await stage.resources.consents.create_consent(person.account_id, now)
-    consent, _ = await take_state(stage.resources.consents, state, now, None)
+    _, state = await stage.resources.authorization_states.create(person.account_id, now)
+    consent, _ = await take_state(stage.resources.authorization_states, state, now, None)
 
     await stage.exchange.exchange(consent.id)
 
@@ -108,8 +108,8 @@ async def test_the_authorisation_of_somebody_elses_point_does_not_open_another(s
     await stage.exchange.exchange(consent_id)
 
     assert (ConsentStatus.AWAITING_APPROVAL, "usage_point_taken") == await status_of(stage, consent_id)
-    assert [] == await stage.resources.consents.list_usage_points(person.account_id)
-    point = await stage.resources.consents.find_usage_point(somebody.account_id, SOLAR_HOUSE)
+    assert [] == await stage.resources.usage_points.list_for_account(person.account_id)
+    point = await stage.resources.usage_points.find(somebody.account_id, SOLAR_HOUSE)
     assert somebody.account_id == point.account_id
 
 
@@ -121,7 +121,7 @@ async def test_a_point_other_than_the_announced_one_is_not_bound(stage: Stage, p
     assert (ConsentStatus.FAILED, "consent_refused") == await status_of(stage, consent_id)
     for prm in (SOLAR_HOUSE, HEATED_HOUSE):
         with pytest.raises(NotFound):
-            await stage.resources.consents.find_usage_point(person.account_id, prm)
+            await stage.resources.usage_points.find(person.account_id, prm)
 
 
 async def test_the_announced_point_is_bound(stage: Stage, person: Person) -> None:
@@ -142,5 +142,5 @@ async def test_a_new_consent_for_a_point_of_ones_own_takes_the_place_of_the_old_
     for consent_id in (first, second):
         await stage.exchange.exchange(consent_id)
 
-    (point,) = await stage.resources.consents.list_usage_points(person.account_id)
+    (point,) = await stage.resources.usage_points.list_for_account(person.account_id)
     assert second == point.consent.id

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange
 from shared.core.datasets import DATASETS
 from shared.core.errors import NoMeasure, NotFound, ProviderTimeout
@@ -180,11 +180,11 @@ async def test_what_a_new_consent_forgets_does_not_bring_back_what_was_erased(st
 
 
 async def test_the_refresh_obeys_the_owner(stage: Stage, person: Person, house: UsagePoint) -> None:
-    consents = stage.resources.consents
+    usage_points = stage.resources.usage_points
 
     async def planned(**changes: object) -> set[str]:
-        point = await consents.load_usage_point(house.id)
-        await consents.change_usage_point(point, changes, "key_1", datetime.now(UTC))
+        point = await usage_points.load(house.id)
+        await usage_points.change(point, changes, "key_1", datetime.now(UTC))
         await refresh(stage.resources)
         jobs = [
             await stage.resources.jobs.load_job(each)

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 import pytest
 import time_machine
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import PARIS, DayRange, day_of, day_seconds, day_start
 from shared.core.datasets import Series
 from shared.jobs.models import CallTicket, JobStatus

@@ -9,8 +9,7 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
-from shared.consents.models import GrantedPoint
-from shared.consents.store import UsagePoint
+from shared.consents.models import GrantedPoint, UsagePoint
 from shared.core.calendar import DayRange
 from shared.jobs.models import CallTicket, Job, JobStatus, Lane
 from shared.readings.models import Coverage, Reading, Reason

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange
 from shared.jobs.models import Lane
 from shared.jobs.task_queue import Cause

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange
 from shared.jobs.models import Job, JobStatus, Lane
 from tests.support.worker import HeldBack, Stage, days_ago

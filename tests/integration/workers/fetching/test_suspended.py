@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.consents.models import ConsentStatus
-from shared.consents.store import UsagePoint
+from shared.consents.models import ConsentStatus, UsagePoint
 from shared.core.calendar import DayRange
 from shared.jobs.models import JobStatus, Lane
 from tests.support.simulated_enedis import SOLAR_HOUSE
@@ -58,9 +57,9 @@ async def test_a_consent_that_comes_back_meanwhile_is_not_exchanged(stage: Stage
 
     await stage.exchange.exchange(consent_id)
 
-    consent = await stage.resources.consents.load_consent(consent_id)
+    consent = await stage.resources.consents.load(consent_id)
     assert (ConsentStatus.FAILED, "account_suspended") == (consent.status, consent.error_code)
-    assert [] == await stage.resources.consents.list_usage_points(person.account_id)
+    assert [] == await stage.resources.usage_points.list_for_account(person.account_id)
 
 
 async def test_the_refresh_leaves_a_suspended_account_out_and_only_that_one(

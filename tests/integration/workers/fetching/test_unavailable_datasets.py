@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from shared.consents.loss_policy import NOT_COLLECTED_PAUSE, WRONG_DIRECTION_PAUSE
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import DayRange
 from shared.core.datasets import DATASETS
 from shared.jobs.models import JobStatus
@@ -66,12 +66,12 @@ async def test_what_one_dataset_lacks_says_nothing_about_another(stage: Stage, h
 
 async def test_what_may_change_is_looked_at_again_after_a_while(stage: Stage, house: UsagePoint) -> None:
     noted_at = datetime.now(UTC)
-    await stage.resources.consents.note_unavailable(house.id, CURVE, Reason.CURVE_NOT_COLLECTED, noted_at)
-    await stage.resources.consents.note_unavailable(
+    await stage.resources.usage_points.note_unavailable(house.id, CURVE, Reason.CURVE_NOT_COLLECTED, noted_at)
+    await stage.resources.usage_points.note_unavailable(
         house.id, "daily_consumption_max_power", Reason.WRONG_DIRECTION, noted_at
     )
 
-    point = await stage.resources.consents.load_usage_point(house.id)
+    point = await stage.resources.usage_points.load(house.id)
 
     moment = timedelta(seconds=1)
     for name, reason, pause in (
@@ -102,7 +102,7 @@ async def test_a_record_has_no_direction_and_no_curve(stage: Stage, house: Usage
 
         await stage.run(house, dataset, DayRange(days_ago(0), days_ago(-1)))
 
-        assert {} == (await stage.resources.consents.load_usage_point(house.id)).unavailable, code
+        assert {} == (await stage.resources.usage_points.load(house.id)).unavailable, code
 
 
 async def test_a_new_consent_makes_the_same_days_worth_a_call_at_once(
@@ -161,6 +161,6 @@ async def test_points_that_were_known_before_this_was_remembered_lack_nothing(st
     async with stage.resources.database.transaction() as connection:
         await connection.execute(update(usage_points).values(unavailable=None))
 
-    point = await stage.resources.consents.load_usage_point(house.id)
+    point = await stage.resources.usage_points.load(house.id)
 
     assert {} == point.unavailable

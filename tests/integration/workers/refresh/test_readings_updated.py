@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import PARIS, DayRange
 from shared.jobs.models import Job, Lane
 from shared.lifecycle.erasure import OWNER

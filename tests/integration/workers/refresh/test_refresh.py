@@ -9,8 +9,8 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
-from shared.consents.models import ConsentStatus
-from shared.consents.store import ConsentStore, UsagePoint
+from shared.consents.models import ConsentStatus, UsagePoint
+from shared.consents.usage_points import UsagePoints
 from shared.core.calendar import PARIS
 from shared.core.datasets import DATASETS, Direction
 from shared.jobs.models import Job, JobStatus, Lane
@@ -171,15 +171,15 @@ async def test_a_point_without_an_active_consent_is_left_alone(stage: Stage) -> 
         assert 0 == await refresh(stage.resources), end_consent.__name__
 
 
-class SmallPages(ConsentStore):
+class SmallPages(UsagePoints):
     """Gives the active points two at a time."""
 
-    async def active_usage_point_ids(self, now: datetime, after: str = "", limit: int = 2) -> list[str]:
-        return await super().active_usage_point_ids(now, after, limit)
+    async def active_ids(self, now: datetime, after: str = "", limit: int = 2) -> list[str]:
+        return await super().active_ids(now, after, limit)
 
 
 def in_small_pages(resources: Resources) -> Resources:
-    return replace(resources, consents=SmallPages(resources.database, resources.server))
+    return replace(resources, usage_points=SmallPages(resources.database, resources.server))
 
 
 async def test_every_point_is_planned_once_however_many_pages_they_fill(stage: Stage, person: Person) -> None:
@@ -205,7 +205,7 @@ async def test_a_plan_that_failed_does_not_keep_the_next_one_away(
         raise OSError("the database is away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(ConsentStore, "active_usage_point_ids", broken)
+        patched.setattr(UsagePoints, "active_ids", broken)
         with pytest.raises(OSError, match="away"):
             await refresh(stage.resources)
 

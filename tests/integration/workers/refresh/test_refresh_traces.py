@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from tests.support.worker import Person, Stage
 from workers.refresh import refresh
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from shared.consents.store import UsagePoint
+from shared.consents.models import UsagePoint
 from shared.core.calendar import PARIS, DayRange
 from shared.jobs.ledger import job_key
 from shared.jobs.models import JobStatus, Lane

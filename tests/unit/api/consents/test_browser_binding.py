@@ -13,7 +13,7 @@ from api.consents.browser_binding import (
     shown_browser,
 )
 from shared.config.settings import Settings, load_settings
-from shared.consents.store import STATE_LIFETIME
+from shared.consents.authorization_states import STATE_LIFETIME
 from tests.support.cases import case
 
 

@@ -1,7 +1,7 @@
 """Consents (SQL): what the gateway may ask the provider for, from the link shown to a person to its end.
 
 The ledger: what there is, who ends it, who decides what waits for a word, and who is to be told that one runs out. The
-way of a state is in `shared.consents.authorization_state`, what becomes of a return in `shared.consents.grants`.
+way of a state is in `shared.consents.authorization_states`, what becomes of a return in `shared.consents.grants`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,26 +9,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
-from shared.consents.authorization_state import PERSON, STATE_LIFETIME, Invitee, ReturnedPoints
-from shared.consents.grants import UNDECIDED, ConsentGrants, Holder
-from shared.consents.models import Consent, ConsentStatus, UsagePoint
-from shared.consents.usage_points import consent_of
+from shared.consents.consent_rows import UNDECIDED, ConsentRows, consent_of
+from shared.consents.models import Consent, ConsentStatus
 from shared.core.calendar import day_of
 from shared.core.errors import NotFound, UsagePointTaken
+from shared.crypto.vault import ServerSecret
 from shared.storage.audit_log import ADMIN, SYSTEM, record
+from shared.storage.database import Database
 from shared.storage.tables import consents, usage_points
-
-__all__ = [
-    "PERSON",
-    "STATE_LIFETIME",
-    "Consent",
-    "ConsentStore",
-    "Holder",
-    "Invitee",
-    "ReturnedPoints",
-    "UsagePoint",
-    "days_warned",
-]
 
 WARNING_DAYS = (30, 7, 1)
 """So many days before its end the holder of a consent is told."""
@@ -42,10 +30,16 @@ _OPEN = (
 )
 
 
-class ConsentStore(ConsentGrants):
-    """The consents of this gateway, and the usage points that they open."""
+class Consents:
+    """The consents of this gateway."""
 
-    async def load_consent(self, consent_id: str, account_id: str | None = None) -> Consent:
+    def __init__(self, database: Database, server: ServerSecret) -> None:
+        """Keep them in ``database``; ``server`` seals the audit log."""
+        self._database = database
+        self._server = server
+        self._rows = ConsentRows(server)
+
+    async def load(self, consent_id: str, account_id: str | None = None) -> Consent:
         """A consent, of that account when one is given. Raises `NotFound`."""
         query = select(consents).where(consents.c.id == consent_id)
         if account_id is not None:
@@ -55,14 +49,14 @@ class ConsentStore(ConsentGrants):
             raise NotFound
         return consent_of(rows[0])
 
-    async def list_consents(self, account_id: str, after: str = "", limit: int = 50) -> list[Consent]:
+    async def list_for_account(self, account_id: str, after: str = "", limit: int = 50) -> list[Consent]:
         """A page of an account's consents, newest first: those that follow the one with the id ``after``.
 
         Raises `NotFound` when that one is not the account's.
         """
         query = select(consents).where(consents.c.account_id == account_id)
         if after:
-            last = await self.load_consent(after, account_id)
+            last = await self.load(after, account_id)
             older = or_(
                 consents.c.created_at < last.created_at,
                 and_(consents.c.created_at == last.created_at, consents.c.id < last.id),
@@ -90,7 +84,7 @@ class ConsentStore(ConsentGrants):
             if row is None:
                 raise NotFound
             if revoked.rowcount:
-                await self._record(connection, consent_of(row), now, actor, "consent.revoked")
+                await self._rows.record(connection, consent_of(row), now, actor, "consent.revoked")
         return consent_of(row), revoked.rowcount == 1
 
     # What waits for an administrator's word
@@ -131,14 +125,14 @@ class ConsentStore(ConsentGrants):
             if not decided.rowcount:
                 raise NotFound("No consent of that id waits for a word.")
             row = (await connection.execute(select(consents).where(consents.c.id == consent_id))).one()
-            await self._record(connection, consent_of(row), now, actor, action)
+            await self._rows.record(connection, consent_of(row), now, actor, action)
             # In this order everywhere: the account's chain, then the administrators'.
             details = {"account_id": row.account_id, "consent_id": consent_id}
             await record(connection, self._server, ADMIN, now, actor, action, details)
 
     # What runs out
 
-    async def ending_consents(self, now: datetime) -> list[Consent]:
+    async def list_ending(self, now: datetime) -> list[Consent]:
         """The granted consents whose account is to be told that they end, or that they have ended.
 
         Only those that a usage point rests on: of one that was renewed nobody has to hear.
@@ -169,7 +163,7 @@ class ConsentStore(ConsentGrants):
                 .values(warned_days=days)
             )
             if noted.rowcount and not days:
-                await self._record(connection, consent, now, SYSTEM, "consent.expired")
+                await self._rows.record(connection, consent, now, SYSTEM, "consent.expired")
         return noted.rowcount == 1
 
     async def forget_undecided(self, now: datetime) -> Sequence[Consent]:
@@ -199,7 +193,7 @@ class ConsentStore(ConsentGrants):
                 .values(status=ConsentStatus.FAILED, error_code=UsagePointTaken.code, **UNDECIDED)
             )
             if failed.rowcount:
-                await self._record(connection, consent, now, SYSTEM, "consent.failed", UsagePointTaken.code)
+                await self._rows.record(connection, consent, now, SYSTEM, "consent.failed", UsagePointTaken.code)
         return failed.rowcount == 1
 
 

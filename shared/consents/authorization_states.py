@@ -7,7 +7,6 @@ It is stored as a hash, and so is what that browser shows.
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,14 +14,14 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.consents.access_loss import UsagePointRights
+from shared.consents.consent_rows import ConsentRows, consent_of
 from shared.consents.contract_proof import ContractProof
 from shared.consents.models import Consent, ConsentStatus
-from shared.consents.usage_points import consent_of
+from shared.consents.usage_points import UsagePoints
 from shared.core.errors import ConsentAlreadyActive, NotFound, StateRefused, TooManyRequests
-from shared.storage.audit_log import SYSTEM, record
-from shared.storage.database import hold
-from shared.storage.sealed_columns import CONTRACT_PROOF, RETURNED_PRMS
+from shared.crypto.vault import ServerSecret
+from shared.storage.audit_log import SYSTEM
+from shared.storage.database import Database, hold
 from shared.storage.tables import accounts, consents
 
 STATE_LIFETIME = timedelta(minutes=15)
@@ -48,10 +47,17 @@ class Invitee:
     names_usage_point: bool
 
 
-class ConsentStates(UsagePointRights):
+class AuthorizationStates:
     """The consents that are asked for, up to the moment in which something comes back."""
 
-    async def create_consent(
+    def __init__(self, database: Database, server: ServerSecret, usage_points: UsagePoints) -> None:
+        """Keep them in ``database``; ``server`` seals what comes back, ``usage_points`` says what there is already."""
+        self._database = database
+        self._server = server
+        self._rows = ConsentRows(server)
+        self._usage_points = usage_points
+
+    async def create(
         self,
         account_id: str,
         now: datetime,
@@ -72,7 +78,6 @@ class ConsentStates(UsagePointRights):
         """
         state = secrets.token_urlsafe(32)
         consent = Consent(f"cons_{secrets.token_hex(12)}", account_id, ConsentStatus.PENDING, now, now + STATE_LIFETIME)
-        sealed = proof and self._server.encrypt(proof.encode(), purpose=CONTRACT_PROOF.purpose(consent.id))
         async with self._database.transaction() as connection:
             await connection.execute(
                 insert(consents).values(
@@ -82,21 +87,21 @@ class ConsentStates(UsagePointRights):
                     status=consent.status,
                     created_at=now,
                     state_expires_at=consent.state_expires_at,
-                    expected_prm_hash=expected_prm and self._hash(expected_prm),
+                    expected_prm_hash=expected_prm and self._rows.hash(expected_prm),
                     duration=duration,
                     returns_points=returns_points,
-                    proof_sealed=sealed,
+                    proof_sealed=self._rows.seal_proof(consent.id, proof),
                 )
             )
             if most_per_hour is not None:
                 await _refuse_many(connection, account_id, most_per_hour, now)
-            await self._record(connection, consent, now, actor, "consent.requested")
+            await self._rows.record(connection, consent, now, actor, "consent.requested")
         return consent, state
 
     async def refuse_if_active(self, account_id: str, prm: str, now: datetime) -> None:
         """Raises `ConsentAlreadyActive`, with the expiry, if this account holds an active consent for this point."""
         try:
-            consent = (await self.find_usage_point(account_id, prm)).consent
+            consent = (await self._usage_points.find(account_id, prm)).consent
         except NotFound:
             return
         if consent.is_active(now):
@@ -106,7 +111,7 @@ class ConsentStates(UsagePointRights):
                 "send `renew: true` to ask for another one."
             )
 
-    async def look_at_state(self, state: str, browser: str, now: datetime) -> Invitee:
+    async def look_up(self, state: str, browser: str, now: datetime) -> Invitee:
         """What a state that can still be given is for; changes nothing. ``browser``: what the browser shows, or "".
 
         Raises `StateRefused` for an unknown, expired or used state, and for one that another browser opened.
@@ -120,10 +125,10 @@ class ConsentStates(UsagePointRights):
             raise StateRefused
         return Invitee(consent_of(rows[0]), rows[0].account_created_at, rows[0].expected_prm_hash is not None)
 
-    async def open_state(self, state: str, browser: str, now: datetime) -> Consent:
+    async def open(self, state: str, browser: str, now: datetime) -> Consent:
         """Bind a state to the browser that shows ``browser`` (256 random bits): only that one can come back with it.
 
-        Opened again there it stays as it is. Raises `StateRefused` as `look_at_state` does.
+        Opened again there it stays as it is. Raises `StateRefused` as `look_up` does.
         """
         this_state = consents.c.state_hash == _hash_of(state)
         async with self._database.transaction() as connection:
@@ -141,17 +146,17 @@ class ConsentStates(UsagePointRights):
             if row is None or not _is_open(row, now) or not _is_of(row, browser):
                 raise StateRefused
             if opened.rowcount:
-                await self._record(connection, consent_of(row), now, PERSON, "consent.opened")
+                await self._rows.record(connection, consent_of(row), now, PERSON, "consent.opened")
         return consent_of(row)
 
-    async def find_consent(self, state: str, browser: str) -> Consent:
+    async def find(self, state: str, browser: str) -> Consent:
         """The consent of a state, whatever became of it, for the browser that opened it. Raises `StateRefused`."""
         rows = await self._database.read(select(consents).where(consents.c.state_hash == _hash_of(state)))
         if not rows or not _is_of(rows[0], browser):
             raise StateRefused
         return consent_of(rows[0])
 
-    async def take_state(
+    async def consume(
         self,
         state: str,
         now: datetime,
@@ -182,43 +187,19 @@ class ConsentStates(UsagePointRights):
                     status=ConsentStatus.EXCHANGING if given else ConsentStatus.REFUSED,
                     autorisation_id=autorisation_id,
                     return_hash=text and self._server.keyed_hash(text, purpose="consent-return"),
-                    prms_sealed=returned and self._seal_prms(row.id, returned.prms),
+                    prms_sealed=returned and self._rows.seal_returned_prms(row.id, returned.prms),
                     proof_sealed=row.proof_sealed if given else None,
                     taken_at=now,
                 )
             )
             row = (await connection.execute(select(consents).where(this_state))).one()
             if taken.rowcount and not given:
-                await self._record(connection, consent_of(row), now, PERSON, "consent.refused")
+                await self._rows.record(connection, consent_of(row), now, PERSON, "consent.refused")
         hashes = [None] if text is None else self._server.keyed_hashes(text, purpose="consent-return")
         same_return = row.autorisation_id == autorisation_id and row.return_hash in hashes
         if row.status == ConsentStatus.PENDING or not same_return:
             raise StateRefused
         return consent_of(row), taken.rowcount == 1
-
-    def _open_proof(self, row: Row[Any]) -> ContractProof | None:
-        if row.proof_sealed is None:
-            return None
-        return ContractProof.decode(self._server.decrypt(row.proof_sealed, purpose=CONTRACT_PROOF.purpose(row.id)))
-
-    def _seal_prms(self, consent_id: str, prms: Sequence[str]) -> bytes:
-        return self._server.encrypt(" ".join(prms).encode(), purpose=RETURNED_PRMS.purpose(consent_id))
-
-    def _open_prms(self, row: Row[Any]) -> list[str]:
-        return self._server.decrypt(row.prms_sealed, purpose=RETURNED_PRMS.purpose(row.id)).decode().split()
-
-    async def _record(
-        self,
-        connection: AsyncConnection,
-        consent: Consent,
-        now: datetime,
-        actor: str,
-        action: str,
-        code: str | None = None,
-    ) -> None:
-        """Write down what was done about a consent; ``code``: of an error."""
-        details = {"consent_id": consent.id} | ({"code": code} if code else {})
-        await record(connection, self._server, consent.account_id, now, actor, action, details)
 
 
 async def _refuse_many(connection: AsyncConnection, account_id: str, most: int, now: datetime) -> None:
