@@ -44,15 +44,15 @@ def measure_exports() -> dict[str, float]:
 
 
 async def _export_years(settings: Settings, years: int) -> dict[str, float]:
-    async with open_resources(settings) as parts:
-        account, api_key = await parts.accounts.create_account(NOW)
-        point = await granted_point(parts, account.id)
+    async with open_resources(settings) as resources:
+        account, api_key = await resources.accounts.create_account(NOW)
+        point = await granted_point(resources, account.id)
         stored = 0
         for dataset in DATASETS:
-            stored += await fill(parts, point, dataset, END - timedelta(days=365 * years))
-        caller = await parts.accounts.authenticate(api_key, NOW)
+            stored += await fill(resources, point, dataset, END - timedelta(days=365 * years))
+        caller = await resources.accounts.authenticate(api_key, NOW)
         before, begun, size = _peak_mib(), time.perf_counter(), 0
-        async for block in stream_export(parts, caller, NOW):
+        async for block in stream_export(resources, caller, NOW):
             size += len(block)
         return {
             "readings": stored,
@@ -62,22 +62,22 @@ async def _export_years(settings: Settings, years: int) -> dict[str, float]:
         }
 
 
-async def granted_point(parts: Resources, account_id: str) -> UsagePoint:
+async def granted_point(resources: Resources, account_id: str) -> UsagePoint:
     """A usage point of the account, as after a consent."""
-    consent, state = await parts.authorization_states.create(account_id, NOW)
+    consent, state = await resources.authorization_states.create(account_id, NOW)
     browser = "a-browser-of-a-benchmark-with-43-characters"
-    await parts.authorization_states.open(state, browser, NOW)
-    await parts.authorization_states.consume(state, NOW, 1, browser=browser)
-    await parts.grants.grant(consent.id, [GrantedPoint("99000000000471", frozenset(Direction))], NOW)
-    return await parts.usage_points.find(account_id, "99000000000471")
+    await resources.authorization_states.open(state, browser, NOW)
+    await resources.authorization_states.consume(state, NOW, 1, browser=browser)
+    await resources.grants.grant(consent.id, [GrantedPoint("99000000000471", frozenset(Direction))], NOW)
+    return await resources.usage_points.find(account_id, "99000000000471")
 
 
-async def fill(parts: Resources, point: UsagePoint, dataset: str, start: date) -> int:
+async def fill(resources: Resources, point: UsagePoint, dataset: str, start: date) -> int:
     """Store half-hours from ``start`` to `END`; how many."""
     days = DayRange(start, END)
     series = Series(point.account_id, point.id, dataset)
-    job = await parts.jobs.create_job(series, days, Lane.BULK, [days], {}, NOW)
-    public_key = await parts.accounts.load_public_key(point.account_id)
+    job = await resources.jobs.create_job(series, days, Lane.BULK, [days], {}, NOW)
+    public_key = await resources.accounts.load_public_key(point.account_id)
     count = 0
     for day in days_between(days.start, days.end):
         readings = [
@@ -85,8 +85,8 @@ async def fill(parts: Resources, point: UsagePoint, dataset: str, start: date) -
             for n in range(day_seconds(day) // 1800)
         ]
         count += len(readings)
-        await parts.readings.save_window(job, Coverage(str(day), NOW, day, day + ONE_DAY), readings, public_key)
-    await parts.ledger.cancel(job.id, NOW)
+        await resources.readings.save_window(job, Coverage(str(day), NOW, day, day + ONE_DAY), readings, public_key)
+    await resources.ledger.cancel(job.id, NOW)
     return count
 
 

@@ -90,9 +90,9 @@ def _running_api(environ: dict[str, str]) -> Iterator[tuple[int, int]]:
 
 
 async def _measure(settings: Settings, pid: int, port: int, accounts: int) -> dict[str, Any]:
-    async with open_resources(settings) as parts:
+    async with open_resources(settings) as resources:
         now = datetime.now(UTC)
-        people = [await parts.accounts.create_account(now) for _ in range(accounts)]
+        people = [await resources.accounts.create_account(now) for _ in range(accounts)]
         heard = _Heard()
         # One comes and goes first: what the first request loads is no listener's.
         async with _listeners(port, [people[0][1]], _Heard()):
@@ -106,7 +106,7 @@ async def _measure(settings: Settings, pid: int, port: int, accounts: int) -> di
             events = _CROWD_EVENTS if accounts == 1 else _SPREAD_EVENTS
             pause = _CROWD_PAUSE_SECONDS if accounts == 1 else _SPREAD_PAUSE_SECONDS
             busy_from, begun = _cpu_seconds(pid), time.perf_counter()
-            delays = await _publish(parts, [account.id for account, _ in people], heard, events, pause)
+            delays = await _publish(resources, [account.id for account, _ in people], heard, events, pause)
             busy = (_cpu_seconds(pid) - busy_from) / (time.perf_counter() - begun)
             peak = _resident_mib(pid)
     return {
@@ -122,7 +122,9 @@ async def _measure(settings: Settings, pid: int, port: int, accounts: int) -> di
     }
 
 
-async def _publish(parts: Resources, account_ids: list[str], heard: _Heard, events: int, pause: float) -> list[float]:
+async def _publish(
+    resources: Resources, account_ids: list[str], heard: _Heard, events: int, pause: float
+) -> list[float]:
     """Seconds from each event to the last of those who listen to its account."""
     told: dict[str, float] = {}
     each_goes_to = LISTENERS // len(account_ids)
@@ -130,7 +132,7 @@ async def _publish(parts: Resources, account_ids: list[str], heard: _Heard, even
         account_id = random.choice(account_ids)  # noqa: S311  # any of them
         name = f"job_{number:024x}"
         told[name] = time.perf_counter()
-        await parts.events.publish(account_id, "job.progress", {"job_id": name})
+        await resources.events.publish(account_id, "job.progress", {"job_id": name})
         await asyncio.sleep(max(0.0, pause - (time.perf_counter() - told[name])))
     async with asyncio.timeout(60):
         while any(len(heard.at.get(name, ())) < each_goes_to for name in told):  # noqa: ASYNC110  # a thousand of them

@@ -250,12 +250,12 @@ async def _submit_bulk(environ: Mapping[str, str], households: Sequence[Househol
     dataset, now = DATASETS[_DATASET], datetime.now(UTC)
     days = DayRange(end - timedelta(days=7 * _WEEKS), end)
     calls = plan_calls(dataset, list(windows_of(dataset, days)))
-    async with open_resources(load_settings(environ)) as parts:
+    async with open_resources(load_settings(environ)) as resources:
         for household in households:
-            point = await parts.usage_points.find(household.account_id, household.usage_point_id)
+            point = await resources.usage_points.find(household.account_id, household.usage_point_id)
             series = Series(point.account_id, point.id, dataset.name)
-            await parts.jobs.create_job(series, days, Lane.BULK, calls, {}, now)
-        await parts.job_service.send_next(now)
+            await resources.jobs.create_job(series, days, Lane.BULK, calls, {}, now)
+        await resources.job_service.send_next(now)
 
 
 @contextmanager

@@ -120,33 +120,33 @@ def measure_webhooks() -> bool:
 async def _measure(settings: Settings, directory: Path) -> tuple[Delays, Delays, list[Fate]]:
     good = GoodReceiver()
     async with AsyncExitStack() as stack:
-        parts = await stack.enter_async_context(open_resources(settings))
-        await _add_webhook(parts, await _new_account(parts), await stack.enter_async_context(receiving(good)))
-        (listener,) = [webhook async for webhook in parts.webhooks.every_wish()]
+        resources = await stack.enter_async_context(open_resources(settings))
+        await _add_webhook(resources, await _new_account(resources), await stack.enter_async_context(receiving(good)))
+        (listener,) = [webhook async for webhook in resources.webhooks.every_wish()]
         await stack.enter_async_context(_courier_process(settings, directory))
         # The process has to start first.
-        await _tell(parts, [listener[0]], good, 1)
-        alone = await _tell(parts, [listener[0]], good)
+        await _tell(resources, [listener[0]], good, 1)
+        alone = await _tell(resources, [listener[0]], good)
         bad: dict[str, Webhook] = {}
         accounts = [listener[0]]
         for kind, handler in BAD.items():
             url = await stack.enter_async_context(receiving(handler))
-            account = await _new_account(parts)
+            account = await _new_account(resources)
             accounts.append(account.id)
             for _ in range(OF_EACH_KIND):
-                bad[kind] = await _add_webhook(parts, account, url)
-        beside = await _tell(parts, accounts, good)
+                bad[kind] = await _add_webhook(resources, account, url)
+        beside = await _tell(resources, accounts, good)
         await asyncio.sleep(_LAST_TRIES_SECONDS)
-        firsts = {kind: (await parts.deliveries.list_deliveries(webhook.id))[-1] for kind, webhook in bad.items()}
+        firsts = {kind: (await resources.deliveries.list_deliveries(webhook.id))[-1] for kind, webhook in bad.items()}
     fates = await asyncio.gather(*(_play(settings, kind, BAD[kind], firsts[kind]) for kind in BAD))
     return alone, beside, list(fates)
 
 
-async def _tell(parts: Resources, accounts: list[str], good: GoodReceiver, events: int = EVENTS) -> Delays:
+async def _tell(resources: Resources, accounts: list[str], good: GoodReceiver, events: int = EVENTS) -> Delays:
     """Something happens, again and again, to all of these accounts; how long it took to the good receiver."""
     for number in range(events):
         for account_id in accounts:
-            await parts.events.publish(account_id, "job.succeeded", {"job_id": f"job_{number:024x}"})
+            await resources.events.publish(account_id, "job.succeeded", {"job_id": f"job_{number:024x}"})
         await asyncio.sleep(PAUSE_SECONDS)
     return await good.measured(events)
 
@@ -155,21 +155,21 @@ async def _play(settings: Settings, kind: str, handler: Handler, first: Delivery
     """One bad receiver from its first try to its end, on a clock that jumps from try to try."""
     async with (
         receiving(handler) as url,
-        open_resources(settings) as parts,
-        open_receivers(parts.webhook_targets, 1, _QUICK_SECONDS) as receivers,
+        open_resources(settings) as resources,
+        open_receivers(resources.webhook_targets, 1, _QUICK_SECONDS) as receivers,
     ):
-        account = await _new_account(parts)
-        webhook = await _add_webhook(parts, account, url)
-        await parts.events.publish(account.id, "job.succeeded", {"job_id": "job_0123456789abcdef"})
-        courier = Courier(parts, receivers)
+        account = await _new_account(resources)
+        webhook = await _add_webhook(resources, account, url)
+        await resources.events.publish(account.id, "job.succeeded", {"job_id": "job_0123456789abcdef"})
+        courier = Courier(resources, receivers)
         begun = now = datetime.now(UTC)
         while True:
-            (delivery,) = await parts.deliveries.list_deliveries(webhook.id)
+            (delivery,) = await resources.deliveries.list_deliveries(webhook.id)
             if delivery.next_at is None:
                 break
             now = max(now, delivery.next_at)
             await courier.deliver(delivery, now)
-        webhook = await parts.webhooks.load_webhook(webhook.id, account.id)
+        webhook = await resources.webhooks.load_webhook(webhook.id, account.id)
         return Fate(
             kind,
             first,
@@ -201,14 +201,14 @@ async def _courier_process(settings: Settings, directory: Path) -> AsyncIterator
             await process.wait()
 
 
-async def _new_account(parts: Resources) -> Account:
-    account, _ = await parts.accounts.create_account(datetime.now(UTC))
+async def _new_account(resources: Resources) -> Account:
+    account, _ = await resources.accounts.create_account(datetime.now(UTC))
     return account
 
 
-async def _add_webhook(parts: Resources, account: Account, url: str) -> Webhook:
-    webhook, _ = await parts.webhooks.create_webhook(account.id, url, None, None, _KEY, datetime.now(UTC))
-    await parts.deliveries.note_wish(account.id, webhook.id, webhook.version, webhook.wish)
+async def _add_webhook(resources: Resources, account: Account, url: str) -> Webhook:
+    webhook, _ = await resources.webhooks.create_webhook(account.id, url, None, None, _KEY, datetime.now(UTC))
+    await resources.deliveries.note_wish(account.id, webhook.id, webhook.version, webhook.wish)
     return webhook
 
 

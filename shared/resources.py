@@ -1,4 +1,4 @@
-"""Everything a process needs, built once from the settings and closed once: the only place where parts are joined."""
+"""Everything a process needs, built once from the settings and closed once: the only place where these are joined."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,7 +46,7 @@ from shared.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The open parts of one process."""
+    """What one process has open."""
 
     settings: Settings
     server: ServerSecret

@@ -55,12 +55,12 @@ class Turn:
 class PublicData:
     """Public datasets of a gateway, and their providers as far as it may ask them."""
 
-    def __init__(self, parts: Resources, providers: Mapping[str, PublicProvider]) -> None:
-        """Store in ``parts``; a dataset whose provider is not in ``providers`` is left alone."""
-        self._parts = parts
+    def __init__(self, resources: Resources, providers: Mapping[str, PublicProvider]) -> None:
+        """Store in ``resources``; a dataset whose provider is not in ``providers`` is left alone."""
+        self._resources = resources
         self._providers = providers
         # Not all gateways at the same second.
-        own = parts.server.keyed_hash("public data", purpose="schedule")
+        own = resources.server.keyed_hash("public data", purpose="schedule")
         self._later = timedelta(seconds=int(own[:8], 16) % MOST_LATER_SECONDS)
 
     async def take_turns(self, now: datetime, by_hand: str | None = None) -> list[Turn]:
@@ -74,7 +74,7 @@ class PublicData:
         await asyncio.gather(*(self._fetch(turn) for turn in turns))
 
     async def _fetch(self, turn: Turn) -> None:
-        name, store = turn.dataset.name, self._parts.public_days
+        name, store = turn.dataset.name, self._resources.public_days
         try:
             documents = await self._providers[turn.provider].fetch_days(turn.dataset, turn.days)
             if not documents and (turn.last_rest < turn.longest_rest or not turn.is_history):
@@ -94,7 +94,7 @@ class PublicData:
         logger.info("public data fetched", dataset=name, provider=turn.provider, days=len(documents), new=len(written))
 
     async def _take_turns(self, dataset: PublicDataset, now: datetime, *, by_hand: bool) -> list[Turn]:
-        store, pause = self._parts.public_days, timedelta(seconds=dataset.least_pause_seconds)
+        store, pause = self._resources.public_days, timedelta(seconds=dataset.least_pause_seconds)
         source, today = await store.load_source(dataset.name), day_of(now)
         near = await store.load_days(dataset.name, DayRange(today, today + 2 * ONE_DAY))
 
@@ -113,7 +113,7 @@ class PublicData:
 
     async def _take_turns_of_history(self, dataset: PublicDataset, now: datetime) -> list[Turn]:
         """The next call for days long past that nobody has asked for yet, if there are any."""
-        store, archive, all_days = self._parts.public_days, dataset.archive, history_days(dataset, now)
+        store, archive, all_days = self._resources.public_days, dataset.archive, history_days(dataset, now)
         missing = [] if all_days is None else await store.missing_days(dataset.name, all_days)
         if not missing:
             return []
@@ -138,9 +138,9 @@ class PublicData:
         dataset, days = turn.dataset, turn.days
         if turn.is_history:
             # What is there was said by the provider itself, when it was current. What is not there nobody has.
-            missing = await self._parts.public_days.missing_days(dataset.name, days)
+            missing = await self._resources.public_days.missing_days(dataset.name, days)
             return {day: documents.get(day, dataset.nothing) for day in missing}
-        stored = await self._parts.public_days.load_days(dataset.name, days)
+        stored = await self._resources.public_days.load_days(dataset.name, days)
 
         def is_lost(day: date) -> bool:
             """Whether it would take back what binds: a day that has begun is what it was said to be."""

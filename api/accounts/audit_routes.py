@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import StringConstraints
 
 from api.accounts.audit_schemas import AuditEventDocument, AuditPage
-from api.http.dependencies import ADMIN_ONLY, Manager, PageSize, Parts
+from api.http.dependencies import ADMIN_ONLY, Manager, PageSize, ResourcesDep
 from api.http.problems import KEY_REFUSALS, documented
 from shared.core.errors import (
     Forbidden,
@@ -33,9 +33,11 @@ Before = Annotated[
     summary="Who did what to the account",
     responses=documented(*KEY_REFUSALS, Forbidden, ValidationFailed, ServiceUnavailable),
 )
-async def get_audit(parts: Parts, caller: Manager, before: Before = None, limit: PageSize = 100) -> AuditPage:
+async def get_audit(
+    resources: ResourcesDep, caller: Manager, before: Before = None, limit: PageSize = 100
+) -> AuditPage:
     """Newest first. Older events than the gateway keeps are gone."""
-    return await _page(parts, caller.account.id, before, limit)
+    return await _page(resources, caller.account.id, before, limit)
 
 
 @router.get(
@@ -47,7 +49,7 @@ async def get_audit(parts: Parts, caller: Manager, before: Before = None, limit:
     responses=documented(Unauthenticated, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable),
 )
 async def get_any_audit(
-    parts: Parts,
+    resources: ResourcesDep,
     chain: Annotated[
         str,
         StringConstraints(pattern=rf"^({ADMIN}|acct_[0-9a-f]{{1,35}})$"),
@@ -57,13 +59,13 @@ async def get_any_audit(
     limit: PageSize = 100,
 ) -> AuditPage:
     """Newest first. An account takes its chain along when it is erased; that it was, is in `admin`."""
-    return await _page(parts, chain, before, limit)
+    return await _page(resources, chain, before, limit)
 
 
-async def _page(parts: Resources, chain: str, before: int | None, limit: int) -> AuditPage:
-    events = await parts.audit.load_events(chain, before, limit)
+async def _page(resources: Resources, chain: str, before: int | None, limit: int) -> AuditPage:
+    events = await resources.audit.load_events(chain, before, limit)
     return AuditPage(
         events=[AuditEventDocument.of(event) for event in events],
-        intact=await parts.audit.find_break(chain) is None if before is None else None,
+        intact=await resources.audit.find_break(chain) is None if before is None else None,
         next_before=events[-1].number if len(events) == limit else None,
     )

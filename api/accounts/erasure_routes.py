@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from api.accounts.receipt_schemas import KeySet, ReceiptDocument
-from api.http.dependencies import Manager, Now, Parts
+from api.http.dependencies import Manager, Now, ResourcesDep
 from api.http.problems import KEY_REFUSALS, documented
 from shared.core.errors import Forbidden, NotFound, ServiceUnavailable, Unauthenticated
 from shared.crypto.receipts import key_set
@@ -18,16 +18,16 @@ router = APIRouter(tags=["accounts"])
     summary="Erase the account and everything of it",
     responses=documented(*KEY_REFUSALS, Forbidden, ServiceUnavailable),
 )
-async def delete_account(parts: Parts, caller: Manager, now: Now, response: Response) -> ReceiptDocument:
+async def delete_account(resources: ResourcesDep, caller: Manager, now: Now, response: Response) -> ReceiptDocument:
     """At once and for good: keys, usage points, consents, readings, jobs, events and what was written down about them.
     What is being fetched is not stored. Answers with a signed receipt; keep it, nobody can show it again."""
     try:
-        receipt = await parts.erasure.erase_account(caller.account.id, OWNER, now)
+        receipt = await resources.erasure.erase_account(caller.account.id, OWNER, now)
     except NotFound:
         # Asked twice at the same moment: for who came second the key is none any more.
         raise Unauthenticated from None
     response.headers["Cache-Control"] = "no-store"
-    return ReceiptDocument.of(parts.server, receipt, parts.settings.public_url)
+    return ReceiptDocument.of(resources.server, receipt, resources.settings.public_url)
 
 
 @router.get(
@@ -36,7 +36,7 @@ async def delete_account(parts: Parts, caller: Manager, now: Now, response: Resp
     summary="The public keys that check receipts",
     tags=["service"],
 )
-async def get_public_keys(parts: Parts, response: Response) -> KeySet:
+async def get_public_keys(resources: ResourcesDep, response: Response) -> KeySet:
     """Receipts that were signed under an earlier secret can be checked for as long as this is listed."""
     response.headers["Cache-Control"] = "public, max-age=3600"
-    return KeySet.model_validate(key_set(parts.server))
+    return KeySet.model_validate(key_set(resources.server))

@@ -19,11 +19,11 @@ from shared.resources import Resources
 _BLOCK_BYTES = 65_536
 
 
-async def stream_export(parts: Resources, caller: Caller, now: datetime) -> AsyncIterator[bytes]:
+async def stream_export(resources: Resources, caller: Caller, now: datetime) -> AsyncIterator[bytes]:
     """The zip, block by block, opened with the caller's key."""
     archive = ZipStream(compress_type=ZIP_DEFLATED)
-    points = await parts.usage_points.list_for_account(caller.account.id)
-    for name, content in export_files(parts, caller, points, now):
+    points = await resources.usage_points.list_for_account(caller.account.id)
+    for name, content in export_files(resources, caller, points, now):
         archive.add(content, name)
     blocks = _blocks(iter(archive))
     try:

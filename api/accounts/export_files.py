@@ -30,27 +30,27 @@ _COLUMNS = ("start", "step", "value", "at", "registers")
 
 
 def export_files(
-    parts: Resources, caller: Caller, points: Sequence[UsagePoint], now: datetime
+    resources: Resources, caller: Caller, points: Sequence[UsagePoint], now: datetime
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Names and contents; a content is made when it is iterated, on a thread that the loop has started."""
     account_id, private_key = caller.account.id, caller.private_key
     yield "README.txt", [README.encode()]
-    yield "account.json", _account(parts, caller, now)
-    yield "consents.json", _array(_consents(parts, account_id))
-    yield "audit.json", _array(_audit(parts, account_id))
+    yield "account.json", _account(resources, caller, now)
+    yield "consents.json", _array(_consents(resources, account_id))
+    yield "audit.json", _array(_audit(resources, account_id))
     yield "usage_points.json", [_json([_usage_point(point) for point in points])]
-    yield "jobs.json", _array(_jobs(parts, account_id, {point.id: point.prm for point in points}))
-    yield "events.json", _array(_events(parts, account_id))
-    yield "webhooks.json", _array(_webhooks(parts, account_id))
+    yield "jobs.json", _array(_jobs(resources, account_id, {point.id: point.prm for point in points}))
+    yield "events.json", _array(_events(resources, account_id))
+    yield "webhooks.json", _array(_webhooks(resources, account_id))
     for point in points:
         for dataset in DATASETS.values():
             series = Series(account_id, point.id, dataset.name)
             if dataset.is_series:
                 path = f"readings/{point.prm}/{dataset.name}"
-                yield f"{path}.json", _readings_json(parts, series, point, dataset, private_key)
-                yield f"{path}.csv", _readings_csv(parts, series, private_key)
+                yield f"{path}.json", _readings_json(resources, series, point, dataset, private_key)
+                yield f"{path}.csv", _readings_csv(resources, series, private_key)
             else:
-                yield f"records/{point.prm}/{dataset.name}.json", _record(parts, series, point, private_key)
+                yield f"records/{point.prm}/{dataset.name}.json", _record(resources, series, point, private_key)
 
 
 def _on_loop(load: Callable[..., Coroutine[Any, Any, Found]], *arguments: Any) -> Found:
@@ -80,25 +80,25 @@ def _array(items: Iterable[Any]) -> Iterator[bytes]:
     yield b"[]\n" if before == b"[\n" else b"\n]\n"
 
 
-def _account(parts: Resources, caller: Caller, now: datetime) -> Iterator[bytes]:
+def _account(resources: Resources, caller: Caller, now: datetime) -> Iterator[bytes]:
     account = caller.account
-    keys = _on_loop(parts.accounts.keys.list_keys, account.id)
+    keys = _on_loop(resources.accounts.keys.list_keys, account.id)
     quotas = {Quota.FETCH: account.fetch_quota, Quota.READ: account.read_quota}
-    used = _on_loop(parts.quotas.load, account.id, quotas, now)
+    used = _on_loop(resources.quotas.load, account.id, quotas, now)
     shown = [KeyDocument.of(key).model_dump() for key in keys]
     yield _json({**asdict(account), "keys": shown, "quotas": [asdict(usage) for usage in used], "exported_at": now})
 
 
-def _consents(parts: Resources, account_id: str) -> Iterator[Any]:
+def _consents(resources: Resources, account_id: str) -> Iterator[Any]:
     after = ""
-    while page := _on_loop(parts.consents.list_for_account, account_id, after, _PAGE):
+    while page := _on_loop(resources.consents.list_for_account, account_id, after, _PAGE):
         yield from page
         after = page[-1].id
 
 
-def _audit(parts: Resources, account_id: str) -> Iterator[Any]:
+def _audit(resources: Resources, account_id: str) -> Iterator[Any]:
     before = None
-    while page := _on_loop(parts.audit.load_events, account_id, before, _PAGE):
+    while page := _on_loop(resources.audit.load_events, account_id, before, _PAGE):
         yield from page
         before = page[-1].number
 
@@ -112,9 +112,9 @@ def _usage_point(point: UsagePoint) -> dict[str, Any]:
     }
 
 
-def _jobs(parts: Resources, account_id: str, prms: dict[str, str]) -> Iterator[Any]:
-    for job_id in _on_loop(parts.jobs.list_job_ids, account_id):
-        job = _on_loop(parts.jobs.load_job, job_id)
+def _jobs(resources: Resources, account_id: str, prms: dict[str, str]) -> Iterator[Any]:
+    for job_id in _on_loop(resources.jobs.list_job_ids, account_id):
+        job = _on_loop(resources.jobs.load_job, job_id)
         if job is not None:
             shown = asdict(job)
             shown["usage_point_id"] = prms.get(job.usage_point_id)
@@ -122,34 +122,34 @@ def _jobs(parts: Resources, account_id: str, prms: dict[str, str]) -> Iterator[A
             yield shown
 
 
-def _events(parts: Resources, account_id: str) -> Iterator[Any]:
+def _events(resources: Resources, account_id: str) -> Iterator[Any]:
     # Those that are kept are few, and fit one answer.
-    yield from _on_loop(parts.events.next_events, account_id, "0-0", 0.001)
+    yield from _on_loop(resources.events.next_events, account_id, "0-0", 0.001)
 
 
-def _webhooks(parts: Resources, account_id: str) -> Iterator[Any]:
-    for webhook in _on_loop(parts.webhooks.list_webhooks, account_id):
-        yield {**asdict(webhook), "deliveries": _on_loop(parts.deliveries.list_deliveries, webhook.id)}
+def _webhooks(resources: Resources, account_id: str) -> Iterator[Any]:
+    for webhook in _on_loop(resources.webhooks.list_webhooks, account_id):
+        yield {**asdict(webhook), "deliveries": _on_loop(resources.deliveries.list_deliveries, webhook.id)}
 
 
 def _windows(
-    parts: Resources, series: Series, private_key: bytes
+    resources: Resources, series: Series, private_key: bytes
 ) -> Iterator[tuple[list[str], list[tuple[str, list[Reading] | None]]]]:
     """The windows of a series, a month at a time: all the names, and what is sealed of each."""
-    names = _on_loop(parts.readings.window_names, series)
+    names = _on_loop(resources.readings.window_names, series)
     for index in range(0, len(names), _WINDOWS_AT_ONCE):
         batch = names[index : index + _WINDOWS_AT_ONCE]
-        yield batch, list(_on_loop(parts.readings.try_windows, series, batch, private_key))
+        yield batch, list(_on_loop(resources.readings.try_windows, series, batch, private_key))
 
 
 def _readings_json(
-    parts: Resources, series: Series, point: UsagePoint, dataset: Dataset, private_key: bytes
+    resources: Resources, series: Series, point: UsagePoint, dataset: Dataset, private_key: bytes
 ) -> Iterator[bytes]:
     head = {"usage_point_id": point.prm, "dataset": dataset.name, "unit": dataset.unit, "timezone": "Europe/Paris"}
     yield _line(head)[:-1] + b',"readings":['
     unreadable: set[str] = set()
     before = b"\n"
-    for _, opened in _windows(parts, series, private_key):
+    for _, opened in _windows(resources, series, private_key):
         unreadable.update(name for name, readings in opened if readings is None)
         lines = [_line(_reading(reading)) for _, readings in opened for reading in readings or ()]
         if lines:
@@ -157,10 +157,10 @@ def _readings_json(
             before = b",\n"
     yield b'\n],"windows":['
     before = b"\n"
-    names = _on_loop(parts.readings.window_names, series)
+    names = _on_loop(resources.readings.window_names, series)
     for index in range(0, len(names), _WINDOWS_AT_ONCE):
         batch = names[index : index + _WINDOWS_AT_ONCE]
-        known = _on_loop(parts.readings.load_coverage, series, batch)
+        known = _on_loop(resources.readings.load_coverage, series, batch)
         yield before + b",\n".join(_line(_window(name, known.get(name), name in unreadable)) for name in batch)
         before = b",\n"
     yield b"\n]}\n"
@@ -184,9 +184,9 @@ def _window(name: str, known: Coverage | None, unreadable: bool) -> dict[str, An
     return {**shown, "unreadable": True} if unreadable else shown
 
 
-def _readings_csv(parts: Resources, series: Series, private_key: bytes) -> Iterator[bytes]:
+def _readings_csv(resources: Resources, series: Series, private_key: bytes) -> Iterator[bytes]:
     yield _csv([_COLUMNS])
-    for _, opened in _windows(parts, series, private_key):
+    for _, opened in _windows(resources, series, private_key):
         yield _csv(_row(reading) for _, readings in opened for reading in readings or ())
 
 
@@ -202,12 +202,12 @@ def _row(reading: Reading) -> tuple[Any, ...]:
     return reading.start.astimezone(PARIS).isoformat(), reading.step, reading.value, at, registers
 
 
-def _record(parts: Resources, series: Series, point: UsagePoint, private_key: bytes) -> Iterator[bytes]:
+def _record(resources: Resources, series: Series, point: UsagePoint, private_key: bytes) -> Iterator[bytes]:
     shown: dict[str, Any] = {"usage_point_id": point.prm, "dataset": series.dataset, "record": None}
     try:
-        shown["record"] = _on_loop(parts.readings.open_record, series, private_key)
+        shown["record"] = _on_loop(resources.readings.open_record, series, private_key)
     except CannotOpen:
         shown["unreadable"] = True
-    known = _on_loop(parts.readings.load_all_coverage, series)
+    known = _on_loop(resources.readings.load_all_coverage, series)
     shown["windows"] = [{**asdict(each), "state": each.state} for each in known.values()]
     yield _json(shown)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from api.accounts.export import stream_export
-from api.http.dependencies import Manager, Now, Parts, refuse_too_many
+from api.http.dependencies import Manager, Now, ResourcesDep, refuse_too_many
 from api.http.headers import file_name
 from api.http.problems import KEY_REFUSALS, documented
 from shared.accounts.api_keys import Scope
@@ -33,13 +33,13 @@ _RATE = Rate(6, timedelta(hours=1))
         **documented(*KEY_REFUSALS, Forbidden, TooManyRequests, ServiceUnavailable),
     },
 )
-async def export_account(parts: Parts, caller: Manager, now: Now) -> StreamingResponse:
+async def export_account(resources: ResourcesDep, caller: Manager, now: Now) -> StreamingResponse:
     """Needs a key that may `read` and `manage`: readings are opened with it. The zip is made while it is sent, and is
     not encrypted. Its README says what each file is."""
     caller.require(Scope.READ)
-    await refuse_too_many(parts, "export", caller.account.id, _RATE, now)
+    await refuse_too_many(resources, "export", caller.account.id, _RATE, now)
     try:
-        await parts.audit.note(caller.account.id, now, caller.key.id, "export.made")
+        await resources.audit.note(caller.account.id, now, caller.key.id, "export.made")
     except NotFound:
         # Erased at this very moment.
         raise Unauthenticated from None
@@ -47,4 +47,4 @@ async def export_account(parts: Parts, caller: Manager, now: Now) -> StreamingRe
         "Content-Disposition": f'attachment; filename="releve-export-{now:%Y-%m-%d}.zip"',
         "Cache-Control": "no-store",
     }
-    return StreamingResponse(stream_export(parts, caller, now), headers=headers, media_type="application/zip")
+    return StreamingResponse(stream_export(resources, caller, now), headers=headers, media_type="application/zip")

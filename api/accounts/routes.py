@@ -13,7 +13,7 @@ from api.accounts.schemas import (
     NewAccount,
     QuotaDocument,
 )
-from api.http.dependencies import Address, CurrentCaller, Now, Parts, refuse_too_many
+from api.http.dependencies import Address, CurrentCaller, Now, ResourcesDep, refuse_too_many
 from api.http.idempotency import NO_IDEMPOTENCY
 from api.http.problems import KEY_REFUSALS, documented
 from shared.accounts.daily_quota import Quota
@@ -47,17 +47,17 @@ router = APIRouter(tags=["accounts"])
     ),
 )
 async def create_account(
-    parts: Parts, now: Now, address: Address, response: Response, request: AccountRequest | None = None
+    resources: ResourcesDep, now: Now, address: Address, response: Response, request: AccountRequest | None = None
 ) -> NewAccount:
     """The key is shown in this answer and never again: the gateway itself can't open the data without it."""
     asked = request or AccountRequest()
-    if parts.settings.registration == "closed":
+    if resources.settings.registration == "closed":
         raise RegistrationClosed
-    rate = Rate(parts.settings.registrations_per_hour, timedelta(hours=1))
-    await refuse_too_many(parts, "registration", address, rate, now)
-    is_open = parts.settings.registration == "open"
+    rate = Rate(resources.settings.registrations_per_hour, timedelta(hours=1))
+    await refuse_too_many(resources, "registration", address, rate, now)
+    is_open = resources.settings.registration == "open"
     invitation = None if is_open else asked.invitation or ""
-    account, api_key = await parts.accounts.create_account(now, email=asked.email, invitation=invitation)
+    account, api_key = await resources.accounts.create_account(now, email=asked.email, invitation=invitation)
     response.headers["Cache-Control"] = "no-store"
     return NewAccount(account=AccountDocument(id=account.id, created_at=account.created_at), api_key=api_key)
 
@@ -68,11 +68,11 @@ async def create_account(
     summary="What the account holds",
     responses=documented(*KEY_REFUSALS, ServiceUnavailable),
 )
-async def get_account(parts: Parts, caller: CurrentCaller, now: Now) -> AccountDetails:
+async def get_account(resources: ResourcesDep, caller: CurrentCaller, now: Now) -> AccountDetails:
     """The account of the API key, what it has left for today, and its usage points."""
     own_limits = {Quota.FETCH: caller.account.fetch_quota, Quota.READ: caller.account.read_quota}
-    usages = await parts.quotas.load(caller.account.id, own_limits, now)
-    points = await parts.usage_points.list_for_account(caller.account.id)
+    usages = await resources.quotas.load(caller.account.id, own_limits, now)
+    points = await resources.usage_points.list_for_account(caller.account.id)
     return AccountDetails(
         id=caller.account.id,
         created_at=caller.account.created_at,

@@ -12,7 +12,7 @@ from api.admin.schemas import (
     PurgedReadings,
     RecoveredAccount,
 )
-from api.http.dependencies import ADMIN_ONLY, AccountId, Now, PageSize, Parts
+from api.http.dependencies import ADMIN_ONLY, AccountId, Now, PageSize, ResourcesDep
 from api.http.fields import ObjectId
 from api.http.idempotency import NO_IDEMPOTENCY
 from api.http.problems import documented
@@ -33,7 +33,7 @@ _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ValidationFailed, Servi
 
 @router.get("", operation_id="admin_list_accounts", summary="All accounts", responses=documented(*_PROBLEMS))
 async def list_accounts(
-    parts: Parts,
+    resources: ResourcesDep,
     after: Annotated[
         ObjectId | None,
         Query(description="The `next_after` of the page before.", examples=["acct_0123456789abcdef01234567"]),
@@ -41,16 +41,16 @@ async def list_accounts(
     limit: PageSize = 100,
 ) -> AccountSummaryList:
     """In the order of their ids, without e-mail addresses."""
-    found = await parts.administration.list_accounts(after or "", limit)
+    found = await resources.administration.list_accounts(after or "", limit)
     next_after = found[-1].id if len(found) == limit else None
     return AccountSummaryList(accounts=[AccountSummary.of(each) for each in found], next_after=next_after)
 
 
 @router.get("/{account_id}", operation_id="admin_get_account", summary="One account", responses=documented(*_PROBLEMS))
-async def get_account(parts: Parts, now: Now, account_id: AccountId, response: Response) -> AccountFile:
+async def get_account(resources: ResourcesDep, now: Now, account_id: AccountId, response: Response) -> AccountFile:
     """With the e-mail address that it left, if it did; the account can see that it was shown."""
-    account = await parts.administration.load_account(account_id)
-    email = await parts.administration.show_email(account_id, now)
+    account = await resources.administration.load_account(account_id)
+    email = await resources.administration.show_email(account_id, now)
     response.headers["Cache-Control"] = "no-store"
     return AccountFile(**dict(AccountSummary.of(account)), email=email)
 
@@ -61,17 +61,19 @@ async def get_account(parts: Parts, now: Now, account_id: AccountId, response: R
     summary="Suspend or resume an account, set its quotas",
     responses=documented(*_PROBLEMS, body=True),
 )
-async def change_account(parts: Parts, now: Now, account_id: AccountId, request: AccountChange) -> AccountSummary:
+async def change_account(
+    resources: ResourcesDep, now: Now, account_id: AccountId, request: AccountChange
+) -> AccountSummary:
     """While an account is suspended its keys get 403, the refresh leaves it out, and calls that wait for a worker end
     with `account_suspended`. What is stored stays, and so do its consents."""
     given = request.model_fields_set
-    await parts.administration.change_account(
+    await resources.administration.change_account(
         account_id,
         now,
         suspended=request.suspended if "suspended" in given else None,
         quotas={name: getattr(request, name) for name in ("fetch_quota", "read_quota") if name in given},
     )
-    return AccountSummary.of(await parts.administration.load_account(account_id))
+    return AccountSummary.of(await resources.administration.load_account(account_id))
 
 
 @router.delete(
@@ -82,9 +84,9 @@ async def change_account(parts: Parts, now: Now, account_id: AccountId, request:
     response_description="It is erased.",
     responses=documented(*_PROBLEMS),
 )
-async def delete_account(parts: Parts, now: Now, account_id: AccountId) -> None:
+async def delete_account(resources: ResourcesDep, now: Now, account_id: AccountId) -> None:
     """With everything that is held of it, as when it erases itself. It can't be taken back."""
-    await parts.erasure.erase_account(account_id, ADMIN, now)
+    await resources.erasure.erase_account(account_id, ADMIN, now)
 
 
 @router.delete(
@@ -93,12 +95,12 @@ async def delete_account(parts: Parts, now: Now, account_id: AccountId) -> None:
     summary="Forget what is stored of an account",
     responses=documented(*_PROBLEMS),
 )
-async def purge_readings(parts: Parts, now: Now, account_id: AccountId) -> PurgedReadings:
+async def purge_readings(resources: ResourcesDep, now: Now, account_id: AccountId) -> PurgedReadings:
     """Jobs that are under way are ended. The account, its usage points and its consents stay: it is fetched anew when
     it is asked for, or with the next refresh."""
-    await parts.administration.load_account(account_id)
-    await parts.administration.note_for_gateway(now, "readings.erased", {"account_id": account_id})
-    purge = await parts.erasure.erase_readings_of_account(account_id, now)
+    await resources.administration.load_account(account_id)
+    await resources.administration.note_for_gateway(now, "readings.erased", {"account_id": account_id})
+    purge = await resources.erasure.erase_readings_of_account(account_id, now)
     return PurgedReadings(windows=purge.windows, jobs_cancelled=purge.jobs_cancelled)
 
 
@@ -110,10 +112,12 @@ async def purge_readings(parts: Parts, now: Now, account_id: AccountId) -> Purge
     summary="Give an account whose keys are lost a new start",
     responses=documented(*_PROBLEMS, IdempotencyNotOffered),
 )
-async def start_recovery(parts: Parts, now: Now, account_id: AccountId, response: Response) -> RecoveredAccount:
+async def start_recovery(
+    resources: ResourcesDep, now: Now, account_id: AccountId, response: Response
+) -> RecoveredAccount:
     """All its keys are revoked; it gets a new vault and one key that opens it. What was stored can't be opened any more
     by anybody, so it is forgotten and fetched anew; consents stay. Make sure of who asks for it: who gets this key can
     read what is fetched from now on."""
-    key, api_key = await parts.recovery.recover(account_id, now)
+    key, api_key = await resources.recovery.recover(account_id, now)
     response.headers["Cache-Control"] = "no-store"
     return RecoveredAccount(account_id=account_id, key_id=key.id, api_key=api_key)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.admin.schemas import AwaitingConsent, AwaitingConsentList
-from api.http.dependencies import ADMIN_ONLY, ConsentId, Now, PageSize, Parts
+from api.http.dependencies import ADMIN_ONLY, ConsentId, Now, PageSize, ResourcesDep
 from api.http.fields import ObjectId
 from api.http.problems import NO_CONTENT, documented
 from shared.core.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated, ValidationFailed
@@ -30,7 +30,7 @@ class WantedStatus(StrEnum):
     responses=documented(*_PROBLEMS),
 )
 async def list_consents(
-    parts: Parts,
+    resources: ResourcesDep,
     # The only one there is, so that others may come without changing what this means.
     status: Annotated[WantedStatus, Query(description="Only consents in this state.")] = WantedStatus.AWAITING_APPROVAL,
     after: Annotated[
@@ -40,7 +40,7 @@ async def list_consents(
     limit: PageSize = 100,
 ) -> AwaitingConsentList:
     """Whose they are and since when they wait; not for which usage point: ask the person who wants it."""
-    found = await parts.consents.list_awaiting(after or "", limit)
+    found = await resources.consents.list_awaiting(after or "", limit)
     next_after = found[-1].id if len(found) == limit else None
     return AwaitingConsentList(consents=[AwaitingConsent.of(each) for each in found], next_after=next_after)
 
@@ -53,11 +53,11 @@ async def list_consents(
     response_description="Approved; a worker goes on.",
     responses=NO_CONTENT | documented(*_PROBLEMS),
 )
-async def approve_consent(parts: Parts, now: Now, consent_id: ConsentId) -> None:
+async def approve_consent(resources: ResourcesDep, now: Now, consent_id: ConsentId) -> None:
     """A worker asks the provider anew and binds what it opens. Both accounts hold the point then, each with its own
     readings under its own keys."""
-    await parts.consents.approve(consent_id, ADMIN, now)
-    await parts.task_queue.enqueue_consent(consent_id)
+    await resources.consents.approve(consent_id, ADMIN, now)
+    await resources.task_queue.enqueue_consent(consent_id)
 
 
 @router.post(
@@ -68,8 +68,8 @@ async def approve_consent(parts: Parts, now: Now, consent_id: ConsentId) -> None
     response_description="It is refused.",
     responses=documented(*_PROBLEMS),
 )
-async def deny_consent(parts: Parts, now: Now, consent_id: ConsentId) -> None:
+async def deny_consent(resources: ResourcesDep, now: Now, consent_id: ConsentId) -> None:
     """It has failed then, with `usage_point_taken`; what it would have opened is forgotten."""
-    await parts.consents.deny(consent_id, ADMIN, now)
-    consent = await parts.consents.load(consent_id)
-    await parts.events.publish(consent.account_id, "consent.failed", {"consent_id": consent_id})
+    await resources.consents.deny(consent_id, ADMIN, now)
+    consent = await resources.consents.load(consent_id)
+    await resources.events.publish(consent.account_id, "consent.failed", {"consent_id": consent_id})

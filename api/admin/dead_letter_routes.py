@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.admin.schemas import DeadCallDocument, DeadCallList
-from api.http.dependencies import ADMIN_ONLY, Now, PageSize, Parts
+from api.http.dependencies import ADMIN_ONLY, Now, PageSize, ResourcesDep
 from api.http.problems import documented
 from shared.core.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated, ValidationFailed
 
@@ -28,8 +28,10 @@ _After = Annotated[
     summary="The calls that were given up",
     responses=documented(*_PROBLEMS),
 )
-async def list_dead_calls(parts: Parts, now: Now, after: _After = None, limit: PageSize = 100) -> DeadCallList:
+async def list_dead_calls(
+    resources: ResourcesDep, now: Now, after: _After = None, limit: PageSize = 100
+) -> DeadCallList:
     """The newest first, with the reason. The newest thousand are kept, for thirty days."""
-    found = await parts.dead_letters.list_calls(after, limit, now)
+    found = await resources.dead_letters.list_calls(after, limit, now)
     next_after = found[-1].id if len(found) == limit else None
     return DeadCallList(calls=[DeadCallDocument.of(each) for each in found], next_after=next_after)

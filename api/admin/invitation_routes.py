@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.admin.schemas import InvitationDocument, InvitationList, InvitationRequest, NewInvitation
-from api.http.dependencies import ADMIN_ONLY, InvitationId, Now, PageSize, Parts
+from api.http.dependencies import ADMIN_ONLY, InvitationId, Now, PageSize, ResourcesDep
 from api.http.fields import ObjectId
 from api.http.idempotency import NO_IDEMPOTENCY
 from api.http.problems import documented
@@ -26,14 +26,14 @@ _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ValidationFailed, Servi
 
 @router.get("", operation_id="admin_list_invitations", summary="All invitations", responses=documented(*_PROBLEMS))
 async def list_invitations(
-    parts: Parts,
+    resources: ResourcesDep,
     after: Annotated[
         ObjectId | None, Query(description="The `next_after` of the page before.", examples=["inv_0123456789abcdef"])
     ] = None,
     limit: PageSize = 100,
 ) -> InvitationList:
     """Used and expired ones too, without their codes."""
-    found = await parts.invitations.list_invitations(after or "", limit)
+    found = await resources.invitations.list_invitations(after or "", limit)
     next_after = found[-1].id if len(found) == limit else None
     return InvitationList(invitations=[InvitationDocument.of(each) for each in found], next_after=next_after)
 
@@ -47,11 +47,11 @@ async def list_invitations(
     responses=documented(*_PROBLEMS, IdempotencyNotOffered, body=True),
 )
 async def create_invitation(
-    parts: Parts, now: Now, response: Response, request: InvitationRequest | None = None
+    resources: ResourcesDep, now: Now, response: Response, request: InvitationRequest | None = None
 ) -> NewInvitation:
     """The code is good for one account, sent as `invitation` with `POST /v1/accounts`."""
     lifetime = timedelta(days=(request or InvitationRequest()).lifetime_days)
-    invitation, code = await parts.invitations.create_invitation(now, lifetime)
+    invitation, code = await resources.invitations.create_invitation(now, lifetime)
     response.headers["Cache-Control"] = "no-store"
     return NewInvitation(**dict(InvitationDocument.of(invitation)), code=code)
 
@@ -64,6 +64,6 @@ async def create_invitation(
     response_description="It can't be used any more.",
     responses=documented(*_PROBLEMS),
 )
-async def delete_invitation(parts: Parts, now: Now, invitation_id: InvitationId) -> None:
+async def delete_invitation(resources: ResourcesDep, now: Now, invitation_id: InvitationId) -> None:
     """The account that was made with it stays."""
-    await parts.invitations.delete_invitation(invitation_id, now)
+    await resources.invitations.delete_invitation(invitation_id, now)

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.http.dependencies import ADMIN_ONLY, Parts
+from api.http.dependencies import ADMIN_ONLY, ResourcesDep
 from api.http.problems import documented
 from api.public_data.documents import is_offered
 from api.public_data.schemas import PublicSourceDocument, PublicSourceList, SourceState
@@ -22,27 +22,27 @@ router = APIRouter(prefix="/v1/admin/public-data", tags=["administration"], depe
     summary="How public data stands",
     responses=documented(Unauthenticated, NotFound, TooManyRequests, ServiceUnavailable),
 )
-async def get_public_data(parts: Parts) -> PublicSourceList:
+async def get_public_data(resources: ResourcesDep) -> PublicSourceList:
     """Of each public dataset: when its provider was last asked, what came of it, which days are stored."""
-    return PublicSourceList(datasets=[await _described(parts, each) for each in PUBLIC_DATASETS.values()])
+    return PublicSourceList(datasets=[await _described(resources, each) for each in PUBLIC_DATASETS.values()])
 
 
-async def _described(parts: Resources, dataset: PublicDataset) -> PublicSourceDocument:
-    extent = await parts.public_days.load_extent(dataset.name)
+async def _described(resources: Resources, dataset: PublicDataset) -> PublicSourceDocument:
+    extent = await resources.public_days.load_extent(dataset.name)
     return PublicSourceDocument(
         name=dataset.name,
         provider=dataset.provider,
-        offered=is_offered(parts, dataset),
-        **await _asked(parts, dataset.name),
-        history=SourceState(**await _asked(parts, history_source(dataset.name))),
+        offered=is_offered(resources, dataset),
+        **await _asked(resources, dataset.name),
+        history=SourceState(**await _asked(resources, history_source(dataset.name))),
         day_count=extent.count if extent else 0,
         first_day=extent and extent.first,
         last_day=extent and extent.last,
     )
 
 
-async def _asked(parts: Resources, name: str) -> dict[str, Any]:
-    source = await parts.public_days.load_source(name)
+async def _asked(resources: Resources, name: str) -> dict[str, Any]:
+    source = await resources.public_days.load_source(name)
     return {
         "asked_at": source.asked_at,
         "succeeded_at": source.succeeded_at,

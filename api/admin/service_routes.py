@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api.admin.refresh_schemas import RefreshState
 from api.admin.schemas import PacerState, SlotUseDocument
-from api.http.dependencies import ADMIN_ONLY, Now, Parts
+from api.http.dependencies import ADMIN_ONLY, Now, ResourcesDep
 from api.http.problems import NO_CONTENT, documented
 from shared.core.errors import NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated
 from shared.jobs.task_queue import Cause
@@ -22,11 +22,11 @@ _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ServiceUnavailable)
     summary="How much of the providers' quotas is used",
     responses=documented(*_PROBLEMS),
 )
-async def get_pacer(parts: Parts) -> PacerState:
+async def get_pacer(resources: ResourcesDep) -> PacerState:
     """For each API of a provider: calls in the last second and hour, and until when it is closed."""
     return PacerState(
-        apis=[SlotUseDocument.of(use) for use in await parts.quota_status.load_use()],
-        waiting_calls=await parts.jobs.waiting_calls(),
+        apis=[SlotUseDocument.of(use) for use in await resources.quota_status.load_use()],
+        waiting_calls=await resources.jobs.waiting_calls(),
     )
 
 
@@ -36,10 +36,10 @@ async def get_pacer(parts: Parts) -> PacerState:
     summary="How far the nightly refresh is",
     responses=documented(*_PROBLEMS),
 )
-async def get_refresh(parts: Parts, now: Now) -> RefreshState:
+async def get_refresh(resources: ResourcesDep, now: Now) -> RefreshState:
     """Its newest waves: what is planned, done, failed and left, and when the next one begins."""
-    first = time_of_first_wave(parts.settings, parts.server)
-    return RefreshState.of(await parts.refreshes.load_waves(), next_wave_at(now, first))
+    first = time_of_first_wave(resources.settings, resources.server)
+    return RefreshState.of(await resources.refreshes.load_waves(), next_wave_at(now, first))
 
 
 @router.post(
@@ -50,8 +50,8 @@ async def get_refresh(parts: Parts, now: Now) -> RefreshState:
     response_description="A worker begins it.",
     responses=NO_CONTENT | documented(*_PROBLEMS),
 )
-async def start_refresh(parts: Parts, now: Now) -> None:
+async def start_refresh(resources: ResourcesDep, now: Now) -> None:
     """A worker plans it, or goes on with a plan that was broken off; of two plans at the same time one does nothing.
     What is stored is not fetched again."""
-    await parts.administration.note_for_gateway(now, "refresh.started")
-    await parts.task_queue.enqueue_refresh(Cause.BY_HAND)
+    await resources.administration.note_for_gateway(now, "refresh.started")
+    await resources.task_queue.enqueue_refresh(Cause.BY_HAND)

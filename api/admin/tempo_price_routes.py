@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from api.http.dependencies import ADMIN_ONLY, Now, Parts
+from api.http.dependencies import ADMIN_ONLY, Now, ResourcesDep
 from api.http.fields import Day
 from api.http.problems import documented
 from api.public_data.tempo_schemas import PricesRequest, TempoPricesDocument, TempoPricesList
@@ -18,9 +18,9 @@ ValidFrom = Annotated[Day, Path(description="The first day on which they hold, E
 
 
 @router.get("", operation_id="admin_list_tempo_prices", summary="All prices", responses=documented(*_PROBLEMS))
-async def list_prices(parts: Parts) -> TempoPricesList:
+async def list_prices(resources: ResourcesDep) -> TempoPricesList:
     """Past and future ones too."""
-    return TempoPricesList(prices=[TempoPricesDocument.of(each) for each in await parts.tempo_prices.list_prices()])
+    return TempoPricesList(prices=[TempoPricesDocument.of(each) for each in await resources.tempo_prices.list_prices()])
 
 
 @router.put(
@@ -29,9 +29,11 @@ async def list_prices(parts: Parts) -> TempoPricesList:
     summary="Set the prices from a day on",
     responses=documented(*_PROBLEMS, ValidationFailed, body=True),
 )
-async def set_prices(parts: Parts, now: Now, valid_from: ValidFrom, request: PricesRequest) -> TempoPricesDocument:
+async def set_prices(
+    resources: ResourcesDep, now: Now, valid_from: ValidFrom, request: PricesRequest
+) -> TempoPricesDocument:
     """In place of those set for the same day. Decimals with a dot, from 0 to 100, six places at most."""
-    return TempoPricesDocument.of(await parts.tempo_prices.set_prices(valid_from, request.model_dump(), now))
+    return TempoPricesDocument.of(await resources.tempo_prices.set_prices(valid_from, request.model_dump(), now))
 
 
 @router.delete(
@@ -42,6 +44,6 @@ async def set_prices(parts: Parts, now: Now, valid_from: ValidFrom, request: Pri
     response_description="Those set for an earlier day hold on.",
     responses=documented(*_PROBLEMS, ValidationFailed),
 )
-async def delete_prices(parts: Parts, now: Now, valid_from: ValidFrom) -> None:
+async def delete_prices(resources: ResourcesDep, now: Now, valid_from: ValidFrom) -> None:
     """404 when none were set for this very day."""
-    await parts.tempo_prices.delete_prices(valid_from, now)
+    await resources.tempo_prices.delete_prices(valid_from, now)

@@ -24,7 +24,7 @@ from api.consents.html_pages import (
 )
 from api.consents.links import return_rate
 from api.consents.schemas import PAGE, CallbackDocument, CallbackUsagePoint
-from api.http.dependencies import Address, Now, Parts, refuse_too_many
+from api.http.dependencies import Address, Now, ResourcesDep, refuse_too_many
 from api.http.error_handlers import error_response
 from api.http.headers import COOKIE, RETRY_AFTER
 from api.http.long_polling import wait_until
@@ -104,7 +104,7 @@ class _Return:
 )
 async def return_from_provider(
     request: Request,
-    parts: Parts,
+    resources: ResourcesDep,
     now: Now,
     address: Address,
     state: Annotated[str, Query(description="As given by `POST /v1/consents`.")] = "",
@@ -123,7 +123,7 @@ async def return_from_provider(
     html = prefers_html(accept)
     try:
         given = _parse_return(state, autorisation_id, code, usage_point_id, refused=bool(error))
-        consent = await _take(parts, state, given, shown_browser(request, parts.settings), address, now)
+        consent = await _take(resources, state, given, shown_browser(request, resources.settings), address, now)
         if html and consent.status is ConsentStatus.AWAITING_APPROVAL:
             return awaiting_page()
         if consent.status not in (ConsentStatus.GRANTED, ConsentStatus.EXCHANGING):
@@ -131,12 +131,14 @@ async def return_from_provider(
     except AppError as failure:
         return failure_page(failure.code, failure.status) if html else error_response(request, failure)
     points = [
-        each for each in await parts.usage_points.list_for_account(consent.account_id) if each.consent.id == consent.id
+        each
+        for each in await resources.usage_points.list_for_account(consent.account_id)
+        if each.consent.id == consent.id
     ]
     answer = _page(consent, points) if html else _document(consent, points)
     if consent.status is ConsentStatus.EXCHANGING:
         # It is loaded again, perhaps for longer than the state lived.
-        remember(answer, parts.settings, shown_browser(request, parts.settings))
+        remember(answer, resources.settings, shown_browser(request, resources.settings))
     return answer
 
 
@@ -174,32 +176,32 @@ def _parse_points(text: str) -> tuple[str, ...]:
     return prms if len(prms) <= _MOST_POINTS and all(_PRM.fullmatch(each) for each in prms) else ()
 
 
-async def _take(parts: Resources, state: str, given: _Return, browser: str, address: str, now: Now) -> Consent:
+async def _take(resources: Resources, state: str, given: _Return, browser: str, address: str, now: Now) -> Consent:
     """Use the state, have the consent exchanged, and wait for what becomes of it.
 
     Raises `StateRefused`, and `TooManyRequests` for an address that comes back, or is refused, too often: whoever
     counts through the provider's numbers needs a return for each. The same return loaded again does not count.
     """
-    rate = return_rate(parts.settings)
+    rate = return_rate(resources.settings)
     try:
-        if (await parts.authorization_states.find(state, browser)).status is ConsentStatus.PENDING:
-            await refuse_too_many(parts, "consent", address, rate, now)
-        consent, newly_taken = await parts.authorization_states.consume(
+        if (await resources.authorization_states.find(state, browser)).status is ConsentStatus.PENDING:
+            await refuse_too_many(resources, "consent", address, rate, now)
+        consent, newly_taken = await resources.authorization_states.consume(
             state, now, given.autorisation_id, given.points, browser=browser
         )
     except StateRefused:
-        await refuse_too_many(parts, "consent", address, rate, now)
+        await refuse_too_many(resources, "consent", address, rate, now)
         raise
     if newly_taken and consent.status is ConsentStatus.EXCHANGING:
         try:
-            await parts.task_queue.enqueue_consent(consent.id)
+            await resources.task_queue.enqueue_consent(consent.id)
         except Exception:
             # Written down already: the sweeper looks for exchanges that nobody has begun.
             logger.exception("enqueue_failed", consent_id=consent.id)
     return await wait_until(
         is_over=lambda each: each.status is not ConsentStatus.EXCHANGING,
-        load=lambda: parts.consents.load(consent.id),
-        listening=parts.listeners,
+        load=lambda: resources.consents.load(consent.id),
+        listening=resources.listeners,
         account_id=consent.account_id,
         concerns=lambda event: event.type.startswith("consent."),
         wait_seconds=WAIT_SECONDS,

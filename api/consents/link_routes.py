@@ -14,7 +14,7 @@ from api.consents.browser_binding import is_page_token, new_browser, page_token,
 from api.consents.html_pages import ShownAccount, failure_page, onward_page, prefers_html, start_page
 from api.consents.links import provider_url, return_rate
 from api.consents.schemas import PAGE, ConsentInvitation, ProviderPage
-from api.http.dependencies import Address, Now, Parts, refuse_too_many
+from api.http.dependencies import Address, Now, ResourcesDep, refuse_too_many
 from api.http.error_handlers import error_response
 from api.http.headers import COOKIE
 from api.http.problems import documented
@@ -41,23 +41,23 @@ Accept = Annotated[str, Header(include_in_schema=False)]
     responses=_RESPONSES,
 )
 async def look_at_consent_link(
-    request: Request, parts: Parts, now: Now, address: Address, state: State = "", accept: Accept = ""
+    request: Request, resources: ResourcesDep, now: Now, address: Address, state: State = "", accept: Accept = ""
 ) -> Response:
     """For people: whose account will be able to read, and the button that leads on. Programs get the same as JSON."""
-    browser, html = shown_browser(request, parts.settings), prefers_html(accept)
+    browser, html = shown_browser(request, resources.settings), prefers_html(accept)
     try:
-        invitee = await _look(parts, state, browser, now, address)
+        invitee = await _look(resources, state, browser, now, address)
     except AppError as failure:
         return failure_page(failure.code, failure.status) if html else error_response(request, failure)
     if not html:
-        return _invitation(invitee, parts.settings)
+        return _invitation(invitee, resources.settings)
     browser = browser or new_browser()
     account = ShownAccount(
-        invitee.consent.account_id, invitee.account_created_at, urlsplit(parts.settings.public_url).netloc
+        invitee.consent.account_id, invitee.account_created_at, urlsplit(resources.settings.public_url).netloc
     )
     query = urlencode({"state": state, "token": page_token(browser, state)})
     page = start_page(account, query, names_point=invitee.names_usage_point)
-    remember(page, parts.settings, browser)
+    remember(page, resources.settings, browser)
     return page
 
 
@@ -70,7 +70,7 @@ async def look_at_consent_link(
 )
 async def open_consent_link(
     request: Request,
-    parts: Parts,
+    resources: ResourcesDep,
     now: Now,
     address: Address,
     state: State = "",
@@ -80,29 +80,29 @@ async def open_consent_link(
 ) -> Response:
     """From now on only this browser can come back: it gets a cookie for a quarter of an hour. A program gets the
     provider's page as JSON, and has to send the cookie along when it follows the provider back."""
-    browser, html = shown_browser(request, parts.settings), prefers_html(accept)
+    browser, html = shown_browser(request, resources.settings), prefers_html(accept)
     try:
-        await _look(parts, state, browser, now, address)
+        await _look(resources, state, browser, now, address)
         # A form of another site, or a script of one, in the browser of somebody who does not know of it.
         if not (is_page_token(token, browser, state) if html else sec_fetch_site in ("", "none", "same-origin")):
             raise StateRefused("This was not sent by the page of this gateway. Open the link again.")
         browser = browser or new_browser()
-        consent = await parts.authorization_states.open(state, browser, now)
+        consent = await resources.authorization_states.open(state, browser, now)
     except AppError as failure:
         return failure_page(failure.code, failure.status) if html else error_response(request, failure)
-    url = provider_url(parts.settings, state)
+    url = provider_url(resources.settings, state)
     told = ProviderPage(provider_url=url, expires_at=consent.state_expires_at)
     answer = onward_page(url) if html else Response(told.model_dump_json(), media_type="application/json")
-    remember(answer, parts.settings, browser)
+    remember(answer, resources.settings, browser)
     return answer
 
 
-async def _look(parts: Resources, state: str, browser: str, now: Now, address: str) -> Invitee:
+async def _look(resources: Resources, state: str, browser: str, now: Now, address: str) -> Invitee:
     try:
-        return await parts.authorization_states.look_up(state, browser, now)
+        return await resources.authorization_states.look_up(state, browser, now)
     except StateRefused:
         # Only what is refused counts: behind one address may be many homes.
-        await refuse_too_many(parts, "consent", address, return_rate(parts.settings), now)
+        await refuse_too_many(resources, "consent", address, return_rate(resources.settings), now)
         raise
 
 

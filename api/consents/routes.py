@@ -18,7 +18,7 @@ from api.consents.schemas import (
     ConsentUsagePoint,
     StartedConsent,
 )
-from api.http.dependencies import ConsentId, CurrentCaller, Manager, Now, Parts, SmallPageSize
+from api.http.dependencies import ConsentId, CurrentCaller, Manager, Now, ResourcesDep, SmallPageSize
 from api.http.fields import ObjectId
 from api.http.idempotency import NO_IDEMPOTENCY
 from api.http.problems import KEY_REFUSALS, documented, problem_kinds
@@ -75,7 +75,7 @@ _HINTS = {
     ),
 )
 async def create_consent(
-    parts: Parts, caller: Manager, now: Now, request: ConsentRequest | None = None
+    resources: ResourcesDep, caller: Manager, now: Now, request: ConsentRequest | None = None
 ) -> StartedConsent:
     """Send the person to `authorize_url`, which tells them for which account the consent is and leads on to the
     provider. They come back here with the same `state`, which works once, and only in the browser that they began in.
@@ -84,28 +84,28 @@ async def create_consent(
     it already, that is said at once (409, with its expiry), unless you want a new one: `renew`. If another account of
     this gateway holds it as well, a `proof` is needed: nobody is told beforehand whether one does.
     """
-    if not parts.settings.enedis_client_id:
+    if not resources.settings.enedis_client_id:
         raise ProviderMisconfigured
     expected = request.usage_point_id if request else None
-    if expected is None and parts.settings.consent_needs_usage_point:
+    if expected is None and resources.settings.consent_needs_usage_point:
         raise ValidationFailed(
             errors=[FieldError("/usage_point_id", "This gateway wants the usage point to be named.")]
         )
     if expected and request and not request.renew:
-        await parts.authorization_states.refuse_if_active(caller.account.id, expected, now)
-    consent, state = await parts.authorization_states.create(
+        await resources.authorization_states.refuse_if_active(caller.account.id, expected, now)
+    consent, state = await resources.authorization_states.create(
         caller.account.id,
         now,
         expected,
-        duration=parts.settings.enedis_consent_duration,
-        returns_points=parts.settings.consent_page == "v1",
+        duration=resources.settings.enedis_consent_duration,
+        returns_points=resources.settings.consent_page == "v1",
         proof=request.proof.as_proof() if request and request.proof else None,
         actor=caller.key.id,
-        most_per_hour=parts.settings.consents_per_hour,
+        most_per_hour=resources.settings.consents_per_hour,
     )
     return StartedConsent(
         id=consent.id,
-        authorize_url=start_url(parts.settings, state),
+        authorize_url=start_url(resources.settings, state),
         state=state,
         expires_at=consent.state_expires_at,
         hint=HINT,
@@ -119,7 +119,7 @@ async def create_consent(
     responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def list_consents(
-    parts: Parts,
+    resources: ResourcesDep,
     caller: CurrentCaller,
     now: Now,
     cursor: Annotated[
@@ -129,8 +129,8 @@ async def list_consents(
     limit: SmallPageSize = 50,
 ) -> ConsentList:
     """Newest first: also those that were refused, failed, ran out or were ended."""
-    found = await parts.consents.list_for_account(caller.account.id, cursor or "", limit + 1)
-    points = await parts.usage_points.list_for_account(caller.account.id)
+    found = await resources.consents.list_for_account(caller.account.id, cursor or "", limit + 1)
+    points = await resources.usage_points.list_for_account(caller.account.id)
     page = found[:limit]
     return ConsentList(
         consents=[_document(consent, points, now) for consent in page],
@@ -144,10 +144,12 @@ async def list_consents(
     summary="What became of a consent",
     responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
-async def get_consent(parts: Parts, caller: CurrentCaller, now: Now, consent_id: ConsentId) -> ConsentDocument:
+async def get_consent(
+    resources: ResourcesDep, caller: CurrentCaller, now: Now, consent_id: ConsentId
+) -> ConsentDocument:
     """Its state, how long it holds, and the usage points that it opened."""
-    consent = await parts.consents.load(consent_id, caller.account.id)
-    return _document(consent, await parts.usage_points.list_for_account(caller.account.id), now)
+    consent = await resources.consents.load(consent_id, caller.account.id)
+    return _document(consent, await resources.usage_points.list_for_account(caller.account.id), now)
 
 
 @router.delete(
@@ -156,15 +158,15 @@ async def get_consent(parts: Parts, caller: CurrentCaller, now: Now, consent_id:
     summary="End a consent",
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
-async def revoke_consent(parts: Parts, caller: Manager, now: Now, consent_id: ConsentId) -> ConsentDocument:
+async def revoke_consent(resources: ResourcesDep, caller: Manager, now: Now, consent_id: ConsentId) -> ConsentDocument:
     """Nothing is fetched any more on the strength of it; what is stored can still be read. Ended twice it stays so.
 
     The share at Enedis itself can only be ended by its holder, in the Enedis customer account: see `hint`.
     """
-    consent, is_new = await parts.consents.revoke(consent_id, caller.account.id, caller.key.id, now)
+    consent, is_new = await resources.consents.revoke(consent_id, caller.account.id, caller.key.id, now)
     if is_new:
-        await parts.events.publish(caller.account.id, "consent.revoked", {"consent_id": consent_id})
-    return _document(consent, await parts.usage_points.list_for_account(caller.account.id), now)
+        await resources.events.publish(caller.account.id, "consent.revoked", {"consent_id": consent_id})
+    return _document(consent, await resources.usage_points.list_for_account(caller.account.id), now)
 
 
 def _document(consent: Consent, points: Sequence[UsagePoint], now: datetime) -> ConsentDocument:

@@ -15,7 +15,7 @@ from api.consents.usage_point_schemas import (
     UsagePointList,
     WindowCounts,
 )
-from api.http.dependencies import CurrentCaller, Manager, Now, OwnUsagePoint, Parts
+from api.http.dependencies import CurrentCaller, Manager, Now, OwnUsagePoint, ResourcesDep
 from api.http.problems import KEY_REFUSALS, documented
 from shared.consents.models import UsagePoint
 from shared.core.datasets import DATASETS, Dataset, Series
@@ -31,9 +31,9 @@ router = APIRouter(tags=["usage points"])
     summary="The account's usage points",
     responses=documented(*KEY_REFUSALS, ServiceUnavailable),
 )
-async def list_usage_points(parts: Parts, caller: CurrentCaller, now: Now) -> UsagePointList:
+async def list_usage_points(resources: ResourcesDep, caller: CurrentCaller, now: Now) -> UsagePointList:
     """Oldest first."""
-    points = await parts.usage_points.list_for_account(caller.account.id)
+    points = await resources.usage_points.list_for_account(caller.account.id)
     return UsagePointList(usage_points=[_document(point, now) for point in points])
 
 
@@ -43,12 +43,12 @@ async def list_usage_points(parts: Parts, caller: CurrentCaller, now: Now) -> Us
     summary="One usage point, and what is stored of it",
     responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
-async def get_usage_point(parts: Parts, usage_point: OwnUsagePoint, now: Now) -> UsagePointDetails:
+async def get_usage_point(resources: ResourcesDep, usage_point: OwnUsagePoint, now: Now) -> UsagePointDetails:
     """The consent it rests on, and for each dataset how many windows are stored."""
     coverage = []
     for dataset in DATASETS.values():
         series = Series(usage_point.account_id, usage_point.id, dataset.name)
-        known = await parts.readings.load_all_coverage(series)
+        known = await resources.readings.load_all_coverage(series)
         if known:
             coverage.append(_summary(dataset, known.values()))
     return UsagePointDetails(**dict(_document(usage_point, now)), coverage=coverage)
@@ -61,11 +61,11 @@ async def get_usage_point(parts: Parts, usage_point: OwnUsagePoint, now: Now) ->
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable, body=True),
 )
 async def change_usage_point(
-    parts: Parts, caller: Manager, usage_point: OwnUsagePoint, now: Now, changes: UsagePointChanges
+    resources: ResourcesDep, caller: Manager, usage_point: OwnUsagePoint, now: Now, changes: UsagePointChanges
 ) -> UsagePointDocument:
     """What the body does not name stays as it is."""
     given = {name: getattr(changes, name) for name in changes.model_fields_set}
-    return _document(await parts.usage_points.change(usage_point, given, caller.key.id, now), now)
+    return _document(await resources.usage_points.change(usage_point, given, caller.key.id, now), now)
 
 
 @router.delete(
@@ -74,11 +74,13 @@ async def change_usage_point(
     summary="Erase a usage point with everything that is stored of it",
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
-async def delete_usage_point(parts: Parts, caller: Manager, usage_point: OwnUsagePoint, now: Now) -> ReceiptDocument:
+async def delete_usage_point(
+    resources: ResourcesDep, caller: Manager, usage_point: OwnUsagePoint, now: Now
+) -> ReceiptDocument:
     """Its readings, records and jobs go, and can't be brought back; what is being fetched for it is not stored. Its
     consent stays in the history without it, revoked with its last usage point. Answers with a signed receipt."""
-    receipt = await parts.erasure.erase_usage_point(usage_point, caller.key.id, now)
-    return ReceiptDocument.of(parts.server, receipt, parts.settings.public_url)
+    receipt = await resources.erasure.erase_usage_point(usage_point, caller.key.id, now)
+    return ReceiptDocument.of(resources.server, receipt, resources.settings.public_url)
 
 
 def _document(usage_point: UsagePoint, now: Now) -> UsagePointDocument:

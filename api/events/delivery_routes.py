@@ -11,7 +11,7 @@ from api.http.dependencies import (
     DeliveryId,
     Manager,
     Now,
-    Parts,
+    ResourcesDep,
     SmallPageSize,
     WaitSeconds,
     WebhookId,
@@ -38,9 +38,9 @@ router = APIRouter(tags=["webhooks"])
 _RATE = Rate(30, timedelta(minutes=1))
 
 
-async def own_webhook(parts: Parts, caller: Manager, webhook_id: WebhookId) -> Webhook:
+async def own_webhook(resources: ResourcesDep, caller: Manager, webhook_id: WebhookId) -> Webhook:
     """The webhook in the path, if it is the caller's. Raises `NotFound`."""
-    return await parts.webhooks.load_webhook(webhook_id, caller.account.id)
+    return await resources.webhooks.load_webhook(webhook_id, caller.account.id)
 
 
 OwnWebhook = Annotated[Webhook, Depends(own_webhook)]
@@ -62,15 +62,15 @@ OwnWebhook = Annotated[Webhook, Depends(own_webhook)]
     },
 )
 async def test_webhook(
-    parts: Parts, webhook: OwnWebhook, now: Now, wait: WaitSeconds, response: Response
+    resources: ResourcesDep, webhook: OwnWebhook, now: Now, wait: WaitSeconds, response: Response
 ) -> DeliveryDocument:
     """A message of the type `webhook.test`, also to one that is disabled. It is tried once, and disables nothing."""
-    await refuse_too_many(parts, "webhook-messages", webhook.account_id, _RATE, now)
-    delivery = await parts.deliveries.enqueue_test(webhook.account_id, webhook.id, now, awaited=bool(wait))
+    await refuse_too_many(resources, "webhook-messages", webhook.account_id, _RATE, now)
+    delivery = await resources.deliveries.enqueue_test(webhook.account_id, webhook.id, now, awaited=bool(wait))
     if delivery is not None and wait:
         response.headers["Preference-Applied"] = f"wait={wait}"
-        await parts.deliveries.await_attempt(delivery.id, wait)
-        delivery = await parts.deliveries.load(delivery.id)
+        await resources.deliveries.await_attempt(delivery.id, wait)
+        delivery = await resources.deliveries.load(delivery.id)
     if delivery is None:
         # Erased or deleted at this very moment.
         raise NotFound
@@ -85,7 +85,7 @@ async def test_webhook(
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def list_deliveries(
-    parts: Parts,
+    resources: ResourcesDep,
     webhook: OwnWebhook,
     limit: SmallPageSize = 20,
     cursor: Annotated[
@@ -94,7 +94,7 @@ async def list_deliveries(
     ] = None,
 ) -> DeliveryPage:
     """Newest first; of the last seven days, 500 at most. What a receiver answered is not kept but for its status."""
-    found = await parts.deliveries.list_deliveries(webhook.id, cursor, limit + 1)
+    found = await resources.deliveries.list_deliveries(webhook.id, cursor, limit + 1)
     page, following = found[:limit], None
     if len(found) > limit:
         following = f"/v1/webhooks/{webhook.id}/deliveries?{urlencode({'limit': limit, 'cursor': page[-1].id})}"
@@ -113,16 +113,18 @@ async def list_deliveries(
         *KEY_REFUSALS, Forbidden, NotFound, WebhookDisabled, TooManyRequests, ValidationFailed, ServiceUnavailable
     ),
 )
-async def replay_delivery(parts: Parts, webhook: OwnWebhook, now: Now, delivery_id: DeliveryId) -> DeliveryDocument:
+async def replay_delivery(
+    resources: ResourcesDep, webhook: OwnWebhook, now: Now, delivery_id: DeliveryId
+) -> DeliveryDocument:
     """At once, whatever became of it, with all its tries anew. The `webhook-id` is the same: who has taken it knows it
     again."""
-    delivery = await parts.deliveries.load(delivery_id)
+    delivery = await resources.deliveries.load(delivery_id)
     if delivery is None or delivery.webhook_id != webhook.id:
         raise NotFound
     if not webhook.enabled and delivery.type != TEST_TYPE:
         raise WebhookDisabled
-    await refuse_too_many(parts, "webhook-messages", webhook.account_id, _RATE, now)
-    replayed = await parts.deliveries.replay(delivery, now)
+    await refuse_too_many(resources, "webhook-messages", webhook.account_id, _RATE, now)
+    replayed = await resources.deliveries.replay(delivery, now)
     if replayed is None:
         raise NotFound
     return DeliveryDocument.of(replayed)

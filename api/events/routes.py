@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from api.events.schemas import EventType
 from api.events.streams import AccountFeed, JobFeed, is_all_told, open_stream
-from api.http.dependencies import CurrentCaller, JobId, Parts
+from api.http.dependencies import CurrentCaller, JobId, ResourcesDep
 from api.http.problems import KEY_REFUSALS, documented
 from api.jobs.documents import find_job
 from shared.core.errors import JobGone, NotFound, ServiceUnavailable, TooManyListeners, ValidationFailed
@@ -91,14 +91,16 @@ data: {"type":"job.succeeded","timestamp":"2026-09-21T14:13:20Z","data":{"job_id
         **documented(*KEY_REFUSALS, NotFound, JobGone, ValidationFailed, TooManyListeners, ServiceUnavailable),
     },
 )
-async def stream_job_events(parts: Parts, caller: CurrentCaller, job_id: JobId, after: LastHeard) -> Response:
+async def stream_job_events(
+    resources: ResourcesDep, caller: CurrentCaller, job_id: JobId, after: LastHeard
+) -> Response:
     """Begins with `job.snapshot`: its status and progress; goes on with `job.progress`, and ends with the job. Who
     comes back with the last `id` is told what came after it. Any key of the account will do; no quota is counted."""
-    job = await find_job(parts, job_id, caller.account.id)
-    story = JobFeed(parts, job)
-    if job.status.ended and after is not None and await is_all_told(parts, job.account_id, story, after):
+    job = await find_job(resources, job_id, caller.account.id)
+    story = JobFeed(resources, job)
+    if job.status.ended and after is not None and await is_all_told(resources, job.account_id, story, after):
         return Response(status_code=204)
-    return await open_stream(parts, caller, story, after)
+    return await open_stream(resources, caller, story, after)
 
 
 @router.head("/v1/events", include_in_schema=False, response_class=Response)
@@ -112,8 +114,13 @@ async def stream_job_events(parts: Parts, caller: CurrentCaller, job_id: JobId, 
         **documented(*KEY_REFUSALS, ValidationFailed, TooManyListeners, ServiceUnavailable),
     },
 )
-async def stream_events(parts: Parts, caller: CurrentCaller, after: LastHeard, types: Types = []) -> Response:  # noqa: B006  # FastAPI copies it
+async def stream_events(
+    resources: ResourcesDep,
+    caller: CurrentCaller,
+    after: LastHeard,
+    types: Types = [],  # noqa: B006  # FastAPI copies it
+) -> Response:
     """Begins with `account.snapshot`: the jobs that are under way. Who comes back with the last `id` is told what came
     after it; when that is kept no longer, there is a snapshot again. It ends with the key, the account's suspension, or
     the account."""
-    return await open_stream(parts, caller, AccountFeed(parts, caller.account.id, types), after)
+    return await open_stream(resources, caller, AccountFeed(resources, caller.account.id, types), after)

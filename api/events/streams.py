@@ -63,9 +63,9 @@ class EventFeed(Protocol):
 class AccountFeed:
     """Everything that happens to an account, or only what is of some types."""
 
-    def __init__(self, parts: Resources, account_id: str, types: Collection[str] = ()) -> None:
+    def __init__(self, resources: Resources, account_id: str, types: Collection[str] = ()) -> None:
         """``types``: all of them when there is none."""
-        self._parts = parts
+        self._resources = resources
         self._account_id = account_id
         self._types = frozenset(types)
 
@@ -79,7 +79,7 @@ class AccountFeed:
 
     async def snapshot(self) -> tuple[str, BaseModel, bool]:
         """The jobs that are under way."""
-        page = await self._parts.job_list.load_page(
+        page = await self._resources.job_list.load_page(
             self._account_id, _SHOWN_JOBS, wanted=lambda job: not job.status.ended
         )
         return ACCOUNT_SNAPSHOT, AccountSnapshot(data=UnfinishedJobs(jobs=list(map(_state, page.jobs)))), False
@@ -92,9 +92,9 @@ class AccountFeed:
 class JobFeed:
     """What happens to a job, to its end."""
 
-    def __init__(self, parts: Resources, job: Job) -> None:
+    def __init__(self, resources: Resources, job: Job) -> None:
         """Of a job as it was a moment ago."""
-        self._parts = parts
+        self._resources = resources
         self._job = job
 
     def wants(self, event: Event) -> bool:
@@ -107,13 +107,13 @@ class JobFeed:
 
     async def snapshot(self) -> tuple[str, BaseModel, bool]:
         """Its status and progress; as it was last seen, when it is gone."""
-        found = await self._parts.jobs.load_job(self._job.id)
+        found = await self._resources.jobs.load_job(self._job.id)
         self._job = found or self._job
         return JOB_SNAPSHOT, JobSnapshot(data=_state(self._job)), found is None or found.status.ended
 
     async def is_over(self) -> bool:
         """Whether it has ended or is gone."""
-        found = await self._parts.jobs.load_job(self._job.id)
+        found = await self._resources.jobs.load_job(self._job.id)
         return found is None or found.status.ended
 
 
@@ -139,24 +139,24 @@ class EventStream(EventSourceResponse):
             self._listening.leave(self._listener)
 
 
-async def open_stream(parts: Resources, caller: Caller, story: EventFeed, after: str | None) -> EventStream:
+async def open_stream(resources: Resources, caller: Caller, story: EventFeed, after: str | None) -> EventStream:
     """Begin to listen, then answer. ``after``: the last event that was heard. Raises `TooManyListeners` and
     `ServiceUnavailable`."""
-    listening = parts.listeners
+    listening = resources.listeners
     listener = listening.join(caller.account.id, Purpose.STREAM, caller.key.id)
     try:
         await listening.ready()
-        return EventStream(_told(parts, listener, story, after), listening, listener)
+        return EventStream(_told(resources, listener, story, after), listening, listener)
     except BaseException:
         listening.leave(listener)
         raise
 
 
-async def is_all_told(parts: Resources, account_id: str, story: EventFeed, after: str) -> bool:
+async def is_all_told(resources: Resources, account_id: str, story: EventFeed, after: str) -> bool:
     """Whether somebody who heard everything up to ``after`` has nothing more to hear of what is kept."""
-    if await parts.events.find_place(account_id, after) != after:
+    if await resources.events.find_place(account_id, after) != after:
         return False
-    return not any(map(story.wants, await parts.events.load_events(account_id, after)))
+    return not any(map(story.wants, await resources.events.load_events(account_id, after)))
 
 
 @asynccontextmanager
@@ -177,33 +177,33 @@ async def listening_until_exit(listening: EventListeners) -> AsyncIterator[None]
 
 
 async def _told(
-    parts: Resources, listener: Listener, story: EventFeed, after: str | None
+    resources: Resources, listener: Listener, story: EventFeed, after: str | None
 ) -> AsyncIterator[ServerSentEvent | bytes]:
     # So that those who were cut off together do not come back together.
     yield ServerSentEvent(retry=random.randint(*_RETRY_MILLISECONDS), sep="\n")  # noqa: S311  # spreads load, guards no secret
     try:
-        async for each in _chapters(parts, listener, story, after):
+        async for each in _chapters(resources, listener, story, after):
             yield each
     except STORE_FAILURES as error:
         logger.warning("stream broken off", error=type(error).__name__)
 
 
 async def _chapters(
-    parts: Resources, listener: Listener, story: EventFeed, after: str | None
+    resources: Resources, listener: Listener, story: EventFeed, after: str | None
 ) -> AsyncIterator[ServerSentEvent | bytes]:
     time, account_id = asyncio.get_running_loop().time, listener.account_id
     beat_at = time() + HEARTBEAT_SECONDS
     last, told = after or NO_EVENT, after
     while not listener.ended:
         if listener.catch_up():
-            place = await parts.events.find_place(account_id, after)
+            place = await resources.events.find_place(account_id, after)
             if place != after:
                 name, snapshot, is_over = await story.snapshot()
                 last = told = place
                 yield _message(snapshot, name, place)
                 if is_over:
                     return
-            heard = await parts.events.load_events(account_id, last, _READ_AT_ONCE)
+            heard = await resources.events.load_events(account_id, last, _READ_AT_ONCE)
             if len(heard) == _READ_AT_ONCE:
                 listener.fall_behind()
         else:
@@ -214,7 +214,7 @@ async def _chapters(
             last = event.id
             if story.wants(event):
                 told = last
-                yield await _telling(parts, listener, event)
+                yield await _telling(resources, listener, event)
                 beat_at = time() + HEARTBEAT_SECONDS
                 if story.ends_with(event):
                     return
@@ -230,12 +230,12 @@ async def _chapters(
             return
 
 
-async def _telling(parts: Resources, listener: Listener, event: Event) -> bytes:
+async def _telling(resources: Resources, listener: Listener, event: Event) -> bytes:
     """An event as it goes over the wire; made once for all who listen to the account."""
     commons = listener.commons
     if commons.last_told[0] != event.id:
         if event.data.get("usage_point_id", "") not in {"", *commons.prms}:
-            points = await parts.usage_points.list_for_account(listener.account_id)
+            points = await resources.usage_points.list_for_account(listener.account_id)
             commons.prms.update({point.id: point.prm for point in points})
         message = _message(EventDocument.of(event, commons.prms), event.type, event.id)
         commons.last_told = (event.id, message.encode())

@@ -19,8 +19,8 @@ from shared.core.errors import NotFound, TooManyRequests, Unauthenticated
 from shared.resources import Resources
 
 
-async def open_parts(request: Request) -> Resources:
-    """The open parts of this process."""
+async def opened_resources(request: Request) -> Resources:
+    """What this process has open."""
     return cast(Resources, request.app.state.resources)
 
 
@@ -34,7 +34,7 @@ async def current_meters(request: Request) -> Meters:
     return cast(Meters, request.app.state.meters)
 
 
-Parts = Annotated[Resources, Depends(open_parts)]
+ResourcesDep = Annotated[Resources, Depends(opened_resources)]
 CurrentMeters = Annotated[Meters, Depends(current_meters)]
 Now = Annotated[datetime, Depends(current_time)]
 
@@ -58,9 +58,9 @@ def _address_of(request: Request) -> str:
 Address = Annotated[str, Depends(current_address)]
 
 
-async def refuse_too_many(parts: Resources, what: str, address: str, rate: Rate, now: datetime) -> None:
+async def refuse_too_many(resources: Resources, what: str, address: str, rate: Rate, now: datetime) -> None:
     """Count one try from an address. Raises `TooManyRequests`."""
-    retry_at = await parts.rate_limiter.try_once(what, address, rate, now)
+    retry_at = await resources.rate_limiter.try_once(what, address, rate, now)
     if retry_at is not None:
         raise TooManyRequests(retry_at=retry_at)
 
@@ -72,7 +72,7 @@ async def current_caller(request: Request, now: Now, api_key: Annotated[str, Dep
     """
     # Looked up here and not asked for: the framework takes its time for each thing that is asked for, and this is
     # asked for with every request.
-    parts = await open_parts(request)
+    parts = await opened_resources(request)
     try:
         return await parts.accounts.authenticate(api_key, now)
     except Unauthenticated:
@@ -101,16 +101,16 @@ Manager = Annotated[Caller, Depends(_caller_with(Scope.MANAGE))]
 
 
 async def require_admin(
-    parts: Parts, now: Now, address: Address, shown: Annotated[str, Depends(shown_admin_key)]
+    resources: ResourcesDep, now: Now, address: Address, shown: Annotated[str, Depends(shown_admin_key)]
 ) -> None:
     """Let administrators in. Raises `NotFound` where there is no such key, `Unauthenticated` for every other one, an
     account's too, and `TooManyRequests` for who shows many."""
-    expected = parts.settings.admin_api_key.get_secret_value()
+    expected = resources.settings.admin_api_key.get_secret_value()
     if not expected:
         raise NotFound("This gateway has no API for administrators: ADMIN_API_KEY is not set.")
     if not is_admin_key(shown, expected):
-        rate = Rate(parts.settings.failed_logins_per_minute, timedelta(minutes=1))
-        await refuse_too_many(parts, "admin-login", address, rate, now)
+        rate = Rate(resources.settings.failed_logins_per_minute, timedelta(minutes=1))
+        await refuse_too_many(resources, "admin-login", address, rate, now)
         raise Unauthenticated
 
 
@@ -121,9 +121,9 @@ ADMIN_ONLY = [Depends(require_admin)]
 UsagePointId = Annotated[Prm, Path(description="14 digits (PRM, PDL).", examples=["12345678901234"])]
 
 
-async def own_usage_point(parts: Parts, caller: CurrentCaller, usage_point_id: UsagePointId) -> UsagePoint:
+async def own_usage_point(resources: ResourcesDep, caller: CurrentCaller, usage_point_id: UsagePointId) -> UsagePoint:
     """The usage point in the path, if it is the caller's. Raises `NotFound`."""
-    return await parts.usage_points.find(caller.account.id, usage_point_id)
+    return await resources.usage_points.find(caller.account.id, usage_point_id)
 
 
 OwnUsagePoint = Annotated[UsagePoint, Depends(own_usage_point)]

@@ -69,7 +69,7 @@ class IdempotentOperation:
 
 @asynccontextmanager
 async def once(
-    parts: Resources, account_id: str, key: str | None, operation: str, body: BaseModel, now: datetime
+    resources: Resources, account_id: str, key: str | None, operation: str, body: BaseModel, now: datetime
 ) -> AsyncIterator[IdempotentOperation]:
     """Do something at most once for each ``key`` of an account; without a key, do it.
 
@@ -78,13 +78,17 @@ async def once(
     if key is None:
         yield IdempotentOperation()
         return
-    attempt = await parts.idempotency.begin(account_id, key, (operation, body.model_dump_json()), now)
+    attempt = await resources.idempotency.begin(account_id, key, (operation, body.model_dump_json()), now)
     deed = IdempotentOperation(attempt.outcome)
     try:
         yield deed
     except Exception:
         if attempt.outcome is None:
-            await parts.idempotency.release(attempt)
+            await resources.idempotency.release(attempt)
         raise
     if attempt.outcome is None:
-        await (parts.idempotency.keep(attempt, deed.outcome) if deed.outcome else parts.idempotency.release(attempt))
+        await (
+            resources.idempotency.keep(attempt, deed.outcome)
+            if deed.outcome
+            else resources.idempotency.release(attempt)
+        )

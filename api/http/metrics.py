@@ -49,11 +49,11 @@ class Meters:
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    async def tell(self, parts: Resources, now: datetime) -> bytes:
+    async def tell(self, resources: Resources, now: datetime) -> bytes:
         """Everything, in the text format of Prometheus; the gateway's figures may be some seconds old."""
         async with self._looking:
             if time.monotonic() - self._looked_at > _KEPT_SECONDS:
-                self._gateway = generate_latest(_registry_of(await _look(parts, now)))
+                self._gateway = generate_latest(_registry_of(await _look(resources, now)))
                 self._looked_at = time.monotonic()
         return generate_latest(self._registry) + self._gateway
 
@@ -74,13 +74,13 @@ def _registry_of(metrics: list[Metric]) -> CollectorRegistry:
     return registry
 
 
-async def _look(parts: Resources, now: datetime) -> list[Metric]:
-    waves = await parts.refreshes.load_waves()
-    begins = next_wave_at(now, time_of_first_wave(parts.settings, parts.server))
+async def _look(resources: Resources, now: datetime) -> list[Metric]:
+    waves = await resources.refreshes.load_waves()
+    begins = next_wave_at(now, time_of_first_wave(resources.settings, resources.server))
     return [
-        *_of_backlog(await parts.job_metrics.load_backlog()),
-        *_of_settled(await parts.job_metrics.load_settled()),
-        *_of_slots(await parts.quota_status.load_use()),
+        *_of_backlog(await resources.job_metrics.load_backlog()),
+        *_of_settled(await resources.job_metrics.load_settled()),
+        *_of_slots(await resources.quota_status.load_use()),
         *_of_refresh(waves, begins),
     ]
 

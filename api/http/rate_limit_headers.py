@@ -11,10 +11,10 @@ from shared.resources import Resources
 _DAY_SECONDS = 86_400
 
 
-async def count_request(parts: Resources, account: Account, quota: Quota, now: datetime) -> Usage:
+async def count_request(resources: Resources, account: Account, quota: Quota, now: datetime) -> Usage:
     """Count a request of an account. Raises `QuotaExceeded`."""
     own_limit = account.fetch_quota if quota is Quota.FETCH else account.read_quota
-    return await parts.quotas.take(account.id, quota, own_limit, now)
+    return await resources.quotas.take(account.id, quota, own_limit, now)
 
 
 def limit_headers(usage: Usage, now: datetime) -> dict[str, str]:

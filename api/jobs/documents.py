@@ -21,9 +21,9 @@ _LONGEST_PAUSE_SECONDS = 30
 _CALLS_PER_SECOND = 5
 
 
-async def find_job(parts: Resources, job_id: str, account_id: str) -> Job:
+async def find_job(resources: Resources, job_id: str, account_id: str) -> Job:
     """A job of this account. Raises `NotFound`, and `JobGone` for one that it had."""
-    job = await parts.jobs.load_job(job_id)
+    job = await resources.jobs.load_job(job_id)
     if job is not None and job.account_id == account_id:
         return job
     if job is None and is_job_id_of(account_id, job_id):
@@ -31,22 +31,22 @@ async def find_job(parts: Resources, job_id: str, account_id: str) -> Job:
     raise NotFound("This account has no such job.")
 
 
-async def await_end(parts: Resources, job: Job, wait_seconds: float) -> Job:
+async def await_end(resources: Resources, job: Job, wait_seconds: float) -> Job:
     """The job as soon as it has ended, or as it is at the end of the wait."""
     return await wait_until(
         is_over=lambda each: each.status.ended,
-        load=lambda: find_job(parts, job.id, job.account_id),
-        listening=parts.listeners,
+        load=lambda: find_job(resources, job.id, job.account_id),
+        listening=resources.listeners,
         account_id=job.account_id,
         concerns=lambda event: event.type != "job.progress" and event.data.get("job_id") == job.id,
         wait_seconds=wait_seconds,
     )
 
 
-async def job_document(parts: Resources, job: Job, prm: str, now: datetime) -> JobDocument:
+async def job_document(resources: Resources, job: Job, prm: str, now: datetime) -> JobDocument:
     """A job with what of it is not stored at this moment."""
     dataset, days = DATASETS[job.dataset], DayRange(job.start, job.end)
-    stock = await parts.readings.load_stock(job.series, days)
+    stock = await resources.readings.load_stock(job.series, days)
     missing = [MissingDays.of(gap) for gap in missing_days(dataset, days, stock.coverage, now, stock.derived)]
     return JobDocument(**dict(job_summary(job, prm)), missing=missing)
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.http.dependencies import CurrentCaller, Parts, SmallPageSize
+from api.http.dependencies import CurrentCaller, ResourcesDep, SmallPageSize
 from api.http.fields import DatasetName, Prm
 from api.http.problems import KEY_REFUSALS, documented
 from api.jobs.documents import job_summary
@@ -63,7 +63,7 @@ Cursor = Annotated[
     responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def list_jobs(
-    parts: Parts,
+    resources: ResourcesDep,
     caller: CurrentCaller,
     status: Status = [],  # noqa: B006  # FastAPI copies it
     dataset: Dataset = None,
@@ -76,8 +76,8 @@ async def list_jobs(
     """Newest first, also those of the nightly refresh. Follow `links.next` until it is `null`: jobs that come in
     meanwhile move no page. A page may hold fewer than `limit` though there are more, when few of many are wanted."""
     account_id = caller.account.id
-    place = None if cursor is None else _open_cursor(parts.server, account_id, cursor)
-    points = {each.id: each.prm for each in await parts.usage_points.list_for_account(account_id)}
+    place = None if cursor is None else _open_cursor(resources.server, account_id, cursor)
+    points = {each.id: each.prm for each in await resources.usage_points.list_for_account(account_id)}
     if prm is not None and prm not in points.values():
         raise NotFound("This account has no such usage point.")
 
@@ -89,7 +89,7 @@ async def list_jobs(
             and (prm is None or points[job.usage_point_id] == prm)
         )
 
-    page = await parts.job_list.load_page(
+    page = await resources.job_list.load_page(
         account_id, limit, place=place, wanted=is_wanted, created_from=created_after, created_before=created_before
     )
     following = None
@@ -101,7 +101,7 @@ async def list_jobs(
             "created_after": created_after and created_after.isoformat(),
             "created_before": created_before and created_before.isoformat(),
             "limit": limit,
-            "cursor": _close_cursor(parts.server, account_id, page.next_place),
+            "cursor": _close_cursor(resources.server, account_id, page.next_place),
         }
         wanted = {name: value for name, value in given.items() if value}
         following = f"/v1/jobs?{urlencode(wanted, doseq=True)}"

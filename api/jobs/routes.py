@@ -4,7 +4,7 @@ from datetime import datetime
 
 from fastapi import APIRouter, Response
 
-from api.http.dependencies import Asker, CurrentCaller, IfNoneMatch, JobId, Now, Parts, WaitSeconds
+from api.http.dependencies import Asker, CurrentCaller, IfNoneMatch, JobId, Now, ResourcesDep, WaitSeconds
 from api.http.etags import is_current
 from api.http.headers import ETAG, LIMITS, PREFERENCE_APPLIED, HeaderDocs, header, location
 from api.http.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKey, once
@@ -74,7 +74,7 @@ _CACHING = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-
     },
 )
 async def create_job(
-    parts: Parts,
+    resources: ResourcesDep,
     caller: Asker,
     now: Now,
     wait: WaitSeconds,
@@ -85,23 +85,23 @@ async def create_job(
     """What can be checked is checked first. Only the days that are not stored yet are fetched, a record only when the
     stored one is old. With an `Idempotency-Key` that came before, the same job again, as it is now."""
     account = caller.account
-    async with once(parts, account.id, key, "create_job", request, now) as deed:
+    async with once(resources, account.id, key, "create_job", request, now) as deed:
         if deed.outcome is None:
             dataset = DATASETS[request.dataset]
             days = check_period(dataset, request.start, request.end, now)
-            usage_point = await parts.usage_points.find(account.id, request.usage_point_id)
+            usage_point = await resources.usage_points.find(account.id, request.usage_point_id)
             check_right(usage_point, dataset, now)
-            job, usage = await submit_job(parts, account, usage_point, dataset, days, now)
+            job, usage = await submit_job(resources, account, usage_point, dataset, days, now)
             response.headers.update(limit_headers(usage, now))
             deed.outcome = job.id
         else:
-            job = await find_job(parts, deed.outcome, account.id)
+            job = await find_job(resources, deed.outcome, account.id)
             response.headers[REPLAYED] = "true"
     if wait:
-        job = await _wait(parts, job, wait, response)
+        job = await _wait(resources, job, wait, response)
         response.status_code = 200 if job.status.ended else 202
     response.headers["Location"] = job_path(job.id)
-    return await _answer(parts, job, now, response)
+    return await _answer(resources, job, now, response)
 
 
 @router.head("/v1/jobs/{job_id}", response_model=JobDocument, include_in_schema=False)
@@ -117,7 +117,7 @@ async def create_job(
     },
 )
 async def get_job(
-    parts: Parts,
+    resources: ResourcesDep,
     caller: CurrentCaller,
     now: Now,
     wait: WaitSeconds,
@@ -126,13 +126,13 @@ async def get_job(
     if_none_match: IfNoneMatch = None,
 ) -> JobDocument | Response:
     """Ask again after `Retry-After` seconds, until `status` is `succeeded`, `partial`, `failed` or `cancelled`."""
-    job = await find_job(parts, job_id, caller.account.id)
+    job = await find_job(resources, job_id, caller.account.id)
     if wait:
-        job = await _wait(parts, job, wait, response)
+        job = await _wait(resources, job, wait, response)
     response.headers.update(_CACHING)
-    if is_current(if_none_match, job_tag(parts.server, job)):
-        return Response(None, 304, {**response.headers, **_headers_of(parts, job)})
-    return await _answer(parts, job, now, response)
+    if is_current(if_none_match, job_tag(resources.server, job)):
+        return Response(None, 304, {**response.headers, **_headers_of(resources, job)})
+    return await _answer(resources, job, now, response)
 
 
 @router.delete(
@@ -144,23 +144,25 @@ async def get_job(
         **documented(*KEY_REFUSALS, Forbidden, NotFound, JobGone, ValidationFailed, ServiceUnavailable),
     },
 )
-async def delete_job(parts: Parts, caller: Asker, now: Now, job_id: JobId, response: Response) -> JobDocument:
+async def delete_job(
+    resources: ResourcesDep, caller: Asker, now: Now, job_id: JobId, response: Response
+) -> JobDocument:
     """What it has stored stays; what is on its way is not stored, and what is queued is not asked for. A job that has
     ended stays as it is."""
-    job = await parts.job_service.cancel(await find_job(parts, job_id, caller.account.id), now)
-    return await _answer(parts, job, now, response)
+    job = await resources.job_service.cancel(await find_job(resources, job_id, caller.account.id), now)
+    return await _answer(resources, job, now, response)
 
 
-async def _wait(parts: Resources, job: Job, wait_seconds: int, response: Response) -> Job:
+async def _wait(resources: Resources, job: Job, wait_seconds: int, response: Response) -> Job:
     response.headers["Preference-Applied"] = f"wait={wait_seconds}"
-    return await await_end(parts, job, wait_seconds)
+    return await await_end(resources, job, wait_seconds)
 
 
-async def _answer(parts: Resources, job: Job, now: datetime, response: Response) -> JobDocument:
-    response.headers.update(_headers_of(parts, job))
-    usage_point = await parts.usage_points.load(job.usage_point_id)
-    return await job_document(parts, job, usage_point.prm, now)
+async def _answer(resources: Resources, job: Job, now: datetime, response: Response) -> JobDocument:
+    response.headers.update(_headers_of(resources, job))
+    usage_point = await resources.usage_points.load(job.usage_point_id)
+    return await job_document(resources, job, usage_point.prm, now)
 
 
-def _headers_of(parts: Resources, job: Job) -> dict[str, str]:
-    return {"ETag": job_tag(parts.server, job), **pause_headers(job)}
+def _headers_of(resources: Resources, job: Job) -> dict[str, str]:
+    return {"ETag": job_tag(resources.server, job), **pause_headers(job)}

@@ -75,25 +75,25 @@ def check_right(usage_point: UsagePoint, dataset: Dataset, now: datetime) -> Non
 
 
 async def submit_job(
-    parts: Resources, account: Account, usage_point: UsagePoint, dataset: Dataset, days: DayRange, now: datetime
+    resources: Resources, account: Account, usage_point: UsagePoint, dataset: Dataset, days: DayRange, now: datetime
 ) -> tuple[Job, Usage]:
     """A job for the days that are not stored yet, its first calls enqueued; and what the account has left of the quota
     that it counts for: that of fetching, or that of reading when nothing has to be fetched. Raises `QuotaExceeded`, and
     `ProviderDown` before anything is counted.
     """
     series = Series(usage_point.account_id, usage_point.id, dataset.name)
-    stock = await parts.readings.load_stock(series, days)
+    stock = await resources.readings.load_stock(series, days)
     calls = plan_calls(dataset, missing_windows(dataset, days, stock.coverage, now, stock.derived))
     if calls:
-        await _refuse_while_down(parts, dataset)
-    usage = await count_request(parts, account, Quota.FETCH if calls else Quota.READ, now)
-    await parts.usage_points.note_read(usage_point, day_of(now))
-    job = await parts.job_service.submit(series, days, Lane.INTERACTIVE, calls, current_trace_context(), now)
+        await _refuse_while_down(resources, dataset)
+    usage = await count_request(resources, account, Quota.FETCH if calls else Quota.READ, now)
+    await resources.usage_points.note_read(usage_point, day_of(now))
+    job = await resources.job_service.submit(series, days, Lane.INTERACTIVE, calls, current_trace_context(), now)
     return job, usage
 
 
-async def _refuse_while_down(parts: Resources, dataset: Dataset) -> None:
-    until = await parts.quota_status.down_until(dataset.provider, dataset.apis)
+async def _refuse_while_down(resources: Resources, dataset: Dataset) -> None:
+    until = await resources.quota_status.down_until(dataset.provider, dataset.apis)
     if until is not None:
         links = {"readings": f"/v1/usage-points/{{usage_point_id}}/readings/{dataset.name}"}
         raise ProviderDown(retry_at=until, links=links)

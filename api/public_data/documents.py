@@ -52,13 +52,13 @@ class PublicDays:
         return missing
 
 
-async def load_public_days(parts: Resources, dataset: PublicDataset, days: DayRange, now: datetime) -> PublicDays:
+async def load_public_days(resources: Resources, dataset: PublicDataset, days: DayRange, now: datetime) -> PublicDays:
     """What is known of these days."""
-    stored = await parts.public_days.load_days(dataset.name, days)
-    source = await parts.public_days.load_source(dataset.name)
+    stored = await resources.public_days.load_days(dataset.name, days)
+    source = await resources.public_days.load_source(dataset.name)
     documents = {day: each for day, each in stored.items() if each[dataset.essential] is not None}
     absent = {
-        day: _reason(dataset, day, day in stored, source, offered=is_offered(parts, dataset), today=day_of(now))
+        day: _reason(dataset, day, day in stored, source, offered=is_offered(resources, dataset), today=day_of(now))
         for day in days_between(days.start, days.end)
         if day not in documents
     }
@@ -70,15 +70,17 @@ def colours_of(known: PublicDays) -> dict[date, Colour]:
     return {day: Colour(document[TEMPO.essential]) for day, document in known.documents.items()}
 
 
-def is_offered(parts: Resources, dataset: PublicDataset) -> bool:
+def is_offered(resources: Resources, dataset: PublicDataset) -> bool:
     """Whether this gateway has what it takes to ask the provider of a dataset."""
-    return dataset.provider == "rte" and bool(parts.settings.rte_client_id)
+    return dataset.provider == "rte" and bool(resources.settings.rte_client_id)
 
 
-def public_answer(parts: Resources, document: Mapping[str, Any], if_none_match: str | None, now: datetime) -> Response:
+def public_answer(
+    resources: Resources, document: Mapping[str, Any], if_none_match: str | None, now: datetime
+) -> Response:
     """The document, in the form of the route's model, or that the caller has it already."""
     content = orjson.dumps(document, option=orjson.OPT_UTC_Z)
-    tag = entity_tag(parts.server, content)
+    tag = entity_tag(resources.server, content)
     # Until the minute is over: days and prices change at full minutes, and what was kept never says the one before.
     headers = {"ETag": tag, "Cache-Control": f"public, max-age={60 - now.second}"}
     if is_current(if_none_match, tag):

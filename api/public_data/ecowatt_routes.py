@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.http.dependencies import IfNoneMatch, Now, Parts
+from api.http.dependencies import IfNoneMatch, Now, ResourcesDep
 from api.http.fields import AbsentDay
 from api.http.periods import check_days
 from api.http.problems import documented
@@ -28,7 +28,7 @@ _FORECAST = ONE_DAY + timedelta(days=ECOWATT.ahead_days)
     responses=PUBLIC_ANSWERS | documented(ValidationFailed, ServiceUnavailable),
 )
 async def list_days(
-    parts: Parts,
+    resources: ResourcesDep,
     now: Now,
     start: Annotated[AbsentDay, Query(description="First day, Europe/Paris; today by default.")] = None,
     end: Annotated[
@@ -38,6 +38,6 @@ async def list_days(
 ) -> Response:
     """Days and their hours, as RTE last said it. A day or an hour of which it says nothing is not there."""
     first = start or day_of(now)
-    known = await load_public_days(parts, ECOWATT, check_days(first, end or first + _FORECAST), now)
+    known = await load_public_days(resources, ECOWATT, check_days(first, end or first + _FORECAST), now)
     days = [shown_day(day, document) for day, document in known.documents.items()]
-    return public_answer(parts, {"days": days, "missing": known.missing}, if_none_match, now)
+    return public_answer(resources, {"days": days, "missing": known.missing}, if_none_match, now)

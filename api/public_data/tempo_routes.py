@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.http.dependencies import IfNoneMatch, Now, Parts
+from api.http.dependencies import IfNoneMatch, Now, ResourcesDep
 from api.http.fields import AbsentDay, Day
 from api.http.periods import check_days
 from api.http.problems import documented
@@ -36,7 +36,7 @@ router = APIRouter(prefix="/v1/tempo", tags=["public data"])
     responses=PUBLIC_ANSWERS | documented(ValidationFailed, ServiceUnavailable),
 )
 async def list_days(
-    parts: Parts,
+    resources: ResourcesDep,
     now: Now,
     start: Annotated[Day, Query(description="First day, Europe/Paris.")],
     end: Annotated[Day, Query(description="Day after the last one; 4,000 days after the first at most.")],
@@ -44,9 +44,9 @@ async def list_days(
 ) -> Response:
     """A day whose colour is not known is in `missing`, with the reason. A colour holds from 06:00 of its day to 06:00
     of the next one."""
-    known = await load_public_days(parts, TEMPO, check_days(start, end), now)
+    known = await load_public_days(resources, TEMPO, check_days(start, end), now)
     days = [shown_day(day, colour) for day, colour in colours_of(known).items()]
-    return public_answer(parts, {"days": days, "missing": known.missing}, if_none_match, now)
+    return public_answer(resources, {"days": days, "missing": known.missing}, if_none_match, now)
 
 
 @router.get(
@@ -56,18 +56,18 @@ async def list_days(
     response_model=TempoToday,
     responses=PUBLIC_ANSWERS | documented(ValidationFailed, ServiceUnavailable),
 )
-async def get_today(parts: Parts, now: Now, if_none_match: IfNoneMatch = None) -> Response:
+async def get_today(resources: ResourcesDep, now: Now, if_none_match: IfNoneMatch = None) -> Response:
     """Today's colour holds from 06:00; before, `now` says the one of yesterday, which is what is billed."""
     today = day_of(now)
-    known = await load_public_days(parts, TEMPO, DayRange(today - ONE_DAY, today + ONE_DAY), now)
-    prices = await parts.tempo_prices.prices_on(today)
+    known = await load_public_days(resources, TEMPO, DayRange(today - ONE_DAY, today + ONE_DAY), now)
+    prices = await resources.tempo_prices.prices_on(today)
     document = TempoToday(
         **shown_day(today, colours_of(known).get(today)),
         reason=known.absent.get(today),
         now=_billed(known, prices, now),
         prices=prices and TempoPricesDocument.of(prices),
     )
-    return public_answer(parts, document.model_dump(), if_none_match, now)
+    return public_answer(resources, document.model_dump(), if_none_match, now)
 
 
 @router.get(
@@ -77,13 +77,13 @@ async def get_today(parts: Parts, now: Now, if_none_match: IfNoneMatch = None) -
     response_model=TempoDayState,
     responses=PUBLIC_ANSWERS | documented(ValidationFailed, ServiceUnavailable),
 )
-async def get_tomorrow(parts: Parts, now: Now, if_none_match: IfNoneMatch = None) -> Response:
+async def get_tomorrow(resources: ResourcesDep, now: Now, if_none_match: IfNoneMatch = None) -> Response:
     """`null` with `not_published_yet` until RTE has said it, in the morning; at about 11:20 it is final."""
     tomorrow = day_of(now) + ONE_DAY
-    known = await load_public_days(parts, TEMPO, DayRange(tomorrow, tomorrow + ONE_DAY), now)
+    known = await load_public_days(resources, TEMPO, DayRange(tomorrow, tomorrow + ONE_DAY), now)
     shown = shown_day(tomorrow, colours_of(known).get(tomorrow))
     document = TempoDayState(**shown, reason=known.absent.get(tomorrow))
-    return public_answer(parts, document.model_dump(), if_none_match, now)
+    return public_answer(resources, document.model_dump(), if_none_match, now)
 
 
 @router.get(
@@ -93,12 +93,12 @@ async def get_tomorrow(parts: Parts, now: Now, if_none_match: IfNoneMatch = None
     response_model=TempoRemaining,
     responses=PUBLIC_ANSWERS | documented(ValidationFailed, ServiceUnavailable),
 )
-async def get_remaining(parts: Parts, now: Now, if_none_match: IfNoneMatch = None) -> Response:
+async def get_remaining(resources: ResourcesDep, now: Now, if_none_match: IfNoneMatch = None) -> Response:
     """Of the season in which today is. Tomorrow is counted as soon as its colour is known: `counted_through`."""
     season = season_of(day_of(now))
-    known = await load_public_days(parts, TEMPO, season, now)
+    known = await load_public_days(resources, TEMPO, season, now)
     document = TempoRemaining.of(count_season(season, colours_of(known)))
-    return public_answer(parts, document.model_dump(), if_none_match, now)
+    return public_answer(resources, document.model_dump(), if_none_match, now)
 
 
 @router.get(
@@ -109,16 +109,16 @@ async def get_remaining(parts: Parts, now: Now, if_none_match: IfNoneMatch = Non
     responses=PUBLIC_ANSWERS | documented(NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def get_prices(
-    parts: Parts,
+    resources: ResourcesDep,
     now: Now,
     day: Annotated[AbsentDay, Query(description="Which day's; today's by default.")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """RTE has no prices: the administrators of this gateway set them. 404 when they set none for that day."""
-    prices = await parts.tempo_prices.prices_on(day or day_of(now))
+    prices = await resources.tempo_prices.prices_on(day or day_of(now))
     if prices is None:
         raise NotFound("No prices are set for this day.")
-    return public_answer(parts, TempoPricesDocument.of(prices).model_dump(), if_none_match, now)
+    return public_answer(resources, TempoPricesDocument.of(prices).model_dump(), if_none_match, now)
 
 
 def _billed(known: PublicDays, prices: TempoPrices | None, now: datetime) -> BilledNow:

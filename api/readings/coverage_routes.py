@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from api.http.dependencies import CurrentCaller, DatasetInPath, IfNoneMatch, Now, OwnUsagePoint, Parts
+from api.http.dependencies import CurrentCaller, DatasetInPath, IfNoneMatch, Now, OwnUsagePoint, ResourcesDep
 from api.http.etags import entity_tag, is_current
 from api.http.fields import Day, Document
 from api.http.headers import ETAG
@@ -43,7 +43,7 @@ _NOT_ASKED = frozenset({Reason.NOT_FETCHED, Reason.BEYOND_HISTORY, Reason.NOT_PU
     },
 )
 async def get_coverage(
-    parts: Parts,
+    resources: ResourcesDep,
     caller: CurrentCaller,
     usage_point: OwnUsagePoint,
     now: Now,
@@ -57,7 +57,7 @@ async def get_coverage(
     if not described.is_series:
         raise ValidationFailed(errors=[FieldError("dataset", "A record has no days.")])
     days = check_days(start, end)
-    known = await load_stored_days(parts, usage_point, described, days, now)
+    known = await load_stored_days(resources, usage_point, described, days, now)
     ranges = list(_ranges(known, now))
     counts: Counter[State] = Counter()
     for each in ranges:
@@ -73,7 +73,7 @@ async def get_coverage(
         unknown=counts["unknown"],
         ranges=ranges,
     )
-    return _answer(parts, document, if_none_match)
+    return _answer(resources, document, if_none_match)
 
 
 @router.get(
@@ -88,20 +88,20 @@ async def get_coverage(
     },
 )
 async def get_coverage_overview(
-    parts: Parts, caller: CurrentCaller, usage_point: OwnUsagePoint, if_none_match: IfNoneMatch = None
+    resources: ResourcesDep, caller: CurrentCaller, usage_point: OwnUsagePoint, if_none_match: IfNoneMatch = None
 ) -> Response:
     """One entry for each dataset there is, also for those of which nothing was ever fetched. Counts for no quota."""
     datasets = []
     for dataset in DATASETS.values():
         series = Series(usage_point.account_id, usage_point.id, dataset.name)
-        known = await parts.readings.load_all_coverage(series)
+        known = await resources.readings.load_all_coverage(series)
         datasets.append(_in_short(dataset, known.values()))
-    return _answer(parts, CoverageOverview(usage_point_id=usage_point.prm, datasets=datasets), if_none_match)
+    return _answer(resources, CoverageOverview(usage_point_id=usage_point.prm, datasets=datasets), if_none_match)
 
 
-def _answer(parts: Resources, document: Document, if_none_match: str | None) -> Response:
+def _answer(resources: Resources, document: Document, if_none_match: str | None) -> Response:
     content = document.model_dump_json().encode()
-    tag = entity_tag(parts.server, content)
+    tag = entity_tag(resources.server, content)
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if is_current(if_none_match, tag):
         return Response(status_code=304, headers=headers)

@@ -60,7 +60,7 @@ class Fetch:
 
 
 async def fetch_missing(
-    parts: Resources,
+    resources: Resources,
     caller: Caller,
     usage_point: UsagePoint,
     dataset: Dataset,
@@ -78,14 +78,19 @@ async def fetch_missing(
     try:
         caller.require(Scope.FETCH)
         check_right(usage_point, dataset, now)
-        job, _ = await submit_job(parts, caller.account, usage_point, dataset, wanted, now)
+        job, _ = await submit_job(resources, caller.account, usage_point, dataset, wanted, now)
     except AppError as refusal:
         return Fetch(refusal=refusal)
-    return Fetch(await await_end(parts, job, wait_seconds) if wait_seconds else job)
+    return Fetch(await await_end(resources, job, wait_seconds) if wait_seconds else job)
 
 
 async def fetch_then_read(
-    parts: Resources, caller: Caller, usage_point: UsagePoint, dataset: Dataset, days: DayRange | None, now: datetime
+    resources: Resources,
+    caller: Caller,
+    usage_point: UsagePoint,
+    dataset: Dataset,
+    days: DayRange | None,
+    now: datetime,
 ) -> StoredDays:
     """What is known of these days, none of them after today, or of a record (``days`` is ``None``), once it was
     fetched as far as can be. Counted as one request: of fetching when that has to begin, else of reading.
@@ -94,26 +99,26 @@ async def fetch_then_read(
     `check_right` and `submit_job` do when nothing is stored to answer with instead.
     """
     caller.require(Scope.READ)
-    known = await load_stored_days(parts, usage_point, dataset, days, now)
+    known = await load_stored_days(resources, usage_point, dataset, days, now)
     wanted = _fetchable_days(dataset, days, now)
     if known.cache_status == "hit" or wanted is None:
-        await _note_read(parts, caller, usage_point, now)
+        await _note_read(resources, caller, usage_point, now)
         return known
-    wait_seconds = parts.settings.compat_wait_seconds
-    job = await _running_job(parts, caller, known, wanted, now)
+    wait_seconds = resources.settings.compat_wait_seconds
+    job = await _running_job(resources, caller, known, wanted, now)
     if job is not None:
-        await _note_read(parts, caller, usage_point, now)
-        fetch = Fetch(await await_end(parts, job, wait_seconds))
+        await _note_read(resources, caller, usage_point, now)
+        fetch = Fetch(await await_end(resources, job, wait_seconds))
     else:
-        fetch = await fetch_missing(parts, caller, usage_point, dataset, days, wait_seconds, now)
+        fetch = await fetch_missing(resources, caller, usage_point, dataset, days, wait_seconds, now)
     if fetch.refusal is not None:
         if not is_anything_stored(known):
             raise fetch.refusal
-        await _note_read(parts, caller, usage_point, now)
+        await _note_read(resources, caller, usage_point, now)
         return known
     if fetch.job is not None and not fetch.job.status.ended:
         raise StillFetching(retry_at=now + timedelta(seconds=_ASK_AGAIN_SECONDS))
-    return await load_stored_days(parts, usage_point, dataset, days, now)
+    return await load_stored_days(resources, usage_point, dataset, days, now)
 
 
 def is_anything_stored(known: StoredDays) -> bool:
@@ -140,13 +145,13 @@ def _fetchable_days(dataset: Dataset, days: DayRange | None, now: datetime) -> D
     return current_days(now) if days is None else days.clipped(history_start(dataset, now), day_of(now))
 
 
-async def _note_read(parts: Resources, caller: Caller, usage_point: UsagePoint, now: datetime) -> None:
-    await count_request(parts, caller.account, Quota.READ, now)
-    await parts.usage_points.note_read(usage_point, day_of(now))
+async def _note_read(resources: Resources, caller: Caller, usage_point: UsagePoint, now: datetime) -> None:
+    await count_request(resources, caller.account, Quota.READ, now)
+    await resources.usage_points.note_read(usage_point, day_of(now))
 
 
 async def _running_job(
-    parts: Resources, caller: Caller, known: StoredDays, wanted: DayRange, now: datetime
+    resources: Resources, caller: Caller, known: StoredDays, wanted: DayRange, now: datetime
 ) -> Job | None:
     """The job that fetches all of this already: whoever tries again after a wait asks for nothing new."""
     missing = missing_windows(known.dataset, wanted, known.stock.coverage, now, known.stock.derived)
@@ -166,5 +171,5 @@ async def _running_job(
             )
         )
 
-    page = await parts.job_list.load_page(caller.account.id, 1, wanted=fetches_it, created_from=now - _LOOKED_BACK)
+    page = await resources.job_list.load_page(caller.account.id, 1, wanted=fetches_it, created_from=now - _LOOKED_BACK)
     return page.jobs[0] if page.jobs else None

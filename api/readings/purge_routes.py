@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.http.dependencies import DatasetInPath, Manager, Now, OwnUsagePoint, Parts
+from api.http.dependencies import DatasetInPath, Manager, Now, OwnUsagePoint, ResourcesDep
 from api.http.fields import AbsentDay
 from api.http.problems import KEY_REFUSALS, documented
 from api.readings.purge_schemas import PurgeDocument
@@ -22,7 +22,7 @@ router = APIRouter(tags=["readings"])
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def delete_readings(
-    parts: Parts,
+    resources: ResourcesDep,
     caller: Manager,
     usage_point: OwnUsagePoint,
     now: Now,
@@ -46,7 +46,7 @@ async def delete_readings(
             detail = "The end has to be after the start; it is not included."
             raise ValidationFailed(errors=[FieldError("end", detail)])
         days = DayRange(start, end)
-    purge = await parts.erasure.erase_readings(series, days, caller.key.id, now)
+    purge = await resources.erasure.erase_readings(series, days, caller.key.id, now)
     return PurgeDocument(
         usage_point_id=usage_point.prm,
         dataset=dataset,

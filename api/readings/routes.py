@@ -16,7 +16,7 @@ from api.http.dependencies import (
     DatasetInPath,
     IfNoneMatch,
     Now,
-    Parts,
+    ResourcesDep,
     UsagePointId,
     WaitSeconds,
     own_usage_point,
@@ -79,7 +79,7 @@ _BLOCK_BYTES = 32_768
     },
 )
 async def get_readings(
-    parts: Parts,
+    resources: ResourcesDep,
     caller: CurrentCaller,
     now: Now,
     wait: WaitSeconds,
@@ -128,28 +128,28 @@ async def get_readings(
     caller.require(Scope.READ)
     if fetch is not None:
         caller.require(Scope.FETCH)
-    usage_point = await own_usage_point(parts, caller, usage_point_id)
+    usage_point = await own_usage_point(resources, caller, usage_point_id)
     described, private_key = DATASETS[dataset], caller.private_key
     media_type = choose_media_type(accept, MEDIA_TYPES if described.is_series else MEDIA_TYPES[:1])
     days, shown_in = _check_question(described, start, end, resolution, unit)
-    usage = await count_request(parts, caller.account, Quota.READ, now)
-    await parts.usage_points.note_read(usage_point, day_of(now))
+    usage = await count_request(resources, caller.account, Quota.READ, now)
+    await resources.usage_points.note_read(usage_point, day_of(now))
     will_open = fetch is None and if_none_match is None
-    known = await load_stored_days(parts, usage_point, described, days, now, will_open=will_open)
+    known = await load_stored_days(resources, usage_point, described, days, now, will_open=will_open)
     headers = {"Vary": "Accept", **limit_headers(usage, now)}
     more = {}
     if fetch is not None:
         fetched = Fetch()
         if known.cache_status != "hit":
-            fetched = await fetch_missing(parts, caller, usage_point, described, days, wait, now)
-            known = await load_stored_days(parts, usage_point, described, days, now)
+            fetched = await fetch_missing(resources, caller, usage_point, described, days, wait, now)
+            known = await load_stored_days(resources, usage_point, described, days, now)
         more["fetch"] = fetched.document
         headers |= fetched.headers | ({"Preference-Applied": f"wait={wait}"} if wait else {})
     headers["X-Cache-Status"] = known.cache_status
     if days is None:
-        return await _answer_record(parts, known, usage_point.prm, private_key, more, headers)
+        return await _answer_record(resources, known, usage_point.prm, private_key, more, headers)
     question = [usage_point.id, dataset, str(days.start), str(days.end), media_type, resolution, shown_in, more]
-    headers["ETag"] = entity_tag(parts.server, orjson.dumps(question) + known.fingerprint())
+    headers["ETag"] = entity_tag(resources.server, orjson.dumps(question) + known.fingerprint())
     # A copy may be kept by who asked, and is good only after asking whether it still is.
     headers["Cache-Control"] = "private, no-cache"
     if is_current(if_none_match, headers["ETag"]):
@@ -158,7 +158,7 @@ async def get_readings(
     headers["X-Missing-Days"] = str(known.missing_days)
     path = f"/v1/usage-points/{usage_point.prm}/coverage/{dataset}?start={days.start}&end={days.end}"
     headers["Link"] = f'<{path}>; rel="describedby"'
-    batches = _computed(about, open_stored_days(parts, known, private_key))
+    batches = _computed(about, open_stored_days(resources, known, private_key))
     return await _send(represent(media_type, about), about, batches, headers)
 
 
@@ -210,7 +210,7 @@ async def _blocks(representation: Representation, batches: AsyncIterator[Columns
 
 
 async def _answer_record(
-    parts: Resources,
+    resources: Resources,
     known: StoredDays,
     usage_point_id: str,
     private_key: bytes,
@@ -221,7 +221,7 @@ async def _answer_record(
     document: dict[str, Any] = {
         "usage_point_id": usage_point_id,
         "dataset": known.dataset.name,
-        "record": await parts.readings.open_record(known.series, private_key),
+        "record": await resources.readings.open_record(known.series, private_key),
         "fetched_at": fetched_at,
         "missing": known.missing,
         **more,

@@ -58,7 +58,7 @@ class StoredDays:
 
 
 async def load_stored_days(
-    parts: Resources,
+    resources: Resources,
     usage_point: UsagePoint,
     dataset: Dataset,
     days: DayRange | None,
@@ -71,7 +71,7 @@ async def load_stored_days(
     series = Series(usage_point.account_id, usage_point.id, dataset.name)
     days = days or current_days(now)
     is_short = len(windows_of(dataset, days)) <= _WINDOWS_AT_ONCE
-    stock = await parts.readings.load_stock(series, days, with_blobs=will_open and is_short)
+    stock = await resources.readings.load_stock(series, days, with_blobs=will_open and is_short)
     against = usage_point.reason_against(dataset, now)
     gaps = missing_days(dataset, days, stock.coverage, now, stock.derived, against)
     status = _cache_status(dataset, days, stock, now, usable=against is None)
@@ -96,7 +96,7 @@ def _cache_status(
     return "partial" if asked_for else "miss"
 
 
-async def open_stored_days(parts: Resources, known: StoredDays, private_key: bytes) -> AsyncIterator[Columns]:
+async def open_stored_days(resources: Resources, known: StoredDays, private_key: bytes) -> AsyncIterator[Columns]:
     """The readings, oldest first, a batch after the other. Raises `CannotOpen` when the turn comes to what does not
     open."""
     # A window at an end may hold more than was asked for.
@@ -107,29 +107,29 @@ async def open_stored_days(parts: Resources, known: StoredDays, private_key: byt
     for index in range(0, len(windows), at_once):
         part = windows[index : index + at_once]
         names = [name for each in part if (name := window_name(known.dataset, each.start)) in known.stock.coverage]
-        blobs = await _blobs(parts, known, names)
-        columns = parts.readings.open_columns(known.series, blobs, private_key).between(first, last)
+        blobs = await _blobs(resources, known, names)
+        columns = resources.readings.open_columns(known.series, blobs, private_key).between(first, last)
         lacking = [day for day in sorted(known.stock.derived) if part[0].start <= day < part[-1].end]
         if lacking:
-            columns = await _with_derived(parts, known, columns, lacking, private_key)
+            columns = await _with_derived(resources, known, columns, lacking, private_key)
         if len(columns):
             yield columns
 
 
-async def _blobs(parts: Resources, known: StoredDays, names: list[str]) -> Mapping[str, bytes | None]:
+async def _blobs(resources: Resources, known: StoredDays, names: list[str]) -> Mapping[str, bytes | None]:
     if known.stock.blobs is not None:
         return {name: known.stock.blobs[name] for name in names}
-    return await parts.readings.load_blobs(known.series, names)
+    return await resources.readings.load_blobs(known.series, names)
 
 
 async def _with_derived(
-    parts: Resources, known: StoredDays, measured: Columns, derived: list[date], private_key: bytes
+    resources: Resources, known: StoredDays, measured: Columns, derived: list[date], private_key: bytes
 ) -> Columns:
     """The measured days, and between them those that the stored curve gives; what was measured stays."""
     there = set(measured.starts)
     names = [str(day) for day in derived if int(day_start(day).timestamp()) not in there]
     curve = replace(known.series, dataset=known.dataset.derived_from or "")
-    measured.add_derived(derive_daily(await parts.readings.open_windows(curve, names, private_key)))
+    measured.add_derived(derive_daily(await resources.readings.open_windows(curve, names, private_key)))
     return measured.in_order()
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.http.dependencies import Now, Parts
+from api.http.dependencies import Now, ResourcesDep
 from api.public_data.documents import is_offered
 from api.service.dataset_schemas import DatasetDocument, DatasetList, PublicDatasetDocument
 from shared.core.datasets import DATASETS
@@ -18,7 +18,7 @@ _LINKS = {
 
 
 @router.get("/v1/datasets", operation_id="list_datasets", summary="What can be asked for")
-async def list_datasets(parts: Parts, now: Now) -> DatasetList:
+async def list_datasets(resources: ResourcesDep, now: Now) -> DatasetList:
     """Each kind of data with its unit, its step, and how far back it goes. Needs no API key."""
     return DatasetList(
         datasets=[
@@ -44,7 +44,7 @@ async def list_datasets(parts: Parts, now: Now) -> DatasetList:
                 name=each.name,
                 title=each.title,
                 provider=each.provider,
-                available=is_offered(parts, each),
+                available=is_offered(resources, each),
                 oldest_day=each.oldest_day,
                 ahead_days=each.ahead_days,
                 links=_LINKS[each.name],

@@ -4,7 +4,7 @@ import asyncio
 
 from fastapi import APIRouter
 
-from api.http.dependencies import Parts
+from api.http.dependencies import ResourcesDep
 from api.http.problems import documented
 from api.service.schemas import HealthDocument
 from shared.core.errors import ServiceUnavailable
@@ -27,10 +27,10 @@ async def get_liveness() -> HealthDocument:
     summary="Whether requests can be served",
     responses=documented(ServiceUnavailable),
 )
-async def get_readiness(parts: Parts) -> HealthDocument:
+async def get_readiness(resources: ResourcesDep) -> HealthDocument:
     """200 when Redis and the database answer."""
     with untraced():
-        async with asyncio.timeout(_LONGEST_CHECK_SECONDS), parts.database.transaction() as connection:
+        async with asyncio.timeout(_LONGEST_CHECK_SECONDS), resources.database.transaction() as connection:
             await connection.exec_driver_sql("SELECT 1")
-            await parts.redis.ping()
+            await resources.redis.ping()
     return HealthDocument(status="ready")

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api.http.dependencies import CurrentMeters, Now, Parts
+from api.http.dependencies import CurrentMeters, Now, ResourcesDep
 from api.http.problems import documented
 from shared.core.errors import ServiceUnavailable
 from shared.observability.tracing import untraced
@@ -37,8 +37,8 @@ class MetricsText(Response):
         **documented(ServiceUnavailable),
     },
 )
-async def get_metrics(parts: Parts, now: Now, meters: CurrentMeters) -> MetricsText:
+async def get_metrics(resources: ResourcesDep, now: Now, meters: CurrentMeters) -> MetricsText:
     """Needs no key, as no figure is anybody's: queues, quotas, the nightly refresh, how calls and jobs ended; and the
     requests that this process has served."""
     with untraced():
-        return MetricsText(await meters.tell(parts, now))
+        return MetricsText(await meters.tell(resources, now))

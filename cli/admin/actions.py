@@ -1,6 +1,6 @@
 """What the commands of `releve admin` do: the same as `/v1/admin`, for who has a shell on the gateway's machine.
 
-Each opens the parts, does one thing and closes them. Must never print a reading or a usage point's number.
+Each opens the resources, does one thing and closes them. Must never print a reading or a usage point's number.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ def run(work: Callable[[Resources], Awaitable[Result]]) -> Result:
     """Do ``work`` with everything open; a message and status 1 when it is refused."""
 
     async def done() -> Result:
-        async with open_resources(settings_or_end()) as parts:
-            return await work(parts)
+        async with open_resources(settings_or_end()) as resources:
+            return await work(resources)
 
     try:
         return asyncio.run(done())
@@ -33,16 +33,16 @@ def run(work: Callable[[Resources], Awaitable[Result]]) -> Result:
         raise SystemExit(f"releve: {error.detail}") from None
 
 
-async def invite(parts: Resources, days: int) -> None:
+async def invite(resources: Resources, days: int) -> None:
     """Print a new invitation."""
-    invitation, code = await parts.invitations.create_invitation(_now(), timedelta(days=days))
+    invitation, code = await resources.invitations.create_invitation(_now(), timedelta(days=days))
     typer.echo(f"{code}\n{invitation.id}, good for one account until {_text(invitation.expires_at)}; not shown again")
 
 
-async def print_accounts(parts: Resources) -> None:
+async def print_accounts(resources: Resources) -> None:
     """Print every account, one a line."""
     after = ""
-    while page := await parts.administration.list_accounts(after, _PAGE):
+    while page := await resources.administration.list_accounts(after, _PAGE):
         for each in page:
             state = f"suspended since {_text(each.suspended_at)}" if each.suspended_at else "active"
             figures = f"{each.usage_point_count} usage points, {each.key_count} keys"
@@ -50,30 +50,30 @@ async def print_accounts(parts: Resources) -> None:
         after = page[-1].id
 
 
-async def suspend(parts: Resources, account_id: str, *, suspended: bool) -> None:
+async def suspend(resources: Resources, account_id: str, *, suspended: bool) -> None:
     """Suspend or resume an account."""
-    await parts.administration.change_account(account_id, _now(), suspended=suspended, quotas={})
+    await resources.administration.change_account(account_id, _now(), suspended=suspended, quotas={})
 
 
-async def recover(parts: Resources, account_id: str) -> None:
+async def recover(resources: Resources, account_id: str) -> None:
     """Print the new key of an account whose keys are lost."""
-    key, api_key = await parts.recovery.recover(account_id, _now())
+    key, api_key = await resources.recovery.recover(account_id, _now())
     typer.echo(f"{api_key}\n{key.id}, the only key of {account_id}; not shown again")
 
 
-async def print_awaiting(parts: Resources) -> None:
+async def print_awaiting(resources: Resources) -> None:
     """Print the consents that wait for a word, one a line."""
     after = ""
-    while page := await parts.consents.list_awaiting(after, _PAGE):
+    while page := await resources.consents.list_awaiting(after, _PAGE):
         for each in page:
             typer.echo(f"{each.id}  of {each.account_id}  since {_text(each.taken_at or each.created_at)}")
         after = page[-1].id
 
 
-async def print_dead_calls(parts: Resources) -> None:
+async def print_dead_calls(resources: Resources) -> None:
     """Print the calls that were given up, newest first, one a line."""
     after = None
-    while page := await parts.dead_letters.list_calls(after, _PAGE, _now()):
+    while page := await resources.dead_letters.list_calls(after, _PAGE, _now()):
         for each in page:
             why = f"{each.code} ({each.upstream_code})" if each.upstream_code else each.code
             asked = f"{each.dataset} {each.days.start} to {each.days.end}"
@@ -81,47 +81,47 @@ async def print_dead_calls(parts: Resources) -> None:
         after = page[-1].id
 
 
-async def approve(parts: Resources, consent_id: str) -> None:
+async def approve(resources: Resources, consent_id: str) -> None:
     """Let a consent be exchanged."""
-    await parts.consents.approve(consent_id, ADMIN, _now())
-    await parts.task_queue.enqueue_consent(consent_id)
+    await resources.consents.approve(consent_id, ADMIN, _now())
+    await resources.task_queue.enqueue_consent(consent_id)
 
 
-async def deny(parts: Resources, consent_id: str) -> None:
+async def deny(resources: Resources, consent_id: str) -> None:
     """Refuse a consent."""
-    await parts.consents.deny(consent_id, ADMIN, _now())
+    await resources.consents.deny(consent_id, ADMIN, _now())
 
 
-async def print_audit(parts: Resources, chain: str) -> None:
+async def print_audit(resources: Resources, chain: str) -> None:
     """Print a chain, newest first, and where it is broken if it is."""
     before = None
-    while page := await parts.audit.load_events(chain, before, _PAGE):
+    while page := await resources.audit.load_events(chain, before, _PAGE):
         for each in page:
             details = orjson.dumps(dict(each.details)).decode()
             typer.echo(f"{each.number}  {_text(each.at)}  {each.actor}  {each.action}  {details}")
         before = page[-1].number
-    broken_at = await parts.audit.find_break(chain)
+    broken_at = await resources.audit.find_break(chain)
     typer.echo("the chain is whole" if broken_at is None else f"the chain is broken at event {broken_at}")
 
 
-async def rotate_secret(parts: Resources, *, forget_readings: bool) -> None:
+async def rotate_secret(resources: Resources, *, forget_readings: bool) -> None:
     """Bring everything in SQL under the current secret; print what still needs another one."""
     from cli.admin.secret_report import describe
     from shared.lifecycle.secret_rotation import SecretRotation
 
-    rotation = SecretRotation(parts.database, parts.server, parts.readings)
-    typer.echo(f"{await rotation.rotate(_now())} rows brought under the current secret {parts.server.key_id}")
+    rotation = SecretRotation(resources.database, resources.server, resources.readings)
+    typer.echo(f"{await rotation.rotate(_now())} rows brought under the current secret {resources.server.key_id}")
     if forget_readings:
         typer.echo(f"{await rotation.forget_readings()} windows forgotten; they are fetched anew")
     _print(describe(await rotation.count_use()))
 
 
-async def check_secrets(parts: Resources) -> None:
+async def check_secrets(resources: Resources) -> None:
     """Print how much rests on each server secret."""
     from cli.admin.secret_report import describe
     from shared.lifecycle.secret_rotation import SecretRotation
 
-    _print(describe(await SecretRotation(parts.database, parts.server, parts.readings).count_use()))
+    _print(describe(await SecretRotation(resources.database, resources.server, resources.readings).count_use()))
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""`releve admin`: what an operator does by hand. Each command composes the parts and ends."""
+"""`releve admin`: what an operator does by hand. Each command opens the resources and ends."""
 
 import asyncio
 from typing import Annotated
@@ -27,7 +27,7 @@ def refresh(
         from cli.admin.actions import run
         from cli.admin.refresh_status import print_status
 
-        run(lambda parts: print_status(parts, as_json=as_json))
+        run(lambda resources: print_status(resources, as_json=as_json))
         return
     if not now:
         raise typer.BadParameter(
@@ -59,7 +59,7 @@ def suspend(account_id: AccountId) -> None:
     """Let nobody in with a key of this account, and fetch nothing for it; everything that is stored stays."""
     from cli.admin import actions as administration
 
-    administration.run(lambda parts: administration.suspend(parts, account_id, suspended=True))
+    administration.run(lambda resources: administration.suspend(resources, account_id, suspended=True))
 
 
 @app.command()
@@ -67,7 +67,7 @@ def resume(account_id: AccountId) -> None:
     """End the suspension of an account."""
     from cli.admin import actions as administration
 
-    administration.run(lambda parts: administration.suspend(parts, account_id, suspended=False))
+    administration.run(lambda resources: administration.suspend(resources, account_id, suspended=False))
 
 
 @app.command()
@@ -80,7 +80,7 @@ def recover(
 
     if not yes:
         raise typer.BadParameter("nothing that is stored can be opened again: say --yes to forget it")
-    administration.run(lambda parts: administration.recover(parts, account_id))
+    administration.run(lambda resources: administration.recover(resources, account_id))
 
 
 @app.command()
@@ -88,7 +88,7 @@ def invite(days: Annotated[int, typer.Option(min=1, max=90, help="For how long i
     """Print a code that lets one account be created where registration is by invitation."""
     from cli.admin import actions as administration
 
-    administration.run(lambda parts: administration.invite(parts, days))
+    administration.run(lambda resources: administration.invite(resources, days))
 
 
 @app.command()
@@ -112,7 +112,7 @@ def approve(consent_id: ConsentId) -> None:
     """Let the account of a consent that waits have its usage point too."""
     from cli.admin import actions as administration
 
-    administration.run(lambda parts: administration.approve(parts, consent_id))
+    administration.run(lambda resources: administration.approve(resources, consent_id))
 
 
 @app.command()
@@ -120,7 +120,7 @@ def deny(consent_id: ConsentId) -> None:
     """Refuse a consent that waits."""
     from cli.admin import actions as administration
 
-    administration.run(lambda parts: administration.deny(parts, consent_id))
+    administration.run(lambda resources: administration.deny(resources, consent_id))
 
 
 @app.command()
@@ -128,7 +128,7 @@ def audit(chain: Annotated[str, typer.Argument(help="`admin`, or an account's id
     """Print who did what, newest first, and whether anything was changed or taken out."""
     from cli.admin import actions as administration
 
-    administration.run(lambda parts: administration.print_audit(parts, chain))
+    administration.run(lambda resources: administration.print_audit(resources, chain))
 
 
 @app.command("rotate-secret")
@@ -140,7 +140,7 @@ def rotate_secret(
     """Bring what earlier values of RELEVE_SECRET_KEY have closed under the present one, while the gateway runs."""
     from cli.admin import actions as administration
 
-    administration.run(lambda parts: administration.rotate_secret(parts, forget_readings=forget_readings))
+    administration.run(lambda resources: administration.rotate_secret(resources, forget_readings=forget_readings))
 
 
 @app.command("check-secrets")

@@ -11,10 +11,10 @@ from shared.refresh.waves import time_of_first_wave
 from shared.resources import Resources
 
 
-async def print_status(parts: Resources, *, as_json: bool) -> None:
+async def print_status(resources: Resources, *, as_json: bool) -> None:
     """Print the newest waves: the document of `GET /v1/admin/refresh`, or lines for people."""
-    first = time_of_first_wave(parts.settings, parts.server)
-    state = RefreshState.of(await parts.refreshes.load_waves(), next_wave_at(datetime.now(UTC), first))
+    first = time_of_first_wave(resources.settings, resources.server)
+    state = RefreshState.of(await resources.refreshes.load_waves(), next_wave_at(datetime.now(UTC), first))
     if as_json:
         typer.echo(state.model_dump_json(indent=2))
         return

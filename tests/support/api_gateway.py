@@ -50,11 +50,11 @@ class Person:
 
 @dataclass
 class Stage:
-    """The API, its parts, its clock, and what a test does behind its back."""
+    """The API, its resources, its clock, and what a test does behind its back."""
 
     app: FastAPI
     client: httpx.AsyncClient
-    parts: Resources
+    resources: Resources
     clock: Clock
     # Each consent has a number of its own at the provider.
     authorisations: Iterator[int] = field(default_factory=lambda: count(1))
@@ -62,11 +62,11 @@ class Stage:
     @property
     def admin(self) -> dict[str, str]:
         """What an administrator sends with every request."""
-        return {"Authorization": f"Bearer {self.parts.settings.admin_api_key.get_secret_value()}"}
+        return {"Authorization": f"Bearer {self.resources.settings.admin_api_key.get_secret_value()}"}
 
     async def create_person(self) -> Person:
         """Somebody new."""
-        return Person(*await self.parts.accounts.create_account(self.clock.now))
+        return Person(*await self.resources.accounts.create_account(self.clock.now))
 
     async def open_link(self, started: Mapping[str, Any], client: httpx.AsyncClient | None = None) -> str:
         """Go on from the link as a program does; gives the provider's page; the client keeps the cookie."""
@@ -83,28 +83,28 @@ class Stage:
         expires_on: date | None = None,
     ) -> UsagePoint:
         """Give a person a usage point, as a worker does after an exchange."""
-        consent, state = await self.parts.authorization_states.create(person.account.id, self.clock.now)
-        await take_state(self.parts.authorization_states, state, self.clock.now, next(self.authorisations))
+        consent, state = await self.resources.authorization_states.create(person.account.id, self.clock.now)
+        await take_state(self.resources.authorization_states, state, self.clock.now, next(self.authorisations))
         point = GrantedPoint(prm, frozenset(directions), expires_on or date(2029, 10, 19))
-        await self.parts.grants.grant(consent.id, [point], self.clock.now)
-        return await self.parts.usage_points.find(person.account.id, prm)
+        await self.resources.grants.grant(consent.id, [point], self.clock.now)
+        return await self.resources.usage_points.find(person.account.id, prm)
 
     async def store_curve(
         self, usage_point: UsagePoint, start: date, end: date, gaps: dict[date, Gap] | None = None
     ) -> None:
         """Store half-hours: their value is their number in the day."""
         series = Series(usage_point.account_id, usage_point.id, "consumption_load_curve")
-        public_key = await self.parts.accounts.load_public_key(usage_point.account_id)
+        public_key = await self.resources.accounts.load_public_key(usage_point.account_id)
         for day in days_between(start, end):
             gap = (gaps or {}).get(day)
             readings = [] if gap else half_hours(day)
             coverage = Coverage(day.isoformat(), self.clock.now, day, day + ONE_DAY, (gap,) if gap else ())
-            await save_window(self.parts.readings, series, coverage, readings, public_key)
+            await save_window(self.resources.readings, series, coverage, readings, public_key)
 
     async def store_months(self, usage_point: UsagePoint, dataset: str, start: date, end: date) -> None:
         """Store daily values: the value is the day of the month."""
         series = Series(usage_point.account_id, usage_point.id, dataset)
-        public_key = await self.parts.accounts.load_public_key(usage_point.account_id)
+        public_key = await self.resources.accounts.load_public_key(usage_point.account_id)
         month = month_start(start)
         while month < end:
             since, through = max(start, month), min(end, next_month(month))
@@ -113,28 +113,28 @@ class Stage:
                 for day in days_between(since, through)
             ]
             coverage = Coverage(month.isoformat()[:7], self.clock.now, since, through)
-            await save_window(self.parts.readings, series, coverage, readings, public_key)
+            await save_window(self.resources.readings, series, coverage, readings, public_key)
             month = next_month(month)
 
     async def redis_now(self) -> float:
         """What time it is for Redis, whose scripts look at its clock: not that of the stage, nor of this process."""
-        seconds, microseconds = await self.parts.redis.time()
+        seconds, microseconds = await self.resources.redis.time()
         return seconds + microseconds / 1_000_000
 
     async def leave_alone(self, seconds: float, api: str = "measures", failures: int = 5) -> None:
         """Have nobody call an API for so long, as after too many failures; a pause that is over is tried."""
-        await self.parts.redis.sadd(KNOWN_KEY, known_name("enedis", api))
+        await self.resources.redis.sadd(KNOWN_KEY, known_name("enedis", api))
         circuit: Any = {"failures": failures, "pause_seconds": 60, "pause_ends": await self.redis_now() + seconds}
-        await self.parts.redis.hset(circuit_key("enedis", api), mapping=circuit)
+        await self.resources.redis.hset(circuit_key("enedis", api), mapping=circuit)
 
     async def queued(self, lane: str) -> list[bytes]:
         """The messages that wait for a worker, each with its body decoded behind it."""
-        messages = cast(list[bytes], await self.parts.redis.lrange(lane, 0, -1))
+        messages = cast(list[bytes], await self.resources.redis.lrange(lane, 0, -1))
         return [message + _body(message) for message in messages]
 
     async def take_task(self, lane: str) -> list[Any]:
         """The arguments of the next task, taken from the queue as soon as it is there, as a worker takes it."""
-        _, message = cast(tuple[bytes, bytes], await self.parts.redis.brpop(lane))
+        _, message = cast(tuple[bytes, bytes], await self.resources.redis.brpop(lane))
         arguments, *_ = json.loads(_body(message))
         return cast(list[Any], arguments)
 

@@ -54,15 +54,15 @@ class Town:
     """Everybody concerned."""
 
     app: FastAPI
-    parts: Resources
+    resources: Resources
     enedis: httpx.AsyncClient
     provider: Provider
     clock: Clock
 
     def set(self, **settings: object) -> None:
         """Change settings of the gateway; a worker keeps what it had."""
-        changed = self.parts.settings.model_copy(update=settings)
-        self.app.state.resources = replace(self.parts, settings=changed)
+        changed = self.resources.settings.model_copy(update=settings)
+        self.app.state.resources = replace(self.resources, settings=changed)
 
     def new_browser(self) -> httpx.AsyncClient:
         """A browser that has never been here."""
@@ -70,7 +70,7 @@ class Town:
 
     async def new_person(self) -> Person:
         """Somebody new."""
-        account, api_key = await self.parts.accounts.create_account(self.clock.now)
+        account, api_key = await self.resources.accounts.create_account(self.clock.now)
         return Person(account, api_key, self.new_browser())
 
     async def ask(self, person: Person, **body: object) -> Document:
@@ -126,8 +126,8 @@ class Town:
 
     async def work(self, waited: timedelta = timedelta(0)) -> None:
         """Have a worker do every exchange that waits."""
-        exchange = ConsentExchange(self.parts, self.provider)
-        for consent_id in await self.parts.grants.stale_exchanges(self.clock.now + timedelta(days=2)):
+        exchange = ConsentExchange(self.resources, self.provider)
+        for consent_id in await self.resources.grants.stale_exchanges(self.clock.now + timedelta(days=2)):
             await exchange.exchange(consent_id, self.clock.now + waited)
 
     async def control(self, path: str, **order: object) -> None:
@@ -142,19 +142,19 @@ class Town:
     async def holds(self, person: Person, point: str = HOUSE) -> bool:
         """Whether the account may have the point asked for."""
         try:
-            found = await self.parts.usage_points.find(person.account.id, point)
+            found = await self.resources.usage_points.find(person.account.id, point)
         except NotFound:
             return False
         return found.consent.is_active(self.clock.now)
 
     async def events(self, person: Person) -> list[tuple[str, Mapping[str, str]]]:
         """What the account was told about consents."""
-        found = await self.parts.events.next_events(person.account.id, "0-0", 0.001)
+        found = await self.resources.events.next_events(person.account.id, "0-0", 0.001)
         return [(each.type, each.data) for each in found if each.type.startswith("consent.")]
 
     async def audited(self, person: Person) -> list[str]:
         """What was written down about the account's consents, oldest first."""
-        found = await self.parts.audit.load_events(person.account.id)
+        found = await self.resources.audit.load_events(person.account.id)
         return [each.action for each in reversed(found) if each.action.startswith("consent.")]
 
 

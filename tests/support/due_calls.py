@@ -7,8 +7,8 @@ from shared.jobs.models import CallTicket
 from shared.resources import Resources
 
 
-async def bring_back(parts: Resources, ticket: CallTicket) -> None:
+async def bring_back(resources: Resources, ticket: CallTicket) -> None:
     """As if the call had been laid aside until a moment ago, and a sweep had found it; without a message."""
     now = datetime.now(UTC)
-    await parts.redis.zadd(LEASES_KEY, {f"{ticket.job_id}/{ticket.number}": now.timestamp() - 1}, xx=True)
-    await parts.ledger.overdue_calls(now)
+    await resources.redis.zadd(LEASES_KEY, {f"{ticket.job_id}/{ticket.number}": now.timestamp() - 1}, xx=True)
+    await resources.ledger.overdue_calls(now)

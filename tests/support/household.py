@@ -55,7 +55,7 @@ class TellingProvider:
 class Household:
     """An account, its usage point, and what works for them."""
 
-    parts: Resources
+    resources: Resources
     account: Account
     api_key: str = field(repr=False)
     usage_point: UsagePoint
@@ -68,24 +68,24 @@ class Household:
 
     async def caller(self) -> Caller:
         """Who shows the API key."""
-        return await self.parts.accounts.authenticate(self.api_key)
+        return await self.resources.accounts.authenticate(self.api_key)
 
     async def coverage(self, dataset: str) -> dict[str, Coverage]:
         """What is known of a dataset."""
-        return await self.parts.readings.load_all_coverage(self.series(dataset))
+        return await self.resources.readings.load_all_coverage(self.series(dataset))
 
     async def create_job(self, dataset: str, lane: Lane = Lane.INTERACTIVE) -> Job:
         """A job for a record, as the API makes it; its call is leased and not enqueued."""
         now, series = datetime.now(UTC), self.series(dataset)
         described, days = DATASETS[dataset], current_days(now)
         calls = plan_calls(described, missing_windows(described, days, await self.coverage(dataset), now))
-        job = await self.parts.jobs.create_job(series, days, lane, calls, {}, now)
-        await self.parts.ledger.send_next(now)
+        job = await self.resources.jobs.create_job(series, days, lane, calls, {}, now)
+        await self.resources.ledger.send_next(now)
         return job
 
     async def do_again(self, ticket: CallTicket) -> None:
         """Do a call that was laid aside as soon as its moment has come: that is now."""
-        await bring_back(self.parts, ticket)
+        await bring_back(self.resources, ticket)
         await self.fetcher.do_call(ticket)
 
     async def fetch(self, dataset: str) -> Job:
@@ -96,12 +96,12 @@ class Household:
 
     async def jobs(self) -> list[Job]:
         """All the jobs there are for this account, oldest first."""
-        ids = cast(list[bytes], await self.parts.redis.zrange(f"jobs:{self.account.id}", 0, -1))
+        ids = cast(list[bytes], await self.resources.redis.zrange(f"jobs:{self.account.id}", 0, -1))
         return [await self.load_job(job_id.decode()) for job_id in ids]
 
     async def load_job(self, job_id: str) -> Job:
         """A job that is there."""
-        job = await self.parts.jobs.load_job(job_id)
+        job = await self.resources.jobs.load_job(job_id)
         assert job is not None
         return job
 
@@ -110,11 +110,11 @@ class Household:
         (known,) = (await self.coverage(dataset)).values()
         gaps = tuple(replace(gap, ask_again_at=gap.ask_again_at and gap.ask_again_at - by) for gap in known.gaps)
         older = replace(known, fetched_at=known.fetched_at - by, gaps=gaps)
-        await save_window(self.parts.readings, self.series(dataset), older, [], b"")
+        await save_window(self.resources.readings, self.series(dataset), older, [], b"")
 
     async def queued(self, lane: Lane) -> list[bytes]:
         """The messages that wait for a worker, each with its body decoded behind it."""
-        messages = cast(list[bytes], await self.parts.redis.lrange(lane, 0, -1))
+        messages = cast(list[bytes], await self.resources.redis.lrange(lane, 0, -1))
         return [message + base64.b64decode(json.loads(message)["body"]) for message in messages]
 
 
@@ -123,17 +123,17 @@ async def household(
     settings: Settings, directions: Iterable[Direction] = (Direction.CONSUMPTION,)
 ) -> AsyncIterator[Household]:
     """An account with one usage point and an active consent."""
-    async with open_resources(settings) as parts:
+    async with open_resources(settings) as resources:
         now = datetime.now(UTC)
-        account, api_key = await parts.accounts.create_account(now)
-        usage_point = await _grant(parts, account, frozenset(directions), now)
+        account, api_key = await resources.accounts.create_account(now)
+        usage_point = await _grant(resources, account, frozenset(directions), now)
         provider = TellingProvider()
-        yield Household(parts, account, api_key, usage_point, provider, Fetcher(parts, {"enedis": provider}))
+        yield Household(resources, account, api_key, usage_point, provider, Fetcher(resources, {"enedis": provider}))
 
 
-async def _grant(parts: Resources, account: Account, directions: frozenset[Direction], now: datetime) -> UsagePoint:
-    consent, state = await parts.authorization_states.create(account.id, now)
-    await take_state(parts.authorization_states, state, now, 1)
+async def _grant(resources: Resources, account: Account, directions: frozenset[Direction], now: datetime) -> UsagePoint:
+    consent, state = await resources.authorization_states.create(account.id, now)
+    await take_state(resources.authorization_states, state, now, 1)
     point = GrantedPoint(PRM, directions, date(now.year + 2, 1, 1))
-    await parts.grants.grant(consent.id, [point], now)
-    return await parts.usage_points.find(account.id, PRM)
+    await resources.grants.grant(consent.id, [point], now)
+    return await resources.usage_points.find(account.id, PRM)

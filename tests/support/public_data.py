@@ -15,22 +15,22 @@ PRICES = {name: f"0.{number}500" for number, name in enumerate(PRICE_NAMES, star
 
 def with_rte(stage: Stage) -> Stage:
     """The same gateway with credentials at RTE; nobody has asked yet."""
-    settings = stage.parts.settings.model_copy(update={"rte_client_id": "application-under-test"})
-    stage.parts = stage.app.state.resources = replace(stage.parts, settings=settings)
+    settings = stage.resources.settings.model_copy(update={"rte_client_id": "application-under-test"})
+    stage.resources = stage.app.state.resources = replace(stage.resources, settings=settings)
     return stage
 
 
 async def note_answer(stage: Stage, dataset: PublicDataset, ago: timedelta = timedelta(minutes=5)) -> None:
     """RTE was asked so long ago, and answered."""
     asked_at = stage.clock.now - ago
-    await stage.parts.public_days.take_turn(dataset.name, timedelta(), asked_at)
-    await stage.parts.public_days.note_success(dataset.name, asked_at)
+    await stage.resources.public_days.take_turn(dataset.name, timedelta(), asked_at)
+    await stage.resources.public_days.note_success(dataset.name, asked_at)
 
 
 async def store_colours(stage: Stage, colours: Mapping[date, str | None]) -> None:
     """What RTE said of these days; `None`: a day without a colour."""
     documents = {day: {"colour": colour, "updated_at": None} for day, colour in colours.items()}
-    await stage.parts.public_days.save_days(TEMPO.name, documents, stage.clock.now)
+    await stage.resources.public_days.save_days(TEMPO.name, documents, stage.clock.now)
 
 
 async def store_season(stage: Stage, through: date, white: int = 0, red: int = 0) -> None:
@@ -49,7 +49,7 @@ async def store_ecowatt(stage: Stage, day: date, hours: Mapping[int, int], level
         "hours": {str(hour): each for hour, each in hours.items()},
         "generated_at": "2026-10-19T23:00:00+02:00" if level else None,
     }
-    await stage.parts.public_days.save_days(ECOWATT.name, {day: document}, stage.clock.now)
+    await stage.resources.public_days.save_days(ECOWATT.name, {day: document}, stage.clock.now)
 
 
 def today(stage: Stage) -> date:

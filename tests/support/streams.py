@@ -33,7 +33,7 @@ class Served:
 
 @asynccontextmanager
 async def served(app: FastAPI) -> AsyncIterator[Served]:
-    """Serve an application whose parts are open already."""
+    """Serve an application whose resources are open already."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # Little is on its way to somebody who does not read.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)

@@ -72,7 +72,7 @@ class Receiver:
 class Stage:
     """All of them."""
 
-    parts: Resources
+    resources: Resources
     courier: Courier
     receiver: Receiver
     account: Account
@@ -83,35 +83,35 @@ class Stage:
     async def add_webhook(self, url: str, events: Sequence[str] | None = None) -> Webhook:
         """Another webhook of the account, as the API makes it."""
         now = datetime.now(UTC)
-        webhook, _ = await self.parts.webhooks.create_webhook(self.account.id, url, events, None, ACTOR, now)
+        webhook, _ = await self.resources.webhooks.create_webhook(self.account.id, url, events, None, ACTOR, now)
         await self.note(webhook)
         return webhook
 
     async def change(self, **changes: Any) -> None:
         """Change the webhook, as the API does."""
-        changed = await self.parts.webhooks.change_webhook(self.webhook, changes, ACTOR, datetime.now(UTC))
+        changed = await self.resources.webhooks.change_webhook(self.webhook, changes, ACTOR, datetime.now(UTC))
         self.webhook = changed
         await self.note(changed)
 
     async def note(self, webhook: Webhook) -> None:
         """Have Redis know what SQL says of a webhook."""
-        await self.parts.deliveries.note_wish(webhook.account_id, webhook.id, webhook.version, webhook.wish)
+        await self.resources.deliveries.note_wish(webhook.account_id, webhook.id, webhook.version, webhook.wish)
 
     async def tell(self, event_type: str = "job.succeeded", **data: str) -> None:
         """Something happens."""
-        await self.parts.events.publish(self.account.id, event_type, data or {"job_id": "job_0123456789abcdef"})
+        await self.resources.events.publish(self.account.id, event_type, data or {"job_id": "job_0123456789abcdef"})
 
     async def work_off(self, now: datetime | None = None) -> int:
         """Make every delivery that is due at that moment; how many that were."""
         made = 0
-        while claimed := await self.parts.deliveries.claim(now or datetime.now(UTC), 100):
+        while claimed := await self.resources.deliveries.claim(now or datetime.now(UTC), 100):
             await asyncio.gather(*(self.courier.deliver(each, now or datetime.now(UTC)) for each in claimed))
             made += len(claimed)
         return made
 
     async def deliveries(self) -> list[Delivery]:
         """Those of the webhook, newest first."""
-        return await self.parts.deliveries.list_deliveries(self.webhook.id)
+        return await self.resources.deliveries.list_deliveries(self.webhook.id)
 
     async def only_delivery(self) -> Delivery:
         """The one that there is."""
@@ -120,4 +120,4 @@ class Stage:
 
     async def events(self) -> list[str]:
         """What the account's listeners were told."""
-        return [each.type for each in await self.parts.events.load_events(self.account.id)]
+        return [each.type for each in await self.resources.events.load_events(self.account.id)]

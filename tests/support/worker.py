@@ -128,7 +128,7 @@ class Stage:
     providers: dict[str, Provider]
     enedis: SimulatedEnedis
     http: httpx.AsyncClient
-    # A client of its own: what a test looks at must not go through the parts that it tests.
+    # A client of its own: what a test looks at must not go through the resources that it tests.
     redis: Redis
     _moved_in: list[str] = field(default_factory=list)
 

@@ -53,7 +53,7 @@ class Courier:
 
     def __init__(self, resources: Resources, receivers: Receivers, most_at_once: int = DELIVERIES_AT_ONCE) -> None:
         """Deliver through ``receivers``, so many at a time at most."""
-        self._parts = resources
+        self._resources = resources
         self._receivers = receivers
         self._most_at_once = most_at_once
         self._wishes_renewed_at: datetime | None = None
@@ -84,13 +84,13 @@ class Courier:
         if not free:
             await asyncio.wait({*under_way, stopping}, return_when=asyncio.FIRST_COMPLETED)
             return
-        claimed = await self._parts.deliveries.claim(now, free)
+        claimed = await self._resources.deliveries.claim(now, free)
         for delivery in claimed:
             task = asyncio.create_task(self._deliver_or_leave(delivery))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
         if not claimed:
-            await self._parts.deliveries.await_bell(_LOOK_SECONDS)
+            await self._resources.deliveries.await_bell(_LOOK_SECONDS)
 
     async def _deliver_or_leave(self, delivery: Delivery) -> None:
         try:
@@ -101,7 +101,7 @@ class Courier:
 
     async def deliver(self, delivery: Delivery, now: datetime) -> None:
         """Make one delivery that was claimed, and write down how it went. Raises what the stores raise."""
-        parts = self._parts
+        parts = self._resources
         try:
             signer = await parts.webhooks.load_signer(delivery.webhook_id, now)
         except CannotOpen:
@@ -126,7 +126,7 @@ class Courier:
             next_at = next_try(delivery.tries + 1, attempt.error, now)
             if next_at is None and webhook is not None:
                 await self._disable(webhook, attempt.error, now)
-        await self._parts.deliveries.settle(delivery, attempt, next_at, now)
+        await self._resources.deliveries.settle(delivery, attempt, next_at, now)
         logger.info(
             "webhook tried",
             delivery_id=delivery.id,
@@ -138,25 +138,25 @@ class Courier:
 
     async def _disable(self, webhook: Webhook, error: DeliveryError, now: datetime) -> None:
         reason = DisabledReason.GONE if error is DeliveryError.GONE else DisabledReason.EXHAUSTED
-        disabled = await self._parts.webhooks.disable(webhook, reason, now)
+        disabled = await self._resources.webhooks.disable(webhook, reason, now)
         if disabled is None:
             return
-        await self._parts.deliveries.note_wish(disabled.account_id, disabled.id, disabled.version, disabled.wish)
+        await self._resources.deliveries.note_wish(disabled.account_id, disabled.id, disabled.version, disabled.wish)
         details = {"webhook_id": disabled.id, "reason": reason.value}
-        await self._parts.events.publish(disabled.account_id, "webhook.disabled", details)
-        await self._parts.deliveries.stop(disabled.id, DeliveryError.WEBHOOK_DISABLED)
+        await self._resources.events.publish(disabled.account_id, "webhook.disabled", details)
+        await self._resources.deliveries.stop(disabled.id, DeliveryError.WEBHOOK_DISABLED)
 
     async def _renew_wishes(self, now: datetime) -> None:
         if self._wishes_renewed_at is not None and now < self._wishes_renewed_at + _RENEW_WISHES_EVERY:
             return
-        async for account_id, webhook_id, version, wish in self._parts.webhooks.every_wish():
-            await self._parts.deliveries.note_wish(account_id, webhook_id, version, wish)
+        async for account_id, webhook_id, version, wish in self._resources.webhooks.every_wish():
+            await self._resources.deliveries.note_wish(account_id, webhook_id, version, wish)
         self._wishes_renewed_at = now
 
     def _body(self, delivery: Delivery) -> bytes:
         """The same bytes for the same delivery: ids, and where to look with an API key. Never a usage point: who runs
         the receiver need not know whose meter it is."""
-        address, ids = self._parts.settings.public_url, dict(delivery.data)
+        address, ids = self._resources.settings.public_url, dict(delivery.data)
         ids.pop("usage_point_id", None)
         links = {name: f"{address}{path}{ids[key]}" for key, (name, path) in _LINKS.items() if key in ids}
         message = {"type": delivery.type, "timestamp": delivery.created_at, "data": {**ids, "links": links}}

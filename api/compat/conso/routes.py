@@ -20,7 +20,7 @@ from api.compat.enedis_formats.v5 import MeterReading, meter_reading
 from api.compat.enedis_formats.v2026 import Measures, measures
 from api.compat.errors import NO_CONSENT, NOT_MEASURED, NOTHING_THERE, CompatRoute, FailureForms, failure_headers
 from api.compat.trailing_slash import SlashRouter
-from api.http.dependencies import CurrentCaller, Now, Parts
+from api.http.dependencies import CurrentCaller, Now, ResourcesDep
 from api.http.fields import AbsentDay, Document, Prm
 from api.http.periods import check_days
 from api.readings.fetch_then_read import fetch_then_read, is_anything_stored, why_nothing
@@ -163,21 +163,21 @@ _Body = Callable[[str, Dataset, DayRange, AsyncIterator[Columns]], Awaitable[byt
 
 
 async def _answer(
-    parts: Resources, caller: Caller, asked: _Asked, dataset: Dataset, body: _Body, now: datetime
+    resources: Resources, caller: Caller, asked: _Asked, dataset: Dataset, body: _Body, now: datetime
 ) -> Response:
     """What is known of these days, fetched first where it has to be. Raises what becomes a failure of the contract."""
     try:
-        usage_point = await parts.usage_points.find(caller.account.id, asked.prm)
+        usage_point = await resources.usage_points.find(caller.account.id, asked.prm)
     except NotFound:
         raise Forbidden from None
     today = day_of(now)
     if asked.days.start >= today:
         raise NotFound
     days = DayRange(asked.days.start, min(asked.days.end, today))
-    known = await fetch_then_read(parts, caller, usage_point, dataset, days, now)
+    known = await fetch_then_read(resources, caller, usage_point, dataset, days, now)
     if not is_anything_stored(known):
         raise why_nothing(known)
-    text = await body(usage_point.prm, dataset, days, open_stored_days(parts, known, caller.private_key))
+    text = await body(usage_point.prm, dataset, days, open_stored_days(resources, known, caller.private_key))
     # Not every cache knows that what was asked for with a key of ours is one person's.
     return Response(text, headers={"Cache-Control": "private, no-cache"}, media_type="application/json")
 
@@ -196,15 +196,15 @@ _SERIES = {
 
 
 def _serve(dataset: Dataset, body: _Body) -> Callable[..., Awaitable[Response]]:
-    async def serve(parts: Parts, caller: CurrentCaller, now: Now, asked: Asked) -> Response:
-        return await _answer(parts, caller, asked, dataset, body, now)
+    async def serve(resources: ResourcesDep, caller: CurrentCaller, now: Now, asked: Asked) -> Response:
+        return await _answer(resources, caller, asked, dataset, body, now)
 
     return serve
 
 
 def _serve_peaks(dataset: Dataset) -> Callable[..., Awaitable[Response]]:
     async def serve(
-        parts: Parts,
+        resources: ResourcesDep,
         caller: CurrentCaller,
         now: Now,
         asked: Asked,
@@ -220,7 +220,7 @@ def _serve_peaks(dataset: Dataset) -> Callable[..., Awaitable[Response]]:
             ),
         ] = "PMA",
     ) -> Response:
-        return await _answer(parts, caller, asked, dataset, measures, now)
+        return await _answer(resources, caller, asked, dataset, measures, now)
 
     return serve
 

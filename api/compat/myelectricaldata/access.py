@@ -17,7 +17,7 @@ from api.compat.myelectricaldata.contract import (
     MyElectricalDataRoute,
 )
 from api.compat.trailing_slash import SlashRouter
-from api.http.dependencies import Now, Parts
+from api.http.dependencies import Now, ResourcesDep
 from api.http.fields import Document
 from shared.accounts.daily_quota import Quota
 from shared.core.calendar import PARIS
@@ -72,10 +72,10 @@ class AccessAnswer(Document):
     summary="Whether the gateway answers",
     responses=V1_FAILURES.documented(ServiceUnavailable),
 )
-async def ping(parts: Parts) -> PingAnswer:
+async def ping(resources: ResourcesDep) -> PingAnswer:
     """Needs no key."""
     with untraced():
-        backlog = await parts.job_metrics.load_backlog()
+        backlog = await resources.job_metrics.load_backlog()
     return PingAnswer(
         status=True,
         information="Le service fonctionne.",
@@ -84,11 +84,13 @@ async def ping(parts: Parts) -> PingAnswer:
     )
 
 
-async def valid_access(parts: Parts, now: Now, caller: CompatCaller, usage_point: CompatUsagePoint) -> AccessAnswer:
+async def valid_access(
+    resources: ResourcesDep, now: Now, caller: CompatCaller, usage_point: CompatUsagePoint
+) -> AccessAnswer:
     """The consent and the day's quota of requests that have something fetched. Counts for no quota itself."""
     account, consent = caller.account, usage_point.consent
     limits = {Quota.FETCH: account.fetch_quota, Quota.READ: account.read_quota}
-    usage = next(each for each in await parts.quotas.load(account.id, limits, now) if each.quota is Quota.FETCH)
+    usage = next(each for each in await resources.quotas.load(account.id, limits, now) if each.quota is Quota.FETCH)
     is_active = consent.is_active(now)
     return AccessAnswer(
         valid=is_active,

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Security
 from fastapi.security import APIKeyHeader
 
-from api.http.dependencies import Address, Now, Parts, require_admin
+from api.http.dependencies import Address, Now, ResourcesDep, require_admin
 from shared.core.errors import AppError, NotFound, ServiceUnavailable, TooManyRequests, Unauthenticated
 
 _header = APIKeyHeader(
@@ -20,10 +20,10 @@ V1_ADMIN_REFUSALS: tuple[type[AppError], ...] = (Unauthenticated, NotFound, TooM
 
 
 async def require_v1_admin(
-    parts: Parts, now: Now, address: Address, shown: Annotated[str | None, Security(_header)]
+    resources: ResourcesDep, now: Now, address: Address, shown: Annotated[str | None, Security(_header)]
 ) -> None:
     """Let administrators in. Raises what `require_admin` does."""
-    await require_admin(parts, now, address, shown or "")
+    await require_admin(resources, now, address, shown or "")
 
 
 COMPAT_ADMIN_ONLY = [Depends(require_v1_admin)]

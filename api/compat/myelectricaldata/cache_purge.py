@@ -21,7 +21,7 @@ from api.compat.myelectricaldata.contract import (
 from api.compat.myelectricaldata.records import RECORD_PATHS
 from api.compat.myelectricaldata.series import V1_SERIES
 from api.compat.trailing_slash import SlashRouter
-from api.http.dependencies import Now, Parts, UsagePointId
+from api.http.dependencies import Now, ResourcesDep, UsagePointId
 from api.http.fields import Day, Document, ShownPrm
 from shared.accounts.api_keys import Scope
 from shared.accounts.store import Caller
@@ -89,7 +89,7 @@ def _path_of(prm: str, dataset: str, purge: Purge) -> list[str]:
 
 def _erase_series(dataset: str) -> Callable[..., Awaitable[SeriesErased]]:
     async def erase_series(
-        parts: Parts,
+        resources: ResourcesDep,
         caller: CompatManager,
         usage_point: CompatUsagePoint,
         now: Now,
@@ -99,7 +99,7 @@ def _erase_series(dataset: str) -> Callable[..., Awaitable[SeriesErased]]:
         if end <= start:
             raise ValidationFailed
         series = Series(usage_point.account_id, usage_point.id, dataset)
-        purge = await parts.erasure.erase_readings(series, DayRange(start, end), caller.key.id, now)
+        purge = await resources.erasure.erase_readings(series, DayRange(start, end), caller.key.id, now)
         return SeriesErased(usage_point_id=usage_point.prm, path=_path_of(usage_point.prm, dataset, purge), purge=True)
 
     return erase_series
@@ -107,10 +107,10 @@ def _erase_series(dataset: str) -> Callable[..., Awaitable[SeriesErased]]:
 
 def _erase_record(word: str, dataset: str) -> Callable[..., Awaitable[RecordErased]]:
     async def erase_record(
-        parts: Parts, caller: CompatManager, usage_point: CompatUsagePoint, now: Now
+        resources: ResourcesDep, caller: CompatManager, usage_point: CompatUsagePoint, now: Now
     ) -> RecordErased:
         series = Series(usage_point.account_id, usage_point.id, dataset)
-        await parts.erasure.erase_readings(series, None, caller.key.id, now)
+        await resources.erasure.erase_readings(series, None, caller.key.id, now)
         return RecordErased(usage_point_id=usage_point.prm, path=f"/{word}/{usage_point.prm}/cache", delete=True)
 
     return erase_record
@@ -150,11 +150,13 @@ for _path in RECORD_PATHS:
     summary="Erase everything that is stored of a usage point",
     responses=V1_FAILURES.documented(*V1_REFUSALS),
 )
-async def erase_cache(parts: Parts, caller: CompatManager, usage_point: CompatUsagePoint, now: Now) -> SeriesErased:
+async def erase_cache(
+    resources: ResourcesDep, caller: CompatManager, usage_point: CompatUsagePoint, now: Now
+) -> SeriesErased:
     """Readings and records of every dataset, those too that this contract has no path for. Its jobs are cancelled; the
     usage point, its consent and the account stay, and so does the nightly refresh, which `PATCH
     /v1/usage-points/{usage_point_id}` ends. Needs a key that may `manage`."""
-    purges = await parts.erasure.erase_readings_of_point(usage_point, caller.key.id, now)
+    purges = await resources.erasure.erase_readings_of_point(usage_point, caller.key.id, now)
     paths = [path for name, purge in purges.items() for path in _path_of(usage_point.prm, name, purge)]
     return SeriesErased(usage_point_id=usage_point.prm, path=paths, purge=True)
 
@@ -165,12 +167,14 @@ async def erase_cache(parts: Parts, caller: CompatManager, usage_point: CompatUs
     summary="Make another API key",
     responses=V1_FAILURES.documented(*V1_REFUSALS, LimitReached),
 )
-async def create_token(parts: Parts, caller: CompatManager, usage_point: CompatUsagePoint, now: Now) -> TokenIssued:
+async def create_token(
+    resources: ResourcesDep, caller: CompatManager, usage_point: CompatUsagePoint, now: Now
+) -> TokenIssued:
     """With the scopes and the expiry of the key that asks for it, which stays good: a GET may be sent twice, and its
     answer may be lost, and without any key nobody could open what is stored. Take the old one back with `DELETE
     /v1/account/keys/{key_id}` when the new one works. Needs a key that may `manage`."""
     key = caller.key
-    _, api_key = await parts.accounts.keys.create_key(
+    _, api_key = await resources.accounts.keys.create_key(
         key, caller.opened, now, scopes=key.scopes, expires_at=key.expires_at
     )
     return TokenIssued(usage_point_id=usage_point.prm, token=api_key)
@@ -183,13 +187,13 @@ async def create_token(parts: Parts, caller: CompatManager, usage_point: CompatU
     dependencies=COMPAT_ADMIN_ONLY,
     responses=V1_FAILURES.documented(*V1_ADMIN_REFUSALS, NotFound, ValidationFailed),
 )
-async def reset_quota(parts: Parts, now: Now, usage_point_id: UsagePointId) -> QuotaReset:
+async def reset_quota(resources: ResourcesDep, now: Now, usage_point_id: UsagePointId) -> QuotaReset:
     """What the account has asked for today counts no longer, for each account that holds the usage point; its audit
     says so. Opens and removes nothing."""
-    holders = await parts.usage_points.list_holders(usage_point_id)
+    holders = await resources.usage_points.list_holders(usage_point_id)
     if not holders:
         raise NotFound
     for account_id in sorted({each.account_id for each in holders}):
-        await parts.administration.note(account_id, now, "quota.reset")
-        await parts.quotas.forget(account_id, now)
+        await resources.administration.note(account_id, now, "quota.reset")
+        await resources.quotas.forget(account_id, now)
     return QuotaReset(usage_point_id=usage_point_id, reset=True)

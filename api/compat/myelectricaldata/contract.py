@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from api.compat.errors import NO_CONSENT, NOT_MEASURED, NOTHING_THERE, CompatRoute, FailureForms, failure_headers
 from api.http.credentials import shown_bare_key
-from api.http.dependencies import Now, Parts, UsagePointId, current_caller
+from api.http.dependencies import Now, ResourcesDep, UsagePointId, current_caller
 from api.http.fields import Document
 from shared.accounts.api_keys import Scope
 from shared.accounts.store import Caller
@@ -153,10 +153,10 @@ CompatReader = Annotated[Caller, Depends(_compat_reader)]
 """Such a caller who may read what is stored."""
 
 
-async def compat_usage_point(parts: Parts, caller: CompatCaller, usage_point_id: UsagePointId) -> UsagePoint:
+async def compat_usage_point(resources: ResourcesDep, caller: CompatCaller, usage_point_id: UsagePointId) -> UsagePoint:
     """The usage point in the path, if it is the caller's. Raises `Unauthenticated`: as for a wrong key, see there."""
     try:
-        return await parts.usage_points.find(caller.account.id, usage_point_id)
+        return await resources.usage_points.find(caller.account.id, usage_point_id)
     except NotFound:
         raise Unauthenticated from None
 

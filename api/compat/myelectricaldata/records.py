@@ -13,7 +13,7 @@ from api.compat.myelectricaldata.contract import (
 )
 from api.compat.myelectricaldata.customers import BODIES, AddressesBody, ContactBody, ContractsBody, IdentityBody
 from api.compat.trailing_slash import SlashRouter
-from api.http.dependencies import Now, Parts
+from api.http.dependencies import Now, ResourcesDep
 from api.http.fields import Document
 from api.readings.fetch_then_read import fetch_then_read, why_nothing
 from shared.core.datasets import DATASETS
@@ -39,9 +39,11 @@ RECORD_PATHS = (
 
 
 def _endpoint(dataset: str) -> Callable[..., Awaitable[Document]]:
-    async def get_record(parts: Parts, caller: CompatReader, usage_point: CompatUsagePoint, now: Now) -> Document:
-        known = await fetch_then_read(parts, caller, usage_point, DATASETS[dataset], None, now)
-        record = await parts.readings.open_record(known.series, caller.private_key)
+    async def get_record(
+        resources: ResourcesDep, caller: CompatReader, usage_point: CompatUsagePoint, now: Now
+    ) -> Document:
+        known = await fetch_then_read(resources, caller, usage_point, DATASETS[dataset], None, now)
+        record = await resources.readings.open_record(known.series, caller.private_key)
         if record is None:
             raise why_nothing(known)
         return BODIES[dataset](usage_point.prm, record)

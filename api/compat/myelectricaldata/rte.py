@@ -10,7 +10,7 @@ from pydantic import Field
 
 from api.compat.myelectricaldata.contract import V1_FAILURES, V1_TAG, MyElectricalDataRoute
 from api.compat.trailing_slash import SlashRouter
-from api.http.dependencies import Now, Parts
+from api.http.dependencies import Now, ResourcesDep
 from api.http.fields import Day, Document
 from api.http.periods import check_days
 from api.public_data.documents import colours_of, load_public_days
@@ -66,14 +66,14 @@ def _answers(description: str, example: dict[str, Any]) -> dict[int | str, dict[
     responses=_answers("The colour of each day that is known.", {"2026-01-13": "RED", "2026-01-14": "WHITE"}),
 )
 async def get_tempo(
-    parts: Parts,
+    resources: ResourcesDep,
     now: Now,
     start: FirstDay,
     end: LastDay,
     case: Annotated[LetterCase, Query(description="How colours are written.")] = LetterCase.UPPER,
 ) -> Response:
     """A day whose colour is not known is left out; 404 when that is so of all of them. 4,000 days at most."""
-    known = await load_public_days(parts, TEMPO, check_days(start, end + ONE_DAY), now)
+    known = await load_public_days(resources, TEMPO, check_days(start, end + ONE_DAY), now)
     is_lower = case is LetterCase.LOWER
     return _answer(
         {day.isoformat(): colour.lower() if is_lower else colour.value for day, colour in colours_of(known).items()}
@@ -90,11 +90,11 @@ async def get_tempo(
         {"2026-01-13": {"value": 1, "message": "Aucune alerte.", "detail": {"2026-01-14 00:00:00": 0}}},
     ),
 )
-async def get_ecowatt(parts: Parts, now: Now, start: FirstDay, end: LastDay) -> Response:
+async def get_ecowatt(resources: ResourcesDep, now: Now, start: FirstDay, end: LastDay) -> Response:
     """Each day stands under the name of the day before, and is asked for by it: clients of this contract count on that.
     `detail` names the day itself. A day or an hour of which nothing is known is left out; 404 when nothing is left.
     """
-    known = await load_public_days(parts, ECOWATT, check_days(start + ONE_DAY, end + 2 * ONE_DAY), now)
+    known = await load_public_days(resources, ECOWATT, check_days(start + ONE_DAY, end + 2 * ONE_DAY), now)
     return _answer(
         {
             (day - ONE_DAY).isoformat(): {
@@ -114,11 +114,11 @@ async def get_ecowatt(parts: Parts, now: Now, start: FirstDay, end: LastDay) -> 
     response_model=V1TempoDays,
     responses=V1_FAILURES.documented(NotFound, ServiceUnavailable),
 )
-async def get_tempo_days(parts: Parts, now: Now) -> Response:
+async def get_tempo_days(resources: ResourcesDep, now: Now) -> Response:
     """In the present season; tomorrow is counted as soon as its colour is known. 404 when no colour is known, 503 while
     some of those before are not fetched yet."""
     season = season_of(day_of(now))
-    known = await load_public_days(parts, TEMPO, season, now)
+    known = await load_public_days(resources, TEMPO, season, now)
     count = count_season(season, colours_of(known))
     if count.through is None:
         raise NotFound
@@ -135,9 +135,9 @@ async def get_tempo_days(parts: Parts, now: Now) -> Response:
     response_model=SixPrices,
     responses=V1_FAILURES.documented(NotFound, ServiceUnavailable),
 )
-async def get_tempo_prices(parts: Parts, now: Now) -> Response:
+async def get_tempo_prices(resources: ResourcesDep, now: Now) -> Response:
     """Those that hold today, as administrators have set them; 404 when they have not."""
-    prices = await parts.tempo_prices.prices_on(day_of(now))
+    prices = await resources.tempo_prices.prices_on(day_of(now))
     return _answer(dict(prices.prices) if prices else {})
 
 

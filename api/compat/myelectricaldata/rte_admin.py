@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from api.compat.myelectricaldata.admin_key import COMPAT_ADMIN_ONLY, V1_ADMIN_REFUSALS
 from api.compat.myelectricaldata.contract import V1_FAILURES, V1_TAG, MyElectricalDataRoute, V1Failure
 from api.compat.trailing_slash import SlashRouter
-from api.http.dependencies import Now, Parts
+from api.http.dependencies import Now, ResourcesDep
 from api.http.fields import Body, Day, Document
 from api.http.periods import check_days
 from api.public_data.documents import is_offered
@@ -64,7 +64,7 @@ class V1Asked(Document):
     responses=V1_FAILURES.documented(*V1_ADMIN_REFUSALS, ValidationFailed),
 )
 async def ask_tempo(
-    parts: Parts,
+    resources: ResourcesDep,
     now: Now,
     start: Annotated[Day, Path(description="First day, Europe/Paris.")],
     end: Annotated[Day, Path(description="Last day, included.")],
@@ -72,7 +72,7 @@ async def ask_tempo(
     """A worker asks for what is not there, of these days and of others, unless RTE was asked a moment ago: what RTE
     allows holds for administrators too. 404 when this gateway has no credentials at RTE."""
     check_days(start, end + ONE_DAY)
-    return await _ask(parts, TEMPO, now)
+    return await _ask(resources, TEMPO, now)
 
 
 @router.get(
@@ -81,9 +81,9 @@ async def ask_tempo(
     summary="Have RTE asked for EcoWatt now",
     responses=V1_FAILURES.documented(*V1_ADMIN_REFUSALS),
 )
-async def ask_ecowatt(parts: Parts, now: Now) -> V1Asked:
+async def ask_ecowatt(resources: ResourcesDep, now: Now) -> V1Asked:
     """A worker does, unless RTE was asked a moment ago. 404 when this gateway has no credentials at RTE."""
-    return await _ask(parts, ECOWATT, now)
+    return await _ask(resources, ECOWATT, now)
 
 
 @router.post(
@@ -93,16 +93,16 @@ async def ask_ecowatt(parts: Parts, now: Now) -> V1Asked:
     response_model=SixPrices,
     responses=_BODY_REFUSALS | V1_FAILURES.documented(*V1_ADMIN_REFUSALS, ValidationFailed),
 )
-async def set_prices(parts: Parts, now: Now, request: OptionsTempoPrice) -> SixPrices:
+async def set_prices(resources: ResourcesDep, now: Now, request: OptionsTempoPrice) -> SixPrices:
     """Answers with the prices as they are kept. `PUT /v1/admin/tempo/prices/{valid_from}` sets those of other days."""
-    made = await parts.tempo_prices.set_prices(day_of(now), request.model_dump(), now)
+    made = await resources.tempo_prices.set_prices(day_of(now), request.model_dump(), now)
     return SixPrices(**made.prices)
 
 
-async def _ask(parts: Resources, dataset: PublicDataset, now: datetime) -> V1Asked:
-    if not is_offered(parts, dataset):
+async def _ask(resources: Resources, dataset: PublicDataset, now: datetime) -> V1Asked:
+    if not is_offered(resources, dataset):
         raise NotFound
-    source = await parts.public_days.load_source(dataset.name)
+    source = await resources.public_days.load_source(dataset.name)
     rested_at = source.asked_at and source.asked_at + timedelta(seconds=dataset.least_pause_seconds)
     # After any other failure somebody may have mended what was broken; the provider's own word holds.
     allowed_at = source.not_before if source.failure == ProviderThrottled.code else None
@@ -110,6 +110,6 @@ async def _ask(parts: Resources, dataset: PublicDataset, now: datetime) -> V1Ask
     if possible_at > now:
         information = f"RTE ne peut pas être interrogé avant {possible_at.astimezone(PARIS):%H:%M}."
         return V1Asked(asked=False, information=information, succeeded_at=source.succeeded_at, possible_at=possible_at)
-    await parts.administration.note_for_gateway(now, "public_data.asked", {"dataset": dataset.name})
-    await parts.task_queue.enqueue_public_data(dataset.name)
+    await resources.administration.note_for_gateway(now, "public_data.asked", {"dataset": dataset.name})
+    await resources.task_queue.enqueue_public_data(dataset.name)
     return V1Asked(asked=True, information="RTE est interrogé.", succeeded_at=source.succeeded_at, possible_at=None)

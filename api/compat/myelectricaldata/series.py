@@ -20,7 +20,7 @@ from api.compat.myelectricaldata.contract import (
     MyElectricalDataRoute,
 )
 from api.compat.trailing_slash import SlashRouter
-from api.http.dependencies import Now, Parts
+from api.http.dependencies import Now, ResourcesDep
 from api.http.fields import Day, Document
 from api.readings.fetch_then_read import fetch_then_read, is_anything_stored, why_nothing
 from api.readings.stored import open_stored_days
@@ -58,7 +58,7 @@ def served_days(dataset: Dataset, start: date, end: date, now: datetime) -> DayR
 
 def _serving(dataset: Dataset) -> Callable[..., Awaitable[Response]]:
     async def serve(
-        parts: Parts,
+        resources: ResourcesDep,
         now: Now,
         caller: CompatReader,
         usage_point: CompatUsagePoint,
@@ -71,11 +71,11 @@ def _serving(dataset: Dataset) -> Callable[..., Awaitable[Response]]:
         With `/cache` or without, the answer is the same: what is stored and can't have changed is not fetched anew.
         """
         days = served_days(dataset, start, end, now)
-        known = await fetch_then_read(parts, caller, usage_point, dataset, days, now)
+        known = await fetch_then_read(resources, caller, usage_point, dataset, days, now)
         if not is_anything_stored(known):
             raise why_nothing(known)
         readings = await meter_reading(
-            usage_point.prm, dataset, days, open_stored_days(parts, known, caller.private_key)
+            usage_point.prm, dataset, days, open_stored_days(resources, known, caller.private_key)
         )
         return Response(b'{"meter_reading":' + readings + b"}", media_type="application/json")
 

@@ -62,12 +62,12 @@ def beginning(built_api: FastAPI, migrated_database: Path, tmp_path_factory: pyt
     async def begin() -> tuple[Person, UsagePoint]:
         async with httpx.AsyncClient() as client:
             shutil.copyfile(migrated_database, with_person)
-            async with open_resources(over(with_person)) as parts:
-                person = await Stage(built_api, client, parts, Clock()).create_person()
+            async with open_resources(over(with_person)) as resources:
+                person = await Stage(built_api, client, resources, Clock()).create_person()
             _gather(with_person)
             shutil.copyfile(with_person, with_usage_point)
-            async with open_resources(over(with_usage_point)) as parts:
-                usage_point = await Stage(built_api, client, parts, Clock()).grant(person)
+            async with open_resources(over(with_usage_point)) as resources:
+                usage_point = await Stage(built_api, client, resources, Clock()).grant(person)
             _gather(with_usage_point)
         return person, usage_point
 
@@ -116,20 +116,20 @@ async def stage(
 
     built_api.dependency_overrides = {current_time: now}
     async with (
-        open_resources(settings) as parts,
+        open_resources(settings) as resources,
         httpx.AsyncClient(transport=httpx.ASGITransport(built_api), base_url="http://gateway.test") as client,
     ):
-        built_api.state.resources = parts
+        built_api.state.resources = resources
         # The first consent is the one of the meter.
-        yield Stage(built_api, client, parts, clock, count(2 if has_point else 1))
+        yield Stage(built_api, client, resources, clock, count(2 if has_point else 1))
 
 
 @pytest.fixture
 def patient(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for what a test does beside it waits until it is done, however slow the machine."""
     monkeypatch.setattr(waiting, "LONGEST_WAIT_SECONDS", int(PATIENCE_SECONDS))
-    settings = stage.parts.settings.model_copy(update={"compat_wait_seconds": PATIENCE_SECONDS})
-    stage.parts = stage.app.state.resources = replace(stage.parts, settings=settings)
+    settings = stage.resources.settings.model_copy(update={"compat_wait_seconds": PATIENCE_SECONDS})
+    stage.resources = stage.app.state.resources = replace(stage.resources, settings=settings)
 
 
 @pytest.fixture

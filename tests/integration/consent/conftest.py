@@ -69,13 +69,13 @@ async def town(gateway: FastAPI, town_settings: Settings, monkeypatch: pytest.Mo
         )
     )
     async with (
-        open_resources(town_settings) as parts,
+        open_resources(town_settings) as resources,
         httpx.AsyncClient(
             transport=httpx.ASGITransport(simulator), base_url="http://enedis.test", timeout=PATIENCE_SECONDS
         ) as enedis,
     ):
-        gateway.state.resources = parts
-        yield Town(gateway, parts, enedis, build_providers(parts, enedis)["enedis"], clock)
+        gateway.state.resources = resources
+        yield Town(gateway, resources, enedis, build_providers(resources, enedis)["enedis"], clock)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def refused(answer: httpx.Response, code: str = "state_refused") -> bool:
 
 async def holder_number(town: Town, person: Person) -> int:
     """The number with which somebody's house was shared."""
-    found = await town.parts.usage_points.find(person.account.id, HOUSE)
+    found = await town.resources.usage_points.find(person.account.id, HOUSE)
     assert found.consent.autorisation_id is not None
     return found.consent.autorisation_id
 
@@ -107,7 +107,7 @@ async def test_a_cookie_that_is_made_up_opens_no_state(town: Town, stranger: Per
         answers.append(await town.come_back(browser, back))
 
     assert all(map(refused, answers))
-    assert ConsentStatus.PENDING is (await town.parts.consents.load(consent_id)).status
+    assert ConsentStatus.PENDING is (await town.resources.consents.load(consent_id)).status
 
 
 async def test_the_state_of_another_account_can_not_be_used_once_they_opened_it(
@@ -239,7 +239,7 @@ async def test_the_number_of_a_victim_who_ended_their_consent_here_opens_nothing
 ) -> None:
     """Enedis has not heard of it: the share is still there, and nobody holds the point here."""
     number = await holder_number(town, holder)
-    point = await town.parts.usage_points.find(holder.account.id, HOUSE)
+    point = await town.resources.usage_points.find(holder.account.id, HOUSE)
     await holder.browser.delete(f"/v1/consents/{point.consent.id}", headers=holder.headers)
 
     claimed = await town.claim(stranger, number)
@@ -366,7 +366,7 @@ async def test_an_address_that_counts_through_the_numbers_with_many_accounts_is_
 
     assert [202] * 5 + [429] * 2 == answers
     assert 429 == made_up.status_code
-    last = await town.parts.consents.list_for_account(people[-1].account.id)
+    last = await town.resources.consents.list_for_account(people[-1].account.id)
     assert [ConsentStatus.PENDING] == [each.status for each in last]
 
 
@@ -395,7 +395,7 @@ async def test_a_gateway_can_insist_on_the_usage_point(town: Town, holder: Perso
 async def test_a_point_that_is_put_into_a_return_of_v1_is_not_taken_over_even_after_its_holders_consent_ended(
     town: Town, holder: Person, stranger: Person
 ) -> None:
-    point = await town.parts.usage_points.find(holder.account.id, HOUSE)
+    point = await town.resources.usage_points.find(holder.account.id, HOUSE)
     await holder.browser.delete(f"/v1/consents/{point.consent.id}", headers=holder.headers)
     page_v1 = "http://enedis.test/dataconnect/v1/oauth2/authorize"
     town.set(enedis_authorize_url=page_v1)

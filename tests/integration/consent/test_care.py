@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def consent_of(town: Town, person: Person) -> Consent:
-    return (await town.parts.usage_points.find(person.account.id, HOUSE)).consent
+    return (await town.resources.usage_points.find(person.account.id, HOUSE)).consent
 
 
 async def days_before_end(town: Town, person: Person, days: int) -> datetime:
@@ -37,7 +37,7 @@ async def test_the_holder_is_told_thirty_seven_and_one_day_before_and_at_the_end
     told = {}
     for days in (40, 31, 30, 29, 8, 7, 6, 2, 1, 0, -1):
         before = len(await warned(town, holder))
-        await care_for_consents(town.parts, town.provider, await days_before_end(town, holder, days))
+        await care_for_consents(town.resources, town.provider, await days_before_end(town, holder, days))
         told[days] = (await warned(town, holder))[before:]
 
     assert {30: ["consent.expiring"], 7: ["consent.expiring"], 1: ["consent.expiring"], 0: ["consent.expired"]} == {
@@ -50,14 +50,14 @@ async def test_the_holder_is_told_thirty_seven_and_one_day_before_and_at_the_end
 async def test_two_beats_at_the_same_moment_tell_it_once(town: Town, holder: Person) -> None:
     now = await days_before_end(town, holder, 7)
 
-    await asyncio.gather(*(care_for_consents(town.parts, town.provider, now) for _ in range(4)))
+    await asyncio.gather(*(care_for_consents(town.resources, town.provider, now) for _ in range(4)))
 
     assert ["consent.expiring"] == await warned(town, holder)
 
 
 async def test_after_a_long_stop_only_the_nearest_warning_is_sent(town: Town, holder: Person) -> None:
     for days in (3, 2):
-        await care_for_consents(town.parts, town.provider, await days_before_end(town, holder, days))
+        await care_for_consents(town.resources, town.provider, await days_before_end(town, holder, days))
 
     assert ["consent.expiring"] == await warned(town, holder)
 
@@ -69,9 +69,9 @@ async def test_nobody_is_told_of_a_consent_that_was_renewed_or_ended(town: Town,
     await town.share_again(holder)
     new = await consent_of(town, holder)
 
-    await care_for_consents(town.parts, town.provider, nearly)
+    await care_for_consents(town.resources, town.provider, nearly)
     await holder.browser.delete(f"/v1/consents/{new.id}", headers=holder.headers)
-    await care_for_consents(town.parts, town.provider, nearly + timedelta(days=100))
+    await care_for_consents(town.resources, town.provider, nearly + timedelta(days=100))
 
     assert old.id != new.id
     assert [] == await warned(town, holder)
@@ -92,7 +92,7 @@ def test_the_warning_that_is_due_is_the_nearest_one() -> None:
 async def test_a_consent_without_an_end_warns_of_nothing(town: Town, holder: Person) -> None:
     consent = replace(await consent_of(town, holder), expires_on=None)
 
-    assert not await town.parts.consents.note_warning(consent, town.clock.now)
+    assert not await town.resources.consents.note_warning(consent, town.clock.now)
 
 
 async def test_of_a_point_that_two_hold_whoever_lost_the_right_at_enedis_loses_it_within_a_day(
@@ -100,11 +100,11 @@ async def test_of_a_point_that_two_hold_whoever_lost_the_right_at_enedis_loses_i
 ) -> None:
     """The one before had still a share when the new one came: it ended later."""
     await town.share_again(stranger, usage_point_id=HOUSE, proof=contract_of(HOUSE))
-    await care_for_consents(town.parts, town.provider, town.clock.now)
+    await care_for_consents(town.resources, town.provider, town.clock.now)
     both = await town.holds(holder), await town.holds(stranger)
     await town.control("move", usage_point_id=HOUSE)
 
-    await care_for_consents(town.parts, town.provider, town.clock.now)
+    await care_for_consents(town.resources, town.provider, town.clock.now)
 
     assert (True, True) == both
     assert (False, False) == (await town.holds(holder), await town.holds(stranger))
@@ -118,7 +118,7 @@ async def test_an_outage_of_enedis_ends_nobodys_consent(
 
     with pytest.raises(ProviderUnavailable):
         await town.provider.fetch_granted_points(58_249)
-    await care_for_consents(town.parts, town.provider, town.clock.now)
+    await care_for_consents(town.resources, town.provider, town.clock.now)
 
     assert (True, True) == (await town.holds(holder), await town.holds(stranger))
 
@@ -129,7 +129,7 @@ async def test_a_point_that_one_alone_holds_costs_no_call(town: Town, holder: Pe
 
     before = await calls()
 
-    await care_for_consents(town.parts, town.provider, town.clock.now)
+    await care_for_consents(town.resources, town.provider, town.clock.now)
 
     assert before == await calls()
 
@@ -137,10 +137,10 @@ async def test_a_point_that_one_alone_holds_costs_no_call(town: Town, holder: Pe
 async def test_what_no_administrator_decided_fails_after_a_month(town: Town, holder: Person, stranger: Person) -> None:
     waiting = await town.share_again(stranger)
     soon, late = town.clock.now + APPROVAL_PATIENCE, town.clock.now + APPROVAL_PATIENCE + timedelta(seconds=1)
-    await care_for_consents(town.parts, town.provider, soon)
+    await care_for_consents(town.resources, town.provider, soon)
     before = await town.look(stranger, waiting["id"])
 
-    await care_for_consents(town.parts, town.provider, late)
+    await care_for_consents(town.resources, town.provider, late)
 
     after = await town.look(stranger, waiting["id"])
     assert (AWAITING, "failed", "usage_point_taken") == (before["status"], after["status"], after["error"]["code"])
@@ -152,12 +152,12 @@ async def test_the_proof_of_a_link_that_nobody_used_is_forgotten(town: Town, str
     await town.ask(stranger, usage_point_id=HOUSE, proof=contract_of(HOUSE))
 
     async def kept() -> bool:
-        async with town.parts.database.transaction() as connection:
+        async with town.resources.database.transaction() as connection:
             return await connection.scalar(select(consents.c.proof_sealed)) is not None
 
     before = await kept()
-    await care_for_consents(town.parts, town.provider, town.clock.now + timedelta(minutes=14))
+    await care_for_consents(town.resources, town.provider, town.clock.now + timedelta(minutes=14))
     alive = await kept()
-    await care_for_consents(town.parts, town.provider, town.clock.now + timedelta(minutes=16))
+    await care_for_consents(town.resources, town.provider, town.clock.now + timedelta(minutes=16))
 
     assert (True, True, False) == (before, alive, await kept())

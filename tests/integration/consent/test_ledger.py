@@ -74,9 +74,9 @@ async def test_what_was_done_is_written_down_with_who_did_it(town: Town, strange
     consent = await town.consent(stranger)
     await ended(stranger, consent["id"])
 
-    events = [each for each in await town.parts.audit.load_events(stranger.account.id) if "consent." in each.action]
+    events = [each for each in await town.resources.audit.load_events(stranger.account.id) if "consent." in each.action]
 
-    (key,) = await town.parts.accounts.keys.list_keys(stranger.account.id)
+    (key,) = await town.resources.accounts.keys.list_keys(stranger.account.id)
     assert [
         ("consent.requested", key.id),
         ("consent.opened", "person"),
@@ -101,7 +101,7 @@ async def test_a_refusal_and_a_failure_are_written_down_too(town: Town, stranger
 async def test_ending_a_consent_says_where_the_share_itself_is_ended_and_keeps_what_is_stored(
     town: Town, holder: Person
 ) -> None:
-    point = await town.parts.usage_points.find(holder.account.id, HOUSE)
+    point = await town.resources.usage_points.find(holder.account.id, HOUSE)
 
     document = await ended(holder, point.consent.id)
     again = await ended(holder, point.consent.id)
@@ -134,7 +134,7 @@ async def test_what_is_ended_while_it_is_exchanged_binds_nothing(town: Town, str
     await town.come_back(stranger.browser, back)
 
     await ended(stranger, consent_id)
-    await town.parts.grants.grant(
+    await town.resources.grants.grant(
         consent_id, await town.provider.fetch_granted_points(int(back["autorisation_id"])), town.clock.now
     )
 
@@ -152,7 +152,7 @@ async def test_what_did_not_come_about_can_not_be_ended(town: Town, stranger: Pe
 async def test_only_a_key_that_manages_ends_a_consent(town: Town, holder: Person) -> None:
     body = {"scopes": ["read", "fetch"]}
     key = (await holder.browser.post("/v1/account/keys", headers=holder.headers, json=body)).json()["api_key"]
-    point = await town.parts.usage_points.find(holder.account.id, HOUSE)
+    point = await town.resources.usage_points.find(holder.account.id, HOUSE)
 
     answer = await holder.browser.delete(f"/v1/consents/{point.consent.id}", headers={"Authorization": f"Bearer {key}"})
 
@@ -174,14 +174,14 @@ async def test_no_job_is_taken_for_a_point_whose_consent_was_ended(town: Town, h
 
 
 async def test_a_call_that_waits_while_its_consent_is_ended_is_not_made(town: Town, holder: Person) -> None:
-    point = await town.parts.usage_points.find(holder.account.id, HOUSE)
+    point = await town.resources.usage_points.find(holder.account.id, HOUSE)
     today = day_of(town.clock.now)
     days, dataset = DayRange(today - timedelta(days=30), today - timedelta(days=1)), DATASETS["consumption_load_curve"]
     series = Series(holder.account.id, point.id, dataset.name)
     calls = plan_calls(dataset, windows_of(dataset, days))
-    job = await town.parts.jobs.create_job(series, days, Lane.INTERACTIVE, calls, {}, datetime.now(UTC))
-    due = await town.parts.ledger.send_next(datetime.now(UTC))
-    fetcher = Fetcher(town.parts, {"enedis": town.provider})
+    job = await town.resources.jobs.create_job(series, days, Lane.INTERACTIVE, calls, {}, datetime.now(UTC))
+    due = await town.resources.ledger.send_next(datetime.now(UTC))
+    fetcher = Fetcher(town.resources, {"enedis": town.provider})
     await fetcher.do_call(due[0].ticket)
     before = await asked_of_enedis(town)
 
@@ -191,12 +191,12 @@ async def test_a_call_that_waits_while_its_consent_is_ended_is_not_made(town: To
 
     assert (1, 1) == (before, await asked_of_enedis(town))
     assert len(calls) > 2
-    found = await town.parts.jobs.load_job(job.id)
+    found = await town.resources.jobs.load_job(job.id)
     assert found is not None
     assert "partial" == found.status
     assert {"consent_missing"} == set(found.errors)
     with pytest.raises(ConsentMissing):
-        await town.parts.usage_points.load_active(point.id, town.clock.now)
+        await town.resources.usage_points.load_active(point.id, town.clock.now)
 
 
 async def test_the_nightly_plan_passes_a_point_by_whose_consent_was_ended(
@@ -205,26 +205,26 @@ async def test_the_nightly_plan_passes_a_point_by_whose_consent_was_ended(
     await town.consent(stranger, FLAT)
     await end_of_house(town, holder)
 
-    made = await refresh(town.parts)
+    made = await refresh(town.resources)
 
     assert made > 0
-    of_holder = await town.parts.redis.exists(f"jobs:{holder.account.id}")
-    of_stranger = await town.parts.redis.exists(f"jobs:{stranger.account.id}")
+    of_holder = await town.resources.redis.exists(f"jobs:{holder.account.id}")
+    of_stranger = await town.resources.redis.exists(f"jobs:{stranger.account.id}")
     assert (0, 1) == (of_holder, of_stranger)
     assert 0 == await asked_of_enedis(town)
 
 
 async def test_a_new_consent_opens_the_point_again_with_what_was_stored(town: Town, holder: Person) -> None:
-    before = await town.parts.usage_points.find(holder.account.id, HOUSE)
+    before = await town.resources.usage_points.find(holder.account.id, HOUSE)
     await end_of_house(town, holder)
 
     renewed = await town.share_again(holder)
 
-    after = await town.parts.usage_points.find(holder.account.id, HOUSE)
+    after = await town.resources.usage_points.find(holder.account.id, HOUSE)
     assert GRANTED == renewed["status"]
     assert (before.id, renewed["id"]) == (after.id, after.consent.id)
 
 
 async def end_of_house(town: Town, person: Person) -> None:
-    point = await town.parts.usage_points.find(person.account.id, HOUSE)
+    point = await town.resources.usage_points.find(person.account.id, HOUSE)
     await ended(person, point.consent.id)

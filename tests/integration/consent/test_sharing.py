@@ -47,7 +47,7 @@ class Erasing:
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
         """Some point."""
-        async with self.town.parts.database.transaction() as connection:
+        async with self.town.resources.database.transaction() as connection:
             await connection.execute(delete(consents))
         return [GrantedPoint(HOUSE, frozenset(Direction))]
 
@@ -64,7 +64,7 @@ class Renumbered:
 
 
 async def row(town: Town, consent_id: str) -> Any:
-    async with town.parts.database.transaction() as connection:
+    async with town.resources.database.transaction() as connection:
         return (await connection.execute(select(consents).where(consents.c.id == consent_id))).one()
 
 
@@ -82,25 +82,27 @@ async def test_who_names_the_point_and_knows_its_contract_gets_it_too_by_a_conse
     consent = await town.share_again(stranger, usage_point_id=HOUSE, proof=contract_of(HOUSE))
 
     assert GRANTED == consent["status"]
-    mine = await town.parts.usage_points.find(stranger.account.id, HOUSE)
-    theirs = await town.parts.usage_points.find(holder.account.id, HOUSE)
+    mine = await town.resources.usage_points.find(stranger.account.id, HOUSE)
+    theirs = await town.resources.usage_points.find(holder.account.id, HOUSE)
     assert mine.id != theirs.id
     assert mine.consent.id != theirs.consent.id
     assert await town.holds(holder)
-    assert {mine.id, theirs.id} == set(await town.parts.usage_points.active_ids(town.clock.now))
+    assert {mine.id, theirs.id} == set(await town.resources.usage_points.active_ids(town.clock.now))
 
 
 async def test_the_one_who_had_it_before_is_told_and_not_by_whom(town: Town, holder: Person, stranger: Person) -> None:
-    before = (await town.parts.usage_points.find(holder.account.id, HOUSE)).consent
+    before = (await town.resources.usage_points.find(holder.account.id, HOUSE)).consent
 
     await town.share_again(stranger, usage_point_id=HOUSE, proof=contract_of(HOUSE))
 
     assert ("consent.shared", {"consent_id": before.id}) == (await town.events(holder))[-1]
-    shared = [each for each in await town.parts.audit.load_events(holder.account.id) if each.action == "consent.shared"]
+    shared = [
+        each for each in await town.resources.audit.load_events(holder.account.id) if each.action == "consent.shared"
+    ]
     assert 1 == len(shared)
     assert stranger.account.id not in repr(shared)
     assert ["consent.granted"] == [kind for kind, _ in await town.events(stranger)]
-    assert None is await town.parts.audit.find_break(holder.account.id)
+    assert None is await town.resources.audit.find_break(holder.account.id)
 
 
 async def test_one_wrong_fact_is_no_proof(town: Town, holder: Person) -> None:
@@ -207,7 +209,7 @@ async def test_the_person_who_waits_reads_what_helps_in_the_browser(
 
 async def test_the_older_generation_tells_the_same_facts(town: Town, stranger: Person) -> None:
     """Where only v5 and its page are, a proof is all that a second account can bring besides an administrator."""
-    older = replace(town.parts, settings=town.parts.settings.model_copy(update={"enedis_api": "v5"}))
+    older = replace(town.resources, settings=town.resources.settings.model_copy(update={"enedis_api": "v5"}))
     town.provider = build_providers(older, town.enedis)["enedis"]
     town.set(enedis_authorize_url=PAGE_V1)
     old, wrong = await town.new_person(), await town.new_person()
@@ -226,7 +228,7 @@ async def test_a_proof_that_no_key_opens_any_more_is_no_proof(town: Town, holder
     await town.control("revoke", usage_point_id=HOUSE)
     consent_id, back = await town.begin(stranger, usage_point_id=HOUSE, proof=contract_of(HOUSE))
     await town.come_back(stranger.browser, back)
-    async with town.parts.database.transaction() as connection:
+    async with town.resources.database.transaction() as connection:
         await connection.execute(update(consents).values(proof_sealed=bytes(40)))
 
     await town.work()
@@ -242,7 +244,7 @@ async def test_of_an_account_that_is_erased_during_the_exchange_nothing_is_told(
     await town.work()
 
     with pytest.raises(NotFound):
-        await town.parts.consents.load(consent_id)
+        await town.resources.consents.load(consent_id)
     assert [] == await town.events(stranger)
 
 
@@ -253,9 +255,9 @@ async def test_an_administrator_can_let_a_consent_pass_and_it_is_exchanged_anew(
     town: Town, holder: Person, stranger: Person
 ) -> None:
     waiting = await town.share_again(stranger)
-    assert [waiting["id"]] == [each.id for each in await town.parts.consents.list_awaiting()]
+    assert [waiting["id"]] == [each.id for each in await town.resources.consents.list_awaiting()]
 
-    await town.parts.consents.approve(waiting["id"], ADMIN, town.clock.now)
+    await town.resources.consents.approve(waiting["id"], ADMIN, town.clock.now)
     approved = await town.look(stranger, waiting["id"])
     await town.work()
 
@@ -263,10 +265,10 @@ async def test_an_administrator_can_let_a_consent_pass_and_it_is_exchanged_anew(
     assert GRANTED == (await town.look(stranger, waiting["id"]))["status"]
     assert await town.holds(stranger)
     assert await town.holds(holder)
-    assert [] == await town.parts.consents.list_awaiting()
+    assert [] == await town.resources.consents.list_awaiting()
     assert None is (await row(town, waiting["id"])).awaiting_sealed
     assert ["consent.awaiting", "consent.approved", "consent.granted"] == (await town.audited(stranger))[-3:]
-    assert ["consent.approved"] == [each.action for each in await town.parts.audit.load_events(ADMIN)]
+    assert ["consent.approved"] == [each.action for each in await town.resources.audit.load_events(ADMIN)]
     assert "consent.shared" in [kind for kind, _ in await town.events(holder)]
 
 
@@ -276,16 +278,16 @@ async def test_an_administrator_can_refuse_and_what_it_would_have_opened_is_forg
     waiting = await town.share_again(stranger)
     assert HOUSE.encode() not in (await row(town, waiting["id"])).awaiting_sealed
 
-    await town.parts.consents.deny(waiting["id"], ADMIN, town.clock.now)
+    await town.resources.consents.deny(waiting["id"], ADMIN, town.clock.now)
 
     denied = await town.look(stranger, waiting["id"])
     assert ("failed", "usage_point_taken") == (denied["status"], denied["error"]["code"])
     assert None is (await row(town, waiting["id"])).awaiting_sealed
     assert "consent.denied" == (await town.audited(stranger))[-1]
     with pytest.raises(NotFound):
-        await town.parts.consents.deny(waiting["id"], ADMIN, town.clock.now)
+        await town.resources.consents.deny(waiting["id"], ADMIN, town.clock.now)
     with pytest.raises(NotFound):
-        await town.parts.consents.approve(waiting["id"], ADMIN, town.clock.now)
+        await town.resources.consents.approve(waiting["id"], ADMIN, town.clock.now)
     assert not await town.holds(stranger)
 
 
@@ -295,7 +297,7 @@ async def test_an_approval_does_not_give_what_enedis_has_ended_meanwhile(
     waiting = await town.share_again(stranger)
     await town.control("revoke", usage_point_id=HOUSE)
 
-    await town.parts.consents.approve(waiting["id"], ADMIN, town.clock.now)
+    await town.resources.consents.approve(waiting["id"], ADMIN, town.clock.now)
     await town.work(timedelta(minutes=10))
 
     assert "consent_empty" == (await town.look(stranger, waiting["id"]))["error"]["code"]
@@ -309,7 +311,7 @@ async def test_an_approval_is_for_the_point_that_waited_and_for_no_other(
     waiting = await town.share_again(stranger)
     town.provider = cast(Provider, Renumbered(GrantedPoint(SOLAR, frozenset(Direction), date(2099, 1, 1))))
 
-    await town.parts.consents.approve(waiting["id"], ADMIN, town.clock.now)
+    await town.resources.consents.approve(waiting["id"], ADMIN, town.clock.now)
     await town.work(timedelta(minutes=10))
 
     assert "consent_empty" == (await town.look(stranger, waiting["id"]))["error"]["code"]
@@ -319,8 +321,8 @@ async def test_an_approval_is_for_the_point_that_waited_and_for_no_other(
 async def test_what_waits_comes_in_pages(town: Town, holder: Person) -> None:
     ids = sorted([(await town.share_again(await town.new_person()))["id"] for _ in range(3)])
 
-    first = await town.parts.consents.list_awaiting(limit=2)
-    second = await town.parts.consents.list_awaiting(first[-1].id, 2)
+    first = await town.resources.consents.list_awaiting(limit=2)
+    second = await town.resources.consents.list_awaiting(first[-1].id, 2)
 
     assert ids == [each.id for each in (*first, *second)]
 
@@ -331,7 +333,7 @@ async def test_a_return_of_v1_that_waits_is_bound_as_it_came_when_it_is_approved
     town.set(enedis_authorize_url=PAGE_V1)
     waiting = await town.consent(stranger, f"{HOUSE};{FLAT}")
 
-    await town.parts.consents.approve(waiting["id"], ADMIN, town.clock.now + timedelta(days=3))
+    await town.resources.consents.approve(waiting["id"], ADMIN, town.clock.now + timedelta(days=3))
     await town.work()
 
     assert AWAITING == waiting["status"]
@@ -348,16 +350,16 @@ async def test_a_return_of_v1_that_waits_is_bound_as_it_came_when_it_is_approved
 async def test_a_new_tenant_needs_no_proof_and_the_one_before_loses_the_point_at_once(
     town: Town, holder: Person, stranger: Person
 ) -> None:
-    old = await town.parts.usage_points.find(holder.account.id, HOUSE)
+    old = await town.resources.usage_points.find(holder.account.id, HOUSE)
     await town.control("move", usage_point_id=HOUSE)
 
     consent = await town.consent(stranger)
 
     assert GRANTED == consent["status"]
     assert not await town.holds(holder)
-    assert ConsentStatus.LOST is (await town.parts.usage_points.load(old.id)).consent.status
+    assert ConsentStatus.LOST is (await town.resources.usage_points.load(old.id)).consent.status
     with pytest.raises(ConsentMissing):
-        await town.parts.usage_points.load_active(old.id, town.clock.now)
+        await town.resources.usage_points.load_active(old.id, town.clock.now)
     assert ("consent.revoked", {"consent_id": old.consent.id}) == (await town.events(holder))[-1]
     assert "consent.lost" == (await town.audited(holder))[-1]
 
@@ -368,7 +370,7 @@ async def test_while_enedis_can_not_be_asked_about_the_one_before_nobody_new_get
     await town.control("move", usage_point_id=HOUSE)
     consent_id, back = await town.begin(stranger)
     await town.come_back(stranger.browser, back)
-    number = (await town.parts.usage_points.find(holder.account.id, HOUSE)).consent.autorisation_id
+    number = (await town.resources.usage_points.find(holder.account.id, HOUSE)).consent.autorisation_id
     whole = town.provider
     town.provider = cast(Provider, Unsure(whole, number))
 
@@ -388,7 +390,7 @@ async def test_the_one_before_does_not_come_back_with_the_number_of_the_new_one(
 ) -> None:
     await town.control("move", usage_point_id=HOUSE)
     await town.consent(stranger)
-    number = (await town.parts.usage_points.find(stranger.account.id, HOUSE)).consent.autorisation_id
+    number = (await town.resources.usage_points.find(stranger.account.id, HOUSE)).consent.autorisation_id
     assert number is not None
 
     claimed = await town.claim(holder, number)

@@ -43,22 +43,24 @@ async def clients_of(redis_url: str) -> set[str]:
 
 
 async def test_a_reading_goes_the_whole_way_through_the_parts_of_one_process(settings: Settings) -> None:
-    async with open_resources(settings) as parts:
-        account, api_key = await parts.accounts.create_account(NOW)
-        consent, state = await parts.authorization_states.create(account.id, NOW)
-        await take_state(parts.authorization_states, state, NOW, 58_249)
-        await parts.grants.grant(consent.id, [GrantedPoint(PRM)], NOW)
-        (point_id,) = await parts.usage_points.active_ids(NOW)
+    async with open_resources(settings) as resources:
+        account, api_key = await resources.accounts.create_account(NOW)
+        consent, state = await resources.authorization_states.create(account.id, NOW)
+        await take_state(resources.authorization_states, state, NOW, 58_249)
+        await resources.grants.grant(consent.id, [GrantedPoint(PRM)], NOW)
+        (point_id,) = await resources.usage_points.active_ids(NOW)
         series = Series(account.id, point_id, "consumption_load_curve")
         days = DayRange(DAY, DAY + ONE_DAY)
-        job = await parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOW)
-        (due,) = await parts.ledger.send_next(NOW)
-        await parts.task_queue.enqueue_calls([due])
-        await parts.ledger.start_call(due.ticket, NOW, 10)
+        job = await resources.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOW)
+        (due,) = await resources.ledger.send_next(NOW)
+        await resources.task_queue.enqueue_calls([due])
+        await resources.ledger.start_call(due.ticket, NOW, 10)
         readings = [Reading(day_start(DAY), "PT30M", 540)]
         coverage = Coverage(str(DAY), NOW, DAY, DAY + ONE_DAY)
-        await parts.readings.save_window(job, coverage, readings, await parts.accounts.load_public_key(account.id))
-        await parts.ledger.settle(due.ticket, OK, NOW)
+        await resources.readings.save_window(
+            job, coverage, readings, await resources.accounts.load_public_key(account.id)
+        )
+        await resources.ledger.settle(due.ticket, OK, NOW)
 
     async with open_resources(settings) as others:
         caller = await others.accounts.authenticate(api_key)
@@ -74,19 +76,19 @@ async def test_the_settings_reach_the_parts(settings: Settings) -> None:
     chosen = changed(settings, RELEVE_CALLS_IN_FLIGHT=2, RELEVE_QUEUED_LEASE_SECONDS=33.0, RELEVE_JOB_RETENTION_DAYS=3)
     days = [DayRange(DAY + ONE_DAY * n, DAY + ONE_DAY * (n + 1)) for n in range(3)]
 
-    async with open_resources(chosen) as parts:
+    async with open_resources(chosen) as resources:
         series = Series("acct_1", "up_1", "consumption_load_curve")
-        job = await parts.jobs.create_job(series, DayRange(DAY, days[-1].end), Lane.BULK, days, {}, NOW)
-        sent = await parts.ledger.send_next(NOW)
-        overdue = [await parts.ledger.overdue_calls(NOW + timedelta(seconds=each)) for each in (32.9, 33)]
+        job = await resources.jobs.create_job(series, DayRange(DAY, days[-1].end), Lane.BULK, days, {}, NOW)
+        sent = await resources.ledger.send_next(NOW)
+        overdue = [await resources.ledger.overdue_calls(NOW + timedelta(seconds=each)) for each in (32.9, 33)]
         for number in range(3):
-            await parts.ledger.settle(CallTicket(job.id, number), OK, NOW)
-        kept_seconds = await parts.redis.ttl(job_key(job.id))
+            await resources.ledger.settle(CallTicket(job.id, number), OK, NOW)
+        kept_seconds = await resources.redis.ttl(job_key(job.id))
 
     assert 2 == len(sent)
     assert [0, 2] == [len(each) for each in overdue]
     assert 3 * 86_400 == kept_seconds
-    assert chosen == parts.settings
+    assert chosen == resources.settings
 
 
 async def test_earlier_secrets_still_open_what_they_closed(settings: Settings) -> None:
@@ -111,8 +113,8 @@ async def test_nothing_is_connected_before_its_first_use(settings: Settings, tmp
         DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path}/none/none.db",
     )
 
-    async with open_resources(nowhere) as parts:
-        assert isinstance(parts.server, ServerSecret)
+    async with open_resources(nowhere) as resources:
+        assert isinstance(resources.server, ServerSecret)
 
     assert not (tmp_path / "none").exists()
 
@@ -122,10 +124,10 @@ async def test_stores_are_given_back_at_the_end_also_of_a_failure(settings: Sett
     before = await clients_of(redis_url)
 
     async def fail() -> None:
-        async with open_resources(settings) as parts:
-            await parts.redis.ping()
-            await parts.accounts.create_account(NOW)
-            opened.append(parts.database)
+        async with open_resources(settings) as resources:
+            await resources.redis.ping()
+            await resources.accounts.create_account(NOW)
+            opened.append(resources.database)
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -140,15 +142,15 @@ async def test_the_queue_is_given_back_at_the_end(settings: Settings, redis_url:
     async with Redis.from_url(redis_url) as other:
         await other.client_kill_filter(_type="normal", skipme=True)
 
-    async with open_resources(settings) as parts:
-        await parts.task_queue.enqueue_refresh(Cause.BY_HAND)
+    async with open_resources(settings) as resources:
+        await resources.task_queue.enqueue_refresh(Cause.BY_HAND)
 
     assert set() == await clients_of(redis_url)
 
 
 async def test_no_repr_of_a_part_shows_a_secret(settings: Settings) -> None:
-    async with open_resources(settings) as parts:
-        shown = repr(parts) + "".join(repr(getattr(parts, field.name)) for field in fields(parts))
+    async with open_resources(settings) as resources:
+        shown = repr(resources) + "".join(repr(getattr(resources, field.name)) for field in fields(resources))
 
     assert settings.secret_key.get_secret_value() not in shown
 

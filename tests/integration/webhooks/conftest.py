@@ -36,12 +36,12 @@ async def stage(settings: Settings) -> AsyncIterator[Stage]:
     receiver = Receiver()
     async with (
         receiving(receiver) as url,
-        open_resources(settings) as parts,
-        open_receivers(parts.webhook_targets, 100, PATIENCE_SECONDS) as opened,
+        open_resources(settings) as resources,
+        open_receivers(resources.webhook_targets, 100, PATIENCE_SECONDS) as opened,
     ):
         now = datetime.now(UTC)
-        account, _ = await parts.accounts.create_account(now)
-        webhook, secret = await parts.webhooks.create_webhook(account.id, url, None, "Synthetic name", ACTOR, now)
-        stage = Stage(parts, Courier(parts, opened), receiver, account, url, webhook, secret)
+        account, _ = await resources.accounts.create_account(now)
+        webhook, secret = await resources.webhooks.create_webhook(account.id, url, None, "Synthetic name", ACTOR, now)
+        stage = Stage(resources, Courier(resources, opened), receiver, account, url, webhook, secret)
         await stage.note(webhook)
         yield stage

@@ -25,7 +25,7 @@ JOB = "job_0123456789abcdef"
 
 
 async def suspend(stage: Stage) -> None:
-    async with stage.parts.database.transaction() as connection:
+    async with stage.resources.database.transaction() as connection:
         await connection.execute(update(accounts).values(suspended_at=datetime.now(UTC)))
 
 
@@ -57,7 +57,7 @@ async def test_an_event_arrives_signed_and_thin(stage: Stage) -> None:
 
 async def test_who_does_not_have_the_secret_signs_nothing(stage: Stage) -> None:
     other = await stage.add_webhook(stage.url, ["job.failed"])
-    _, secret_of_other = await stage.parts.webhooks.rotate_secret(other, ACTOR, datetime.now(UTC))
+    _, secret_of_other = await stage.resources.webhooks.rotate_secret(other, ACTOR, datetime.now(UTC))
     await stage.tell()
 
     await stage.work_off()
@@ -68,13 +68,13 @@ async def test_who_does_not_have_the_secret_signs_nothing(stage: Stage) -> None:
 
 async def test_for_a_day_after_a_rotation_both_secrets_verify_and_then_the_new_one_alone(stage: Stage) -> None:
     now = datetime.now(UTC)
-    _, new = await stage.parts.webhooks.rotate_secret(stage.webhook, ACTOR, now)
+    _, new = await stage.resources.webhooks.rotate_secret(stage.webhook, ACTOR, now)
     await stage.tell()
     await stage.work_off(now + timedelta(seconds=1))
     (message,) = stage.receiver.messages
     assert message.verify(stage.secret) == message.verify(new)
 
-    async with stage.parts.database.transaction() as connection:
+    async with stage.resources.database.transaction() as connection:
         await connection.execute(update(webhook_endpoints).values(previous_secret_until=now - timedelta(seconds=1)))
     await stage.tell()
     await stage.work_off(now + timedelta(seconds=1))
@@ -111,9 +111,9 @@ async def test_what_is_not_taken_is_tried_for_three_days_under_one_id_and_then_t
         delivery.error,
         delivery.status_code,
     )
-    webhook = await stage.parts.webhooks.load_webhook(stage.webhook.id, stage.account.id)
+    webhook = await stage.resources.webhooks.load_webhook(stage.webhook.id, stage.account.id)
     assert (False, DisabledReason.EXHAUSTED, now) == (webhook.enabled, webhook.disabled_reason, webhook.disabled_at)
-    newest, *_ = await stage.parts.audit.load_events(stage.account.id)
+    newest, *_ = await stage.resources.audit.load_events(stage.account.id)
     assert ("system", "webhook.disabled", {"webhook_id": webhook.id, "reason": "exhausted"}) == (
         newest.actor,
         newest.action,
@@ -159,7 +159,7 @@ async def test_what_is_taken_in_the_end_is_over(stage: Stage) -> None:
 async def test_a_killed_courier_leaves_its_delivery_to_the_next_one(stage: Stage) -> None:
     await stage.tell()
     now = datetime.now(UTC)
-    (taken,) = await stage.parts.deliveries.claim(now, 10)
+    (taken,) = await stage.resources.deliveries.claim(now, 10)
 
     before = await stage.work_off(now + LEASE - timedelta(seconds=1))
     after = await stage.work_off(now + LEASE + timedelta(seconds=1))
@@ -173,10 +173,10 @@ async def test_to_one_webhook_there_is_one_delivery_at_a_time(stage: Stage) -> N
     for _ in range(3):
         await stage.tell()
 
-    claimed = await stage.parts.deliveries.claim(datetime.now(UTC), 10)
+    claimed = await stage.resources.deliveries.claim(datetime.now(UTC), 10)
     # Neither does what comes in meanwhile.
     await stage.tell()
-    none = await stage.parts.deliveries.claim(datetime.now(UTC), 10)
+    none = await stage.resources.deliveries.claim(datetime.now(UTC), 10)
 
     assert {stage.webhook.id, other.id} == {each.webhook_id for each in claimed}
     assert (2, []) == (len(claimed), none)
@@ -221,7 +221,7 @@ async def test_a_test_message_is_not_held_back_by_failures(stage: Stage) -> None
     await stage.tell()
     await stage.work_off()
 
-    await stage.parts.deliveries.enqueue_test(stage.account.id, stage.webhook.id, datetime.now(UTC), awaited=False)
+    await stage.resources.deliveries.enqueue_test(stage.account.id, stage.webhook.id, datetime.now(UTC), awaited=False)
     await stage.work_off()
 
     assert ["job.succeeded", TEST_TYPE] == stage.receiver.types
@@ -241,9 +241,9 @@ async def test_each_webhook_is_told_what_it_wants_and_progress_only_by_name(stag
 
 
 async def test_events_of_another_account_go_elsewhere(stage: Stage) -> None:
-    neighbour, _ = await stage.parts.accounts.create_account(datetime.now(UTC))
+    neighbour, _ = await stage.resources.accounts.create_account(datetime.now(UTC))
 
-    await stage.parts.events.publish(neighbour.id, "job.succeeded", {"job_id": JOB})
+    await stage.resources.events.publish(neighbour.id, "job.succeeded", {"job_id": JOB})
 
     assert 0 == await stage.work_off()
 
@@ -261,9 +261,9 @@ async def test_for_a_suspended_account_nothing_is_sent_and_it_can_be_replayed_la
         delivery.error,
         delivery.attempts,
     )
-    async with stage.parts.database.transaction() as connection:
+    async with stage.resources.database.transaction() as connection:
         await connection.execute(update(accounts).values(suspended_at=None))
-    await stage.parts.deliveries.replay(delivery, datetime.now(UTC))
+    await stage.resources.deliveries.replay(delivery, datetime.now(UTC))
     await stage.work_off()
     assert ["job.succeeded"] == stage.receiver.types
 
@@ -274,7 +274,7 @@ async def test_a_replay_has_the_same_id_and_all_its_tries(stage: Stage) -> None:
     await stage.work_off()
     delivery = await stage.only_delivery()
 
-    replayed = await stage.parts.deliveries.replay(delivery, datetime.now(UTC))
+    replayed = await stage.resources.deliveries.replay(delivery, datetime.now(UTC))
     await stage.work_off()
 
     assert replayed is not None
@@ -287,38 +287,38 @@ async def test_a_replay_has_the_same_id_and_all_its_tries(stage: Stage) -> None:
 async def test_a_test_is_tried_once_also_when_disabled_and_disables_nothing(stage: Stage) -> None:
     stage.receiver.answer = answers("410 Gone")
     await stage.change(enabled=False)
-    await stage.parts.deliveries.enqueue_test(stage.account.id, stage.webhook.id, datetime.now(UTC), awaited=False)
+    await stage.resources.deliveries.enqueue_test(stage.account.id, stage.webhook.id, datetime.now(UTC), awaited=False)
     await stage.work_off()
     await stage.change(enabled=True)
-    await stage.parts.deliveries.enqueue_test(stage.account.id, stage.webhook.id, datetime.now(UTC), awaited=False)
+    await stage.resources.deliveries.enqueue_test(stage.account.id, stage.webhook.id, datetime.now(UTC), awaited=False)
 
     await stage.work_off()
     await stage.work_off(datetime.now(UTC) + timedelta(days=1))
 
     assert [TEST_TYPE, TEST_TYPE] == stage.receiver.types
-    assert (await stage.parts.webhooks.load_webhook(stage.webhook.id, stage.account.id)).enabled
+    assert (await stage.resources.webhooks.load_webhook(stage.webhook.id, stage.account.id)).enabled
 
 
 async def test_a_deleted_webhook_leaves_nothing_whoever_was_killed_in_between(stage: Stage) -> None:
     await stage.tell()
     await stage.tell()
-    await stage.parts.webhooks.delete_webhook(stage.webhook, ACTOR, datetime.now(UTC))
+    await stage.resources.webhooks.delete_webhook(stage.webhook, ACTOR, datetime.now(UTC))
 
     await stage.work_off()
     await stage.tell()
 
     assert [] == stage.receiver.messages
-    dump = await redis_dump(stage.parts.redis)
+    dump = await redis_dump(stage.resources.redis)
     assert [] == [word for word in (stage.webhook.id, "delivery:") if word in dump]
 
 
 async def test_a_delivery_that_is_under_way_when_its_account_is_erased_leaves_nothing(stage: Stage) -> None:
     await stage.tell()
-    (claimed,) = await stage.parts.deliveries.claim(datetime.now(UTC), 10)
+    (claimed,) = await stage.resources.deliveries.claim(datetime.now(UTC), 10)
 
     async def erase(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await stage.parts.jobs.refuse_erased([stage.account.id])
-        await stage.parts.deliveries.forget_account(stage.account.id)
+        await stage.resources.jobs.refuse_erased([stage.account.id])
+        await stage.resources.deliveries.forget_account(stage.account.id)
         writer.write(b"HTTP/1.1 500 Synthetic\r\n\r\n")
 
     stage.receiver.answer = erase
@@ -326,7 +326,7 @@ async def test_a_delivery_that_is_under_way_when_its_account_is_erased_leaves_no
     await stage.tell()
     await stage.note(stage.webhook)
 
-    dump = await redis_dump(stage.parts.redis)
+    dump = await redis_dump(stage.resources.redis)
     assert [] == [word for word in (stage.webhook.id, claimed.id, f"webhooks:{stage.account.id}") if word in dump]
 
 
@@ -334,7 +334,7 @@ async def test_deliveries_about_what_is_gone_are_forgotten_and_no_others(stage: 
     await stage.tell("job.succeeded", job_id="job_1")
     await stage.tell("job.succeeded", job_id="job_2")
 
-    await stage.parts.deliveries.forget_ids(stage.account.id, ["job_1"])
+    await stage.resources.deliveries.forget_ids(stage.account.id, ["job_1"])
     await stage.work_off()
 
     assert [b"job_2" in each.body for each in stage.receiver.messages] == [True]
@@ -342,12 +342,12 @@ async def test_deliveries_about_what_is_gone_are_forgotten_and_no_others(stage: 
 
 async def test_a_courier_notes_again_what_redis_has_lost(stage: Stage) -> None:
     await stage.change(events=["job.failed"])
-    await stage.parts.redis.flushall()
+    await stage.resources.redis.flushall()
     stop = asyncio.Event()
     running = asyncio.create_task(stage.courier.run(stop))
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await until(lambda: stage.parts.redis.exists(f"webhooks:{stage.account.id}"))
+            await until(lambda: stage.resources.redis.exists(f"webhooks:{stage.account.id}"))
             await stage.tell("job.succeeded")
             await stage.tell("job.failed")
             await stage.receiver.arrived.wait()
@@ -379,15 +379,15 @@ async def test_of_each_webhook_the_newest_deliveries_are_kept(stage: Stage) -> N
         kept[0].data["job_id"],
         kept[-1].data["job_id"],
     )
-    assert KEPT_DELIVERIES == len(await stage.parts.redis.keys("delivery:*"))
-    assert KEPT_DELIVERIES == await stage.parts.redis.zcard(f"pending:{stage.webhook.id}")
+    assert KEPT_DELIVERIES == len(await stage.resources.redis.keys("delivery:*"))
+    assert KEPT_DELIVERIES == await stage.resources.redis.zcard(f"pending:{stage.webhook.id}")
 
 
 async def test_neither_store_shows_a_url_a_name_or_a_secret(stage: Stage) -> None:
     await stage.tell()
     await stage.work_off()
 
-    dumps = await redis_dump(stage.parts.redis) + await sql_dump(stage.parts.database)
+    dumps = await redis_dump(stage.resources.redis) + await sql_dump(stage.resources.database)
 
     port = stage.url.rsplit(":", 1)[1]
     assert [] == [word for word in (stage.url, port, "Synthetic name", stage.secret) if word in dumps]
@@ -395,7 +395,7 @@ async def test_neither_store_shows_a_url_a_name_or_a_secret(stage: Stage) -> Non
 
 async def test_a_webhook_whose_secret_of_the_server_is_lost_is_tried_again_later(stage: Stage) -> None:
     await stage.tell()
-    async with stage.parts.database.transaction() as connection:
+    async with stage.resources.database.transaction() as connection:
         await connection.execute(update(webhook_endpoints).values(secret_sealed=b"synthetic"))
 
     await stage.work_off()

@@ -243,10 +243,10 @@ async def test_ipv6_is_spoken_too() -> None:
 async def test_receivers_that_hang_keep_nobody_waiting(stage: Stage) -> None:
     async with (
         receiving(BAD["never answers"]) as hanging,
-        open_receivers(stage.parts.webhook_targets, 100, 10 * PATIENCE_SECONDS) as patient,
+        open_receivers(stage.resources.webhook_targets, 100, 10 * PATIENCE_SECONDS) as patient,
     ):
         others = {(await stage.add_webhook(hanging)).id for _ in range(8)}
-        courier = Courier(stage.parts, patient, 20)
+        courier = Courier(stage.resources, patient, 20)
         stop = asyncio.Event()
         running = asyncio.create_task(courier.run(stop))
         try:
@@ -257,7 +257,7 @@ async def test_receivers_that_hang_keep_nobody_waiting(stage: Stage) -> None:
                         stage.receiver.arrived.clear()
                         await stage.receiver.arrived.wait()
             # The others are still hanging: none of their deliveries is settled.
-            leased = set(map(bytes.decode, await stage.parts.redis.zrange("webhooks:leases", 0, -1)))  # type: ignore[arg-type]  # bytes, without decode_responses
+            leased = set(map(bytes.decode, await stage.resources.redis.zrange("webhooks:leases", 0, -1)))  # type: ignore[arg-type]  # bytes, without decode_responses
             assert others <= leased
         finally:
             running.cancel()

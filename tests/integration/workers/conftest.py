@@ -1,4 +1,4 @@
-"""A worker's parts over real stores, in front of a served Enedis."""
+"""A worker's resources over real stores, in front of a served Enedis."""
 
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -70,7 +70,7 @@ async def resources(worker_settings: Settings) -> AsyncIterator[Resources]:
 
 @pytest.fixture
 async def stage(resources: Resources, enedis: SimulatedEnedis, redis: Redis) -> AsyncIterator[Stage]:
-    """A worker's parts."""
+    """A worker's resources."""
     async with open_http(resources.settings.enedis_timeout_seconds) as http:
         yield Stage(resources, build_providers(resources, http), enedis, http, redis)
 

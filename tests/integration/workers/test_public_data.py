@@ -58,26 +58,26 @@ def rte_settings(noon: None, settings: Settings, enedis: SimulatedEnedis) -> Set
 
 
 @pytest.fixture
-async def parts(rte_settings: Settings) -> AsyncIterator[Resources]:
+async def resources(rte_settings: Settings) -> AsyncIterator[Resources]:
     """A worker's stores."""
     async with open_resources(rte_settings) as opened:
         yield opened
 
 
 @pytest.fixture
-def store(parts: Resources) -> PublicDayStore:
+def store(resources: Resources) -> PublicDayStore:
     """Where the days go."""
-    return parts.public_days
+    return resources.public_days
 
 
 @pytest.fixture
-async def providers(parts: Resources) -> AsyncIterator[dict[str, PublicProvider]]:
+async def providers(resources: Resources) -> AsyncIterator[dict[str, PublicProvider]]:
     """The adapters, with as many calls as they like."""
-    settings = parts.settings
+    settings = resources.settings
     async with open_http(PATIENCE_SECONDS) as http:
         fetch_token = token_fetcher(settings.rte_base_url, settings.rte_client_id, "not-a-secret")
-        pacer, tokens = Pacer(parts.redis, "rte", UNLIMITED), TokenStore(parts.redis, parts.server, "rte")
-        archive = RteOpenData(http, settings.rte_open_data_url, Pacer(parts.redis, "rte_open_data", UNLIMITED))
+        pacer, tokens = Pacer(resources.redis, "rte", UNLIMITED), TokenStore(resources.redis, resources.server, "rte")
+        archive = RteOpenData(http, settings.rte_open_data_url, Pacer(resources.redis, "rte_open_data", UNLIMITED))
         yield {
             "rte": Rte(ProviderClient(http, settings.rte_base_url, pacer, tokens, fetch_token)),
             "rte_open_data": archive,
@@ -85,9 +85,9 @@ async def providers(parts: Resources) -> AsyncIterator[dict[str, PublicProvider]
 
 
 @pytest.fixture
-def public_data(parts: Resources, providers: dict[str, PublicProvider]) -> PublicData:
+def public_data(resources: Resources, providers: dict[str, PublicProvider]) -> PublicData:
     """The use case."""
-    return PublicData(parts, providers)
+    return PublicData(resources, providers)
 
 
 def today() -> date:
@@ -126,22 +126,22 @@ async def test_a_fresh_gateway_has_a_year_of_colours_and_the_signals_at_once(
 
 
 async def test_of_two_workers_at_the_same_moment_one_asks(
-    parts: Resources, providers: dict[str, PublicProvider], enedis: SimulatedEnedis
+    resources: Resources, providers: dict[str, PublicProvider], enedis: SimulatedEnedis
 ) -> None:
-    async with open_resources(parts.settings) as elsewhere:
-        workers = [PublicData(parts, providers), PublicData(elsewhere, providers)]
+    async with open_resources(resources.settings) as elsewhere:
+        workers = [PublicData(resources, providers), PublicData(elsewhere, providers)]
         await asyncio.gather(*(look(worker, at("12:00")) for worker in workers))
 
     assert (1, 1) == (len(enedis.calls("tempo")), len(enedis.calls("ecowatt")))
 
 
 async def test_a_gateway_that_begins_anew_keeps_the_pauses(
-    public_data: PublicData, parts: Resources, providers: dict[str, PublicProvider], enedis: SimulatedEnedis
+    public_data: PublicData, resources: Resources, providers: dict[str, PublicProvider], enedis: SimulatedEnedis
 ) -> None:
     await look(public_data, at("12:00"))
     # Not even Redis has to remember it.
-    await parts.redis.flushall()
-    again = PublicData(parts, providers)
+    await resources.redis.flushall()
+    again = PublicData(resources, providers)
 
     assert [] == [call for call in await look(again, at("12:14")) if "history" not in call[0]]
     assert [] == [call for call in await look(again, at("12:14"), by_hand="ecowatt") if call[0] == "ecowatt"]
@@ -288,8 +288,8 @@ async def test_a_used_up_quota_is_waited_for_also_by_hand(
     assert datetime.now(UTC) < source.not_before <= datetime.now(UTC) + 16 * MINUTE
 
 
-async def test_a_gateway_that_is_no_application_of_rte_asks_nobody(parts: Resources) -> None:
-    assert [] == await PublicData(parts, {}).take_turns(at("12:00"))
+async def test_a_gateway_that_is_no_application_of_rte_asks_nobody(resources: Resources) -> None:
+    assert [] == await PublicData(resources, {}).take_turns(at("12:00"))
 
 
 class Silent:
@@ -302,17 +302,17 @@ class Silent:
         return {}
 
 
-async def test_an_answer_about_no_day_at_all_is_a_failure(parts: Resources, store: PublicDayStore) -> None:
-    await look(PublicData(parts, {"rte": Silent(), "rte_open_data": Silent()}), at("12:00"))
+async def test_an_answer_about_no_day_at_all_is_a_failure(resources: Resources, store: PublicDayStore) -> None:
+    await look(PublicData(resources, {"rte": Silent(), "rte_open_data": Silent()}), at("12:00"))
 
     assert ["provider_garbage"] * 2 == [(await store.load_source(each)).failure for each in ("tempo", "ecowatt")]
     assert await store.load_extent("tempo") is None
 
 
 async def test_that_nobody_has_the_past_is_believed_when_it_is_said_for_long(
-    parts: Resources, providers: dict[str, PublicProvider], store: PublicDayStore
+    resources: Resources, providers: dict[str, PublicProvider], store: PublicDayStore
 ) -> None:
-    public_data = PublicData(parts, providers | {"rte_open_data": Silent()})
+    public_data = PublicData(resources, providers | {"rte_open_data": Silent()})
     now, asked, span = at("12:00"), 0, None
     while now < at("12:00") + 5 * LONGEST_REST_OF_HISTORY:
         turns = [turn for turn in await public_data.take_turns(now) if turn.source == "ecowatt/history"]

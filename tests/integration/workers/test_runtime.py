@@ -69,11 +69,11 @@ def test_work_goes_on_in_the_trace_of_its_thread(runtime: Runtime) -> None:
 
 
 def test_all_work_shares_the_same_open_parts(runtime: Runtime) -> None:
-    async def parts(shop: Workshop) -> int:
+    async def resources(shop: Workshop) -> int:
         await shop.resources.jobs.waiting_calls()
         return id(shop)
 
-    assert runtime.run(parts) == runtime.run(parts)
+    assert runtime.run(resources) == runtime.run(resources)
 
 
 def test_without_a_start_there_is_nothing_to_work_with(settings: Settings) -> None:

@@ -47,7 +47,7 @@ async def test_an_account_lists_its_usage_points(stage: Stage, person: Person, u
 
 async def test_a_closed_gateway_takes_no_new_account(stage: Stage, settings: Settings) -> None:
     closed = settings.model_copy(update={"registration": "closed"})
-    stage.app.state.resources = replace(stage.parts, settings=closed)
+    stage.app.state.resources = replace(stage.resources, settings=closed)
 
     answer = await stage.client.post("/v1/accounts")
 

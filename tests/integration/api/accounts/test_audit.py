@@ -31,7 +31,7 @@ async def test_an_account_sees_what_was_done_to_it_newest_first(stage: Stage, pe
     assert [("key.created", 2), ("account.created", 1)] == [
         (each["action"], each["number"]) for each in shown["events"]
     ]
-    caller = await stage.parts.accounts.authenticate(person.api_key)
+    caller = await stage.resources.accounts.authenticate(person.api_key)
     assert [caller.key.id, "system"] == [each["actor"] for each in shown["events"]]
     assert (True, None) == (shown["intact"], shown["next_before"])
 
@@ -60,7 +60,7 @@ async def test_the_events_come_page_by_page(stage: Stage, person: Person) -> Non
 
 async def test_an_event_that_was_changed_is_noticed(stage: Stage, person: Person) -> None:
     await make_keys(stage, person, 2)
-    async with stage.parts.database.transaction() as connection:
+    async with stage.resources.database.transaction() as connection:
         event = update(audit_events).where(audit_events.c.chain == person.account.id, audit_events.c.number == 2)
         await connection.execute(event.values(action="key.revoked"))
 

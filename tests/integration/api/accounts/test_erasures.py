@@ -32,8 +32,8 @@ async def submit(stage: Stage, usage_point: UsagePoint, dataset: str = CURVE, ca
     """A job with calls in the queue."""
     series = Series(usage_point.account_id, usage_point.id, dataset)
     days = DayRange(START, END)
-    job = await stage.parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days] * calls, {}, stage.clock.now)
-    await stage.parts.ledger.send_next(stage.clock.now)
+    job = await stage.resources.jobs.create_job(series, days, Lane.INTERACTIVE, [days] * calls, {}, stage.clock.now)
+    await stage.resources.ledger.send_next(stage.clock.now)
     return job
 
 
@@ -41,20 +41,20 @@ async def fill(stage: Stage, usage_point: UsagePoint) -> Job:
     """Something of every kind that an account may have."""
     await stage.store_curve(usage_point, START, END)
     await stage.store_months(usage_point, "daily_consumption", START, END)
-    await stage.parts.quotas.take(usage_point.account_id, Quota.READ, None, stage.clock.now)
-    await stage.parts.events.publish(usage_point.account_id, "readings.updated", {})
+    await stage.resources.quotas.take(usage_point.account_id, Quota.READ, None, stage.clock.now)
+    await stage.resources.events.publish(usage_point.account_id, "readings.updated", {})
     job = await submit(stage, usage_point)
-    await stage.parts.ledger.settle(CallTicket(job.id, 0), "provider_timeout", stage.clock.now, is_dead=True)
+    await stage.resources.ledger.settle(CallTicket(job.id, 0), "provider_timeout", stage.clock.now, is_dead=True)
     return job
 
 
 async def dump_of(stage: Stage) -> str:
     """Everything that both stores hold."""
-    return await redis_dump(stage.parts.redis) + await sql_dump(stage.parts.database)
+    return await redis_dump(stage.resources.redis) + await sql_dump(stage.resources.database)
 
 
 async def sweep_later(stage: Stage) -> None:
-    assert await stage.parts.erasure.finish(stage.clock.now + SECOND_PASS_AFTER)
+    assert await stage.resources.erasure.finish(stage.clock.now + SECOND_PASS_AFTER)
 
 
 async def test_an_erased_account_is_nowhere(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
@@ -78,7 +78,7 @@ async def test_redis_is_empty_of_it_before_the_answer(stage: Stage, person: Pers
 
     await stage.client.delete("/v1/account", headers=person.headers)
 
-    dump = await redis_dump(stage.parts.redis)
+    dump = await redis_dump(stage.resources.redis)
     assert [] == [name for name in (person.account.id, usage_point.id, job.id) if name in dump]
 
 
@@ -95,7 +95,7 @@ async def test_another_account_loses_nothing(stage: Stage, person: Person, usage
         f"/v1/usage-points/{OTHER_PRM}/readings/{CURVE}?start={START}&end={END}", headers=neighbour.headers
     )
     assert 3 * 48 == len(answer.json()["readings"])
-    assert await stage.parts.audit.find_break(neighbour.account.id) is None
+    assert await stage.resources.audit.find_break(neighbour.account.id) is None
 
 
 async def test_the_receipt_says_what_was_erased_and_is_signed(
@@ -106,7 +106,7 @@ async def test_the_receipt_says_what_was_erased_and_is_signed(
     answer = await stage.client.delete("/v1/account", headers=person.headers)
 
     receipt = answer.json()
-    signed = read_receipt(stage.parts.server, receipt.pop("signed"))
+    signed = read_receipt(stage.resources.server, receipt.pop("signed"))
     assert signed is not None
     assert (person.account.id, None, "2026-10-20T10:00:00Z") == (
         receipt["account_id"],
@@ -126,16 +126,16 @@ async def test_the_receipt_says_what_was_erased_and_is_signed(
 async def test_the_keys_that_check_a_receipt_are_published(stage: Stage) -> None:
     answer = await stage.client.get("/.well-known/jwks.json")
 
-    assert [stage.parts.server.key_id] == [key["kid"] for key in answer.json()["keys"]]
+    assert [stage.resources.server.key_id] == [key["kid"] for key in answer.json()["keys"]]
 
 
 async def test_the_administrators_chain_knows_it_by_a_hash_only(stage: Stage, person: Person) -> None:
     await stage.client.delete("/v1/account", headers=person.headers)
 
-    (event,) = await stage.parts.audit.load_events(ADMIN)
-    hashed = stage.parts.server.keyed_hash(person.account.id, purpose="account")
+    (event,) = await stage.resources.audit.load_events(ADMIN)
+    hashed = stage.resources.server.keyed_hash(person.account.id, purpose="account")
     assert ("account", "account.erased", {"account_hash": hashed}) == (event.actor, event.action, event.details)
-    assert await stage.parts.audit.find_break(ADMIN) is None
+    assert await stage.resources.audit.find_break(ADMIN) is None
 
 
 async def test_a_crash_between_sql_and_redis_leaves_nothing(
@@ -150,7 +150,7 @@ async def test_a_crash_between_sql_and_redis_leaves_nothing(
         until_restart.setattr("shared.jobs.store.JobStore.refuse_erased", killed)
         answer = await stage.client.delete("/v1/account", headers=person.headers)
     assert 200 == answer.status_code
-    assert usage_point.id in await redis_dump(stage.parts.redis)
+    assert usage_point.id in await redis_dump(stage.resources.redis)
     await sweep_later(stage)
 
     dump = await dump_of(stage)
@@ -174,8 +174,8 @@ async def test_nothing_is_erased_while_redis_is_out_of_reach(
 async def test_the_note_of_an_erasure_stays_for_a_minute_and_goes(stage: Stage, person: Person) -> None:
     await stage.client.delete("/v1/account", headers=person.headers)
 
-    early = await stage.parts.erasure.finish(stage.clock.now + SECOND_PASS_AFTER - timedelta(seconds=1))
-    passes = [await stage.parts.erasure.finish(stage.clock.now + SECOND_PASS_AFTER) for _ in range(2)]
+    early = await stage.resources.erasure.finish(stage.clock.now + SECOND_PASS_AFTER - timedelta(seconds=1))
+    passes = [await stage.resources.erasure.finish(stage.clock.now + SECOND_PASS_AFTER) for _ in range(2)]
 
     assert (0, [1, 0]) == (early, passes)
 
@@ -199,9 +199,9 @@ async def test_who_waits_for_a_job_is_told_at_once_that_it_is_gone(
     waiting = asyncio.create_task(
         stage.client.get(f"/v1/jobs/{job.id}", headers={**person.headers, "Prefer": "wait=9999"})
     )
-    while not stage.parts.listeners.count[Purpose.WAIT]:  # noqa: ASYNC110  # the state of the API: it tells nobody
+    while not stage.resources.listeners.count[Purpose.WAIT]:  # noqa: ASYNC110  # the state of the API: it tells nobody
         await asyncio.sleep(0.005)
-    await stage.parts.listeners.ready()
+    await stage.resources.listeners.ready()
 
     await stage.client.delete("/v1/account", headers=person.headers)
 
@@ -217,9 +217,9 @@ async def test_a_request_that_was_on_its_way_makes_no_job_and_no_event(
     # What a request does that was authenticated before.
     with pytest.raises(NotFound):
         await submit(stage, usage_point)
-    await stage.parts.events.publish(person.account.id, "consent.granted", {})
+    await stage.resources.events.publish(person.account.id, "consent.granted", {})
 
-    assert person.account.id not in await redis_dump(stage.parts.redis)
+    assert person.account.id not in await redis_dump(stage.resources.redis)
 
 
 async def test_a_key_that_may_not_manage_erases_nothing(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
@@ -253,26 +253,26 @@ async def test_an_erased_usage_point_is_gone_and_its_consent_is_history(
     assert [] == [key for key in (f"job:{job.id}", f"calls:{job.id}", f"{job.id}/0") if key in dump]
     assert kept.id in dump
     assert other_job.id in dump
-    consent = await stage.parts.consents.load(usage_point.consent.id)
+    consent = await stage.resources.consents.load(usage_point.consent.id)
     assert (ConsentStatus.REVOKED, NOON) == (consent.status, consent.revoked_at)
-    assert ConsentStatus.GRANTED is (await stage.parts.consents.load(kept.consent.id)).status
+    assert ConsentStatus.GRANTED is (await stage.resources.consents.load(kept.consent.id)).status
     assert 404 == (await stage.client.get(POINT, headers=person.headers)).status_code
     assert 410 == (await stage.client.get(f"/v1/jobs/{job.id}", headers=person.headers)).status_code
-    (event, *_) = await stage.parts.audit.load_events(person.account.id)
+    (event, *_) = await stage.resources.audit.load_events(person.account.id)
     assert ("usage_point.erased", True) == (event.action, event.details["consent_ended"])
 
 
 async def test_the_consent_of_an_erased_usage_point_no_longer_knows_it(stage: Stage, person: Person) -> None:
     usage_point = await stage.grant(person, PRM)
-    async with stage.parts.database.transaction() as connection:
-        hashed = stage.parts.server.keyed_hash(PRM, purpose="usage-point")
+    async with stage.resources.database.transaction() as connection:
+        hashed = stage.resources.server.keyed_hash(PRM, purpose="usage-point")
         await connection.execute(
             update(consents).values(expected_prm_hash=hashed, prms_sealed=b"sealed", return_hash=hashed)
         )
 
     await stage.client.delete(POINT, headers=person.headers)
 
-    (row,) = await stage.parts.database.read(select(consents).where(consents.c.id == usage_point.consent.id))
+    (row,) = await stage.resources.database.read(select(consents).where(consents.c.id == usage_point.consent.id))
     assert (None, None, None, None, None) == (
         row.expected_prm_hash,
         row.prms_sealed,
@@ -299,17 +299,17 @@ async def test_a_job_that_is_cancelled_frees_its_calls_and_says_so(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     job = await submit(stage, usage_point)
-    assert 3 == await stage.parts.redis.zcard("leases")
+    assert 3 == await stage.resources.redis.zcard("leases")
 
     answer = await stage.client.delete(f"/v1/jobs/{job.id}", headers=person.headers)
     again = await stage.client.delete(f"/v1/jobs/{job.id}", headers=person.headers)
 
     assert [(200, "cancelled")] * 2 == [(each.status_code, each.json()["status"]) for each in (answer, again)]
     assert "Retry-After" not in answer.headers
-    assert 0 == await stage.parts.redis.zcard("leases")
-    events = await stage.parts.events.next_events(person.account.id, "0-0", 0.01)
+    assert 0 == await stage.resources.redis.zcard("leases")
+    events = await stage.resources.events.next_events(person.account.id, "0-0", 0.01)
     assert [{"job_id": job.id}] == [event.data for event in events if event.type == "job.cancelled"]
-    assert await stage.parts.redis.ttl(f"job:{job.id}") > 0
+    assert await stage.resources.redis.ttl(f"job:{job.id}") > 0
 
 
 async def test_a_job_that_has_ended_is_not_cancelled(stage: Stage, person: Person, usage_point: UsagePoint) -> None:

@@ -77,8 +77,8 @@ async def test_peaks_and_registers_keep_what_they_have(stage: Stage, person: Per
     series = Series(usage_point.account_id, usage_point.id, "consumption_index")
     known = Coverage("2026-09", NOON, date(2026, 9, 1), date(2026, 9, 2))
     readings = [Reading(NOON, "P1D", 300, registers={"HCB": 100, "HPB": 200})]
-    key = await stage.parts.accounts.load_public_key(person.account.id)
-    await save_window(stage.parts.readings, series, known, readings, key)
+    key = await stage.resources.accounts.load_public_key(person.account.id)
+    await save_window(stage.resources.readings, series, known, readings, key)
 
     archive = await export(stage, person)
 
@@ -93,8 +93,8 @@ async def test_peaks_and_registers_keep_what_they_have(stage: Stage, person: Per
 async def test_records_are_in_it(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     series = Series(usage_point.account_id, usage_point.id, "identity")
     known = Coverage("current", NOON, NOON.date(), NOON.date() + timedelta(days=1))
-    key = await stage.parts.accounts.load_public_key(person.account.id)
-    await save_record(stage.parts.readings, series, known, {"lastname": "SYNTHETIQUE"}, key)
+    key = await stage.resources.accounts.load_public_key(person.account.id)
+    await save_record(stage.resources.readings, series, known, {"lastname": "SYNTHETIQUE"}, key)
 
     archive = await export(stage, person)
 
@@ -107,8 +107,8 @@ async def test_the_account_and_what_was_done_to_it_are_in_it(
 ) -> None:
     await stage.client.patch(f"/v1/usage-points/{PRM}", json={"label": "Maison 471"}, headers=person.headers)
     series, days = Series(person.account.id, usage_point.id, CURVE), DayRange(START, END)
-    job = await stage.parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {"traceparent": "x"}, NOON)
-    await stage.parts.events.publish(person.account.id, "job.progress", {"job_id": job.id})
+    job = await stage.resources.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {"traceparent": "x"}, NOON)
+    await stage.resources.events.publish(person.account.id, "job.progress", {"job_id": job.id})
 
     archive = await export(stage, person)
 
@@ -140,8 +140,8 @@ async def test_the_account_and_what_was_done_to_it_are_in_it(
 async def test_long_chains_come_whole(stage: Stage, person: Person) -> None:
     # Three pages of each: a consent is an event too.
     for _ in range(105):
-        await stage.parts.audit.note(person.account.id, NOON, "key_1", "synthetic.action")
-        await stage.parts.authorization_states.create(person.account.id, NOON)
+        await stage.resources.audit.note(person.account.id, NOON, "key_1", "synthetic.action")
+        await stage.resources.authorization_states.create(person.account.id, NOON)
 
     archive = await export(stage, person)
 
@@ -150,7 +150,7 @@ async def test_long_chains_come_whole(stage: Stage, person: Person) -> None:
     assert list(range(numbers[0], 0, -1)) == numbers
     found = {consent["id"] for consent in read(archive, "consents.json")}
     assert 105 == len(found)
-    assert {each.id for each in await stage.parts.consents.list_for_account(person.account.id, limit=1000)} == found
+    assert {each.id for each in await stage.resources.consents.list_for_account(person.account.id, limit=1000)} == found
 
 
 async def test_an_empty_account_makes_a_valid_zip(stage: Stage, person: Person) -> None:
@@ -177,10 +177,10 @@ async def test_a_window_that_does_not_open_is_named_and_the_others_are_there(
     series = Series(person.account.id, usage_point.id, CURVE)
     day = START + timedelta(days=1)
     known = Coverage(str(day), NOON, day, day + timedelta(days=1))
-    await save_window(stage.parts.readings, series, known, half_hours(day), new_vault().public_key)
+    await save_window(stage.resources.readings, series, known, half_hours(day), new_vault().public_key)
     record = Series(person.account.id, usage_point.id, "contract")
     known = Coverage("current", NOON, day, day + timedelta(days=1))
-    await save_record(stage.parts.readings, record, known, {"segment": "C5"}, new_vault().public_key)
+    await save_record(stage.resources.readings, record, known, {"segment": "C5"}, new_vault().public_key)
 
     archive = await export(stage, person)
 
@@ -211,9 +211,9 @@ async def test_a_client_that_leaves_ends_the_work(
     stage: Stage, person: Person, usage_point: UsagePoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await stage.store_curve(usage_point, START, END)
-    caller = await stage.parts.accounts.authenticate(person.api_key, NOON)
+    caller = await stage.resources.accounts.authenticate(person.api_key, NOON)
     opened: list[str] = []
-    try_windows = stage.parts.readings.try_windows
+    try_windows = stage.resources.readings.try_windows
 
     async def noted(series: Series, windows: list[str], private_key: bytes) -> Any:
         opened.extend(windows)
@@ -221,7 +221,7 @@ async def test_a_client_that_leaves_ends_the_work(
 
     monkeypatch.setattr("api.accounts.export._BLOCK_BYTES", 1)
     monkeypatch.setattr("shared.readings.store.ReadingStore.try_windows", lambda _self, *given: noted(*given))
-    blocks = stream_export(stage.parts, caller, NOON)
+    blocks = stream_export(stage.resources, caller, NOON)
     while not opened:
         await anext(blocks)
 
@@ -233,8 +233,8 @@ async def test_a_client_that_leaves_ends_the_work(
 
 
 async def test_a_key_that_opens_nothing_exports_nothing(stage: Stage, person: Person) -> None:
-    caller = await stage.parts.accounts.authenticate(person.api_key, NOON)
+    caller = await stage.resources.accounts.authenticate(person.api_key, NOON)
     blind = type(caller)(caller.account, caller.key, None)
 
     with pytest.raises(Forbidden):
-        await anext(stream_export(stage.parts, blind, NOON))
+        await anext(stream_export(stage.resources, blind, NOON))

@@ -147,7 +147,7 @@ async def test_an_address_that_is_none_is_refused(stage: Stage) -> None:
 
 
 def with_settings(stage: Stage, settings: Settings, **changes: object) -> None:
-    stage.app.state.resources = replace(stage.parts, settings=settings.model_copy(update=changes))
+    stage.app.state.resources = replace(stage.resources, settings=settings.model_copy(update=changes))
 
 
 async def test_registrations_from_one_address_are_slowed_down(stage: Stage, settings: Settings) -> None:

@@ -25,8 +25,8 @@ DAYS = {"start": "2026-10-01", "end": "2026-10-02"}
 @pytest.fixture
 async def limited(stage: Stage, settings: Settings) -> Stage:
     """A gateway that allows two requests that fetch, and three that read."""
-    quotas = QuotaStore(stage.parts.redis, {Quota.FETCH: 2, Quota.READ: 3})
-    stage.app.state.resources = replace(stage.parts, quotas=quotas)
+    quotas = QuotaStore(stage.resources.redis, {Quota.FETCH: 2, Quota.READ: 3})
+    stage.app.state.resources = replace(stage.resources, quotas=quotas)
     return stage
 
 
@@ -65,7 +65,7 @@ async def test_a_refused_request_leaves_no_job(limited: Stage, person: Person, u
     for day in (2, 3, 4):
         await submit(limited, person, day)
 
-    assert 2 == await limited.parts.redis.zcard(f"jobs:{person.account.id}")
+    assert 2 == await limited.resources.redis.zcard(f"jobs:{person.account.id}")
 
 
 @pytest.mark.usefixtures("usage_point")
@@ -134,7 +134,7 @@ async def test_at_midnight_in_paris_there_are_all_of_them_again(limited: Stage, 
 
 @pytest.mark.usefixtures("usage_point")
 async def test_an_account_may_have_limits_of_its_own(limited: Stage, person: Person) -> None:
-    async with limited.parts.database.transaction() as connection:
+    async with limited.resources.database.transaction() as connection:
         own = update(accounts).where(accounts.c.id == person.account.id)
         await connection.execute(own.values(fetch_quota=1, read_quota=0))
 
@@ -144,7 +144,7 @@ async def test_an_account_may_have_limits_of_its_own(limited: Stage, person: Per
 
 
 async def test_of_many_at_once_exactly_as_many_pass_as_may(stage: Stage) -> None:
-    quotas = QuotaStore(stage.parts.redis, {Quota.FETCH: 50, Quota.READ: 1000})
+    quotas = QuotaStore(stage.resources.redis, {Quota.FETCH: 50, Quota.READ: 1000})
 
     tries = [quotas.take("acct_1", Quota.FETCH, None, stage.clock.now) for _ in range(600)]
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
@@ -167,8 +167,8 @@ async def test_what_is_wrong_with_a_request_costs_nothing(
 async def test_counters_go_away_by_themselves(limited: Stage, person: Person, usage_point: UsagePoint) -> None:
     await submit(limited, person, 2)
 
-    (key,) = await limited.parts.redis.keys("quota:*")
+    (key,) = await limited.resources.redis.keys("quota:*")
     assert isinstance(key, bytes)
 
-    assert 0 < await limited.parts.redis.ttl(key) <= 2 * 86_400
+    assert 0 < await limited.resources.redis.ttl(key) <= 2 * 86_400
     assert usage_point.prm not in key.decode()

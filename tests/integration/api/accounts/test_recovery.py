@@ -56,11 +56,11 @@ async def read(stage: Stage, person: Person, day: date) -> list[Any]:
 
 
 async def renewed_point(stage: Stage, person: Person) -> UsagePoint:
-    return await stage.parts.usage_points.find(person.account.id, PRM)
+    return await stage.resources.usage_points.find(person.account.id, PRM)
 
 
 async def keys_of_redis(stage: Stage) -> list[str]:
-    return [key.decode() async for key in stage.parts.redis.scan_iter()]
+    return [key.decode() async for key in stage.resources.redis.scan_iter()]
 
 
 async def test_every_key_there_was_is_revoked_and_the_new_one_lets_in(stage: Stage, person: Person) -> None:
@@ -72,18 +72,18 @@ async def test_every_key_there_was_is_revoked_and_the_new_one_lets_in(stage: Sta
         assert 401 == (await stage.client.get("/v1/account", headers=old)).status_code
     shown = (await stage.client.get("/v1/account", headers=recovered.headers)).json()
     assert (person.account.id, ["fetch", "manage", "read"]) == (shown["id"], shown["key"]["scopes"])
-    assert 1 == len(await stage.parts.accounts.keys.list_keys(person.account.id))
+    assert 1 == len(await stage.resources.accounts.keys.list_keys(person.account.id))
 
 
 async def test_usage_points_and_consents_stay(stage: Stage, person: Person, stored: UsagePoint) -> None:
-    named = await stage.parts.usage_points.change(stored, {"label": "Home"}, "test", stage.clock.now)
+    named = await stage.resources.usage_points.change(stored, {"label": "Home"}, "test", stage.clock.now)
 
     await recover(stage, person)
 
     renewed = await renewed_point(stage, person)
     assert stored.id != renewed.id
     assert replace(named, id=renewed.id) == renewed
-    assert [renewed.id] == await stage.parts.usage_points.active_ids(stage.clock.now)
+    assert [renewed.id] == await stage.resources.usage_points.active_ids(stage.clock.now)
 
 
 async def test_nothing_that_was_stored_is_left_or_shown(stage: Stage, person: Person, stored: UsagePoint) -> None:
@@ -99,7 +99,7 @@ async def test_nothing_that_was_stored_is_left_or_shown(stage: Stage, person: Pe
 async def test_the_new_key_opens_what_is_fetched_after_and_the_old_private_key_does_not(
     stage: Stage, person: Person, stored: UsagePoint
 ) -> None:
-    before = await stage.parts.accounts.authenticate(person.api_key)
+    before = await stage.resources.accounts.authenticate(person.api_key)
     recovered = await recover(stage, person)
     renewed = await renewed_point(stage, person)
 
@@ -108,60 +108,60 @@ async def test_the_new_key_opens_what_is_fetched_after_and_the_old_private_key_d
     assert 48 == len(await read(stage, recovered, NEXT_DAY))
     series = Series(person.account.id, renewed.id, CURVE)
     with pytest.raises(CannotOpen):
-        list(await stage.parts.readings.open_windows(series, [str(NEXT_DAY)], before.private_key))
+        list(await stage.resources.readings.open_windows(series, [str(NEXT_DAY)], before.private_key))
 
 
 async def test_a_copy_of_what_was_stored_does_not_open_with_the_new_key_wherever_it_is_put(
     stage: Stage, person: Person, stored: UsagePoint
 ) -> None:
     key = f"readings:{person.account.id}:{stored.id}:{CURVE}"
-    blob: Any = await stage.parts.redis.hget(key, str(DAY))
+    blob: Any = await stage.resources.redis.hget(key, str(DAY))
     recovered = await recover(stage, person)
     renewed = await renewed_point(stage, person)
 
-    caller = await stage.parts.accounts.authenticate(recovered.api_key)
+    caller = await stage.resources.accounts.authenticate(recovered.api_key)
 
     assert blob is not None
     for usage_point_id in (stored.id, renewed.id):
         context = SealContext(person.account.id, usage_point_id, CURVE, str(DAY))
         with pytest.raises(CannotOpen):
-            Opener(caller.private_key, stage.parts.server).open(blob, context)
+            Opener(caller.private_key, stage.resources.server).open(blob, context)
 
 
 async def test_what_was_on_its_way_is_not_stored(stage: Stage, person: Person, stored: UsagePoint) -> None:
     series = Series(person.account.id, stored.id, CURVE)
     days = DayRange(NEXT_DAY, NEXT_DAY + timedelta(days=1))
-    job = await stage.parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, stage.clock.now)
-    old_public_key = await stage.parts.accounts.load_public_key(person.account.id)
+    job = await stage.resources.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, stage.clock.now)
+    old_public_key = await stage.resources.accounts.load_public_key(person.account.id)
 
     await recover(stage, person)
 
     known = Coverage(str(NEXT_DAY), stage.clock.now, days.start, days.end)
-    assert not await stage.parts.readings.save_window(job, known, half_hours(NEXT_DAY), old_public_key)
+    assert not await stage.resources.readings.save_window(job, known, half_hours(NEXT_DAY), old_public_key)
     assert [] == [key for key in await keys_of_redis(stage) if stored.id in key]
     with pytest.raises(NotFound):
-        await stage.parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, stage.clock.now)
+        await stage.resources.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, stage.clock.now)
 
 
 async def test_who_was_let_in_before_makes_no_other_key_after(stage: Stage, person: Person) -> None:
-    before = await stage.parts.accounts.authenticate(person.api_key)
+    before = await stage.resources.accounts.authenticate(person.api_key)
     await recover(stage, person)
 
     with pytest.raises(Unauthenticated):
-        await stage.parts.accounts.keys.create_key(before.key, before.opened, stage.clock.now)
+        await stage.resources.accounts.keys.create_key(before.key, before.opened, stage.clock.now)
 
-    assert 1 == len(await stage.parts.accounts.keys.list_keys(person.account.id))
+    assert 1 == len(await stage.resources.accounts.keys.list_keys(person.account.id))
 
 
 async def test_keys_that_are_made_at_the_same_moment_do_not_outlive_it(stage: Stage, person: Person) -> None:
-    before = await stage.parts.accounts.authenticate(person.api_key)
+    before = await stage.resources.accounts.authenticate(person.api_key)
 
     async def make(caller: Caller) -> None:
-        await stage.parts.accounts.keys.create_key(caller.key, caller.opened, stage.clock.now)
+        await stage.resources.accounts.keys.create_key(caller.key, caller.opened, stage.clock.now)
 
     await asyncio.gather(*(make(before) for _ in range(8)), recover(stage, person), return_exceptions=True)
 
-    (key,) = await stage.parts.accounts.keys.list_keys(person.account.id)
+    (key,) = await stage.resources.accounts.keys.list_keys(person.account.id)
     assert before.key.id != key.id
 
 
@@ -180,42 +180,42 @@ async def test_nobody_else_is_concerned(stage: Stage, person: Person, stored: Us
     await recover(stage, person)
 
     series = Series(other.account.id, point.id, CURVE)
-    caller = await stage.parts.accounts.authenticate(other.api_key)
-    assert 48 == len(list(await stage.parts.readings.open_windows(series, [str(DAY)], caller.private_key)))
+    caller = await stage.resources.accounts.authenticate(other.api_key)
+    assert 48 == len(list(await stage.resources.readings.open_windows(series, [str(DAY)], caller.private_key)))
 
 
 async def test_it_is_written_down_for_both_and_the_account_is_told(stage: Stage, person: Person) -> None:
-    after = await stage.parts.events.last_event_id(person.account.id)
+    after = await stage.resources.events.last_event_id(person.account.id)
 
     await recover(stage, person)
 
-    (key,) = await stage.parts.accounts.keys.list_keys(person.account.id)
+    (key,) = await stage.resources.accounts.keys.list_keys(person.account.id)
     details = {"key_id": key.id, "usage_points": 0}
-    (of_account, *_) = await stage.parts.audit.load_events(person.account.id)
-    (of_admin, *_) = await stage.parts.audit.load_events("admin")
+    (of_account, *_) = await stage.resources.audit.load_events(person.account.id)
+    (of_admin, *_) = await stage.resources.audit.load_events("admin")
     assert ("admin", "account.recovered", details) == (of_account.actor, of_account.action, of_account.details)
     assert {"account_id": person.account.id, **details} == of_admin.details
-    events = await stage.parts.events.next_events(person.account.id, after, 1)
+    events = await stage.resources.events.next_events(person.account.id, after, 1)
     assert ["account.recovered"] == [event.type for event in events]
 
 
 async def test_what_could_not_be_cleared_at_once_is_cleared_later(
     stage: Stage, person: Person, stored: UsagePoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = stage.parts
+    resources = stage.resources
 
     async def refused(_store: ReadingStore, _series: Series) -> None:
         raise RedisConnectionError("synthetic outage")
 
     with monkeypatch.context() as outage:
         outage.setattr(ReadingStore, "erase_series", refused)
-        await parts.recovery.recover(person.account.id, stage.clock.now)
+        await resources.recovery.recover(person.account.id, stage.clock.now)
     assert [] != [key for key in await keys_of_redis(stage) if stored.id in key]
 
-    await parts.erasure.finish(stage.clock.now + SECOND_PASS_AFTER)
+    await resources.erasure.finish(stage.clock.now + SECOND_PASS_AFTER)
 
     assert [] == [key for key in await keys_of_redis(stage) if stored.id in key]
-    assert [] == list(await parts.database.read(select(erasures)))
+    assert [] == list(await resources.database.read(select(erasures)))
 
 
 async def test_an_account_that_is_not_there_can_not_be_recovered(stage: Stage) -> None:
@@ -224,7 +224,7 @@ async def test_an_account_that_is_not_there_can_not_be_recovered(stage: Stage) -
     answer = await stage.client.post(path, headers=stage.admin)
 
     assert (404, "not_found") == (answer.status_code, answer.json()["code"])
-    assert [] == await stage.parts.audit.load_events("admin")
+    assert [] == await stage.resources.audit.load_events("admin")
 
 
 async def test_an_administrator_erases_an_account(stage: Stage, person: Person, stored: UsagePoint) -> None:
@@ -235,7 +235,7 @@ async def test_an_administrator_erases_an_account(stage: Stage, person: Person, 
     assert [204, 404] == answers
     assert 401 == (await stage.client.get("/v1/account", headers=person.headers)).status_code
     assert [] == [key for key in await keys_of_redis(stage) if stored.id in key]
-    (event, *_) = await stage.parts.audit.load_events("admin")
+    (event, *_) = await stage.resources.audit.load_events("admin")
     assert ("admin", "account.erased") == (event.actor, event.action)
 
 
@@ -249,7 +249,7 @@ async def test_an_administrator_forgets_what_is_stored_of_an_account_which_stays
     assert (200, {"windows": 1, "jobs_cancelled": 0}) == (answer.status_code, answer.json())
     assert [] == await read(stage, person, DAY)
     assert stored.id == (await renewed_point(stage, person)).id
-    (of_account, *_) = await stage.parts.audit.load_events(person.account.id)
-    (of_admin, *_) = await stage.parts.audit.load_events("admin")
+    (of_account, *_) = await stage.resources.audit.load_events(person.account.id)
+    (of_admin, *_) = await stage.resources.audit.load_events("admin")
     assert ("admin", "readings.erased") == (of_account.actor, of_account.action)
     assert ("readings.erased", {"account_id": person.account.id}) == (of_admin.action, of_admin.details)

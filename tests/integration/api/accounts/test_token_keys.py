@@ -211,7 +211,7 @@ async def test_a_wish_that_can_not_be_granted_makes_no_token(
 
         assert (422, [pointer]) == (answer.status_code, [each["pointer"] for each in answer.json()["errors"]]), case
         assert PRM not in answer.text, case
-    assert 1 == len(await stage.parts.accounts.keys.list_keys(person.account.id))
+    assert 1 == len(await stage.resources.accounts.keys.list_keys(person.account.id))
 
 
 async def test_an_account_with_very_many_points_has_to_say_which(
@@ -232,15 +232,17 @@ async def test_who_has_both_stores_and_the_servers_secret_can_not_make_the_token
 ) -> None:
     token = await token_of(stage, person)
     await status_of(stage, token)
-    (row,) = [each for each in await stage.parts.database.read(api_keys.select()) if each.id == said_by(token)["jti"]]
-    everything = await sql_dump(stage.parts.database) + await redis_dump(stage.parts.redis)
+    (row,) = [
+        each for each in await stage.resources.database.read(api_keys.select()) if each.id == said_by(token)["jti"]
+    ]
+    everything = await sql_dump(stage.resources.database) + await redis_dump(stage.resources.redis)
 
     # All that the token says is known, but for the random bytes, and whatever bytes are found can be signed.
     found = [secrets.token_bytes(32), bytes(32), bytes.fromhex(row.verifier), row.wrapped_private_key[-32:]]
     forged = []
     for key in (*map(base64url, found), "", None):
         signed = token.split(".")[0] + "." + part_of(said_by(token) | {"key": key})
-        forged.append(f"{signed}.{base64url(stage.parts.server.sign_token(signed.encode()))}")
+        forged.append(f"{signed}.{base64url(stage.resources.server.sign_token(signed.encode()))}")
 
     for part in (said_by(token)["key"], *token.split(".")[1:]):
         assert part not in everything
@@ -256,13 +258,13 @@ async def test_a_token_goes_on_when_the_server_has_another_secret(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     token = await token_of(stage, person, name="Linky")
-    before = await stage.parts.accounts.authenticate(token, stage.clock.now)
-    settings, new = stage.parts.settings, SecretStr(secrets.token_hex(32))
+    before = await stage.resources.accounts.authenticate(token, stage.clock.now)
+    settings, new = stage.resources.settings, SecretStr(secrets.token_hex(32))
 
     both = settings.model_copy(update={"secret_key": new, "previous_secret_keys": (settings.secret_key,)})
-    async with open_resources(both) as parts:
-        await SecretRotation(parts.database, parts.server, parts.readings).rotate(stage.clock.now)
-    async with open_resources(settings.model_copy(update={"secret_key": new})) as parts:
-        after = await parts.accounts.authenticate(token, stage.clock.now)
+    async with open_resources(both) as resources:
+        await SecretRotation(resources.database, resources.server, resources.readings).rotate(stage.clock.now)
+    async with open_resources(settings.model_copy(update={"secret_key": new})) as resources:
+        after = await resources.accounts.authenticate(token, stage.clock.now)
 
     assert (before.private_key, "Linky") == (after.private_key, after.key.name)

@@ -28,12 +28,12 @@ def ways_in() -> list[tuple[str, str]]:
 
 def with_settings(stage: Stage, **changed: Any) -> None:
     """Have the API run with other settings."""
-    settings = stage.parts.settings.model_copy(update=changed)
-    stage.app.state.resources = replace(stage.parts, settings=settings)
+    settings = stage.resources.settings.model_copy(update=changed)
+    stage.app.state.resources = replace(stage.resources, settings=settings)
 
 
 async def test_nobody_comes_in_without_the_admin_key(stage: Stage, person: Person) -> None:
-    admin = stage.parts.settings.admin_api_key.get_secret_value()
+    admin = stage.resources.settings.admin_api_key.get_secret_value()
     shown: dict[str, dict[str, Any]] = {
         "no key": {},
         "an account's key": person.headers,
@@ -60,7 +60,7 @@ async def test_without_an_admin_key_there_is_no_such_api(stage: Stage) -> None:
 
 
 async def test_the_admin_key_is_no_key_of_an_account(stage: Stage) -> None:
-    for headers in (stage.admin, {"X-API-Key": stage.parts.settings.admin_api_key.get_secret_value()}):
+    for headers in (stage.admin, {"X-API-Key": stage.resources.settings.admin_api_key.get_secret_value()}):
         answer = await stage.client.get("/v1/account", headers=headers)
 
         assert (401, "unauthenticated") == (answer.status_code, answer.json()["code"])

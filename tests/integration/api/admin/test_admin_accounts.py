@@ -29,7 +29,9 @@ async def change(stage: Stage, person: Person, **changes: Any) -> Any:
 
 async def actions(stage: Stage, chain: str) -> list[tuple[str, str, Any]]:
     """What a chain says, oldest first."""
-    return [(each.actor, each.action, each.details) for each in reversed(await stage.parts.audit.load_events(chain))]
+    return [
+        (each.actor, each.action, each.details) for each in reversed(await stage.resources.audit.load_events(chain))
+    ]
 
 
 async def test_an_account_is_shown_by_its_figures(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
@@ -65,7 +67,7 @@ async def test_the_accounts_come_page_by_page_each_once(stage: Stage) -> None:
 
 
 async def test_an_email_address_is_shown_for_one_account_and_the_account_can_see_that_it_was(stage: Stage) -> None:
-    account, _ = await stage.parts.accounts.create_account(stage.clock.now, email=EMAIL)
+    account, _ = await stage.resources.accounts.create_account(stage.clock.now, email=EMAIL)
 
     shown = await get(stage, f"/accounts/{account.id}")
 
@@ -122,7 +124,7 @@ async def test_quotas_are_set_one_by_one_and_given_back(stage: Stage, person: Pe
     assert (10, 0) == quotas(await change(stage, person, read_quota=0))
     assert (None, 0) == quotas(await change(stage, person, fetch_quota=None))
     assert ("admin", "account.quotas_set", {"fetch_quota": None}) == (await actions(stage, person.account.id))[-1]
-    caller = await stage.parts.accounts.authenticate(person.api_key)
+    caller = await stage.resources.accounts.authenticate(person.api_key)
     assert (None, 0) == (caller.account.fetch_quota, caller.account.read_quota)
 
 
@@ -160,7 +162,7 @@ async def test_nothing_is_asked_of_the_provider_for_a_suspended_account(
     await change(stage, person, suspended=True)
 
     with pytest.raises(AccountSuspended):
-        await stage.parts.usage_points.load_active(usage_point.id, stage.clock.now)
-    assert [] == await stage.parts.usage_points.active_ids(stage.clock.now)
+        await stage.resources.usage_points.load_active(usage_point.id, stage.clock.now)
+    assert [] == await stage.resources.usage_points.active_ids(stage.clock.now)
     await change(stage, person, suspended=False)
-    assert [usage_point.id] == await stage.parts.usage_points.active_ids(stage.clock.now)
+    assert [usage_point.id] == await stage.resources.usage_points.active_ids(stage.clock.now)

@@ -19,10 +19,10 @@ NOWHERE = "cons_0123456789abcdef01234567"
 async def wait_for_word(stage: Stage, person: Person) -> str:
     """A consent of that person for a point that somebody else holds; its id."""
     now = stage.clock.now
-    consent, state = await stage.parts.authorization_states.create(person.account.id, now)
-    await take_state(stage.parts.authorization_states, state, now, next(stage.authorisations))
+    consent, state = await stage.resources.authorization_states.create(person.account.id, now)
+    await take_state(stage.resources.authorization_states, state, now, next(stage.authorisations))
     point = GrantedPoint(PRM, frozenset({Direction.CONSUMPTION}))
-    await stage.parts.grants.await_approval(consent.id, [point], now)
+    await stage.resources.grants.await_approval(consent.id, [point], now)
     return consent.id
 
 
@@ -74,7 +74,7 @@ async def test_an_approved_one_is_taken_up_by_a_worker_again(stage: Stage, perso
     assert 202 == await decide(stage, consent_id, "approve")
 
     assert [consent_id] == await stage.take_task(Lane.INTERACTIVE)
-    assert ConsentStatus.EXCHANGING == (await stage.parts.consents.load(consent_id)).status
+    assert ConsentStatus.EXCHANGING == (await stage.resources.consents.load(consent_id)).status
     assert [] == (await listed(stage))["consents"]
 
 
@@ -83,9 +83,9 @@ async def test_a_denied_one_has_failed_and_its_usage_point_is_not_bound(stage: S
 
     assert 204 == await decide(stage, consent_id, "deny")
 
-    consent = await stage.parts.consents.load(consent_id)
+    consent = await stage.resources.consents.load(consent_id)
     assert (ConsentStatus.FAILED, "usage_point_taken") == (consent.status, consent.error_code)
-    assert [] == await stage.parts.usage_points.list_for_account(person.account.id)
+    assert [] == await stage.resources.usage_points.list_for_account(person.account.id)
 
 
 @pytest.mark.parametrize("word", ["approve", "deny"])
@@ -94,7 +94,7 @@ async def test_a_word_is_said_once_and_only_about_what_waits(stage: Stage, perso
     await decide(stage, consent_id, word)
 
     assert [404, 404] == [await decide(stage, each, word) for each in (consent_id, NOWHERE)]
-    assert 1 == len(await stage.parts.audit.load_events("admin"))
+    assert 1 == len(await stage.resources.audit.load_events("admin"))
 
 
 @pytest.mark.parametrize(("word", "action"), [("approve", "consent.approved"), ("deny", "consent.denied")])
@@ -103,8 +103,8 @@ async def test_it_is_written_down_for_both(stage: Stage, person: Person, word: s
 
     await decide(stage, consent_id, word)
 
-    (of_account, *_) = await stage.parts.audit.load_events(person.account.id)
-    (of_admin,) = await stage.parts.audit.load_events("admin")
+    (of_account, *_) = await stage.resources.audit.load_events(person.account.id)
+    (of_admin,) = await stage.resources.audit.load_events("admin")
     assert ("admin", action) == (of_account.actor, of_account.action)
     assert ("admin", action) == (of_admin.actor, of_admin.action)
     assert {"account_id": person.account.id, "consent_id": consent_id} == of_admin.details

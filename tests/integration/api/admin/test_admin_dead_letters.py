@@ -19,9 +19,9 @@ DAYS = DayRange((NOON - timedelta(days=9)).date(), (NOON - timedelta(days=2)).da
 async def give_up(stage: Stage, usage_point: UsagePoint, code: str, upstream_code: str | None) -> str:
     """A job whose one call is given up."""
     series = Series(usage_point.account_id, usage_point.id, CURVE)
-    job = await stage.parts.jobs.create_job(series, DAYS, Lane.BULK, [DAYS], {}, NOON)
+    job = await stage.resources.jobs.create_job(series, DAYS, Lane.BULK, [DAYS], {}, NOON)
     ticket = CallTicket(job.id, 0)
-    await stage.parts.ledger.settle(ticket, code, NOON, is_dead=True, upstream_code=upstream_code)
+    await stage.resources.ledger.settle(ticket, code, NOON, is_dead=True, upstream_code=upstream_code)
     return job.id
 
 

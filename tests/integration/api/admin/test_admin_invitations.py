@@ -17,8 +17,8 @@ PATH = "/v1/admin/invitations"
 @pytest.fixture
 async def by_invitation(stage: Stage) -> Stage:
     """A gateway that takes who has an invitation."""
-    settings = stage.parts.settings.model_copy(update={"registration": "invite"})
-    stage.app.state.resources = replace(stage.parts, settings=settings)
+    settings = stage.resources.settings.model_copy(update={"registration": "invite"})
+    stage.app.state.resources = replace(stage.resources, settings=settings)
     return stage
 
 
@@ -49,7 +49,7 @@ async def test_without_a_code_that_is_good_nobody_comes_in(by_invitation: Stage)
 
     for code in (None, "", "rlvi_0123456789abcdefghijklmnopqrstuv", "x" * 100, "é"):
         assert REFUSED == await register(by_invitation, code), code
-    assert [] == await by_invitation.parts.administration.list_accounts()
+    assert [] == await by_invitation.resources.administration.list_accounts()
 
 
 async def test_a_code_used_by_twenty_at_the_same_moment_makes_one_account(by_invitation: Stage) -> None:
@@ -58,7 +58,7 @@ async def test_a_code_used_by_twenty_at_the_same_moment_makes_one_account(by_inv
     answers = await asyncio.gather(*(register(by_invitation, invitation["code"]) for _ in range(20)))
 
     assert [(201, None), *[REFUSED] * 19] == sorted(answers, key=lambda answer: answer[0])
-    assert 1 == len(await by_invitation.parts.administration.list_accounts())
+    assert 1 == len(await by_invitation.resources.administration.list_accounts())
 
 
 async def test_a_code_is_good_until_its_last_moment(by_invitation: Stage) -> None:
@@ -107,9 +107,9 @@ async def test_what_becomes_of_an_invitation_is_written_down(by_invitation: Stag
     used, taken_back = await invite(by_invitation), await invite(by_invitation)
     await register(by_invitation, used["code"])
     await by_invitation.client.delete(f"{PATH}/{taken_back['id']}", headers=by_invitation.admin)
-    (account,) = await by_invitation.parts.administration.list_accounts()
+    (account,) = await by_invitation.resources.administration.list_accounts()
 
-    events = reversed(await by_invitation.parts.audit.load_events("admin"))
+    events = reversed(await by_invitation.resources.audit.load_events("admin"))
 
     assert [
         ("admin", "invitation.created", {"invitation_id": used["id"]}),
@@ -124,7 +124,7 @@ async def test_a_code_is_not_used_up_where_registration_is_open(stage: Stage) ->
 
     assert (201, None) == await register(stage, invitation["code"])
 
-    (kept,) = await stage.parts.invitations.list_invitations()
+    (kept,) = await stage.resources.invitations.list_invitations()
     assert kept.used_at is None
 
 

@@ -29,7 +29,7 @@ VAULT_LABELS = ("releve/api-key/v1/verifier", "releve/api-key/v1/wrapping")
 async def victim(stage: Stage, person: Person) -> Person:
     """Somebody with a usage point, a stored day, and a second key with a name."""
     point = await stage.grant(person)
-    await stage.parts.usage_points.change(point, {"label": LABEL}, "test", stage.clock.now)
+    await stage.resources.usage_points.change(point, {"label": LABEL}, "test", stage.clock.now)
     await stage.store_curve(point, DAY, date(2026, 10, 20))
     made = await stage.client.post("/v1/account/keys", json={"name": KEY_NAME}, headers=person.headers)
     assert 201 == made.status_code
@@ -39,14 +39,14 @@ async def victim(stage: Stage, person: Person) -> Person:
 async def dump_sql(stage: Stage) -> dict[str, list[dict[str, Any]]]:
     """Every row of every table."""
     return {
-        table.name: [dict(row._mapping) for row in await stage.parts.database.read(select(table))]
+        table.name: [dict(row._mapping) for row in await stage.resources.database.read(select(table))]
         for table in metadata.sorted_tables
     }
 
 
 async def dump_redis(stage: Stage) -> dict[bytes, Any]:
     """Every key with what it holds."""
-    redis = stage.parts.redis
+    redis = stage.resources.redis
     found: dict[bytes, Any] = {}
     async for key in redis.scan_iter():
         match await redis.type(key):
@@ -60,7 +60,7 @@ async def dump_redis(stage: Stage) -> dict[bytes, Any]:
 def open_what_the_server_can(stage: Stage, sql: dict[str, list[dict[str, Any]]]) -> list[bytes]:
     """Everything that is encrypted with the server's secret, decrypted."""
     return [
-        stage.parts.server.decrypt(row[each.column.name], purpose=each.purpose(row["id"]))
+        stage.resources.server.decrypt(row[each.column.name], purpose=each.purpose(row["id"]))
         for table, columns in sealed_columns().items()
         for row in sql[table.name]
         for each in columns
@@ -76,7 +76,7 @@ def candidates(stage: Stage, sql: dict[str, list[dict[str, Any]]], decrypted: li
     for value in columns:
         if isinstance(value, str) and len(value) == 64:
             yield bytes.fromhex(value)
-    for secret in (stage.parts.settings.secret_key, stage.parts.settings.admin_api_key):
+    for secret in (stage.resources.settings.secret_key, stage.resources.settings.admin_api_key):
         text = secret.get_secret_value().encode()
         yield text[:32]
         yield from (derive_key(text, f"releve/{name}") for name in ("server/v1/encryption", "server/v1/context-tag"))
@@ -94,12 +94,12 @@ async def test_no_sealed_day_opens_with_anything_that_the_operator_has(stage: St
     for candidate in candidates(stage, sql, decrypted):
         tried += 1
         with pytest.raises(CannotOpen):
-            Opener(candidate, stage.parts.server).open(blob, context)
+            Opener(candidate, stage.resources.server).open(blob, context)
 
     assert tried > 100
     # The same, in the hands of the one who has a key: the search above looks at the right thing.
-    caller = await stage.parts.accounts.authenticate(victim.api_key)
-    assert Opener(caller.private_key, stage.parts.server).open(blob, context)
+    caller = await stage.resources.accounts.authenticate(victim.api_key)
+    assert Opener(caller.private_key, stage.resources.server).open(blob, context)
 
 
 async def test_no_wrapped_private_key_opens_with_anything_that_the_operator_has(stage: Stage, victim: Person) -> None:
@@ -107,7 +107,10 @@ async def test_no_wrapped_private_key_opens_with_anything_that_the_operator_has(
     other_key = new_api_key()
     secrets = [
         check_api_key(other_key),
-        *(getattr(stage.parts.settings, name).get_secret_value().encode() for name in ("secret_key", "admin_api_key")),
+        *(
+            getattr(stage.resources.settings, name).get_secret_value().encode()
+            for name in ("secret_key", "admin_api_key")
+        ),
         *(bytes.fromhex(row["verifier"]) for row in sql["api_keys"]),
     ]
 
@@ -119,14 +122,14 @@ async def test_no_wrapped_private_key_opens_with_anything_that_the_operator_has(
 async def test_no_route_for_administrators_answers_with_a_reading_a_usage_point_or_a_name(
     stage: Stage, victim: Person
 ) -> None:
-    (point,) = await stage.parts.usage_points.list_for_account(victim.account.id)
+    (point,) = await stage.resources.usage_points.list_for_account(victim.account.id)
     names = {
         "account_id": victim.account.id,
         "invitation_id": "inv_0123456789abcdef",
         "consent_id": point.consent.id,
         "valid_from": "2026-01-01",
     }
-    secret = [PRM, KEY_NAME, LABEL, victim.api_key, stage.parts.settings.secret_key.get_secret_value()]
+    secret = [PRM, KEY_NAME, LABEL, victim.api_key, stage.resources.settings.secret_key.get_secret_value()]
     secret += [str(value) for value in _numbers_of_the_day()]
     asked = []
 

@@ -27,7 +27,7 @@ async def test_prices_are_set_listed_and_taken_back(stage: Stage) -> None:
     assert [204, 404] == [deleted.status_code, deleted_again.status_code]
     assert {"prices": [kept]} == listed.json()
     assert ["tempo_prices.set", "tempo_prices.set", "tempo_prices.deleted"] == [
-        each.action for each in reversed(await stage.parts.audit.load_events(ADMIN))
+        each.action for each in reversed(await stage.resources.audit.load_events(ADMIN))
     ]
 
 
@@ -63,7 +63,7 @@ async def test_what_is_no_price_is_refused(stage: Stage) -> None:
 
         assert (422, "validation_failed") == (answer.status_code, answer.json()["code"]), price
         assert "/red_hp" == answer.json()["errors"][0]["pointer"], price
-    assert [] == await stage.parts.tempo_prices.list_prices()
+    assert [] == await stage.resources.tempo_prices.list_prices()
 
 
 async def test_prices_are_all_six_and_nothing_else(stage: Stage) -> None:
@@ -81,8 +81,8 @@ async def test_prices_are_all_six_and_nothing_else(stage: Stage) -> None:
 async def test_how_rte_was_asked_is_shown_with_what_is_stored(stage: Stage) -> None:
     await note_answer(with_rte(stage), TEMPO)
     until = datetime(2026, 10, 20, 11, tzinfo=UTC)
-    await stage.parts.public_days.take_turn(ECOWATT.name, timedelta(), stage.clock.now)
-    await stage.parts.public_days.note_failure(ECOWATT.name, "provider_throttled", until)
+    await stage.resources.public_days.take_turn(ECOWATT.name, timedelta(), stage.clock.now)
+    await stage.resources.public_days.note_failure(ECOWATT.name, "provider_throttled", until)
     await store_colours(stage, {date(2026, 10, 19): "BLUE", date(2026, 10, 21): "RED"})
 
     answer = await stage.client.get("/v1/admin/public-data", headers=stage.admin)

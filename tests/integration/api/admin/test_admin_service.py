@@ -20,7 +20,7 @@ HALF_AN_HOUR = timedelta(minutes=30)
 
 async def take_slots(stage: Stage, api: str, *seconds_ago: float, bulk: int = 0) -> None:
     """Slots that were taken so long ago, as the pacer writes them down; the first ones for bulk."""
-    redis, key = stage.parts.redis, slots_key("enedis", api)
+    redis, key = stage.resources.redis, slots_key("enedis", api)
     now = await stage.redis_now()
     for number, ago in enumerate(seconds_ago):
         await redis.zadd(key, {str(number): now - ago})
@@ -61,7 +61,7 @@ async def test_an_api_that_the_provider_closed_says_until_when(stage: Stage) -> 
     until = await stage.redis_now() + HALF_AN_HOUR.total_seconds()
     for api, moment in (("closed", until), ("open", until - 3600)):
         await take_slots(stage, api, 60)
-        await stage.parts.redis.set(f"{slots_key('enedis', api)}:closed", moment)
+        await stage.resources.redis.set(f"{slots_key('enedis', api)}:closed", moment)
 
     shown = (await stage.client.get("/v1/admin/pacer", headers=stage.admin)).json()["apis"]
 
@@ -79,7 +79,7 @@ async def test_an_api_that_is_left_alone_says_since_how_many_failures_and_until_
     }
     for api, fields in circuits.items():
         await take_slots(stage, api, 60)
-        await stage.parts.redis.hset(circuit_key("enedis", api), mapping=fields)
+        await stage.resources.redis.hset(circuit_key("enedis", api), mapping=fields)
 
     shown = (await stage.client.get("/v1/admin/pacer", headers=stage.admin)).json()["apis"]
 
@@ -97,7 +97,7 @@ async def test_the_nightly_plan_is_begun_now_and_that_is_written_down(stage: Sta
     assert 202 == answer.status_code
     (message,) = await stage.queued("system")
     assert b"releve.refresh" in message
-    (event,) = await stage.parts.audit.load_events("admin")
+    (event,) = await stage.resources.audit.load_events("admin")
     assert ("admin", "refresh.started", {}) == (event.actor, event.action, event.details)
 
 
@@ -112,18 +112,18 @@ async def test_a_gateway_that_never_refreshed_knows_when_it_will(stage: Stage) -
 
 
 async def test_how_far_a_wave_is_can_be_seen(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
-    refreshes, now = stage.parts.refreshes, stage.clock.now
+    refreshes, now = stage.resources.refreshes, stage.clock.now
     series = Series(person.account.id, usage_point.id, "consumption_load_curve")
     days = DayRange(now.date() - 2 * ONE_DAY, now.date())
     planner = await refreshes.claim_plan()
     assert planner is not None
     await refreshes.begin_wave("2026-10-20/1", now, by_hand=False)
-    job = await stage.parts.jobs.create_job(series, days, Lane.BULK, [days], {}, now)
+    job = await stage.resources.jobs.create_job(series, days, Lane.BULK, [days], {}, now)
     await refreshes.note_point(planner, "2026-10-20/1", usage_point.id, [job], 1)
 
     planning = (await stage.client.get("/v1/admin/refresh", headers=stage.admin)).json()
     await refreshes.note_planned("2026-10-20/1", now)
-    await stage.parts.ledger.cancel(job.id, now)
+    await stage.resources.ledger.cancel(job.id, now)
     ended = (await stage.client.get("/v1/admin/refresh", headers=stage.admin)).json()
 
     moment = now.isoformat().replace("+00:00", "Z")

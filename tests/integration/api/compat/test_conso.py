@@ -33,8 +33,8 @@ async def usage_point(stage: Stage, person: Person) -> UsagePoint:
 @pytest.fixture
 async def hasty(stage: Stage) -> Stage:
     """A gateway that waits for nothing."""
-    settings = stage.parts.settings.model_copy(update={"compat_wait_seconds": 0.0})
-    stage.app.state.resources = replace(stage.parts, settings=settings)
+    settings = stage.resources.settings.model_copy(update={"compat_wait_seconds": 0.0})
+    stage.app.state.resources = replace(stage.resources, settings=settings)
     return stage
 
 
@@ -163,10 +163,10 @@ async def test_what_lacks_is_fetched_and_waited_for(
     asking = asyncio.create_task(ask(stage, person))
     job_id, number = await stage.take_task("interactive")
     ticket = CallTicket(job_id, number)
-    await stage.parts.ledger.start_call(ticket, stage.clock.now, 10)
+    await stage.resources.ledger.start_call(ticket, stage.clock.now, 10)
     await stage.store_curve(usage_point, FIRST, END)
-    await stage.parts.ledger.settle(ticket, "ok", stage.clock.now)
-    await stage.parts.events.publish(person.account.id, "job.succeeded", {"job_id": job_id})
+    await stage.resources.ledger.settle(ticket, "ok", stage.clock.now)
+    await stage.resources.events.publish(person.account.id, "job.succeeded", {"job_id": job_id})
 
     answer = await asking
 
@@ -196,7 +196,7 @@ async def test_a_provider_that_is_down_is_told_with_when_to_ask_again(
 async def test_a_used_up_quota_is_told_with_when_it_begins_anew(
     hasty: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    quotas = QuotaStore(hasty.parts.redis, {Quota.FETCH: 0, Quota.READ: 0})
+    quotas = QuotaStore(hasty.resources.redis, {Quota.FETCH: 0, Quota.READ: 0})
     hasty.app.state.resources = replace(hasty.app.state.resources, quotas=quotas)
 
     answer = await ask(hasty, person)

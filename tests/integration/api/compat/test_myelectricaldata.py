@@ -32,8 +32,8 @@ DAYS = f"{CURVE}/start/2026-10-01/end/2026-10-03"
 @pytest.fixture
 async def impatient(stage: Stage) -> Stage:
     """A gateway that waits for nothing."""
-    hasty = stage.parts.settings.model_copy(update={"compat_wait_seconds": 0.0})
-    stage.app.state.resources = stage.parts = replace(stage.parts, settings=hasty)
+    hasty = stage.resources.settings.model_copy(update={"compat_wait_seconds": 0.0})
+    stage.app.state.resources = stage.resources = replace(stage.resources, settings=hasty)
     return stage
 
 
@@ -44,21 +44,23 @@ async def ask(stage: Stage, person: Person, path: str = DAYS) -> httpx.Response:
 
 async def used(stage: Stage, person: Person) -> tuple[int, int]:
     """Requests that fetched, and that read."""
-    quotas = {each.quota: each.used for each in await stage.parts.quotas.load(person.account.id, {}, stage.clock.now)}
+    quotas = {
+        each.quota: each.used for each in await stage.resources.quotas.load(person.account.id, {}, stage.clock.now)
+    }
     return quotas[Quota.FETCH], quotas[Quota.READ]
 
 
 async def jobs(stage: Stage, person: Person) -> list[Job]:
-    return (await stage.parts.job_list.load_page(person.account.id, 10)).jobs
+    return (await stage.resources.job_list.load_page(person.account.id, 10)).jobs
 
 
 async def do_the_call(stage: Stage, person: Person, call: list[Any]) -> None:
     """What a worker does with a call whose days the test has stored."""
     job_id, number = call
     ticket = CallTicket(job_id, number)
-    await stage.parts.ledger.start_call(ticket, stage.clock.now, 10)
-    await stage.parts.ledger.settle(ticket, "ok", stage.clock.now)
-    await stage.parts.events.publish(person.account.id, "job.succeeded", {"job_id": job_id})
+    await stage.resources.ledger.start_call(ticket, stage.clock.now, 10)
+    await stage.resources.ledger.settle(ticket, "ok", stage.clock.now)
+    await stage.resources.events.publish(person.account.id, "job.succeeded", {"job_id": job_id})
 
 
 # What is stored
@@ -164,7 +166,7 @@ async def test_a_job_that_may_take_hours_or_brings_too_little_is_not_waited_for(
     impatient: Stage, person: Person, usage_point: UsagePoint, lane: Lane, start: date
 ) -> None:
     series, days = Series(person.account.id, usage_point.id, "consumption_load_curve"), DayRange(start, NOON.date())
-    other = await impatient.parts.jobs.create_job(series, days, lane, [days], {}, NOON)
+    other = await impatient.resources.jobs.create_job(series, days, lane, [days], {}, NOON)
 
     await ask(impatient, person)
 
@@ -199,8 +201,8 @@ async def test_a_period_is_fetched_as_far_as_it_can_be_had(
 async def test_a_used_up_quota_is_409_and_takes_away_nothing_that_is_stored(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    quotas = QuotaStore(stage.parts.redis, {Quota.FETCH: 0, Quota.READ: 1})
-    stage.app.state.resources = replace(stage.parts, quotas=quotas)
+    quotas = QuotaStore(stage.resources.redis, {Quota.FETCH: 0, Quota.READ: 1})
+    stage.app.state.resources = replace(stage.resources, quotas=quotas)
     refused = await ask(stage, person)
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 2))
 
@@ -246,8 +248,8 @@ async def test_no_key_a_wrong_key_and_somebody_elses_point_are_refused_alike(
 async def test_many_wrong_keys_have_to_wait_and_a_right_one_has_not(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    strict = stage.parts.settings.model_copy(update={"failed_logins_per_minute": 1})
-    stage.app.state.resources = replace(stage.parts, settings=strict)
+    strict = stage.resources.settings.model_copy(update={"failed_logins_per_minute": 1})
+    stage.app.state.resources = replace(stage.resources, settings=strict)
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 3))
 
     wrong = [await stage.client.get(DAYS, headers={"Authorization": "rlv_wrong"}) for _ in range(2)]
@@ -290,7 +292,7 @@ async def test_a_consent_that_is_over_is_403(stage: Stage, person: Person) -> No
 async def test_a_store_that_is_away_is_said_in_the_form_of_the_contract(
     stage: Stage, person: Person, usage_point: UsagePoint, nowhere: Redis
 ) -> None:
-    stage.app.state.resources = replace(stage.parts, quotas=QuotaStore(nowhere, {Quota.FETCH: 1, Quota.READ: 1}))
+    stage.app.state.resources = replace(stage.resources, quotas=QuotaStore(nowhere, {Quota.FETCH: 1, Quota.READ: 1}))
 
     answer = await ask(stage, person, f"/valid_access/{PRM}")
 
@@ -342,7 +344,7 @@ async def test_what_a_key_is_worth_is_told_in_the_forms_that_clients_parse(
             "consent_expiration_date": "2029-10-19T00:00:00",
             "call_number": 1,
             "quota_reached": False,
-            "quota_limit": impatient.parts.settings.fetch_quota,
+            "quota_limit": impatient.resources.settings.fetch_quota,
             "quota_reset_at": "2026-10-21T00:00:00.000000",
             "ban": False,
         } == access, end
@@ -351,8 +353,8 @@ async def test_what_a_key_is_worth_is_told_in_the_forms_that_clients_parse(
 
 async def test_an_ended_consent_and_a_used_up_quota_are_told(stage: Stage, person: Person) -> None:
     await stage.grant(person, expires_on=date(2026, 10, 20))
-    quotas = QuotaStore(stage.parts.redis, {Quota.FETCH: 0, Quota.READ: 1})
-    stage.app.state.resources = replace(stage.parts, quotas=quotas)
+    quotas = QuotaStore(stage.resources.redis, {Quota.FETCH: 0, Quota.READ: 1})
+    stage.app.state.resources = replace(stage.resources, quotas=quotas)
 
     access = (await ask(stage, person, f"/valid_access/{PRM}")).json()
 

@@ -37,26 +37,26 @@ async def erased(stage: Stage, person: Person, path: str) -> dict[str, Any]:
 
 
 async def windows(stage: Stage, usage_point: UsagePoint, dataset: str) -> list[str]:
-    return await stage.parts.readings.window_names(Series(usage_point.account_id, usage_point.id, dataset))
+    return await stage.resources.readings.window_names(Series(usage_point.account_id, usage_point.id, dataset))
 
 
 async def store_record(stage: Stage, usage_point: UsagePoint, dataset: str) -> None:
     known = Coverage("current", NOON, NOON.date(), NOON.date() + timedelta(days=1))
-    public_key = await stage.parts.accounts.load_public_key(usage_point.account_id)
+    public_key = await stage.resources.accounts.load_public_key(usage_point.account_id)
     series = Series(usage_point.account_id, usage_point.id, dataset)
-    await save_record(stage.parts.readings, series, known, {"segment": "C5", "kind": "person"}, public_key)
+    await save_record(stage.resources.readings, series, known, {"segment": "C5", "kind": "person"}, public_key)
 
 
 async def submit(stage: Stage, usage_point: UsagePoint, dataset: str) -> Job:
     days = DayRange(date(2026, 10, 1), date(2026, 10, 3))
     series = Series(usage_point.account_id, usage_point.id, dataset)
-    return await stage.parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOON)
+    return await stage.resources.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOON)
 
 
 async def other_key(stage: Stage, person: Person, *scopes: Scope, expires_at: datetime | None = None) -> str:
     """Another key of theirs, which may do less."""
-    caller = await stage.parts.accounts.authenticate(person.api_key, NOON)
-    _, api_key = await stage.parts.accounts.keys.create_key(
+    caller = await stage.resources.accounts.authenticate(person.api_key, NOON)
+    _, api_key = await stage.resources.accounts.keys.create_key(
         caller.key, caller.opened, NOON, scopes=scopes, expires_at=expires_at
     )
     return api_key
@@ -99,17 +99,17 @@ async def test_a_curve_that_is_being_fetched_does_not_come_back(
 
     await erased(stage, person, f"/{CURVE}/{PRM}/start/2026-10-01/end/2026-10-08/cache")
 
-    public_key = await stage.parts.accounts.load_public_key(usage_point.account_id)
+    public_key = await stage.resources.accounts.load_public_key(usage_point.account_id)
     coverage = Coverage(str(day), NOON, day, day + timedelta(days=1))
-    assert not await stage.parts.readings.save_window(job, coverage, half_hours(day), public_key)
+    assert not await stage.resources.readings.save_window(job, coverage, half_hours(day), public_key)
     assert [] == await windows(stage, usage_point, CURVE)
 
 
 async def test_a_record_goes_and_who_asks_again_has_it_fetched_anew(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    impatient = stage.parts.settings.model_copy(update={"compat_wait_seconds": 0.01})
-    stage.app.state.resources = replace(stage.parts, settings=impatient)
+    impatient = stage.resources.settings.model_copy(update={"compat_wait_seconds": 0.01})
+    stage.app.state.resources = replace(stage.resources, settings=impatient)
     for word, dataset in RECORDS.items():
         await store_record(stage, usage_point, dataset)
 
@@ -119,7 +119,9 @@ async def test_a_record_goes_and_who_asks_again_has_it_fetched_anew(
         assert [] == await windows(stage, usage_point, dataset)
         again = await stage.client.get(f"/{word}/{PRM}/cache", headers={"Authorization": person.api_key})
         assert 503 == again.status_code
-    jobs = [await stage.parts.jobs.load_job(each) for each in await stage.parts.jobs.list_job_ids(person.account.id)]
+    jobs = [
+        await stage.resources.jobs.load_job(each) for each in await stage.resources.jobs.list_job_ids(person.account.id)
+    ]
     assert set(RECORDS.values()) == {job.dataset for job in jobs if job is not None and not job.status.ended}
 
 
@@ -140,11 +142,13 @@ async def test_the_whole_cache_of_a_point_goes_and_that_of_no_other(stage: Stage
     } == answer
     assert [] == [name for dataset in DATASETS for name in await windows(stage, point, dataset)]
     assert 4 == len([name for dataset in DATASETS for name in await windows(stage, other, dataset)])
-    ended = await stage.parts.jobs.load_job(job.id)
+    ended = await stage.resources.jobs.load_job(job.id)
     assert ended is not None
     assert "cancelled" == ended.status
-    assert {PRM, OTHER_PRM} == {each.prm for each in await stage.parts.usage_points.list_for_account(person.account.id)}
-    (event, *_) = await stage.parts.audit.load_events(person.account.id)
+    assert {PRM, OTHER_PRM} == {
+        each.prm for each in await stage.resources.usage_points.list_for_account(person.account.id)
+    }
+    (event, *_) = await stage.resources.audit.load_events(person.account.id)
     assert ("readings.erased", {"usage_point": point.id}) == (event.action, event.details)
     assert event.actor.startswith("key_")
 
@@ -194,7 +198,7 @@ async def test_a_reset_gives_another_key_of_the_same_rights_and_the_one_shown_st
 
     assert (200, PRM) == (answer.status_code, answer.json()["usage_point_id"])
     assert "no-store" == answer.headers["Cache-Control"]
-    made, old = [await stage.parts.accounts.authenticate(each, NOON) for each in (answer.json()["token"], shown)]
+    made, old = [await stage.resources.accounts.authenticate(each, NOON) for each in (answer.json()["token"], shown)]
     assert made.key.id != old.key.id
     assert (old.account.id, frozenset({Scope.READ, Scope.MANAGE}), expires_at) == (
         made.account.id,
@@ -202,7 +206,7 @@ async def test_a_reset_gives_another_key_of_the_same_rights_and_the_one_shown_st
         made.key.expires_at,
     )
     assert old.private_key == made.private_key
-    (event, *_) = await stage.parts.audit.load_events(person.account.id)
+    (event, *_) = await stage.resources.audit.load_events(person.account.id)
     assert ("key.created", old.key.id) == (event.action, event.actor)
 
 
@@ -215,20 +219,20 @@ async def test_a_reset_is_not_for_a_stranger_nor_for_a_key_that_may_not_manage(
     answers = [await stage.client.get(f"/reset/{PRM}/", headers=each) for each in headers]
 
     assert [403] * 3 == [each.status_code for each in answers]
-    assert 2 == len(await stage.parts.accounts.keys.list_keys(person.account.id))
-    assert 1 == len(await stage.parts.accounts.keys.list_keys(stranger.account.id))
+    assert 2 == len(await stage.resources.accounts.keys.list_keys(person.account.id))
+    assert 1 == len(await stage.resources.accounts.keys.list_keys(stranger.account.id))
 
 
 async def fetches(stage: Stage, person: Person) -> int:
-    usages = await stage.parts.quotas.load(person.account.id, {}, NOON)
+    usages = await stage.resources.quotas.load(person.account.id, {}, NOON)
     return next(each.used for each in usages if each.quota is Quota.FETCH)
 
 
 async def share(stage: Stage, person: Person) -> None:
     """Give a person the usage point that somebody else has, too: they have proved to know its contract."""
-    consent, state = await stage.parts.authorization_states.create(person.account.id, NOON)
-    await take_state(stage.parts.authorization_states, state, NOON, next(stage.authorisations))
-    await stage.parts.grants.grant(
+    consent, state = await stage.resources.authorization_states.create(person.account.id, NOON)
+    await take_state(stage.resources.authorization_states, state, NOON, next(stage.authorisations))
+    await stage.resources.grants.grant(
         consent.id, [GrantedPoint(PRM, frozenset({Direction.CONSUMPTION}), None)], NOON, proved=True
     )
 
@@ -239,23 +243,23 @@ async def test_an_administrator_gives_every_holder_of_a_point_todays_requests_an
     await share(stage, holders[1])
     await stage.grant(other, OTHER_PRM)
     for each in (*holders, other):
-        await stage.parts.quotas.take(each.account.id, Quota.FETCH, None, NOON)
+        await stage.resources.quotas.take(each.account.id, Quota.FETCH, None, NOON)
 
-    headers = {"ADMIN_API_KEY": stage.parts.settings.admin_api_key.get_secret_value()}
+    headers = {"ADMIN_API_KEY": stage.resources.settings.admin_api_key.get_secret_value()}
     answer = await stage.client.delete(f"/admin/reset/{PRM}", headers=headers)
 
     assert (200, {"usage_point_id": PRM, "reset": True}) == (answer.status_code, answer.json())
     assert [0, 0, 1] == [await fetches(stage, each) for each in (*holders, other)]
     for each in holders:
-        (event, *_) = await stage.parts.audit.load_events(each.account.id)
+        (event, *_) = await stage.resources.audit.load_events(each.account.id)
         assert ("admin", "quota.reset") == (event.actor, event.action)
-    chain = await stage.parts.audit.load_events("admin")
+    chain = await stage.resources.audit.load_events("admin")
     assert {each.account.id for each in holders} == {event.details["account_id"] for event in chain}
     assert PRM not in str(chain)
 
 
 async def test_a_point_that_nobody_holds_is_not_there_for_an_administrator(stage: Stage) -> None:
-    headers = {"ADMIN_API_KEY": stage.parts.settings.admin_api_key.get_secret_value()}
+    headers = {"ADMIN_API_KEY": stage.resources.settings.admin_api_key.get_secret_value()}
 
     answer = await stage.client.delete(f"/admin/reset/{OTHER_PRM}/", headers=headers)
 
@@ -263,8 +267,8 @@ async def test_a_point_that_nobody_holds_is_not_there_for_an_administrator(stage
 
 
 async def test_no_other_key_resets_a_quota(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
-    await stage.parts.quotas.take(person.account.id, Quota.FETCH, None, NOON)
-    admin = stage.parts.settings.admin_api_key.get_secret_value()
+    await stage.resources.quotas.take(person.account.id, Quota.FETCH, None, NOON)
+    admin = stage.resources.settings.admin_api_key.get_secret_value()
     shown = [
         {},
         {"ADMIN_API_KEY": "wrong"},

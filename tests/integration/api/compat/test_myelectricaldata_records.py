@@ -44,14 +44,14 @@ async def store(stage: Stage, usage_point: UsagePoint, word: str, *, gaps: tuple
     dataset, record = RECORDS[word]
     days = current_days(stage.clock.now)
     known = Coverage("current", stage.clock.now, days.start, days.end, gaps)
-    public_key = await stage.parts.accounts.load_public_key(usage_point.account_id)
-    await save_record(stage.parts.readings, series(usage_point, dataset), known, record, public_key)
+    public_key = await stage.resources.accounts.load_public_key(usage_point.account_id)
+    await save_record(stage.resources.readings, series(usage_point, dataset), known, record, public_key)
 
 
 async def store_absence(stage: Stage, usage_point: UsagePoint, reason: Reason, pause: timedelta) -> None:
     now = stage.clock.now
     absent = absence_of(DATASETS["contract"], current_days(now), reason, now, now + pause)
-    await save_window(stage.parts.readings, series(usage_point, "contract"), absent, [], b"")
+    await save_window(stage.resources.readings, series(usage_point, "contract"), absent, [], b"")
 
 
 def series(usage_point: UsagePoint, dataset: str) -> Series:
@@ -66,13 +66,13 @@ async def begin_call(stage: Stage) -> CallTicket:
     """Take the next call from the queue, as a worker does."""
     job_id, number = await stage.take_task("interactive")
     ticket = CallTicket(job_id, number)
-    await stage.parts.ledger.start_call(ticket, stage.clock.now, 10)
+    await stage.resources.ledger.start_call(ticket, stage.clock.now, 10)
     return ticket
 
 
 async def end_call(stage: Stage, person: Person, ticket: CallTicket, outcome: str, event: str) -> None:
-    await stage.parts.ledger.settle(ticket, outcome, stage.clock.now)
-    await stage.parts.events.publish(person.account.id, event, {"job_id": ticket.job_id})
+    await stage.resources.ledger.settle(ticket, outcome, stage.clock.now)
+    await stage.resources.events.publish(person.account.id, event, {"job_id": ticket.job_id})
 
 
 def failure(answer: httpx.Response) -> tuple[int, list[str]]:
@@ -134,21 +134,21 @@ async def test_a_contract_that_the_provider_failed_to_give_is_a_503_and_is_asked
     assert [(503, ["detail"])] * 2 == [failure(each) for each in answers]
     assert all(int(each.headers["Retry-After"]) >= 1 for each in answers)
     assert 200 == (await asking).status_code
-    assert 2 == len(await stage.parts.jobs.list_job_ids(usage_point.account_id))
+    assert 2 == len(await stage.resources.jobs.list_job_ids(usage_point.account_id))
 
 
 async def test_what_takes_longer_is_a_503_and_the_job_goes_on(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     stage.app.state.resources = replace(
-        stage.parts, settings=stage.parts.settings.model_copy(update={"compat_wait_seconds": 0.01})
+        stage.resources, settings=stage.resources.settings.model_copy(update={"compat_wait_seconds": 0.01})
     )
 
     answers = [await get(stage, person, f"/identity/{PRM}") for _ in range(2)]
 
     assert [(503, ["detail"])] * 2 == [failure(each) for each in answers]
     assert "Retry-After" in answers[0].headers
-    assert 1 == len(await stage.parts.jobs.list_job_ids(usage_point.account_id))
+    assert 1 == len(await stage.resources.jobs.list_job_ids(usage_point.account_id))
 
 
 @pytest.mark.parametrize(("reason", "status"), [(Reason.NO_MEASURE, 404), (Reason.CONSENT_LOST, 403)])
@@ -171,15 +171,15 @@ async def test_a_record_that_could_not_be_had_anew_is_still_shown(
     failed = Gap(days.start, days.end, Reason.PROVIDER_ERROR, partial=True, ask_again_at=now)
     await store(stage, usage_point, "contracts", gaps=(failed,))
     stage.clock.now += timedelta(hours=2)
-    quotas = QuotaStore(stage.parts.redis, {Quota.FETCH: 0, Quota.READ: 3})
-    stage.app.state.resources = replace(stage.parts, quotas=quotas)
+    quotas = QuotaStore(stage.resources.redis, {Quota.FETCH: 0, Quota.READ: 3})
+    stage.app.state.resources = replace(stage.resources, quotas=quotas)
 
     assert 200 == (await get(stage, person, f"/contracts/{PRM}")).status_code
 
 
 async def test_a_used_up_quota_is_a_409(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
-    quotas = QuotaStore(stage.parts.redis, {Quota.FETCH: 0, Quota.READ: 0})
-    stage.app.state.resources = replace(stage.parts, quotas=quotas)
+    quotas = QuotaStore(stage.resources.redis, {Quota.FETCH: 0, Quota.READ: 0})
+    stage.app.state.resources = replace(stage.resources, quotas=quotas)
 
     assert (409, ["detail"]) == failure(await get(stage, person, f"/contact/{PRM}"))
 

@@ -36,7 +36,7 @@ def rte(stage: Stage) -> Stage:
 @pytest.fixture
 def admin(stage: Stage) -> dict[str, str]:
     """What an administrator of this contract sends."""
-    return {"ADMIN_API_KEY": stage.parts.settings.admin_api_key.get_secret_value()}
+    return {"ADMIN_API_KEY": stage.resources.settings.admin_api_key.get_secret_value()}
 
 
 async def read(stage: Stage, path: str) -> tuple[int, Any]:
@@ -121,7 +121,7 @@ async def test_while_days_of_the_season_are_to_be_fetched_nothing_wrong_is_said(
 
 
 async def test_prices_are_exactly_six_texts(stage: Stage) -> None:
-    await stage.parts.tempo_prices.set_prices(date(2026, 8, 1), PRICES, stage.clock.now)
+    await stage.resources.tempo_prices.set_prices(date(2026, 8, 1), PRICES, stage.clock.now)
 
     assert (200, PRICES) == await read(stage, "/edf/tempo/price")
 
@@ -169,7 +169,7 @@ async def test_an_administrator_sets_prices_with_a_comma_or_a_dot_from_today_on(
 
     kept = {**PRICES, "red_hp": "0.6468", "red_hc": "0.1460"}
     assert (200, kept) == (answer.status_code, answer.json())
-    (prices,) = await stage.parts.tempo_prices.list_prices()
+    (prices,) = await stage.resources.tempo_prices.list_prices()
     assert (date(2026, 11, 1), kept) == (prices.valid_from, prices.prices)
     assert (200, kept) == await read(stage, "/edf/tempo/price")
 
@@ -187,7 +187,7 @@ async def test_what_is_no_price_is_refused(stage: Stage, admin: dict[str, str]) 
         answer = await stage.client.post("/admin/edf/tempo/price", json=body, headers=admin)
 
         assert (422, str) == (answer.status_code, type(answer.json()["detail"])), body
-    assert [] == await stage.parts.tempo_prices.list_prices()
+    assert [] == await stage.resources.tempo_prices.list_prices()
 
 
 async def test_an_administrator_has_rte_asked(rte: Stage, admin: dict[str, str]) -> None:
@@ -198,7 +198,7 @@ async def test_an_administrator_has_rte_asked(rte: Stage, admin: dict[str, str])
 
         assert (200, True, None) == (answer.status_code, answer.json()["asked"], answer.json()["possible_at"]), path
         assert [dataset.name] == await rte.take_task(SYSTEM_QUEUE)
-    events = await rte.parts.audit.load_events(ADMIN)
+    events = await rte.resources.audit.load_events(ADMIN)
     assert [("public_data.asked", {"dataset": dataset.name}) for dataset in ASKING.values()] == [
         (event.action, event.details) for event in reversed(events)
     ]
@@ -223,7 +223,7 @@ async def test_what_rte_itself_closed_stays_closed_and_any_other_failure_does_no
     await note_answer(rte, ECOWATT, ago=timedelta(hours=1))
     asked = []
     for code in ("provider_throttled", "provider_not_subscribed"):
-        await rte.parts.public_days.note_failure(ECOWATT.name, code, until)
+        await rte.resources.public_days.note_failure(ECOWATT.name, code, until)
         asked.append((await rte.client.get("/admin/rte/ecowatt", headers=admin)).json()["asked"])
 
     assert [False, True] == asked
@@ -246,4 +246,4 @@ async def test_only_the_administrators_key_in_its_own_header_lets_in(stage: Stag
 
         assert {403} == {answer.status_code for answer in answers}, path
         assert {"detail"} == {name for answer in answers for name in answer.json()}, path
-    assert [] == await stage.parts.tempo_prices.list_prices()
+    assert [] == await stage.resources.tempo_prices.list_prices()

@@ -42,7 +42,7 @@ async def come_back(stage: Stage, query: Mapping[str, object], *, browser: bool 
 async def grant(stage: Stage, consent_id: str, prm: str = PRM) -> None:
     """What a worker does with a consent."""
     point = GrantedPoint(prm, frozenset({Direction.CONSUMPTION}), date(2029, 10, 19))
-    await stage.parts.grants.grant(consent_id, [point], stage.clock.now)
+    await stage.resources.grants.grant(consent_id, [point], stage.clock.now)
 
 
 async def test_a_return_has_the_consent_exchanged_by_a_worker(stage: Stage, person: Person) -> None:
@@ -71,7 +71,7 @@ async def test_it_waits_for_the_end_of_the_exchange(
     async def work() -> None:
         assert [started["id"]] == await stage.take_task("interactive")
         await grant(stage, started["id"])
-        await stage.parts.events.publish(person.account.id, "consent.granted", {"consent_id": started["id"]})
+        await stage.resources.events.publish(person.account.id, "consent.granted", {"consent_id": started["id"]})
 
     answer, _ = await asyncio.gather(come_back(stage, {"state": started["state"], "autorisation_id": 4711}), work())
 
@@ -120,7 +120,7 @@ async def test_a_used_state_takes_no_other_authorisation(stage: Stage, person: P
 
         assert (400, "state_refused") == (answer.status_code, answer.json()["code"])
         assert "1234" not in answer.text
-    consent = await stage.parts.consents.load(started["id"])
+    consent = await stage.resources.consents.load(started["id"])
     assert (ConsentStatus.GRANTED, 4711) == (consent.status, consent.autorisation_id)
 
 
@@ -142,7 +142,7 @@ async def test_a_state_lives_a_quarter_of_an_hour(stage: Stage, person: Person) 
 
     assert 202 == in_time.status_code
     assert (400, "state_refused") == (too_late.status_code, too_late.json()["code"])
-    assert ConsentStatus.PENDING == (await stage.parts.consents.load(expired["id"])).status
+    assert ConsentStatus.PENDING == (await stage.resources.consents.load(expired["id"])).status
     assert 1 == len(await stage.queued("interactive"))
 
 
@@ -163,7 +163,7 @@ async def test_a_refusal_is_final(stage: Stage, person: Person) -> None:
 async def test_a_failed_exchange_is_told_with_its_own_status(stage: Stage, person: Person) -> None:
     started = await start(stage, person)
     await come_back(stage, {"state": started["state"], "autorisation_id": 4711})
-    await stage.parts.grants.fail(started["id"], "usage_point_taken", stage.clock.now)
+    await stage.resources.grants.fail(started["id"], "usage_point_taken", stage.clock.now)
 
     answer = await come_back(stage, {"state": started["state"], "autorisation_id": 4711})
 
@@ -172,12 +172,12 @@ async def test_a_failed_exchange_is_told_with_its_own_status(stage: Stage, perso
 
 async def test_a_return_is_written_down_though_the_broker_does_not_take_it(stage: Stage, person: Person) -> None:
     started = await start(stage, person)
-    await stage.parts.redis.set("interactive", "in the way")
+    await stage.resources.redis.set("interactive", "in the way")
 
     answer = await come_back(stage, {"state": started["state"], "autorisation_id": 4711})
 
     assert 202 == answer.status_code
-    stale = await stage.parts.grants.stale_exchanges(stage.clock.now + timedelta(seconds=1))
+    stale = await stage.resources.grants.stale_exchanges(stage.clock.now + timedelta(seconds=1))
     assert [started["id"]] == stale
 
 
@@ -215,7 +215,7 @@ async def test_a_malformed_return_is_refused_and_uses_no_state(stage: Stage, per
         assert pointers == [each["pointer"] for each in answer.json()["errors"]], case
         assert 422 == page.status_code, case
         assert "<script" not in answer.text + page.text, case
-        assert ConsentStatus.PENDING == (await stage.parts.consents.load(started["id"])).status, case
+        assert ConsentStatus.PENDING == (await stage.resources.consents.load(started["id"])).status, case
 
 
 async def test_the_largest_number_that_can_be_kept_is_taken(stage: Stage, person: Person) -> None:
@@ -277,7 +277,7 @@ async def test_a_page_says_why_it_failed(stage: Stage, person: Person) -> None:
         started = await start(stage, person)
         query = {"state": started["state"], "autorisation_id": number}
         await come_back(stage, query)
-        await stage.parts.grants.fail(started["id"], code, stage.clock.now)
+        await stage.resources.grants.fail(started["id"], code, stage.clock.now)
 
         page = await come_back(stage, query, browser=True)
 

@@ -25,7 +25,7 @@ def page_v1(stage: Stage, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     """People are sent to page v1; where nobody ends the exchange the answer comes soon."""
     monkeypatch.setattr(callback, "WAIT_SECONDS", 0.05)
     stage.app.state.resources = replace(
-        stage.parts, settings=settings.model_copy(update={"enedis_authorize_url": PAGE_V1})
+        stage.resources, settings=settings.model_copy(update={"enedis_authorize_url": PAGE_V1})
     )
 
 
@@ -47,8 +47,8 @@ async def come_back(
 
 async def work(stage: Stage, consent_id: str) -> None:
     """What a worker does with the points that came back."""
-    points = await stage.parts.grants.load_returned_points(consent_id)
-    await stage.parts.grants.grant(consent_id, points, stage.clock.now)
+    points = await stage.resources.grants.load_returned_points(consent_id)
+    await stage.resources.grants.grant(consent_id, points, stage.clock.now)
 
 
 async def test_a_return_is_handed_to_a_worker_by_the_consents_id_alone(stage: Stage, person: Person) -> None:
@@ -132,13 +132,13 @@ async def test_points_are_not_taken_from_somebody_who_was_sent_to_page_v2(
     stage: Stage, person: Person, settings: Settings
 ) -> None:
     """They come unverified: from page v2, which sends none, they can only have been typed into the address."""
-    stage.app.state.resources = replace(stage.parts, settings=settings)
+    stage.app.state.resources = replace(stage.resources, settings=settings)
     started = await start(stage, person)
 
     answer = await come_back(stage, started["state"])
 
     assert (400, "state_refused") == (answer.status_code, answer.json()["code"])
-    assert ConsentStatus.PENDING is (await stage.parts.consents.load(started["id"])).status
+    assert ConsentStatus.PENDING is (await stage.resources.consents.load(started["id"])).status
     assert [] == await stage.queued("interactive")
 
 
@@ -148,8 +148,8 @@ async def test_a_number_wins_over_points(stage: Stage, person: Person) -> None:
 
     await stage.client.get("/oauth/callback", params=query)
 
-    assert 4711 == (await stage.parts.consents.load(started["id"])).autorisation_id
-    assert [] == await stage.parts.grants.load_returned_points(started["id"])
+    assert 4711 == (await stage.resources.consents.load(started["id"])).autorisation_id
+    assert [] == await stage.resources.grants.load_returned_points(started["id"])
 
 
 async def test_a_refusal_on_page_v1_is_final_too(stage: Stage, person: Person) -> None:
@@ -165,7 +165,7 @@ async def test_a_refusal_on_page_v1_is_final_too(stage: Stage, person: Person) -
 async def test_a_point_other_than_the_announced_one_is_not_bound(stage: Stage, person: Person) -> None:
     started = await start(stage, person, usage_point_id=PRM)
     await come_back(stage, started["state"], OTHER_PRM)
-    await stage.parts.grants.fail(started["id"], "consent_refused", stage.clock.now)
+    await stage.resources.grants.fail(started["id"], "consent_refused", stage.clock.now)
 
     answer = await come_back(stage, started["state"], OTHER_PRM)
 
@@ -182,7 +182,7 @@ async def test_twenty_points_are_taken(stage: Stage, person: Person) -> None:
     await work(stage, started["id"])
 
     assert 202 == answer.status_code
-    assert 20 == len(await stage.parts.usage_points.list_for_account(person.account.id))
+    assert 20 == len(await stage.resources.usage_points.list_for_account(person.account.id))
 
 
 # What is wrong with a return; each of the names is what the answer names.
@@ -214,7 +214,7 @@ async def test_a_malformed_return_is_refused_and_uses_no_state(stage: Stage, per
 
         assert (422, "validation_failed") == (answer.status_code, answer.json()["code"]), case
         assert list(wrong) == [each["pointer"] for each in answer.json()["errors"]], case
-        assert ConsentStatus.PENDING is (await stage.parts.consents.load(started["id"])).status, case
+        assert ConsentStatus.PENDING is (await stage.resources.consents.load(started["id"])).status, case
         for secret in (PRM, CODE, "<script"):
             assert secret not in answer.text, case
     # A line end is a blank.
@@ -229,12 +229,12 @@ async def test_a_consent_that_was_lost_since_is_told_when_the_page_is_loaded_aga
 ) -> None:
     started = await start(stage, person)
     await come_back(stage, started["state"])
-    await stage.parts.grants.grant(
+    await stage.resources.grants.grant(
         started["id"], [GrantedPoint(PRM, frozenset(Direction), date(2029, 10, 20))], stage.clock.now
     )
-    point = await stage.parts.usage_points.find(person.account.id, PRM)
+    point = await stage.resources.usage_points.find(person.account.id, PRM)
     for days in (0, 1, 3):
-        await stage.parts.access_loss.note_refusal(point.id, stage.clock.now + timedelta(days=days))
+        await stage.resources.access_loss.note_refusal(point.id, stage.clock.now + timedelta(days=days))
 
     answer = await come_back(stage, started["state"])
     page = await come_back(stage, started["state"], browser=True)

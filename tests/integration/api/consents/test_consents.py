@@ -37,7 +37,7 @@ async def test_a_consent_begins_with_a_page_of_ours_that_leads_to_the_providers(
 async def test_what_the_configured_address_asks_for_is_kept(stage: Stage, person: Person, settings: Settings) -> None:
     address = "https://consent.test/authorize?theme=dark&auto=approve"
     changed = settings.model_copy(update={"enedis_authorize_url": address})
-    stage.app.state.resources = replace(stage.parts, settings=changed)
+    stage.app.state.resources = replace(stage.resources, settings=changed)
 
     answer = await stage.client.post("/v1/consents", headers=person.headers)
 
@@ -55,9 +55,9 @@ async def test_its_owner_sees_what_a_consent_opened(stage: Stage, person: Person
     started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
     path = f"/v1/consents/{started['id']}"
     pending = (await stage.client.get(path, headers=person.headers)).json()
-    await take_state(stage.parts.authorization_states, started["state"], stage.clock.now, 7)
+    await take_state(stage.resources.authorization_states, started["state"], stage.clock.now, 7)
     point = GrantedPoint(PRM, frozenset(Direction), date(2029, 10, 19))
-    await stage.parts.grants.grant(started["id"], [point], stage.clock.now)
+    await stage.resources.grants.grant(started["id"], [point], stage.clock.now)
     granted = (await stage.client.get(path, headers=person.headers)).json()
 
     assert ("pending", False, []) == (pending["status"], pending["active"], pending["usage_points"])
@@ -67,8 +67,8 @@ async def test_its_owner_sees_what_a_consent_opened(stage: Stage, person: Person
 
 async def test_a_failed_consent_says_why(stage: Stage, person: Person) -> None:
     started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
-    await take_state(stage.parts.authorization_states, started["state"], stage.clock.now, 7)
-    await stage.parts.grants.fail(started["id"], "usage_point_taken", stage.clock.now)
+    await take_state(stage.resources.authorization_states, started["state"], stage.clock.now, 7)
+    await stage.resources.grants.fail(started["id"], "usage_point_taken", stage.clock.now)
 
     answer = await stage.client.get(f"/v1/consents/{started['id']}", headers=person.headers)
 
@@ -88,7 +88,7 @@ async def test_the_expected_usage_point_is_kept_only_as_a_hash(stage: Stage, per
     answer = await stage.client.post("/v1/consents", json={"usage_point_id": PRM}, headers=person.headers)
 
     assert 201 == answer.status_code
-    async with stage.parts.database.transaction() as connection:
+    async with stage.resources.database.transaction() as connection:
         rows = (await connection.exec_driver_sql("SELECT * FROM consents")).all()
     assert 1 == len(rows)
     assert PRM not in repr(rows)
@@ -107,7 +107,7 @@ async def test_a_bad_request_for_a_consent_is_refused(stage: Stage, person: Pers
 async def test_without_credentials_of_the_provider_there_is_no_consent(
     stage: Stage, person: Person, settings: Settings
 ) -> None:
-    stage.app.state.resources = replace(stage.parts, settings=settings.model_copy(update={"enedis_client_id": ""}))
+    stage.app.state.resources = replace(stage.resources, settings=settings.model_copy(update={"enedis_client_id": ""}))
 
     answer = await stage.client.post("/v1/consents", headers=person.headers)
 

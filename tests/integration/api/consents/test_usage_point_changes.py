@@ -48,7 +48,7 @@ async def test_null_takes_a_label_and_a_choice_away(stage: Stage, person: Person
 async def test_a_label_is_not_in_the_database_in_clear(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     await change(stage, person, label=LABEL)
 
-    dump = await sql_dump(stage.parts.database)
+    dump = await sql_dump(stage.resources.database)
     assert usage_point.id in dump
     assert LABEL not in dump
 
@@ -57,11 +57,11 @@ async def test_who_changed_it_is_written_down_without_the_label(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     await change(stage, person, label=LABEL, refresh=False)
-    events = await stage.parts.audit.load_events(person.account.id)
+    events = await stage.resources.audit.load_events(person.account.id)
     await change(stage, person)
 
     assert {"usage_point": usage_point.id, "changed": ["label", "refresh"]} == events[0].details
-    assert len(events) == len(await stage.parts.audit.load_events(person.account.id))
+    assert len(events) == len(await stage.resources.audit.load_events(person.account.id))
 
 
 CAN_NOT_BE: list[tuple[dict[str, Any], str]] = [

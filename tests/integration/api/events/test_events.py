@@ -34,11 +34,11 @@ async def web(stage: Stage) -> AsyncIterator[Served]:
 
 async def create_job(stage: Stage, point: UsagePoint, calls: int = 2) -> Job:
     series = Series(point.account_id, point.id, CURVE)
-    return await stage.parts.jobs.create_job(series, DAYS, Lane.INTERACTIVE, [DAYS] * calls, {}, NOON)
+    return await stage.resources.jobs.create_job(series, DAYS, Lane.INTERACTIVE, [DAYS] * calls, {}, NOON)
 
 
 async def tell(stage: Stage, job: Job, event_type: str) -> None:
-    await stage.parts.events.publish(job.account_id, event_type, {"job_id": job.id})
+    await stage.resources.events.publish(job.account_id, event_type, {"job_id": job.id})
 
 
 async def test_a_job_is_told_from_where_it_stands_to_its_end(
@@ -87,7 +87,7 @@ async def test_who_comes_back_hears_what_came_after_and_then_that_it_is_all(
     async with listening_to(web.client, path, person.headers) as stream:
         snapshot = await stream.next()
     await tell(stage, job, "job.progress")
-    await stage.parts.ledger.cancel(job.id, NOON)
+    await stage.resources.ledger.cancel(job.id, NOON)
     await tell(stage, job, "job.cancelled")
     assert snapshot is not None
 
@@ -117,10 +117,10 @@ async def test_an_account_is_told_everything_that_is_its_own_or_the_types_that_w
     ):
         begun = await everything.next()
         await some.next()
-        await stage.parts.events.publish(stranger.account.id, "readings.updated", {})
+        await stage.resources.events.publish(stranger.account.id, "readings.updated", {})
         await tell(stage, job, "job.progress")
         series = {"usage_point_id": usage_point.id, "dataset": CURVE}
-        await stage.parts.events.publish(person.account.id, "readings.updated", series)
+        await stage.resources.events.publish(person.account.id, "readings.updated", series)
         all_told = [await everything.next(), await everything.next()]
         one_told = await some.next()
 
@@ -140,11 +140,11 @@ async def test_redis_holds_no_usage_point_id_of_what_was_told(
 ) -> None:
     async with listening_to(web.client, "/v1/events", person.headers) as stream:
         await stream.next()
-        await stage.parts.events.publish(person.account.id, "readings.updated", {"usage_point_id": usage_point.id})
+        await stage.resources.events.publish(person.account.id, "readings.updated", {"usage_point_id": usage_point.id})
         await stream.next()
 
-    keys = cast(list[bytes], await stage.parts.redis.keys("*"))
-    dumps = b"".join([(await stage.parts.redis.dump(key)) or b"" for key in keys])
+    keys = cast(list[bytes], await stage.resources.redis.keys("*"))
+    dumps = b"".join([(await stage.resources.redis.dump(key)) or b"" for key in keys])
     assert PRM.encode() not in b"".join(keys) + dumps
 
 
@@ -156,7 +156,7 @@ async def test_when_the_past_is_no_longer_kept_there_is_a_snapshot_in_its_place(
         begun = await stream.next()
     for _ in range(3):
         await tell(stage, job, "job.progress")
-    await stage.parts.redis.xtrim(f"events:{person.account.id}", maxlen=1, approximate=False)
+    await stage.resources.redis.xtrim(f"events:{person.account.id}", maxlen=1, approximate=False)
     assert begun is not None
 
     async with listening_to(web.client, "/v1/events", {**person.headers, "Last-Event-ID": str(begun.id)}) as stream:
@@ -172,7 +172,7 @@ async def test_who_was_never_told_anything_misses_nothing_either(
 ) -> None:
     async with listening_to(web.client, "/v1/events", person.headers) as stream:
         begun = await stream.next()
-    await stage.parts.events.publish(person.account.id, "consent.granted", {"consent_id": usage_point.consent.id})
+    await stage.resources.events.publish(person.account.id, "consent.granted", {"consent_id": usage_point.consent.id})
     assert begun is not None
 
     async with listening_to(web.client, "/v1/events", {**person.headers, "Last-Event-ID": str(begun.id)}) as stream:
@@ -213,13 +213,13 @@ async def test_who_takes_nothing_is_cut_off(
     reader, writer = await asyncio.open_connection(web.client.base_url.host, web.client.base_url.port, limit=4096)
     writer.write(asked.encode())
     await reader.readuntil(b"account.snapshot")
-    before = stage.parts.listeners.count[Purpose.STREAM]
+    before = stage.resources.listeners.count[Purpose.STREAM]
 
     for _ in range(150):
-        await stage.parts.events.publish(person.account.id, "readings.updated", {"note": "x" * 20_000})
+        await stage.resources.events.publish(person.account.id, "readings.updated", {"note": "x" * 20_000})
 
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while stage.parts.listeners.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server cuts, and tells nobody
+        while stage.resources.listeners.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server cuts, and tells nobody
             await asyncio.sleep(0.01)
     writer.close()
     assert 1 == before
@@ -232,7 +232,7 @@ async def test_a_lost_connection_to_the_store_loses_no_event(
 
     async with listening_to(web.client, "/v1/events", person.headers) as stream:
         await stream.next()
-        await stage.parts.redis.client_kill_filter(_type="pubsub")
+        await stage.resources.redis.client_kill_filter(_type="pubsub")
         await tell(stage, job, "job.progress")
         told = await stream.next()
 
@@ -242,8 +242,8 @@ async def test_a_lost_connection_to_the_store_loses_no_event(
 
 @pytest.mark.parametrize("end", ["revoked", "suspended", "expired"])
 async def test_a_stream_ends_with_the_key(stage: Stage, web: Served, person: Person, end: str) -> None:
-    caller = await stage.parts.accounts.authenticate(person.api_key, NOON)
-    keys = stage.parts.accounts.keys
+    caller = await stage.resources.accounts.authenticate(person.api_key, NOON)
+    keys = stage.resources.accounts.keys
     # Expires by the clock of the process, though not by that of the stage.
     expiry = NOON + timedelta(minutes=1) if end == "expired" else None
     made, text = await keys.create_key(caller.key, caller.private_key, NOON, expires_at=expiry)
@@ -253,12 +253,12 @@ async def test_a_stream_ends_with_the_key(stage: Stage, web: Served, person: Per
         if end == "revoked":
             await keys.revoke_key(person.account.id, made.id, caller.key.id, NOON)
         elif end == "suspended":
-            await stage.parts.administration.change_account(person.account.id, NOON, suspended=True, quotas={})
-        await stage.parts.listeners.check_keys()
+            await stage.resources.administration.change_account(person.account.id, NOON, suspended=True, quotas={})
+        await stage.resources.listeners.check_keys()
         rest = await stream.rest()
 
     assert [] == rest
-    assert 0 == stage.parts.listeners.count[Purpose.STREAM]
+    assert 0 == stage.resources.listeners.count[Purpose.STREAM]
 
 
 async def test_the_keys_of_others_end_nobody(stage: Stage, web: Served, person: Person) -> None:
@@ -269,10 +269,10 @@ async def test_the_keys_of_others_end_nobody(stage: Stage, web: Served, person: 
     ):
         await mine.next()
         await theirs.next()
-        await stage.parts.administration.change_account(stranger.account.id, NOON, suspended=True, quotas={})
-        await stage.parts.listeners.check_keys()
+        await stage.resources.administration.change_account(stranger.account.id, NOON, suspended=True, quotas={})
+        await stage.resources.listeners.check_keys()
         await theirs.rest()
-        await stage.parts.events.publish(person.account.id, "readings.updated", {})
+        await stage.resources.events.publish(person.account.id, "readings.updated", {})
         told = await mine.next()
 
     assert told is not None
@@ -302,7 +302,7 @@ async def test_a_job_whose_end_nobody_told_is_found_at_the_next_heartbeat(
 
     async with listening_to(web.client, f"/v1/jobs/{job.id}/events", person.headers) as stream:
         await stream.next()
-        await stage.parts.ledger.cancel(job.id, NOON)
+        await stage.resources.ledger.cancel(job.id, NOON)
         end = await stream.next()
         nothing = await stream.next()
 
@@ -323,14 +323,14 @@ async def test_a_heartbeat_says_how_far_the_listener_has_heard(
         await tell(stage, job, "job.progress")
         heard = await stream.next_id()
 
-    assert heard == await stage.parts.events.last_event_id(person.account.id)
+    assert heard == await stage.resources.events.last_event_id(person.account.id)
 
 
 async def test_an_account_has_so_many_streams_and_another_one_has_its_own(
     stage: Stage, web: Served, person: Person
 ) -> None:
-    for _ in range(stage.parts.settings.listeners_per_account):
-        stage.parts.listeners.join(person.account.id, Purpose.STREAM)
+    for _ in range(stage.resources.settings.listeners_per_account):
+        stage.resources.listeners.join(person.account.id, Purpose.STREAM)
     stranger = await stage.create_person()
 
     async with (
@@ -347,9 +347,9 @@ async def test_an_account_has_so_many_streams_and_another_one_has_its_own(
 async def test_who_leaves_frees_its_place(stage: Stage, web: Served, person: Person) -> None:
     async with listening_to(web.client, "/v1/events", person.headers) as stream:
         await stream.next()
-        during = stage.parts.listeners.count[Purpose.STREAM]
+        during = stage.resources.listeners.count[Purpose.STREAM]
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while stage.parts.listeners.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server notices by itself, and tells nobody
+        while stage.resources.listeners.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server notices by itself, and tells nobody
             await asyncio.sleep(0.01)
 
     assert 1 == during
@@ -365,7 +365,7 @@ async def test_a_head_request_opens_no_stream(
     ]
 
     assert [(200, b""), (200, b"")] == [(answer.status_code, answer.content) for answer in answers]
-    assert 0 == stage.parts.listeners.count[Purpose.STREAM]
+    assert 0 == stage.resources.listeners.count[Purpose.STREAM]
 
 
 async def test_a_server_that_is_told_to_stop_ends_streams_and_waits_at_once(

@@ -76,7 +76,7 @@ async def courier(stage: Stage) -> AsyncIterator[None]:
     """A courier at work, whose receivers may be on this machine."""
     stop = asyncio.Event()
     async with open_receivers(WebhookTargets(private_allowed=True), int(PATIENCE_SECONDS)) as receivers:
-        running = asyncio.create_task(Courier(stage.parts, receivers).run(stop))
+        running = asyncio.create_task(Courier(stage.resources, receivers).run(stop))
         try:
             yield
         finally:
@@ -128,10 +128,10 @@ async def test_a_webhook_is_changed_where_the_change_is_good(stage: Stage, perso
 async def test_a_disabled_webhook_is_told_nothing_and_replays_nothing(stage: Stage, person: Person) -> None:
     created = await create(stage, person)
     path = created["links"]["self"]
-    await stage.parts.events.publish(person.account.id, "job.failed", {"job_id": "job_1"})
+    await stage.resources.events.publish(person.account.id, "job.failed", {"job_id": "job_1"})
 
     await ask(stage, person, "PATCH", path, json={"enabled": False})
-    await stage.parts.events.publish(person.account.id, "job.failed", {"job_id": "job_2"})
+    await stage.resources.events.publish(person.account.id, "job.failed", {"job_id": "job_2"})
 
     page = (await ask(stage, person, "GET", f"{path}/deliveries")).json()
     (delivery,) = page["deliveries"]
@@ -147,13 +147,13 @@ async def test_a_disabled_webhook_is_told_nothing_and_replays_nothing(stage: Sta
 
 async def test_a_deleted_webhook_is_gone_with_its_deliveries(stage: Stage, person: Person) -> None:
     created = await create(stage, person)
-    await stage.parts.events.publish(person.account.id, "job.failed", {"job_id": "job_1"})
+    await stage.resources.events.publish(person.account.id, "job.failed", {"job_id": "job_1"})
 
     answer = await ask(stage, person, "DELETE", created["links"]["self"])
 
     assert 204 == answer.status_code
     assert 404 == (await ask(stage, person, "GET", created["links"]["self"])).status_code
-    assert created["id"] not in await redis_dump(stage.parts.redis)
+    assert created["id"] not in await redis_dump(stage.resources.redis)
 
 
 async def test_a_rotated_secret_is_shown_once_and_the_overlap_is_told(stage: Stage, person: Person) -> None:
@@ -189,8 +189,8 @@ async def test_there_are_so_many_for_an_account(stage: Stage, person: Person) ->
 
 
 async def test_it_takes_a_key_that_may_manage(stage: Stage, person: Person) -> None:
-    caller = await stage.parts.accounts.authenticate(person.api_key, stage.clock.now)
-    _, text = await stage.parts.accounts.keys.create_key(
+    caller = await stage.resources.accounts.authenticate(person.api_key, stage.clock.now)
+    _, text = await stage.resources.accounts.keys.create_key(
         caller.key, caller.opened, stage.clock.now, scopes=[Scope.READ, Scope.FETCH]
     )
     reader = Person(person.account, text)
@@ -207,7 +207,7 @@ async def test_a_test_that_is_waited_for_says_how_it_went(stage: Stage, person: 
     receiver = Receiver(answer=answers("418 I'm a teapot", body=b"what the receiver says"))
     async with receiving(receiver) as url, courier(stage):
         # Past the check, which allows none on this machine.
-        webhook, secret = await stage.parts.webhooks.create_webhook(
+        webhook, secret = await stage.resources.webhooks.create_webhook(
             person.account.id, url, None, None, "key_1", stage.clock.now
         )
         path = f"{WEBHOOKS}/{webhook.id}/test"
@@ -244,11 +244,11 @@ async def test_messages_on_request_are_slowed_down(stage: Stage, person: Person)
 async def test_deliveries_are_listed_newest_first_page_by_page(stage: Stage, person: Person) -> None:
     created = await create(stage, person)
     for number in range(5):
-        await stage.parts.events.publish(person.account.id, "job.failed", {"job_id": f"job_{number}"})
-    (claimed,) = await stage.parts.deliveries.claim(datetime.now(UTC), 10)
+        await stage.resources.events.publish(person.account.id, "job.failed", {"job_id": f"job_{number}"})
+    (claimed,) = await stage.resources.deliveries.claim(datetime.now(UTC), 10)
     attempt = Attempt(stage.clock.now, DeliveryError.BAD_STATUS, 500, 12)
     again = stage.clock.now + timedelta(minutes=5)
-    await stage.parts.deliveries.settle(claimed, attempt, again, stage.clock.now)
+    await stage.resources.deliveries.settle(claimed, attempt, again, stage.clock.now)
 
     listed, path = [], f"{created['links']['deliveries']}?limit=2"
     while path:
@@ -257,7 +257,7 @@ async def test_deliveries_are_listed_newest_first_page_by_page(stage: Stage, per
         listed += page["deliveries"]
         path = page["links"]["next"]
 
-    stored = await stage.parts.deliveries.list_deliveries(created["id"])
+    stored = await stage.resources.deliveries.list_deliveries(created["id"])
     assert ["job_4", "job_3", "job_2", "job_1", "job_0"] == [each.data["job_id"] for each in stored]
     assert [each.id for each in stored] == [each["id"] for each in listed]
     assert ("pending", 1, 500, "bad_status", 12, again) == (
@@ -270,31 +270,31 @@ async def test_deliveries_are_listed_newest_first_page_by_page(stage: Stage, per
 
 async def test_an_erased_account_takes_its_webhooks_along(stage: Stage, person: Person) -> None:
     created = await create(stage, person)
-    await stage.parts.events.publish(person.account.id, "job.failed", {"job_id": "job_1"})
+    await stage.resources.events.publish(person.account.id, "job.failed", {"job_id": "job_1"})
 
     answer = await ask(stage, person, "DELETE", "/v1/account")
-    await stage.parts.events.publish(person.account.id, "job.failed", {"job_id": "job_2"})
+    await stage.resources.events.publish(person.account.id, "job.failed", {"job_id": "job_2"})
 
     assert 1 == answer.json()["erased"]["webhooks"]
-    assert [] == await stage.parts.deliveries.claim(datetime.now(UTC), 10)
-    dumps = await redis_dump(stage.parts.redis) + await sql_dump(stage.parts.database)
+    assert [] == await stage.resources.deliveries.claim(datetime.now(UTC), 10)
+    dumps = await redis_dump(stage.resources.redis) + await sql_dump(stage.resources.database)
     assert created["id"] not in dumps
 
 
 async def test_an_erased_usage_point_is_told_of_no_more(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     created = await create(stage, person)
-    await stage.parts.events.publish(person.account.id, "readings.updated", {"usage_point": usage_point.id})
-    await stage.parts.events.publish(person.account.id, "consent.granted", {"consent_id": usage_point.consent.id})
+    await stage.resources.events.publish(person.account.id, "readings.updated", {"usage_point": usage_point.id})
+    await stage.resources.events.publish(person.account.id, "consent.granted", {"consent_id": usage_point.consent.id})
 
-    await stage.parts.erasure.erase_usage_point(usage_point, "key_1", stage.clock.now)
+    await stage.resources.erasure.erase_usage_point(usage_point, "key_1", stage.clock.now)
 
-    left = await stage.parts.deliveries.list_deliveries(created["id"])
+    left = await stage.resources.deliveries.list_deliveries(created["id"])
     assert ["consent.granted"] == [each.type for each in left]
 
 
 async def test_the_export_has_the_webhooks_without_their_secrets(stage: Stage, person: Person) -> None:
     created = await create(stage, person)
-    await stage.parts.events.publish(person.account.id, "job.failed", {"job_id": "job_1"})
+    await stage.resources.events.publish(person.account.id, "job.failed", {"job_id": "job_1"})
 
     answer = await ask(stage, person, "GET", "/v1/account/export")
 

@@ -169,15 +169,15 @@ async def victim(stage: Stage) -> Person:
 
 async def foreign_values(stage: Stage, victim: Person) -> dict[str, str]:
     """What the parts of a path are called, and the victim's."""
-    (point,) = await stage.parts.usage_points.list_for_account(victim.account.id)
-    (key,) = await stage.parts.accounts.keys.list_keys(victim.account.id)
+    (point,) = await stage.resources.usage_points.list_for_account(victim.account.id)
+    (key,) = await stage.resources.accounts.keys.list_keys(victim.account.id)
     series = Series(victim.account.id, point.id, "consumption_load_curve")
     days = DayRange(NOON.date().replace(day=1), NOON.date().replace(day=3))
-    job = await stage.parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOON)
-    webhook, _ = await stage.parts.webhooks.create_webhook(
+    job = await stage.resources.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOON)
+    webhook, _ = await stage.resources.webhooks.create_webhook(
         victim.account.id, "https://receiver.example", None, None, key.id, NOON
     )
-    delivery = await stage.parts.deliveries.enqueue_test(victim.account.id, webhook.id, NOON, awaited=False)
+    delivery = await stage.resources.deliveries.enqueue_test(victim.account.id, webhook.id, NOON, awaited=False)
     assert delivery is not None
     return {
         "usage_point_id": PRM,

@@ -15,7 +15,7 @@ KEY = {"Idempotency-Key": '"5a7ecb1d-7f2c-4a8e-9d54-1f0f9b6d2c11"'}
 
 
 async def used(stage: Stage, person: Person) -> dict[Quota, int]:
-    return {usage.quota: usage.used for usage in await stage.parts.quotas.load(person.account.id, {}, NOON)}
+    return {usage.quota: usage.used for usage in await stage.resources.quotas.load(person.account.id, {}, NOON)}
 
 
 async def test_the_same_request_again_gives_the_same_job_as_it_is_now_and_counts_once(
@@ -23,7 +23,7 @@ async def test_the_same_request_again_gives_the_same_job_as_it_is_now_and_counts
 ) -> None:
     headers = {**person.headers, **KEY}
     first = await stage.client.post("/v1/jobs", json=WEEK, headers=headers)
-    await stage.parts.ledger.cancel(first.json()["id"], NOON)
+    await stage.resources.ledger.cancel(first.json()["id"], NOON)
 
     again = await stage.client.post("/v1/jobs", json=dict(reversed(WEEK.items())), headers=headers)
     bare = {**person.headers, "Idempotency-Key": KEY["Idempotency-Key"].strip('"'), "Prefer": "wait=1"}
@@ -38,7 +38,7 @@ async def test_the_same_request_again_gives_the_same_job_as_it_is_now_and_counts
     assert (first.json()["id"], "cancelled") == (again.json()["id"], again.json()["status"])
     assert (200, first.json()["id"]) == (waited.status_code, waited.json()["id"])
     assert {Quota.FETCH: 1, Quota.READ: 0} == await used(stage, person)
-    assert 1 == len(await stage.parts.jobs.list_job_ids(person.account.id))
+    assert 1 == len(await stage.resources.jobs.list_job_ids(person.account.id))
 
 
 async def test_of_many_at_once_one_makes_the_job(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
@@ -52,7 +52,7 @@ async def test_of_many_at_once_one_makes_the_job(stage: Stage, person: Person, u
     assert 1 == len({answer.json()["id"] for answer in made})
     assert {"idempotency_in_progress"} >= {answer.json()["code"] for answer in refused}
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
-    assert 1 == len(await stage.parts.jobs.list_job_ids(person.account.id))
+    assert 1 == len(await stage.resources.jobs.list_job_ids(person.account.id))
 
 
 async def test_another_request_with_the_same_key_is_refused(
@@ -93,7 +93,7 @@ async def test_a_request_that_was_refused_can_be_mended_under_its_key(
 async def test_a_job_that_is_gone_is_not_made_again(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     headers = {**person.headers, **KEY}
     await stage.client.post("/v1/jobs", json=WEEK, headers=headers)
-    await stage.parts.erasure.erase_usage_point(usage_point, "test", NOON)
+    await stage.resources.erasure.erase_usage_point(usage_point, "test", NOON)
 
     again = await stage.client.post("/v1/jobs", json=WEEK, headers=headers)
 
@@ -133,4 +133,4 @@ async def test_what_answers_with_a_secret_takes_no_key_and_does_nothing(stage: S
     assert [(422, "idempotency_not_offered")] * len(paths) == [
         (answer.status_code, answer.json()["code"]) for answer in answers
     ]
-    assert 1 == len(await stage.parts.accounts.keys.list_keys(person.account.id))
+    assert 1 == len(await stage.resources.accounts.keys.list_keys(person.account.id))

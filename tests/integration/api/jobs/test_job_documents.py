@@ -21,7 +21,7 @@ async def create_job(stage: Stage, point: UsagePoint, *, calls: int = 2, dataset
     """A job, so many minutes after noon."""
     series = Series(point.account_id, point.id, dataset)
     moment = NOON + timedelta(minutes=minutes)
-    return await stage.parts.jobs.create_job(series, DAYS, Lane.INTERACTIVE, [DAYS] * calls, {}, moment)
+    return await stage.resources.jobs.create_job(series, DAYS, Lane.INTERACTIVE, [DAYS] * calls, {}, moment)
 
 
 async def test_a_job_that_has_not_gone_on_is_not_sent_again(
@@ -39,7 +39,7 @@ async def test_a_job_that_has_not_gone_on_is_not_sent_again(
         text: (await stage.client.get(path, headers={**person.headers, "If-None-Match": text})).status_code
         for text in ('"other"', "", tag[3:-1], "W/", '"', "," * 1000)
     }
-    await stage.parts.ledger.cancel(job.id, NOON)
+    await stage.resources.ledger.cancel(job.id, NOON)
     later = await stage.client.get(path, headers={**person.headers, "If-None-Match": tag})
 
     assert tag.startswith('W/"')
@@ -72,7 +72,7 @@ async def test_a_job_that_is_kept_no_longer_is_gone_and_for_others_it_never_was(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     job, stranger = await create_job(stage, usage_point), await stage.create_person()
-    await stage.parts.redis.delete(f"job:{job.id}")
+    await stage.resources.redis.delete(f"job:{job.id}")
 
     paths = [("GET", f"/v1/jobs/{job.id}"), ("DELETE", f"/v1/jobs/{job.id}"), ("GET", f"/v1/jobs/{job.id}/events")]
     own = [await stage.client.request(method, path, headers=person.headers) for method, path in paths]
@@ -107,7 +107,7 @@ async def test_the_list_can_be_cut_by_what_is_wanted_and_goes_on_with_it(stage: 
     daily = await create_job(stage, first, dataset=DAILY, minutes=1)
     ended = await create_job(stage, second, calls=0, minutes=2)
     cancelled = await create_job(stage, second, minutes=3)
-    await stage.parts.ledger.cancel(cancelled.id, NOON)
+    await stage.resources.ledger.cancel(cancelled.id, NOON)
     at = "2026-10-20T10:0"
     wanted = {
         "status=queued": [daily, curve],

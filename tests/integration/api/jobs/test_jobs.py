@@ -61,8 +61,8 @@ async def test_the_queue_and_redis_hold_no_usage_point_id_and_no_key(
 ) -> None:
     await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)
 
-    keys = cast(list[bytes], await stage.parts.redis.keys("*"))
-    dumps = b"".join([(await stage.parts.redis.dump(key)) or b"" for key in keys])
+    keys = cast(list[bytes], await stage.resources.redis.keys("*"))
+    dumps = b"".join([(await stage.resources.redis.dump(key)) or b"" for key in keys])
     assert await stage.queued("interactive")
     for secret in (PRM, person.api_key):
         assert secret.encode() not in b"".join(keys) + dumps
@@ -91,10 +91,10 @@ async def test_days_that_are_stored_are_not_asked_for_again(
 async def test_a_job_can_be_followed_to_its_end(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     created = (await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)).json()
     ticket = CallTicket(created["id"], 0)
-    started = await stage.parts.ledger.start_call(ticket, NOON, 10)
+    started = await stage.resources.ledger.start_call(ticket, NOON, 10)
     running = await stage.client.get(created["links"]["self"], headers=person.headers)
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 8))
-    await stage.parts.ledger.settle(ticket, OK, NOON + timedelta(seconds=3))
+    await stage.resources.ledger.settle(ticket, OK, NOON + timedelta(seconds=3))
     ended = await stage.client.get(created["links"]["self"], headers=person.headers)
 
     assert started is not None
@@ -108,7 +108,7 @@ async def test_a_failed_job_says_why(stage: Stage, person: Person, usage_point: 
     created = (await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)).json()
     gap = Gap(date(2026, 10, 3), date(2026, 10, 4), Reason.NO_MEASURE)
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 8), {gap.start: gap})
-    await stage.parts.ledger.settle(CallTicket(created["id"], 0), "no_measure", NOON)
+    await stage.resources.ledger.settle(CallTicket(created["id"], 0), "no_measure", NOON)
 
     job = (await stage.client.get(created["links"]["self"], headers=person.headers)).json()
 
@@ -133,8 +133,8 @@ async def test_who_prefers_to_wait_gets_the_ended_job(
         # What a worker does.
         job_id, number = await stage.take_task("interactive")
         await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 8))
-        await stage.parts.ledger.settle(CallTicket(job_id, number), OK, NOON)
-        await stage.parts.events.publish(person.account.id, "job.succeeded", {"job_id": job_id})
+        await stage.resources.ledger.settle(CallTicket(job_id, number), OK, NOON)
+        await stage.resources.events.publish(person.account.id, "job.succeeded", {"job_id": job_id})
 
     wait = {**person.headers, "Prefer": "wait=120"}
     if how == "when asking":
@@ -163,12 +163,12 @@ async def test_a_job_survives_a_broker_that_does_not_take_its_calls(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     # A key of another type where the queue should be: the real broker fails for real.
-    await stage.parts.redis.set("interactive", "in the way")
+    await stage.resources.redis.set("interactive", "in the way")
 
     answer = await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)
 
     assert 202 == answer.status_code
-    assert [f"{answer.json()['id']}/0".encode()] == await stage.parts.redis.zrange("leases", 0, -1)
+    assert [f"{answer.json()['id']}/0".encode()] == await stage.resources.redis.zrange("leases", 0, -1)
 
 
 # What is wrong with a request for a week, and the status, code and place of the answer.
@@ -222,7 +222,7 @@ async def test_what_can_be_checked_is_refused_before_there_is_a_job(
         for secret in (PRM, OTHER_PRM, person.api_key):
             assert secret not in answer.text, case
     assert [] == await stage.queued("interactive")
-    assert [] == await stage.parts.redis.keys("job:*")
+    assert [] == await stage.resources.redis.keys("job:*")
 
 
 async def test_the_oldest_possible_day_is_named(stage: Stage, person: Person, usage_point: UsagePoint) -> None:

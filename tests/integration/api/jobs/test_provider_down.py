@@ -42,7 +42,7 @@ async def test_a_refused_request_leaves_no_job_and_counts_for_no_quota(
     await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)
 
     assert before == (await stage.client.get("/v1/account", headers=person.headers)).json()["quotas"]
-    assert [] == await stage.parts.jobs.list_job_ids(usage_point.account_id)
+    assert [] == await stage.resources.jobs.list_job_ids(usage_point.account_id)
 
 
 async def test_what_is_stored_is_served_as_ever(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
@@ -78,7 +78,7 @@ async def test_when_the_pause_is_over_a_request_is_taken_and_tries(
 async def test_while_a_call_tries_nobody_else_is_let_in(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     await stage.leave_alone(-1)
     probe_ends = await stage.redis_now() + PAUSE_SECONDS
-    await stage.parts.redis.hset(circuit_key("enedis", "measures"), "probe_ends", str(probe_ends))
+    await stage.resources.redis.hset(circuit_key("enedis", "measures"), "probe_ends", str(probe_ends))
 
     answer = await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)
 

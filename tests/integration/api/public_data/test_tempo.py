@@ -92,7 +92,7 @@ async def test_tomorrow_is_not_fetched_while_rte_does_not_answer(rte: Stage) -> 
     await note_answer(rte, TEMPO)
     assert "not_published_yet" == (await read(rte, "tomorrow"))["reason"]
 
-    await rte.parts.public_days.note_failure(TEMPO.name, "provider_timeout", None)
+    await rte.resources.public_days.note_failure(TEMPO.name, "provider_timeout", None)
 
     assert "not_fetched" == (await read(rte, "tomorrow"))["reason"]
     # What lies beyond tomorrow nobody has been told yet, whatever RTE's machines do.
@@ -123,7 +123,7 @@ BILLED = {
 async def test_today_says_what_is_billed_at_this_moment(rte: Stage) -> None:
     set_clock(rte, "2026-01-14T00:00:00+01:00")
     await store_colours(rte, {date(2026, 1, 13): "RED", date(2026, 1, 14): "WHITE"})
-    await rte.parts.tempo_prices.set_prices(date(2026, 1, 1), PRICES, rte.clock.now)
+    await rte.resources.tempo_prices.set_prices(date(2026, 1, 1), PRICES, rte.clock.now)
     priced = {"valid_from": "2026-01-01", **PRICES}
     for at, billed in BILLED.items():
         set_clock(rte, at)
@@ -200,8 +200,8 @@ async def test_today_is_that_of_paris(rte: Stage) -> None:
 
 async def test_prices_are_those_of_the_day_that_is_asked_for(stage: Stage) -> None:
     later = dict.fromkeys(PRICES, "1")
-    await stage.parts.tempo_prices.set_prices(date(2026, 2, 1), PRICES, stage.clock.now)
-    await stage.parts.tempo_prices.set_prices(date(2026, 11, 1), later, stage.clock.now)
+    await stage.resources.tempo_prices.set_prices(date(2026, 2, 1), PRICES, stage.clock.now)
+    await stage.resources.tempo_prices.set_prices(date(2026, 11, 1), later, stage.clock.now)
 
     now, then = await read(stage, "prices"), await read(stage, "prices", day="2026-11-01")
 
@@ -235,7 +235,7 @@ async def test_days_that_can_not_be_answered_are_a_problem(stage: Stage) -> None
 
 async def test_who_has_the_present_answer_is_told_so(rte: Stage) -> None:
     await store_colours(rte, {date(2026, 10, 20): "BLUE", date(2026, 10, 21): "BLUE"})
-    await rte.parts.tempo_prices.set_prices(date(2026, 10, 1), PRICES, rte.clock.now)
+    await rte.resources.tempo_prices.set_prices(date(2026, 10, 1), PRICES, rte.clock.now)
     paths = ["days?start=2026-10-19&end=2026-10-22", "today", "tomorrow", "remaining", "prices"]
     tags = {path: (await rte.client.get(f"/v1/tempo/{path}")).headers["ETag"] for path in paths}
 
@@ -244,7 +244,7 @@ async def test_who_has_the_present_answer_is_told_so(rte: Stage) -> None:
 
     again = {path: await ask_again(path) for path in paths}
     await store_colours(rte, {date(2026, 10, 20): "RED", date(2026, 10, 21): "RED"})
-    await rte.parts.tempo_prices.set_prices(date(2026, 10, 1), {**PRICES, "red_hp": "2"}, rte.clock.now)
+    await rte.resources.tempo_prices.set_prices(date(2026, 10, 1), {**PRICES, "red_hp": "2"}, rte.clock.now)
     changed = {path: await ask_again(path) for path in paths}
 
     assert {path: (304, b"", tag) for path, tag in tags.items()} == {

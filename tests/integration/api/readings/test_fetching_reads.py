@@ -26,7 +26,7 @@ async def read(stage: Stage, person: Person, path: str = CURVE, **headers: str) 
 
 
 async def used(stage: Stage, person: Person) -> dict[str, int]:
-    return {each.quota: each.used for each in await stage.parts.quotas.load(person.account.id, {}, stage.clock.now)}
+    return {each.quota: each.used for each in await stage.resources.quotas.load(person.account.id, {}, stage.clock.now)}
 
 
 async def job_of(stage: Stage, person: Person, answer: httpx.Response) -> dict[str, Any]:
@@ -60,7 +60,7 @@ async def test_who_waits_reads_what_was_fetched_meanwhile(
     reading = asyncio.create_task(read(stage, person, Prefer="wait=120"))
     job_id, number = await stage.take_task("interactive")
     ticket = CallTicket(job_id, number)
-    await stage.parts.ledger.start_call(ticket, stage.clock.now, 10)
+    await stage.resources.ledger.start_call(ticket, stage.clock.now, 10)
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 3))
     await settle(stage, person, ticket)
 
@@ -88,8 +88,8 @@ async def test_a_used_up_fetch_quota_keeps_nobody_from_what_is_stored(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 2))
-    quotas = QuotaStore(stage.parts.redis, {Quota.FETCH: 0, Quota.READ: 3})
-    stage.app.state.resources = replace(stage.parts, quotas=quotas)
+    quotas = QuotaStore(stage.resources.redis, {Quota.FETCH: 0, Quota.READ: 3})
+    stage.app.state.resources = replace(stage.resources, quotas=quotas)
 
     answer = await read(stage, person, Prefer="wait=10")
 
@@ -153,5 +153,5 @@ async def test_a_key_that_may_only_read_has_nothing_fetched(
 
 async def settle(stage: Stage, person: Person, ticket: CallTicket) -> None:
     """What a worker does when a call has succeeded."""
-    await stage.parts.ledger.settle(ticket, "ok", stage.clock.now)
-    await stage.parts.events.publish(person.account.id, "job.succeeded", {"job_id": ticket.job_id})
+    await stage.resources.ledger.settle(ticket, "ok", stage.clock.now)
+    await stage.resources.events.publish(person.account.id, "job.succeeded", {"job_id": ticket.job_id})

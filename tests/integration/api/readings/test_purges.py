@@ -30,13 +30,13 @@ async def purge(stage: Stage, person: Person, dataset: str, **days: str) -> dict
 
 
 async def windows(stage: Stage, usage_point: UsagePoint, dataset: str) -> list[str]:
-    return await stage.parts.readings.window_names(Series(usage_point.account_id, usage_point.id, dataset))
+    return await stage.resources.readings.window_names(Series(usage_point.account_id, usage_point.id, dataset))
 
 
 async def submit(stage: Stage, usage_point: UsagePoint, dataset: str) -> Job:
     days = DayRange(date(2026, 10, 1), date(2026, 10, 3))
     series = Series(usage_point.account_id, usage_point.id, dataset)
-    return await stage.parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOON)
+    return await stage.resources.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOON)
 
 
 async def test_the_days_of_a_curve_go_and_the_others_stay(
@@ -91,8 +91,8 @@ async def test_without_days_all_of_the_dataset_goes_and_no_other_one(
 async def test_a_record_goes(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     series = Series(usage_point.account_id, usage_point.id, "identity")
     known = Coverage("current", NOON, NOON.date(), NOON.date() + timedelta(days=1))
-    public_key = await stage.parts.accounts.load_public_key(usage_point.account_id)
-    await save_record(stage.parts.readings, series, known, {"lastname": "SYNTHETIQUE"}, public_key)
+    public_key = await stage.resources.accounts.load_public_key(usage_point.account_id)
+    await save_record(stage.resources.readings, series, known, {"lastname": "SYNTHETIQUE"}, public_key)
 
     answer = await purge(stage, person, "identity")
 
@@ -113,9 +113,9 @@ async def test_jobs_of_the_dataset_are_cancelled_and_their_answers_are_not_store
     day = date(2026, 10, 1)
 
     answer = await purge(stage, person, CURVE)
-    public_key = await stage.parts.accounts.load_public_key(usage_point.account_id)
+    public_key = await stage.resources.accounts.load_public_key(usage_point.account_id)
     coverage = Coverage(str(day), NOON, day, day + timedelta(days=1))
-    is_stored = await stage.parts.readings.save_window(job, coverage, half_hours(day), public_key)
+    is_stored = await stage.resources.readings.save_window(job, coverage, half_hours(day), public_key)
 
     assert (1, False) == (answer["jobs_cancelled"], is_stored)
     assert [] == await windows(stage, usage_point, CURVE)
@@ -129,9 +129,9 @@ async def test_jobs_of_the_dataset_are_cancelled_and_their_answers_are_not_store
 async def test_it_is_written_down(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     await purge(stage, person, CURVE, start="2026-10-03", end="2026-10-05")
 
-    (event, *_) = await stage.parts.audit.load_events(person.account.id)
+    (event, *_) = await stage.resources.audit.load_events(person.account.id)
 
-    (key,) = await stage.parts.accounts.keys.list_keys(person.account.id)
+    (key,) = await stage.resources.accounts.keys.list_keys(person.account.id)
     details = {"dataset": CURVE, "start": "2026-10-03", "end": "2026-10-05"}
     assert (key.id, "readings.erased", details) == (event.actor, event.action, event.details)
 

@@ -134,7 +134,7 @@ async def test_peaks_registers_and_origins_have_columns_of_their_own(
 ) -> None:
     """Whatever a register is called, a spreadsheet takes no cell for a formula."""
     day = date(2026, 10, 1)
-    public_key = await stage.parts.accounts.load_public_key(usage_point.account_id)
+    public_key = await stage.resources.accounts.load_public_key(usage_point.account_id)
     registers = {"=HYPERLINK(1)": 7, "HCH": 10}
     stored = {
         "daily_consumption_max_power": Reading(day_start(day), "P1D", 6000, day_start(day) + timedelta(hours=19)),
@@ -144,7 +144,7 @@ async def test_peaks_registers_and_origins_have_columns_of_their_own(
     for dataset, reading in stored.items():
         series = Series(usage_point.account_id, usage_point.id, dataset)
         known = Coverage("2026-10", NOON, day, day + ONE_DAY)
-        await save_window(stage.parts.readings, series, known, [reading], public_key)
+        await save_window(stage.resources.readings, series, known, [reading], public_key)
     days = {"start": str(day), "end": str(day + ONE_DAY)}
     answers = {
         (dataset, accept): await read(stage, person, accept, f"/v1/usage-points/{PRM}/readings/{dataset}", **days)

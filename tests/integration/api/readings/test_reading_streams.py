@@ -48,8 +48,8 @@ async def connected(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
 async def spoil(stage: Stage, usage_point: UsagePoint, day: date) -> None:
     """Put another day's blob in the place of this one's: it does not open there."""
     key = f"readings:{usage_point.account_id}:{usage_point.id}:consumption_load_curve"
-    blobs = await stage.parts.redis.hgetall(key)
-    await stage.parts.redis.hset(key, str(day), blobs[str(date(2026, 6, 1)).encode()])
+    blobs = await stage.resources.redis.hgetall(key)
+    await stage.resources.redis.hset(key, str(day), blobs[str(date(2026, 6, 1)).encode()])
 
 
 async def test_a_long_period_is_sent_while_it_is_opened(

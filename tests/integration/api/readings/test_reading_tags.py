@@ -41,7 +41,7 @@ async def test_nothing_is_sent_twice_and_nothing_opened_for_that(
 
     assert (304, b"", tag) == (answer.status_code, answer.content, answer.headers["ETag"])
     assert ("private, no-cache", "hit") == (answer.headers["Cache-Control"], answer.headers["X-Cache-Status"])
-    used = await stage.parts.quotas.load(person.account.id, {}, stage.clock.now)
+    used = await stage.resources.quotas.load(person.account.id, {}, stage.clock.now)
     assert {Quota.FETCH: 0, Quota.READ: 2} == {each.quota: each.used for each in used}
 
 
@@ -81,7 +81,7 @@ async def test_a_tag_changes_with_what_is_stored_and_with_what_is_said_of_the_re
     lacking = Gap(FIRST, date(2026, 10, 2), Reason.NO_MEASURE)
     await stage.store_curve(usage_point, FIRST, date(2026, 10, 2), {FIRST: lacking})
     fetched_again = await tag_of(stage, person)
-    await stage.parts.readings.erase_series(stage_series(usage_point))
+    await stage.resources.readings.erase_series(stage_series(usage_point))
 
     assert stored == still
     assert 3 == len({nothing, stored, fetched_again})
@@ -106,7 +106,7 @@ async def test_another_gateways_tag_of_the_same_is_another(
     from api.http.etags import entity_tag
     from shared.crypto.vault import ServerSecret
 
-    mine = entity_tag(stage.parts.server, b"[]")
+    mine = entity_tag(stage.resources.server, b"[]")
 
     assert mine != entity_tag(ServerSecret("another-secret-of-these-tests-0123456789"), b"[]")
 

@@ -139,8 +139,8 @@ async def test_a_blob_that_was_changed_is_our_failure_and_says_nothing(
 ) -> None:
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 3))
     key = f"readings:{usage_point.account_id}:{usage_point.id}:consumption_load_curve"
-    blobs = await stage.parts.redis.hgetall(key)
-    await stage.parts.redis.hset(key, "2026-10-01", blobs[b"2026-10-02"])
+    blobs = await stage.resources.redis.hgetall(key)
+    await stage.resources.redis.hset(key, "2026-10-01", blobs[b"2026-10-02"])
 
     answer = await stage.client.get(f"{CURVE}?start=2026-10-01&end=2026-10-03", headers=person.headers)
 
@@ -198,8 +198,8 @@ async def test_what_was_sealed_under_a_lost_server_key_says_so(
 ) -> None:
     await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 2))
     stranger = ServerSecret("another-secret-of-these-tests-0123456789")
-    readings = ReadingStore(stage.parts.redis, stranger)
-    stage.app.state.resources = replace(stage.parts, readings=readings)
+    readings = ReadingStore(stage.resources.redis, stranger)
+    stage.app.state.resources = replace(stage.resources, readings=readings)
 
     answer = await stage.client.get(f"{CURVE}?start=2026-10-01&end=2026-10-02", headers=person.headers)
 

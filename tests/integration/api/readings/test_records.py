@@ -36,11 +36,11 @@ async def store(stage: Stage, usage_point: UsagePoint, dataset: str, record: dic
     days, now = current_days(stage.clock.now), stage.clock.now
     if record is None:
         absent = absence_of(DATASETS[dataset], days, Reason.NO_MEASURE, now, now + ONE_DAY)
-        await save_window(stage.parts.readings, series, absent, [], b"")
+        await save_window(stage.resources.readings, series, absent, [], b"")
         return
-    public_key = await stage.parts.accounts.load_public_key(usage_point.account_id)
+    public_key = await stage.resources.accounts.load_public_key(usage_point.account_id)
     fetched = Coverage("current", now, days.start, days.end)
-    await save_record(stage.parts.readings, series, fetched, record, public_key)
+    await save_record(stage.resources.readings, series, fetched, record, public_key)
 
 
 async def test_a_record_is_asked_for_without_days_and_is_one_call(
@@ -64,8 +64,8 @@ async def test_a_job_for_a_record_can_be_followed_to_its_end_also_days_later(
 ) -> None:
     created = (await stage.client.post("/v1/jobs", json=asked_for("contract"), headers=person.headers)).json()
     await store(stage, usage_point, "contract", CONTRACT)
-    await stage.parts.ledger.start_call(CallTicket(created["id"], 0), NOON, 10)
-    await stage.parts.ledger.settle(CallTicket(created["id"], 0), OK, NOON)
+    await stage.resources.ledger.start_call(CallTicket(created["id"], 0), NOON, 10)
+    await stage.resources.ledger.settle(CallTicket(created["id"], 0), OK, NOON)
     stage.clock.now = NOON + timedelta(days=3)
 
     job = (await stage.client.get(created["links"]["self"], headers=person.headers)).json()
@@ -214,9 +214,9 @@ async def test_registers_are_shown_where_there_are_some(stage: Stage, person: Pe
         Reading(day_start(second), "P1D", 30_400),
     ]
     series = Series(usage_point.account_id, usage_point.id, "consumption_index")
-    public_key = await stage.parts.accounts.load_public_key(usage_point.account_id)
+    public_key = await stage.resources.accounts.load_public_key(usage_point.account_id)
     known = Coverage("2026-10", NOON, first, second + ONE_DAY)
-    await save_window(stage.parts.readings, series, known, readings, public_key)
+    await save_window(stage.resources.readings, series, known, readings, public_key)
 
     answer = await stage.client.get(
         path("consumption_index", "?start=2026-10-01&end=2026-10-03"), headers=person.headers

@@ -17,7 +17,7 @@ async def test_a_job_that_could_only_fail_is_not_taken(stage: Stage) -> None:
     reasons = {PRM: Reason.WRONG_DIRECTION, OTHER_PRM: Reason.CURVE_NOT_COLLECTED}
     for prm, reason in reasons.items():
         point = await stage.grant(person, prm)
-        await stage.parts.usage_points.note_unavailable(point.id, CURVE, reason, NOON)
+        await stage.resources.usage_points.note_unavailable(point.id, CURVE, reason, NOON)
 
     answers = [
         await stage.client.post(
@@ -35,7 +35,7 @@ async def test_a_job_that_could_only_fail_is_not_taken(stage: Stage) -> None:
 async def test_reading_it_tells_why_there_is_nothing_and_that_no_call_would_help(stage: Stage) -> None:
     person = await stage.create_person()
     point = await stage.grant(person)
-    await stage.parts.usage_points.note_unavailable(point.id, CURVE, Reason.CURVE_NOT_COLLECTED, NOON)
+    await stage.resources.usage_points.note_unavailable(point.id, CURVE, Reason.CURVE_NOT_COLLECTED, NOON)
 
     answer = await stage.client.get(f"/v1/usage-points/{PRM}/readings/{CURVE}", headers=person.headers, params=DAYS)
 
@@ -59,7 +59,7 @@ async def test_what_was_stored_before_is_still_read(stage: Stage) -> None:
     person = await stage.create_person()
     point = await stage.grant(person)
     await stage.store_curve(point, NOON.date().replace(day=1), NOON.date().replace(day=2))
-    await stage.parts.usage_points.note_unavailable(point.id, CURVE, Reason.CURVE_NOT_COLLECTED, NOON)
+    await stage.resources.usage_points.note_unavailable(point.id, CURVE, Reason.CURVE_NOT_COLLECTED, NOON)
 
     answer = await stage.client.get(f"/v1/usage-points/{PRM}/readings/{CURVE}", headers=person.headers, params=DAYS)
 

@@ -77,20 +77,20 @@ async def test_requests_are_counted_by_route_and_status_and_never_by_path(
 async def test_what_waits_what_ended_and_how_far_the_refresh_is(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    parts, now = stage.parts, datetime.now(UTC)
-    planner = await parts.refreshes.claim_plan()
+    resources, now = stage.resources, datetime.now(UTC)
+    planner = await resources.refreshes.claim_plan()
     assert planner is not None
-    await parts.refreshes.begin_wave(WAVE, now, by_hand=False)
+    await resources.refreshes.begin_wave(WAVE, now, by_hand=False)
     series = Series(person.account.id, usage_point.id, "consumption_load_curve")
-    jobs = [await parts.jobs.create_job(series, DAYS, Lane.BULK, [DAYS], {}, now) for _ in range(2)]
-    await parts.refreshes.note_point(planner, WAVE, usage_point.id, jobs[:1], 0)
-    await parts.job_service.send_next(now)
-    await parts.job_metrics.note_settled(Lane.BULK, "ok", JobStatus.SUCCEEDED)
-    await parts.job_metrics.note_settled(Lane.BULK, "provider_timeout", None)
-    await parts.redis.sadd(KNOWN_KEY, "enedis:measures")
-    await parts.redis.zadd(slots_key("enedis", "measures"), {"one": await stage.redis_now() - 60})
-    await parts.redis.set(f"{slots_key('enedis', 'measures')}:closed", await stage.redis_now() + 600)
-    await parts.ledger.start_call(CallTicket(jobs[0].id, 0), now, 12)
+    jobs = [await resources.jobs.create_job(series, DAYS, Lane.BULK, [DAYS], {}, now) for _ in range(2)]
+    await resources.refreshes.note_point(planner, WAVE, usage_point.id, jobs[:1], 0)
+    await resources.job_service.send_next(now)
+    await resources.job_metrics.note_settled(Lane.BULK, "ok", JobStatus.SUCCEEDED)
+    await resources.job_metrics.note_settled(Lane.BULK, "provider_timeout", None)
+    await resources.redis.sadd(KNOWN_KEY, "enedis:measures")
+    await resources.redis.zadd(slots_key("enedis", "measures"), {"one": await stage.redis_now() - 60})
+    await resources.redis.set(f"{slots_key('enedis', 'measures')}:closed", await stage.redis_now() + 600)
+    await resources.ledger.start_call(CallTicket(jobs[0].id, 0), now, 12)
 
     found = await samples(stage)
 
@@ -116,8 +116,8 @@ async def test_what_waits_what_ended_and_how_far_the_refresh_is(
 
 async def test_no_figure_is_anybodys(stage: Stage, person: Person, usage_point: UsagePoint) -> None:
     series = Series(person.account.id, usage_point.id, "consumption_load_curve")
-    job = await stage.parts.jobs.create_job(series, DAYS, Lane.BULK, [DAYS], {}, NOON)
-    await stage.parts.job_service.send_next(NOON)
+    job = await stage.resources.jobs.create_job(series, DAYS, Lane.BULK, [DAYS], {}, NOON)
+    await stage.resources.job_service.send_next(NOON)
     await stage.client.get(f"/v1/jobs/{job.id}", headers=person.headers)
 
     text = (await stage.client.get("/metrics")).text
@@ -128,7 +128,7 @@ async def test_no_figure_is_anybodys(stage: Stage, person: Person, usage_point: 
 
 async def test_many_askers_at_once_are_one_look_at_the_stores(stage: Stage) -> None:
     await samples(stage)
-    await stage.parts.job_metrics.note_settled(Lane.BULK, "ok", None)
+    await stage.resources.job_metrics.note_settled(Lane.BULK, "ok", None)
 
     assert ("releve_calls_settled_total", ("bulk", "ok")) not in await samples(stage)
 

@@ -48,8 +48,8 @@ class Operator:
         """Do something behind the command's back."""
 
         async def done() -> Result:
-            async with open_resources(load_settings(self.environ)) as parts:
-                return await work(parts)
+            async with open_resources(load_settings(self.environ)) as resources:
+                return await work(resources)
 
         return asyncio.run(done())
 
@@ -72,8 +72,8 @@ def test_an_invitation_is_printed_once_and_lets_one_person_in(operator: Operator
     printed = operator.types("invite", "--days", "2")
 
     code = printed.splitlines()[0]
-    account, _ = operator.does(lambda parts: parts.accounts.create_account(datetime.now(UTC), invitation=code))
-    (invitation,) = operator.does(lambda parts: parts.invitations.list_invitations())
+    account, _ = operator.does(lambda resources: resources.accounts.create_account(datetime.now(UTC), invitation=code))
+    (invitation,) = operator.does(lambda resources: resources.invitations.list_invitations())
     assert code.startswith("rlvi_")
     assert invitation.id in printed
     assert 2 == (invitation.expires_at - invitation.created_at).days
@@ -82,7 +82,7 @@ def test_an_invitation_is_printed_once_and_lets_one_person_in(operator: Operator
 
 
 def test_an_account_is_suspended_and_resumed(operator: Operator) -> None:
-    account, _ = operator.does(lambda parts: parts.accounts.create_account(NOW))
+    account, _ = operator.does(lambda resources: resources.accounts.create_account(NOW))
 
     operator.types("suspend", account.id)
     suspended = operator.types("accounts")
@@ -94,13 +94,13 @@ def test_an_account_is_suspended_and_resumed(operator: Operator) -> None:
 
 
 def test_a_lost_key_is_replaced_only_by_who_says_that_nothing_is_to_be_kept(operator: Operator) -> None:
-    account, lost = operator.does(lambda parts: parts.accounts.create_account(NOW))
+    account, lost = operator.does(lambda resources: resources.accounts.create_account(NOW))
 
     assert "say --yes" in operator.is_refused("recover", account.id)
-    operator.does(lambda parts: parts.accounts.authenticate(lost))
+    operator.does(lambda resources: resources.accounts.authenticate(lost))
     printed = operator.types("recover", account.id, "--yes")
 
-    found = operator.does(lambda parts: parts.accounts.authenticate(printed.splitlines()[0]))
+    found = operator.does(lambda resources: resources.accounts.authenticate(printed.splitlines()[0]))
     assert account.id == found.account.id
     assert found.key.id in printed
 
@@ -112,7 +112,7 @@ def test_an_account_that_is_not_there_is_named_as_such_without_a_traceback(opera
 
 
 def test_the_audit_is_printed_newest_first(operator: Operator) -> None:
-    account, _ = operator.does(lambda parts: parts.accounts.create_account(NOW))
+    account, _ = operator.does(lambda resources: resources.accounts.create_account(NOW))
     operator.types("suspend", account.id)
 
     printed = operator.types("audit", account.id)
@@ -132,7 +132,7 @@ def test_nothing_waits_for_a_word_in_an_empty_gateway(operator: Operator) -> Non
 
 def test_a_new_secret_is_rotated_to_and_what_needs_the_old_one_is_told(operator: Operator) -> None:
     old = operator.environ["RELEVE_SECRET_KEY"]
-    operator.does(lambda parts: parts.accounts.create_account(NOW))
+    operator.does(lambda resources: resources.accounts.create_account(NOW))
     before = operator.types("check-secrets")
     operator.environ |= {"RELEVE_SECRET_KEY": secrets.token_hex(32), "RELEVE_PREVIOUS_SECRET_KEYS": old}
 
@@ -175,11 +175,11 @@ def test_the_refresh_does_nothing_that_it_was_not_told(operator: Operator) -> No
 def test_calls_that_were_given_up_are_printed_with_the_reason(operator: Operator) -> None:
     days = DayRange(date(2026, 11, 2), date(2026, 11, 9))
 
-    async def give_up(parts: Resources) -> str:
+    async def give_up(resources: Resources) -> str:
         series = Series(NOBODY, "up_0123456789abcdef01234567", "consumption_load_curve")
-        job = await parts.jobs.create_job(series, days, Lane.BULK, [days], {}, NOW)
+        job = await resources.jobs.create_job(series, days, Lane.BULK, [days], {}, NOW)
         ticket = CallTicket(job.id, 0)
-        await parts.ledger.settle(ticket, "consent_lost", NOW, is_dead=True, upstream_code="ADAM-DC-0008")
+        await resources.ledger.settle(ticket, "consent_lost", NOW, is_dead=True, upstream_code="ADAM-DC-0008")
         return job.id
 
     # Such calls are shown for some weeks.

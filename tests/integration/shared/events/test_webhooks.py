@@ -21,33 +21,33 @@ KEY = "key_0123456789abcdef"
 
 
 @pytest.fixture
-async def parts(settings: Settings) -> AsyncIterator[Resources]:
+async def resources(settings: Settings) -> AsyncIterator[Resources]:
     async with open_resources(settings) as opened:
         yield opened
 
 
 @pytest.fixture
-async def account(parts: Resources) -> Account:
-    account, _ = await parts.accounts.create_account(NOW)
+async def account(resources: Resources) -> Account:
+    account, _ = await resources.accounts.create_account(NOW)
     return account
 
 
-async def create(parts: Resources, account: Account, url: str = URL) -> tuple[Webhook, str]:
-    return await parts.webhooks.create_webhook(account.id, url, ["job.failed", "job.partial"], "Name", KEY, NOW)
+async def create(resources: Resources, account: Account, url: str = URL) -> tuple[Webhook, str]:
+    return await resources.webhooks.create_webhook(account.id, url, ["job.failed", "job.partial"], "Name", KEY, NOW)
 
 
-async def actions(parts: Resources, account: Account) -> list[str]:
-    return [each.action for each in reversed(await parts.audit.load_events(account.id))]
+async def actions(resources: Resources, account: Account) -> list[str]:
+    return [each.action for each in reversed(await resources.audit.load_events(account.id))]
 
 
-async def test_what_was_made_can_be_found_by_its_account_alone(parts: Resources, account: Account) -> None:
-    stranger, _ = await parts.accounts.create_account(NOW)
-    webhook, _ = await create(parts, account)
+async def test_what_was_made_can_be_found_by_its_account_alone(resources: Resources, account: Account) -> None:
+    stranger, _ = await resources.accounts.create_account(NOW)
+    webhook, _ = await create(resources, account)
 
-    assert webhook == await parts.webhooks.load_webhook(webhook.id, account.id)
+    assert webhook == await resources.webhooks.load_webhook(webhook.id, account.id)
     assert ([webhook], []) == (
-        await parts.webhooks.list_webhooks(account.id),
-        await parts.webhooks.list_webhooks(stranger.id),
+        await resources.webhooks.list_webhooks(account.id),
+        await resources.webhooks.list_webhooks(stranger.id),
     )
     assert (URL, "Name", ("job.failed", "job.partial"), True, 1) == (
         webhook.url,
@@ -57,15 +57,15 @@ async def test_what_was_made_can_be_found_by_its_account_alone(parts: Resources,
         webhook.version,
     )
     with pytest.raises(NotFound):
-        await parts.webhooks.load_webhook(webhook.id, stranger.id)
+        await resources.webhooks.load_webhook(webhook.id, stranger.id)
     assert URL not in repr(webhook)
 
 
-async def test_what_is_changed_is_changed_and_nothing_else(parts: Resources, account: Account) -> None:
-    webhook, _ = await create(parts, account)
+async def test_what_is_changed_is_changed_and_nothing_else(resources: Resources, account: Account) -> None:
+    webhook, _ = await create(resources, account)
 
-    changed = await parts.webhooks.change_webhook(webhook, {"events": None, "description": None}, KEY, NOW)
-    moved = await parts.webhooks.change_webhook(webhook, {"url": "https://elsewhere.example/"}, KEY, NOW)
+    changed = await resources.webhooks.change_webhook(webhook, {"events": None, "description": None}, KEY, NOW)
+    moved = await resources.webhooks.change_webhook(webhook, {"url": "https://elsewhere.example/"}, KEY, NOW)
 
     assert (URL, None, None, "*", 2) == (
         changed.url,
@@ -75,26 +75,28 @@ async def test_what_is_changed_is_changed_and_nothing_else(parts: Resources, acc
         changed.version,
     )
     assert ("https://elsewhere.example/", None, 3) == (moved.url, moved.events, moved.version)
-    newest, *_ = await parts.audit.load_events(account.id)
+    newest, *_ = await resources.audit.load_events(account.id)
     assert ("webhook.changed", {"webhook_id": webhook.id, "changed": ["url"]}) == (newest.action, newest.details)
 
 
-async def test_an_account_has_so_many_and_not_one_more_however_quick_it_is(parts: Resources, account: Account) -> None:
-    made = await asyncio.gather(*(create(parts, account) for _ in range(MOST_WEBHOOKS + 3)), return_exceptions=True)
+async def test_an_account_has_so_many_and_not_one_more_however_quick_it_is(
+    resources: Resources, account: Account
+) -> None:
+    made = await asyncio.gather(*(create(resources, account) for _ in range(MOST_WEBHOOKS + 3)), return_exceptions=True)
 
     assert 3 == sum(isinstance(each, LimitReached) for each in made)
-    assert MOST_WEBHOOKS == len(await parts.webhooks.list_webhooks(account.id))
+    assert MOST_WEBHOOKS == len(await resources.webhooks.list_webhooks(account.id))
 
 
 async def test_a_rotation_leaves_two_secrets_that_sign_and_a_second_one_no_third(
-    parts: Resources, account: Account
+    resources: Resources, account: Account
 ) -> None:
-    webhook, first = await create(parts, account)
-    _, second = await parts.webhooks.rotate_secret(webhook, KEY, NOW)
-    rotated, third = await parts.webhooks.rotate_secret(webhook, KEY, NOW)
+    webhook, first = await create(resources, account)
+    _, second = await resources.webhooks.rotate_secret(webhook, KEY, NOW)
+    rotated, third = await resources.webhooks.rotate_secret(webhook, KEY, NOW)
 
-    now = await parts.webhooks.load_signer(webhook.id, NOW)
-    later = await parts.webhooks.load_signer(webhook.id, NOW + OVERLAP)
+    now = await resources.webhooks.load_signer(webhook.id, NOW)
+    later = await resources.webhooks.load_signer(webhook.id, NOW + OVERLAP)
 
     assert now is not None
     assert later is not None
@@ -106,12 +108,12 @@ async def test_a_rotation_leaves_two_secrets_that_sign_and_a_second_one_no_third
     assert third not in repr(now)
 
 
-async def test_the_gateway_disables_only_what_it_has_seen(parts: Resources, account: Account) -> None:
-    seen, _ = await create(parts, account)
-    mended = await parts.webhooks.change_webhook(seen, {"url": "https://mended.example/"}, KEY, NOW)
+async def test_the_gateway_disables_only_what_it_has_seen(resources: Resources, account: Account) -> None:
+    seen, _ = await create(resources, account)
+    mended = await resources.webhooks.change_webhook(seen, {"url": "https://mended.example/"}, KEY, NOW)
 
-    outdated = await parts.webhooks.disable(seen, DisabledReason.EXHAUSTED, NOW)
-    disabled = await parts.webhooks.disable(mended, DisabledReason.GONE, NOW)
+    outdated = await resources.webhooks.disable(seen, DisabledReason.EXHAUSTED, NOW)
+    disabled = await resources.webhooks.disable(mended, DisabledReason.GONE, NOW)
 
     assert outdated is None
     assert disabled is not None
@@ -121,31 +123,31 @@ async def test_the_gateway_disables_only_what_it_has_seen(parts: Resources, acco
         disabled.disabled_at,
         disabled.wish,
     )
-    enabled = await parts.webhooks.change_webhook(disabled, {"enabled": True}, KEY, NOW)
+    enabled = await resources.webhooks.change_webhook(disabled, {"enabled": True}, KEY, NOW)
     assert (True, None, None) == (enabled.enabled, enabled.disabled_reason, enabled.disabled_at)
 
 
-async def test_what_is_deleted_is_nowhere(parts: Resources, account: Account) -> None:
-    webhook, _ = await create(parts, account)
+async def test_what_is_deleted_is_nowhere(resources: Resources, account: Account) -> None:
+    webhook, _ = await create(resources, account)
 
-    await parts.webhooks.delete_webhook(webhook, KEY, NOW)
+    await resources.webhooks.delete_webhook(webhook, KEY, NOW)
 
-    assert await parts.webhooks.load_signer(webhook.id, NOW) is None
+    assert await resources.webhooks.load_signer(webhook.id, NOW) is None
     for again in (
-        parts.webhooks.delete_webhook(webhook, KEY, NOW),
-        parts.webhooks.change_webhook(webhook, {"enabled": False}, KEY, NOW),
-        parts.webhooks.rotate_secret(webhook, KEY, NOW),
+        resources.webhooks.delete_webhook(webhook, KEY, NOW),
+        resources.webhooks.change_webhook(webhook, {"enabled": False}, KEY, NOW),
+        resources.webhooks.rotate_secret(webhook, KEY, NOW),
     ):
         with pytest.raises(NotFound):
             await again
 
 
-async def test_everything_that_was_done_is_in_the_audit(parts: Resources, account: Account) -> None:
-    webhook, _ = await create(parts, account)
-    webhook, _ = await parts.webhooks.rotate_secret(webhook, KEY, NOW)
-    webhook = await parts.webhooks.change_webhook(webhook, {"enabled": False}, KEY, NOW)
-    await parts.webhooks.disable(webhook, DisabledReason.GONE, NOW)
-    await parts.webhooks.delete_webhook(webhook, KEY, NOW)
+async def test_everything_that_was_done_is_in_the_audit(resources: Resources, account: Account) -> None:
+    webhook, _ = await create(resources, account)
+    webhook, _ = await resources.webhooks.rotate_secret(webhook, KEY, NOW)
+    webhook = await resources.webhooks.change_webhook(webhook, {"enabled": False}, KEY, NOW)
+    await resources.webhooks.disable(webhook, DisabledReason.GONE, NOW)
+    await resources.webhooks.delete_webhook(webhook, KEY, NOW)
 
     assert [
         "account.created",
@@ -154,15 +156,15 @@ async def test_everything_that_was_done_is_in_the_audit(parts: Resources, accoun
         "webhook.changed",
         "webhook.disabled",
         "webhook.deleted",
-    ] == await actions(parts, account)
-    assert await parts.audit.find_break(account.id) is None
+    ] == await actions(resources, account)
+    assert await resources.audit.find_break(account.id) is None
 
 
-async def test_every_wish_is_listed_once(parts: Resources, account: Account) -> None:
-    first, _ = await create(parts, account)
-    second, _ = await create(parts, account)
-    second = await parts.webhooks.change_webhook(second, {"enabled": False}, KEY, NOW)
+async def test_every_wish_is_listed_once(resources: Resources, account: Account) -> None:
+    first, _ = await create(resources, account)
+    second, _ = await create(resources, account)
+    second = await resources.webhooks.change_webhook(second, {"enabled": False}, KEY, NOW)
 
-    wishes = {webhook_id: rest async for _, webhook_id, *rest in parts.webhooks.every_wish()}
+    wishes = {webhook_id: rest async for _, webhook_id, *rest in resources.webhooks.every_wish()}
 
     assert {first.id: [1, "job.failed job.partial"], second.id: [2, ""]} == wishes

@@ -35,52 +35,52 @@ async def processes(settings: Settings) -> AsyncIterator[tuple[Resources, Resour
         yield one, other
 
 
-async def begun_consent(parts: Resources, account_id: str) -> str:
+async def begun_consent(resources: Resources, account_id: str) -> str:
     """A consent that came back and is being exchanged."""
-    consent, state = await parts.authorization_states.create(account_id, NOW)
-    await take_state(parts.authorization_states, state, NOW, next(numbers))
+    consent, state = await resources.authorization_states.create(account_id, NOW)
+    await take_state(resources.authorization_states, state, NOW, next(numbers))
     return consent.id
 
 
-async def grant(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.grants.grant(consent_id, [GrantedPoint(f"9900000010{next(numbers):04}")], NOW)
+async def grant(resources: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await resources.grants.grant(consent_id, [GrantedPoint(f"9900000010{next(numbers):04}")], NOW)
 
 
-async def renew(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.grants.grant(consent_id, [GrantedPoint(point.prm, frozenset(Direction))], NOW)
+async def renew(resources: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await resources.grants.grant(consent_id, [GrantedPoint(point.prm, frozenset(Direction))], NOW)
 
 
-async def refuse(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.access_loss.note_refusal(point.id, NOW)
+async def refuse(resources: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await resources.access_loss.note_refusal(point.id, NOW)
 
 
-async def lack(parts: Resources, point: UsagePoint, consent_id: str) -> None:
-    await parts.usage_points.note_unavailable(point.id, next(iter(DATASETS)), Reason.WRONG_DIRECTION, NOW)
+async def lack(resources: Resources, point: UsagePoint, consent_id: str) -> None:
+    await resources.usage_points.note_unavailable(point.id, next(iter(DATASETS)), Reason.WRONG_DIRECTION, NOW)
 
 
-async def name(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.usage_points.change(point, {"label": "synthetic"}, "key_1", NOW)
+async def name(resources: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await resources.usage_points.change(point, {"label": "synthetic"}, "key_1", NOW)
 
 
-async def write_down(parts: Resources, point: UsagePoint, consent_id: str) -> None:
-    await parts.audit.note(point.account_id, NOW, "key_1", "synthetic.action")
+async def write_down(resources: Resources, point: UsagePoint, consent_id: str) -> None:
+    await resources.audit.note(point.account_id, NOW, "key_1", "synthetic.action")
 
 
-async def revoke(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.consents.revoke(point.consent.id, point.account_id, "key_1", NOW)
+async def revoke(resources: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await resources.consents.revoke(point.consent.id, point.account_id, "key_1", NOW)
 
 
-async def ask_for_consent(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.authorization_states.create(point.account_id, NOW)
+async def ask_for_consent(resources: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await resources.authorization_states.create(point.account_id, NOW)
 
 
-async def erase_point(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    return await parts.erasure.erase_usage_point(point, "key_1", NOW)
+async def erase_point(resources: Resources, point: UsagePoint, consent_id: str) -> object:
+    return await resources.erasure.erase_usage_point(point, "key_1", NOW)
 
 
-async def make_key(parts: Resources, point: UsagePoint, consent_id: str) -> object:
-    (key,) = await parts.accounts.keys.list_keys(point.account_id)
-    return await parts.accounts.keys.create_key(key, b"\0" * 32, NOW)
+async def make_key(resources: Resources, point: UsagePoint, consent_id: str) -> object:
+    (key,) = await resources.accounts.keys.list_keys(point.account_id)
+    return await resources.accounts.keys.create_key(key, b"\0" * 32, NOW)
 
 
 DEEDS = [grant, renew, refuse, lack, name, write_down, revoke, ask_for_consent, erase_point, make_key]

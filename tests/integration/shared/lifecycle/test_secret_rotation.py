@@ -69,41 +69,41 @@ class Household:
     usage_point: UsagePoint
 
 
-async def household(parts: Resources, prm: str = PRM) -> Household:
-    account, api_key = await parts.accounts.create_account(NOW, email=EMAIL)
-    caller = await parts.accounts.authenticate(api_key, NOW)
-    await parts.accounts.keys.create_key(caller.key, caller.opened, NOW, name="Synthetic name of a key")
-    consent, state = await parts.authorization_states.create(account.id, NOW, prm)
-    await take_state(parts.authorization_states, state, NOW, int(prm[-5:]) + 1)
+async def household(resources: Resources, prm: str = PRM) -> Household:
+    account, api_key = await resources.accounts.create_account(NOW, email=EMAIL)
+    caller = await resources.accounts.authenticate(api_key, NOW)
+    await resources.accounts.keys.create_key(caller.key, caller.opened, NOW, name="Synthetic name of a key")
+    consent, state = await resources.authorization_states.create(account.id, NOW, prm)
+    await take_state(resources.authorization_states, state, NOW, int(prm[-5:]) + 1)
     point = GrantedPoint(prm, frozenset({Direction.CONSUMPTION}), date(2029, 1, 1))
-    await parts.grants.grant(consent.id, [point], NOW)
-    found = await parts.usage_points.find(account.id, prm)
-    found = await parts.usage_points.change(found, {"label": LABEL}, caller.key.id, NOW)
-    webhook, _ = await parts.webhooks.create_webhook(account.id, URL, None, "Synthetic", caller.key.id, NOW)
-    await parts.webhooks.rotate_secret(webhook, caller.key.id, NOW)
+    await resources.grants.grant(consent.id, [point], NOW)
+    found = await resources.usage_points.find(account.id, prm)
+    found = await resources.usage_points.change(found, {"label": LABEL}, caller.key.id, NOW)
+    webhook, _ = await resources.webhooks.create_webhook(account.id, URL, None, "Synthetic", caller.key.id, NOW)
+    await resources.webhooks.rotate_secret(webhook, caller.key.id, NOW)
     return Household(account, api_key, found)
 
 
-async def fetch(parts: Resources, of: Household, day: date, value: int) -> None:
+async def fetch(resources: Resources, of: Household, day: date, value: int) -> None:
     """Store a day, as a worker does."""
     series = Series(of.account.id, of.usage_point.id, "consumption_load_curve")
     days = DayRange(day, day + timedelta(days=1))
-    job = await parts.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOW)
+    job = await resources.jobs.create_job(series, days, Lane.INTERACTIVE, [days], {}, NOW)
     coverage = Coverage(day.isoformat(), NOW, days.start, days.end)
-    public_key = await parts.accounts.load_public_key(of.account.id)
-    assert await parts.readings.save_window(job, coverage, [Reading(NOW, "PT30M", value)], public_key)
+    public_key = await resources.accounts.load_public_key(of.account.id)
+    assert await resources.readings.save_window(job, coverage, [Reading(NOW, "PT30M", value)], public_key)
 
 
-async def read(parts: Resources, of: Household, day: date) -> list[int]:
+async def read(resources: Resources, of: Household, day: date) -> list[int]:
     """What the account's key opens of a day."""
-    caller = await parts.accounts.authenticate(of.api_key, NOW)
+    caller = await resources.accounts.authenticate(of.api_key, NOW)
     series = Series(of.account.id, of.usage_point.id, "consumption_load_curve")
-    opened = await parts.readings.open_windows(series, [day.isoformat()], caller.private_key)
+    opened = await resources.readings.open_windows(series, [day.isoformat()], caller.private_key)
     return [reading.value for reading in opened]
 
 
-def rotation(parts: Resources) -> SecretRotation:
-    return SecretRotation(parts.database, parts.server, parts.readings)
+def rotation(resources: Resources) -> SecretRotation:
+    return SecretRotation(resources.database, resources.server, resources.readings)
 
 
 async def test_everything_works_with_the_new_secret_alone_after_a_rotation(gateway: Gateway) -> None:
@@ -280,12 +280,12 @@ async def test_the_gateway_may_work_while_several_rotate(gateway: Gateway) -> No
     processes = [await gateway.open(gateway.new, gateway.old) for _ in range(3)]
     homes = [await household(old, f"{99_000_000_000_100 + number}") for number in range(6)]
 
-    async def work(parts: Resources) -> None:
+    async def work(resources: Resources) -> None:
         for home in homes:
-            caller = await parts.accounts.authenticate(home.api_key, NOW)
-            await parts.accounts.keys.create_key(caller.key, caller.opened, NOW, name="another")
-            await parts.access_loss.note_refusal(home.usage_point.id, NOW)
-            await parts.administration.change_account(home.account.id, NOW, quotas={"read_quota": 5})
+            caller = await resources.accounts.authenticate(home.api_key, NOW)
+            await resources.accounts.keys.create_key(caller.key, caller.opened, NOW, name="another")
+            await resources.access_loss.note_refusal(home.usage_point.id, NOW)
+            await resources.administration.change_account(home.account.id, NOW, quotas={"read_quota": 5})
 
     await asyncio.gather(rotation(processes[0]).rotate(NOW), rotation(processes[1]).rotate(NOW), work(processes[2]))
     await rotation(processes[0]).rotate(NOW)

@@ -20,57 +20,57 @@ FEBRUARY, AUGUST = date(2026, 2, 1), date(2026, 8, 1)
 
 
 @pytest.fixture
-async def parts(settings: Settings) -> AsyncIterator[Resources]:
-    async with open_resources(settings) as parts:
-        yield parts
+async def resources(settings: Settings) -> AsyncIterator[Resources]:
+    async with open_resources(settings) as resources:
+        yield resources
 
 
-async def test_prices_hold_from_their_day_until_newer_ones_do(parts: Resources) -> None:
-    await parts.tempo_prices.set_prices(AUGUST, NEW, NOON)
-    await parts.tempo_prices.set_prices(FEBRUARY, OLD, NOON)
+async def test_prices_hold_from_their_day_until_newer_ones_do(resources: Resources) -> None:
+    await resources.tempo_prices.set_prices(AUGUST, NEW, NOON)
+    await resources.tempo_prices.set_prices(FEBRUARY, OLD, NOON)
 
     held = [
-        await parts.tempo_prices.prices_on(day)
+        await resources.tempo_prices.prices_on(day)
         for day in (date(2026, 1, 31), FEBRUARY, date(2026, 7, 31), AUGUST, date(2030, 1, 1))
     ]
 
     assert [None, OLD, OLD, NEW, NEW] == [each and each.prices for each in held]
-    assert [AUGUST, FEBRUARY] == [each.valid_from for each in await parts.tempo_prices.list_prices()]
+    assert [AUGUST, FEBRUARY] == [each.valid_from for each in await resources.tempo_prices.list_prices()]
 
 
-async def test_prices_set_for_the_same_day_take_the_place_of_the_others(parts: Resources) -> None:
-    await parts.tempo_prices.set_prices(AUGUST, OLD, NOON)
-    await parts.tempo_prices.set_prices(AUGUST, NEW, NOON)
+async def test_prices_set_for_the_same_day_take_the_place_of_the_others(resources: Resources) -> None:
+    await resources.tempo_prices.set_prices(AUGUST, OLD, NOON)
+    await resources.tempo_prices.set_prices(AUGUST, NEW, NOON)
 
-    (kept,) = await parts.tempo_prices.list_prices()
+    (kept,) = await resources.tempo_prices.list_prices()
     assert (AUGUST, NEW, NOON) == (kept.valid_from, kept.prices, kept.set_at)
 
 
-async def test_of_two_who_set_the_same_day_at_once_neither_fails(parts: Resources) -> None:
-    await asyncio.gather(*(parts.tempo_prices.set_prices(AUGUST, each, NOON) for each in (OLD, NEW, OLD, NEW)))
+async def test_of_two_who_set_the_same_day_at_once_neither_fails(resources: Resources) -> None:
+    await asyncio.gather(*(resources.tempo_prices.set_prices(AUGUST, each, NOON) for each in (OLD, NEW, OLD, NEW)))
 
-    (kept,) = await parts.tempo_prices.list_prices()
+    (kept,) = await resources.tempo_prices.list_prices()
     assert kept.prices in (OLD, NEW)
 
 
-async def test_when_prices_are_taken_back_those_before_hold_on(parts: Resources) -> None:
-    await parts.tempo_prices.set_prices(FEBRUARY, OLD, NOON)
-    await parts.tempo_prices.set_prices(AUGUST, NEW, NOON)
+async def test_when_prices_are_taken_back_those_before_hold_on(resources: Resources) -> None:
+    await resources.tempo_prices.set_prices(FEBRUARY, OLD, NOON)
+    await resources.tempo_prices.set_prices(AUGUST, NEW, NOON)
 
-    await parts.tempo_prices.delete_prices(AUGUST, NOON)
+    await resources.tempo_prices.delete_prices(AUGUST, NOON)
 
-    held = await parts.tempo_prices.prices_on(date(2026, 9, 1))
+    held = await resources.tempo_prices.prices_on(date(2026, 9, 1))
     assert held is not None
     assert OLD == held.prices
     with pytest.raises(NotFound):
-        await parts.tempo_prices.delete_prices(AUGUST, NOON)
+        await resources.tempo_prices.delete_prices(AUGUST, NOON)
 
 
-async def test_every_change_is_in_the_administrators_chain(parts: Resources) -> None:
-    await parts.tempo_prices.set_prices(AUGUST, NEW, NOON)
-    await parts.tempo_prices.delete_prices(AUGUST, NOON)
+async def test_every_change_is_in_the_administrators_chain(resources: Resources) -> None:
+    await resources.tempo_prices.set_prices(AUGUST, NEW, NOON)
+    await resources.tempo_prices.delete_prices(AUGUST, NOON)
 
-    deleted, made = await parts.audit.load_events(ADMIN)
+    deleted, made = await resources.audit.load_events(ADMIN)
     assert ("tempo_prices.set", {"valid_from": "2026-08-01", **NEW}) == (made.action, made.details)
     assert ("tempo_prices.deleted", {"valid_from": "2026-08-01"}) == (deleted.action, deleted.details)
-    assert await parts.audit.find_break(ADMIN) is None
+    assert await resources.audit.find_break(ADMIN) is None

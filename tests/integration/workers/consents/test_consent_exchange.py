@@ -36,9 +36,9 @@ CONSUMPTION, PRODUCTION = Direction.CONSUMPTION, Direction.PRODUCTION
 
 @dataclass
 class Scene:
-    """A gateway's parts, the simulated Enedis that they speak to, and somebody with an account."""
+    """A gateway's resources, the simulated Enedis that they speak to, and somebody with an account."""
 
-    parts: Resources
+    resources: Resources
     enedis: httpx.AsyncClient
     exchange: ConsentExchange
     account_id: str
@@ -48,14 +48,14 @@ class Scene:
     ) -> Consent:
         """A person says yes on the provider's page and comes back; the state is used."""
         taken = taken or datetime.now(UTC)
-        states = self.parts.authorization_states
+        states = self.resources.authorization_states
         _, state = await states.create(
             account_id or self.account_id, taken, duration="P1Y", returns_points=page == "v1"
         )
         answer = await self.enedis.get(
             f"/dataconnect/{page}/oauth2/authorize",
             params={
-                "client_id": self.parts.settings.enedis_client_id,
+                "client_id": self.resources.settings.enedis_client_id,
                 "response_type": "code",
                 "duration": "P1Y",
                 "state": state,
@@ -74,10 +74,10 @@ class Scene:
         (await self.enedis.post(f"/control/{path}", json=body)).raise_for_status()
 
     async def outcome(self, consent: Consent) -> Consent:
-        return await self.parts.consents.load(consent.id)
+        return await self.resources.consents.load(consent.id)
 
     async def directions(self) -> dict[str, frozenset[Direction]]:
-        points = await self.parts.usage_points.list_for_account(self.account_id)
+        points = await self.resources.usage_points.list_for_account(self.account_id)
         return {point.prm: point.directions for point in points}
 
     async def asked(self) -> int:
@@ -103,13 +103,13 @@ async def scene(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         update={"enedis_base_url": "http://enedis.test", "enedis_per_second": 1000, "enedis_per_hour": 100_000}
     )
     async with (
-        open_resources(wide) as parts,
+        open_resources(wide) as resources,
         httpx.AsyncClient(
             transport=httpx.ASGITransport(simulator), base_url="http://enedis.test", timeout=PATIENCE_SECONDS
         ) as http,
     ):
-        account, _ = await parts.accounts.create_account(datetime.now(UTC))
-        yield Scene(parts, http, ConsentExchange(parts, build_providers(parts, http)["enedis"]), account.id)
+        account, _ = await resources.accounts.create_account(datetime.now(UTC))
+        yield Scene(resources, http, ConsentExchange(resources, build_providers(resources, http)["enedis"]), account.id)
 
 
 async def test_a_return_of_v2_is_exchanged_for_its_point_directions_and_expiry(scene: Scene) -> None:
@@ -157,7 +157,7 @@ async def test_an_exchange_done_twice_changes_nothing(scene: Scene) -> None:
 
 
 async def test_a_point_of_another_account_has_the_whole_return_wait_for_an_administrator(scene: Scene) -> None:
-    holder, _ = await scene.parts.accounts.create_account(datetime.now(UTC))
+    holder, _ = await scene.resources.accounts.create_account(datetime.now(UTC))
     await scene.exchange.exchange((await scene.come_back(SECOND, page="v1", account_id=holder.id)).id)
     consent = await scene.come_back(f"{CONSUMER};{SECOND}", page="v1")
 
@@ -166,7 +166,7 @@ async def test_a_point_of_another_account_has_the_whole_return_wait_for_an_admin
     ended = await scene.outcome(consent)
     assert (ConsentStatus.AWAITING_APPROVAL, "usage_point_taken") == (ended.status, ended.error_code)
     assert {} == await scene.directions()
-    assert [CONSUMER, SECOND] == [each.prm for each in await scene.parts.grants.load_returned_points(consent.id)]
+    assert [CONSUMER, SECOND] == [each.prm for each in await scene.resources.grants.load_returned_points(consent.id)]
 
 
 async def test_services_that_come_late_are_waited_for(scene: Scene) -> None:
@@ -242,10 +242,10 @@ async def test_a_consent_that_waits_is_enqueued_ever_more_rarely(scene: Scene) -
     now = datetime.now(UTC)
     consent = await scene.come_back(taken=now - timedelta(minutes=4))
 
-    enqueued = [await sweep(scene.parts) for _ in range(3)]
+    enqueued = [await sweep(scene.resources) for _ in range(3)]
     await scene.exchange.exchange(consent.id, now)
-    soon = await scene.parts.grants.stale_exchanges(now + timedelta(minutes=1, seconds=50))
-    later = await scene.parts.grants.stale_exchanges(now + timedelta(minutes=2, seconds=10))
+    soon = await scene.resources.grants.stale_exchanges(now + timedelta(minutes=1, seconds=50))
+    later = await scene.resources.grants.stale_exchanges(now + timedelta(minutes=2, seconds=10))
 
     assert [1, 0, 0] == enqueued
     assert ([], [consent.id]) == (soon, later)
@@ -259,7 +259,7 @@ async def test_an_unknown_consent_is_nothing_to_do(scene: Scene) -> None:
 
 async def test_points_that_no_key_opens_any_more_end_it_with_a_new_start(scene: Scene) -> None:
     consent = await scene.come_back(page="v1")
-    async with scene.parts.database.transaction() as connection:
+    async with scene.resources.database.transaction() as connection:
         await connection.execute(update(consents).values(prms_sealed=bytes(1)))
 
     await scene.exchange.exchange(consent.id)

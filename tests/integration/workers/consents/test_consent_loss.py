@@ -31,17 +31,17 @@ async def home(settings: Settings) -> AsyncIterator[Household]:
 
 
 async def point_of(home: Household) -> UsagePoint:
-    return await home.parts.usage_points.load(home.usage_point.id)
+    return await home.resources.usage_points.load(home.usage_point.id)
 
 
 async def refused_before(home: Household, *days_ago: int) -> None:
     """The provider has refused on these days."""
     for days in days_ago:
-        await home.parts.access_loss.note_refusal(home.usage_point.id, datetime.now(UTC) - days * DAY)
+        await home.resources.access_loss.note_refusal(home.usage_point.id, datetime.now(UTC) - days * DAY)
 
 
 async def told(home: Household) -> list[tuple[str, dict[str, str]]]:
-    events = await home.parts.events.next_events(home.account.id, "0-0", 0.001)
+    events = await home.resources.events.next_events(home.account.id, "0-0", 0.001)
     return [(each.type, dict(each.data)) for each in events if each.type.startswith("consent.")]
 
 
@@ -78,7 +78,7 @@ async def test_the_third_day_of_refusals_ends_the_consent_and_its_account_is_tol
     # The second call was not made any more.
     assert 1 == len(home.provider.asked)
     with pytest.raises(ConsentMissing):
-        await home.parts.usage_points.load_active(point.id, datetime.now(UTC))
+        await home.resources.usage_points.load_active(point.id, datetime.now(UTC))
 
 
 async def test_any_other_failure_says_nothing_about_the_consent(home: Household) -> None:
@@ -88,7 +88,7 @@ async def test_any_other_failure_says_nothing_about_the_consent(home: Household)
 
     for error in errors:
         with pytest.raises(error):
-            async with watch_consent(home.parts, await point_of(home)):
+            async with watch_consent(home.resources, await point_of(home)):
                 raise error
 
         assert before == (await point_of(home)).refusals, error

@@ -45,7 +45,7 @@ async def test_a_record_is_fetched_sealed_and_opens_with_the_api_key(home: House
 
         assert (JobStatus.SUCCEEDED, 1, {}) == (job.status, job.calls_total, job.errors), dataset
         caller = await home.caller()
-        assert CONTRACT == await home.parts.readings.open_record(home.series(dataset), caller.private_key), dataset
+        assert CONTRACT == await home.resources.readings.open_record(home.series(dataset), caller.private_key), dataset
         (known,) = (await home.coverage(dataset)).values()
         assert ("current", "complete") == (known.window, known.state), dataset
         # Midnight may have passed.
@@ -67,7 +67,7 @@ async def test_a_record_that_is_stored_costs_no_call_until_it_is_a_month_old(hom
     assert (JobStatus.SUCCEEDED, 0) == (again.status, again.calls_total)
     assert (JobStatus.SUCCEEDED, 1) == (later.status, later.calls_total)
     caller = await home.caller()
-    assert {"segment": "C4"} == await home.parts.readings.open_record(home.series("contract"), caller.private_key)
+    assert {"segment": "C4"} == await home.resources.readings.open_record(home.series("contract"), caller.private_key)
 
 
 async def test_two_jobs_for_the_same_record_are_one_call(home: Household) -> None:
@@ -103,8 +103,8 @@ async def test_what_is_not_there_is_written_down_with_its_reason_and_when_to_ask
             assert pause == (gap.ask_again_at and gap.ask_again_at - known.fetched_at), error
             assert 0 == (await home.create_job("contract")).calls_total, error
             caller = await home.caller()
-            assert await home.parts.readings.open_record(home.series("contract"), caller.private_key) is None, error
-            await home.parts.erasure.erase_account(home.account.id, OWNER, datetime.now(UTC))
+            assert await home.resources.readings.open_record(home.series("contract"), caller.private_key) is None, error
+            await home.resources.erasure.erase_account(home.account.id, OWNER, datetime.now(UTC))
 
 
 @pytest.mark.parametrize("error", [NoMeasure(), ConsentLost()], ids=lambda error: type(error).__name__)
@@ -117,7 +117,7 @@ async def test_a_record_that_was_there_stays_when_it_can_not_be_renewed(home: Ho
     await home.fetch("contract")
 
     caller = await home.caller()
-    assert CONTRACT == await home.parts.readings.open_record(home.series("contract"), caller.private_key)
+    assert CONTRACT == await home.resources.readings.open_record(home.series("contract"), caller.private_key)
     ((gap,),) = [known.gaps for known in (await home.coverage("contract")).values()]
     assert gap.partial
     assert gap.ask_again_at is not None
@@ -132,7 +132,7 @@ async def test_a_record_of_which_a_part_could_not_be_had_is_kept_and_asked_for_a
     await home.fetch("contract")
     (known,) = (await home.coverage("contract")).values()
     caller = await home.caller()
-    opened = await home.parts.readings.open_record(home.series("contract"), caller.private_key)
+    opened = await home.resources.readings.open_record(home.series("contract"), caller.private_key)
 
     await home.age("contract", MONTH)
     home.provider.answers["contract"] = {**lacking, "absent": {"status": "no_data"}}
@@ -158,7 +158,7 @@ async def test_an_absence_ends_with_the_first_answer(home: Household) -> None:
 async def test_an_outage_is_tried_again_and_given_up_after_the_last_attempt(home: Household) -> None:
     home.provider.answers["contract"] = ProviderUnavailable()
     job = await home.create_job("contract")
-    attempts = home.parts.settings.call_attempts
+    attempts = home.resources.settings.call_attempts
 
     for _ in range(attempts):
         assert not (await home.load_job(job.id)).status.ended

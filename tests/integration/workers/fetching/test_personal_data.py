@@ -130,7 +130,7 @@ async def test_personal_data_is_in_no_store_queue_log_or_trace(
     home.provider.answers["identity"] = NoMeasure()
     await home.fetch("identity")
 
-    redis = await everything(home.parts.redis)
+    redis = await everything(home.resources.redis)
     sql = await asyncio.to_thread(stored_bytes)
     lines = logs.getvalue().encode()
     traces = "".join(span.to_json() for span in spans.get_finished_spans()).encode()

@@ -50,10 +50,10 @@ async def three_workers(resources: Resources, timeout_seconds: float) -> AsyncIt
     async with AsyncExitStack() as stack:
         opened = []
         for _ in range(3):
-            parts = await stack.enter_async_context(open_resources(settings))
+            resources = await stack.enter_async_context(open_resources(settings))
             http = await stack.enter_async_context(open_http(timeout_seconds))
-            pacer = Pacer(parts.redis, "enedis", Quota(1000, 100_000, 100_000), PATIENCE)
-            tokens = TokenStore(parts.redis, parts.server, "enedis")
+            pacer = Pacer(resources.redis, "enedis", Quota(1000, 100_000, 100_000), PATIENCE)
+            tokens = TokenStore(resources.redis, resources.server, "enedis")
             client = ProviderClient(http, settings.enedis_base_url, pacer, tokens, enedis_token_fetcher(settings))
             opened.append(Enedis(client))
         yield opened

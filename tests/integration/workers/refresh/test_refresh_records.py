@@ -23,7 +23,7 @@ PERSONAL = ["address", "identity", "contact"]
 async def planned(home: Household) -> list[str]:
     """The datasets that a refresh makes jobs for."""
     before = {job.id for job in await home.jobs()}
-    await refresh(home.parts)
+    await refresh(home.resources)
     made = [job for job in await home.jobs() if job.id not in before]
     assert {Lane.BULK} >= {job.lane for job in made}
     return sorted(job.dataset for job in made)
@@ -67,7 +67,7 @@ async def test_what_was_asked_for_and_not_there_is_asked_for_again_on_its_day(se
             known.through,
             tuple(type(gap)(gap.start, gap.end, gap.reason, ask_again_at=known.fetched_at) for gap in known.gaps),
         )
-        await save_window(home.parts.readings, home.series("identity"), due, [], b"")
+        await save_window(home.resources.readings, home.series("identity"), due, [], b"")
 
         assert "identity" in await planned(home)
 
@@ -78,7 +78,7 @@ async def test_an_index_goes_on_once_it_was_asked_for(settings: Settings) -> Non
             now = datetime.now(UTC)
             day = published_until(now) - timedelta(days=8)
             known = Coverage(f"{day:%Y-%m}", now, month_start(day), day + timedelta(days=1))
-            await save_window(home.parts.readings, home.series(dataset), known, [], b"")
+            await save_window(home.resources.readings, home.series(dataset), known, [], b"")
 
             assert dataset in await planned(home), dataset
 
@@ -88,6 +88,6 @@ async def test_an_index_of_the_other_direction_is_never_fetched(settings: Settin
     day = published_until(now) - timedelta(days=3)
     async with household(settings, [Direction.CONSUMPTION]) as home:
         known = Coverage(f"{day:%Y-%m}", now, day, day + timedelta(days=1))
-        await save_window(home.parts.readings, home.series("production_index"), known, [], b"")
+        await save_window(home.resources.readings, home.series("production_index"), known, [], b"")
 
         assert "production_index" not in await planned(home)

@@ -62,7 +62,7 @@ def provider(serving: tuple[ScriptedProvider, str]) -> ScriptedProvider:
 
 
 @pytest.fixture
-async def parts(
+async def resources(
     settings: Settings, serving: tuple[ScriptedProvider, str], provider: ScriptedProvider
 ) -> AsyncIterator[Resources]:
     """A worker's stores; RTE and its open data are the server."""
@@ -77,20 +77,22 @@ async def parts(
 
 
 @pytest.fixture
-async def rte(parts: Resources) -> AsyncIterator[Rte]:
+async def rte(resources: Resources) -> AsyncIterator[Rte]:
     """The adapter, with as many calls as it likes."""
-    settings = parts.settings
+    settings = resources.settings
     async with open_http(PATIENCE_SECONDS) as http:
-        pacer, tokens = Pacer(parts.redis, "rte", UNLIMITED), TokenStore(parts.redis, parts.server, "rte")
+        pacer, tokens = Pacer(resources.redis, "rte", UNLIMITED), TokenStore(resources.redis, resources.server, "rte")
         fetch_token = token_fetcher(settings.rte_base_url, settings.rte_client_id, SECRET)
         yield Rte(ProviderClient(http, settings.rte_base_url, pacer, tokens, fetch_token))
 
 
 @pytest.fixture
-async def open_data(parts: Resources) -> AsyncIterator[RteOpenData]:
+async def open_data(resources: Resources) -> AsyncIterator[RteOpenData]:
     """The adapter of the open data."""
     async with open_http(PATIENCE_SECONDS) as http:
-        yield RteOpenData(http, parts.settings.rte_open_data_url, Pacer(parts.redis, "rte_open_data", UNLIMITED))
+        yield RteOpenData(
+            http, resources.settings.rte_open_data_url, Pacer(resources.redis, "rte_open_data", UNLIMITED)
+        )
 
 
 async def test_colours_are_asked_for_with_the_offset_of_each_day_and_a_token(
@@ -109,7 +111,7 @@ async def test_colours_are_asked_for_with_the_offset_of_each_day_and_a_token(
 
 
 async def test_the_token_is_asked_for_by_basic_credentials_once_and_kept_encrypted(
-    rte: Rte, provider: ScriptedProvider, parts: Resources
+    rte: Rte, provider: ScriptedProvider, resources: Resources
 ) -> None:
     provider.will_answer(Reply(recorded_rte("tempo_winter")), Reply(recorded_rte("ecowatt_signals")))
 
@@ -120,9 +122,9 @@ async def test_the_token_is_asked_for_by_basic_credentials_once_and_kept_encrypt
     basic = base64.b64encode(f"application:{SECRET}".encode()).decode()
     assert ("POST", f"Basic {basic}") == (asked.method, asked.headers["authorization"])
     assert (b"grant_type=client_credentials", "application/json") == (asked.body, asked.headers["accept"])
-    assert b"opaque-and-secret" not in (await parts.redis.get("token:rte") or b"opaque-and-secret")
+    assert b"opaque-and-secret" not in (await resources.redis.get("token:rte") or b"opaque-and-secret")
     # As long as it lives, less a margin.
-    assert 0 < await parts.redis.ttl("token:rte") <= 7199 - 300
+    assert 0 < await resources.redis.ttl("token:rte") <= 7199 - 300
 
 
 async def test_only_the_days_that_were_asked_for_are_taken(rte: Rte, provider: ScriptedProvider) -> None:
@@ -312,11 +314,11 @@ async def test_open_data_that_is_none_is_an_error(
 
 
 async def test_the_registry_builds_both_adapters_for_an_application_of_rte_and_none_without(
-    parts: Resources, settings: Settings, provider: ScriptedProvider
+    resources: Resources, settings: Settings, provider: ScriptedProvider
 ) -> None:
     provider.will_answer(Reply(recorded_rte("tempo_winter")), Reply(recorded_rte("open_data")))
     async with open_http(PATIENCE_SECONDS) as http, open_resources(settings) as without:
-        built = build_public_providers(parts, http)
+        built = build_public_providers(resources, http)
 
         assert {"rte": "rte", "rte_open_data": "rte_open_data"} == {name: each.name for name, each in built.items()}
         assert 4 == len(await built["rte"].fetch_days(TEMPO, WINTER))
