@@ -17,7 +17,8 @@ from shared.consents.consent_rows import PRM_HASH_PURPOSE
 from shared.crypto.server_secret import ServerSecret
 from shared.crypto.vault import new_vault
 from shared.events.store import EventStore
-from shared.lifecycle.erasure import Erasure, new_erasure_id, note_erasure
+from shared.lifecycle.erasure import Erasure
+from shared.lifecycle.erasure_notes import new_erasure_id, note_erasure
 from shared.storage.database import Database
 from shared.storage.row_locks import lock_account
 from shared.storage.sealed_columns import LABEL, PRM, PUBLIC_KEY

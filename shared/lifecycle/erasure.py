@@ -7,12 +7,11 @@ docs/decisions/0014.
 """
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,6 +29,7 @@ from shared.events.store import EventStore
 from shared.jobs.dead_letters import DeadLetterStore
 from shared.jobs.job_service import JobService
 from shared.jobs.store import JobStore
+from shared.lifecycle.erasure_notes import new_erasure_id, note_erasure
 from shared.observability.logging import get_logger
 from shared.readings.planning import days_of_window
 from shared.readings.store import ReadingStore
@@ -286,25 +286,3 @@ async def _delete_chain(connection: AsyncConnection, account_id: str) -> int:
 
 async def _count(connection: AsyncConnection, table: Table, where: ColumnElement[bool]) -> int:
     return await connection.scalar(select(func.count()).select_from(table).where(where)) or 0
-
-
-async def note_erasure(
-    connection: AsyncConnection,
-    erasure_id: str,
-    account_id: str,
-    points: Sequence[str],
-    *,
-    is_account: bool,
-    now: datetime,
-) -> None:
-    """Write down, with the rows it takes, what has to go from Redis: until that is done twice."""
-    await connection.execute(
-        insert(erasures).values(
-            id=erasure_id, account_id=account_id, usage_point_ids=list(points), is_account=is_account, erased_at=now
-        )
-    )
-
-
-def new_erasure_id() -> str:
-    """The id of an erasure, which its receipt bears."""
-    return f"erase_{secrets.token_hex(8)}"
