@@ -1,1 +1,1 @@
-"""The HTTP face of Relève: validates, looks at what is stored, plans and enqueues; it never calls a provider."""
+"""The HTTP API of Relève: validates requests, reads stored data, plans and enqueues jobs; it never calls a provider."""

@@ -1,4 +1,4 @@
-"""The API put together: lifespan, routes, handlers. Wiring only."""
+"""The API application: lifespan, routes, handlers. Wiring only."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -56,7 +56,7 @@ from shared.observability.logging import start_logging
 from shared.observability.tracing import start_tracing, stop_tracing, trace_web_app
 from shared.resources import open_resources
 
-# Looked through in this order: what is asked for most comes first.
+# Routes are matched in this order: the most requested ones first.
 _ROUTERS = (
     readings,
     coverage,
@@ -100,7 +100,7 @@ _ROUTERS = (
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application; it opens its stores when it starts and closes them when it ends."""
+    """The application, which opens its stores at startup and closes them at shutdown."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -133,7 +133,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 @cache
 def openapi_document() -> dict[str, Any]:
-    """The OpenAPI document, made once. Needs no settings and opens nothing."""
+    """The OpenAPI document, cached. Requires no settings and opens no resources."""
     return _described().openapi()
 
 

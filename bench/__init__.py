@@ -1,1 +1,1 @@
-"""How fast it is, measured: `python -m bench`. Tests assert nothing about speed; here it is written down."""
+"""Benchmarks: `python -m bench`. Tests make no assertions about speed; the benchmarks record it."""

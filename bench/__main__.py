@@ -1,6 +1,6 @@
-"""`python -m bench`: what Relève does, measured. Each command has a real gateway of its own where it needs one.
+"""`python -m bench`: Relève's benchmarks. Each command starts its own real gateway if it needs one.
 
-Owns the names and options of the benchmarks. What one needs is imported when it is called.
+Owns the names and options of the benchmarks. Each one's code is imported when it is called.
 """
 
 import tempfile
@@ -18,14 +18,14 @@ Record = Annotated[bool, typer.Option("--record", help="Add a line to bench/hist
 
 @app.callback(invoke_without_command=True)
 def everyday(context: typer.Context) -> None:
-    """Without a command: speed."""
+    """Without a command: run `speed`."""
     if context.invoked_subcommand is None:
         speed()
 
 
 @app.command()
 def speed(record: Record = False) -> None:
-    """How fast sealing, fetching and reading are."""
+    """Speed of encryption, fetching and reading."""
     from bench.speed import measure_speed
 
     _show(measure_speed(), record)
@@ -33,7 +33,7 @@ def speed(record: Record = False) -> None:
 
 @app.command()
 def logins(record: Record = False) -> None:
-    """How long it takes to know a key among a thousand accounts, and among a million."""
+    """Time to authenticate a key among a thousand accounts, and among a million."""
     from bench.logins import measure_logins
 
     _show(measure_logins(), record)
@@ -41,7 +41,7 @@ def logins(record: Record = False) -> None:
 
 @app.command()
 def listeners(record: Record = False) -> None:
-    """What a thousand listeners to events cost one API process."""
+    """Cost of a thousand event listeners for one API process."""
     from bench.listeners import measure_listeners
 
     _show(measure_listeners(), record)
@@ -49,7 +49,7 @@ def listeners(record: Record = False) -> None:
 
 @app.command()
 def sharing(record: Record = False) -> None:
-    """What clients cost that ask for much the same at the same moment."""
+    """Provider calls of concurrent clients that request overlapping data."""
     from bench.sharing import measure_sharing
     from bench.speed import WIDE, settled_end
 
@@ -58,7 +58,7 @@ def sharing(record: Record = False) -> None:
 
 @app.command()
 def formats(record: Record = False) -> None:
-    """Reading a year and ten years in each format: seconds and memory."""
+    """Time and memory to read a year and ten years in each format."""
     from bench.reading_formats import measure_formats
 
     _show(measure_formats(), record)
@@ -66,7 +66,7 @@ def formats(record: Record = False) -> None:
 
 @app.command()
 def exports(record: Record = False) -> None:
-    """Exporting a whole account of one year and of ten: seconds and memory."""
+    """Time and memory to export a whole account of one year and of ten."""
     from bench.export import measure_exports
 
     _show(measure_exports(), record)
@@ -74,11 +74,11 @@ def exports(record: Record = False) -> None:
 
 @app.command()
 def capacity(
-    active: Annotated[list[float] | None, typer.Option(help="A mix, by the share of points read every day.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Write a plot (SVG) there.")] = None,
+    active: Annotated[list[float] | None, typer.Option(help="A mix, as the share of points read every day.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a plot (SVG) to this file.")] = None,
     record: Record = False,
 ) -> None:
-    """How many people one application's quota serves, on a virtual clock."""
+    """The number of usage points that one application's quota serves, on a virtual clock."""
     from bench.capacity import MIXES, figures_of, measure
     from bench.capacity_report import tables_of, write_plot
 
@@ -92,11 +92,11 @@ def capacity(
 
 @app.command()
 def pacing(
-    seconds: Annotated[float | None, typer.Option(help="How long each run takes.")] = None,
-    hour: Annotated[bool, typer.Option("--hour", help="More than an hour, with the real limits.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the table there, too.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Duration of each run.")] = None,
+    hour: Annotated[bool, typer.Option("--hour", help="Run for more than an hour, with the real limits.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write the table to this file.")] = None,
 ) -> None:
-    """How much of Enedis's quota is used, and that never too much is."""
+    """The used share of Enedis's quota, and that it is never exceeded."""
     from bench.pacing import measure_pacing
 
     _judge(measure_pacing(seconds, is_hour=hour, out=out))
@@ -104,7 +104,7 @@ def pacing(
 
 @app.command()
 def webhooks() -> None:
-    """That receivers which fail in every way delay nobody else, and what becomes of them."""
+    """That failing webhook receivers do not delay others, and how their deliveries end."""
     from bench.webhooks import measure_webhooks
 
     _judge(measure_webhooks())
@@ -112,7 +112,7 @@ def webhooks() -> None:
 
 @app.command()
 def faults() -> None:
-    """What becomes of the data when Enedis fails in every way that is known."""
+    """Data integrity under every known failure of Enedis."""
     from bench.fault_tables import measure_faults
 
     _judge(measure_faults())
@@ -120,27 +120,27 @@ def faults() -> None:
 
 @app.command()
 def chaos(
-    scenario: Annotated[list[str] | None, typer.Option(help="Only this one.")] = None,
-    times: Annotated[int | None, typer.Option(help="How often something happens in each scenario.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides about moments and amounts.")] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="Only this scenario.")] = None,
+    times: Annotated[int | None, typer.Option(help="Number of injections per scenario.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed for times and amounts.")] = None,
 ) -> None:
-    """What becomes of jobs when processes are killed and the broker is away."""
+    """Job integrity when processes are killed and the broker is unavailable."""
     from bench.chaos import SEED
     from bench.chaos_scenarios import SCENARIOS
     from bench.chaos_tables import measure_chaos
 
     names = scenario or list(SCENARIOS)
     if unknown := set(names) - set(SCENARIOS):
-        raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+        raise typer.BadParameter(f"unknown: {', '.join(sorted(unknown))}; available: {', '.join(SCENARIOS)}")
     _judge(measure_chaos(names, times, SEED if seed is None else seed))
 
 
 @app.command()
 def fuzz(
-    examples: Annotated[int, typer.Option(min=1, help="Invented cases for each route.")] = 100,
-    seed: Annotated[int, typer.Option(help="Decides what is invented.")] = 1,
+    examples: Annotated[int, typer.Option(min=1, help="Generated cases per route.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed for the generated cases.")] = 1,
 ) -> None:
-    """Whether every route answers whatever is sent as its description says."""
+    """Whether every route's responses to arbitrary requests match its OpenAPI description."""
     from bench.fuzz import Fuzzed, fuzz_own_gateway
 
     with tempfile.TemporaryDirectory(prefix="releve-fuzz-") as directory:

@@ -1,7 +1,7 @@
-"""Receivers of webhooks, good and bad: each a server on this machine that speaks as much HTTP as it likes.
+"""Webhook receivers, good and bad: local servers with more or less correct HTTP.
 
-The bad ones do what receivers on the internet do, by accident or to do harm. Each is told by what it is called in
-`BAD`; the good one answers 204 at once.
+The bad ones behave like receivers on the internet that are faulty or malicious. `BAD` lists them by name; the good one
+returns 204 at once.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _SLOW_SECONDS = 2.0
 
 
 async def read_message(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
-    """The headers of one request, by name in small letters, and its body."""
+    """The headers of one request, by lowercase name, and its body."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     _, *lines = head.strip().split("\r\n")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -27,7 +27,7 @@ async def read_message(reader: asyncio.StreamReader) -> tuple[dict[str, str], by
 
 
 def answers(status: str, *headers: str, body: bytes = b"") -> Handler:
-    """Answers every request so."""
+    """A handler that returns this response to every request."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_message(reader)
@@ -45,7 +45,7 @@ async def _takes_its_time(reader: asyncio.StreamReader, writer: asyncio.StreamWr
 
 
 async def _never_answers(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    # Until the other side has had enough.
+    # Until the client times out.
     await reader.read(-1)
 
 
@@ -124,7 +124,7 @@ _TURNS = 10
 
 @asynccontextmanager
 async def receiving(handler: Handler, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """A receiver; gives its URL."""
+    """A running receiver; yields its URL."""
 
     serving: set[asyncio.Task[None]] = set()
 
@@ -139,7 +139,7 @@ async def receiving(handler: Handler, host: str = "127.0.0.1", tls: ssl.SSLConte
         task = asyncio.create_task(handle(reader, writer))
         serving.add(task)
         task.add_done_callback(serving.discard)
-        # Nothing is left open: neither by one that ends in the middle of it, nor by one that has not begun.
+        # No connection is left open, neither by a handler that ends early nor by one that has not started.
         task.add_done_callback(lambda _task: writer.transport.abort())
 
     server = await asyncio.start_server(begin, host, 0, backlog=1024, ssl=tls)
@@ -147,8 +147,8 @@ async def receiving(handler: Handler, host: str = "127.0.0.1", tls: ssl.SSLConte
     try:
         yield f"{'https' if tls else 'http'}://{shown}:{server.sockets[0].getsockname()[1]}/webhook"
     finally:
-        # A connection comes here some turns of the loop after it was accepted (before Python 3.12 it is left open when
-        # the server has closed meanwhile), and goes one after it was aborted.
+        # A connection reaches the handler some loop iterations after it was accepted (before Python 3.12 it is left
+        # open when the server has closed in the meantime), and is closed one iteration after it was aborted.
         for _ in range(_TURNS):
             await cancel_all(*serving)
             await asyncio.sleep(0)

@@ -1,6 +1,6 @@
-"""How many cached reads of a week of curve one API process serves, beside what it serves when it has nothing to do.
+"""Throughput of cached reads of a week of curve by one API process, compared with a trivial request.
 
-The ratio of the two says more than either when the machine has other work.
+On a busy machine their ratio is more meaningful than either value.
 """
 
 import json
@@ -25,12 +25,12 @@ LONGEST_SECONDS = 8.0
 
 
 def measure_cached_reads(gateway: Gateway, household: Household, end: date) -> dict[str, Any]:
-    """Requests a second and latencies of both, and their ratio. The days before ``end`` must be stored."""
+    """Requests per second and latencies of both, and their ratio. The days before ``end`` must be stored."""
     query = f"start={end - timedelta(days=DAYS)}&end={end}"
     path = f"/v1/usage-points/{household.usage_point_id}/readings/consumption_load_curve?{query}"
     answer = httpx.get(gateway.api + path, headers=household.headers)
     if answer.headers.get("X-Cache-Status") != "hit":
-        raise BenchFailed(f"what is measured is no cached read: {answer.status_code}")
+        raise BenchFailed(f"the measured request is not a cached read: {answer.status_code}")
     nothing = _put_under_load(gateway, "/health/live", {})
     reads = _put_under_load(gateway, path, household.headers)
     return {
@@ -59,7 +59,7 @@ def _put_under_load(gateway: Gateway, path: str, headers: dict[str, str]) -> Mea
     )
     told = subprocess.run(
         [sys.executable, "-m", "bench.load"],
-        # Not as an argument: everybody on the machine can read those, and there is a key in it.
+        # Not as an argument: arguments are readable by every user of the machine, and this contains a key.
         input=json.dumps(asdict(order)),
         capture_output=True,
         text=True,

@@ -1,10 +1,10 @@
-"""How many people one application's quota serves: days of a gateway on a virtual clock.
+"""The number of usage points that one application's quota serves: days of a gateway on a virtual clock.
 
-The planner is the real one and decides what each usage point costs on each day; the pacer's script is the real one and
-decides when each call goes out, in a Redis of this run's own, with the clock in its hands. What is imagined: that every
-call succeeds, and who reads when. Points have nothing to do with each other, so a mix costs what its parts cost.
+The real planner determines the calls of each usage point on each day; the real pacer script determines when each call
+is sent, in a dedicated Redis with a virtual clock. Simulated: every call succeeds, and when points are read. Points are
+independent, so the cost of a mix is the sum of its parts.
 
-Compared with the naive way of most gateways: one call for each series and day.
+Compared with the naive strategy of most gateways: one call per series and day.
 """
 
 import random
@@ -30,12 +30,12 @@ WORKING_HOURS = 16
 MIXES = (1.0, 0.5, 0.25, 0.1, 0.05, 0.03, 0.02, 0.0)
 """Shares of points that are read every day; the others have not been read for months."""
 KEPT_SHARES = (0.15, 0.07, 0.0)
-"""Shares of the quota that are kept for people who wait: the default, one that a small gateway may choose, none."""
+"""Shares of the quota reserved for interactive calls: the default, one for a small gateway, none."""
 ACTIVE_POINTS = (500, 1000, 2500, 5000, 10_000)
 _CALLS_PER_HOUR = 1000
 _ONE_DAY = timedelta(days=1)
 _DORMANT_AFTER_DAYS = 30
-# The planner's answers for so many points stand for those of all.
+# Sample size: the planned calls of this many points represent those of all.
 _SAMPLE = 210
 _SETTLED_DAYS, _COUNTED_DAYS = 8, 14
 _FIRST_DAY = date(2026, 9, 1)
@@ -43,14 +43,14 @@ _FIRST_DAY = date(2026, 9, 1)
 
 @dataclass
 class Point:
-    """A usage point whose past fortnight is stored."""
+    """A usage point whose past two weeks are stored."""
 
     id: str
     used_on: date
     known: dict[str, dict[str, Coverage]] = field(default_factory=lambda: {name: {} for name in SERIES})
 
     def refresh(self, now: datetime) -> Iterator[tuple[Dataset, DayRange]]:
-        """The calls of one morning, planned as `workers.refresh` plans them; and they succeed."""
+        """The calls of one morning, planned as in `workers.refresh`; all succeed."""
         dormant = is_dormant(self.used_on, now, _DORMANT_AFTER_DAYS)
         for name in SERIES:
             dataset, known = DATASETS[name], self.known[name]
@@ -70,7 +70,7 @@ class Point:
 
 
 def morning_calls(*, is_active: bool) -> list[list[int]]:
-    """The calls of each point on each of some settled mornings; all are read every day, or all are dormant."""
+    """The calls per point on several mornings in steady state; all points are read every day, or all are dormant."""
     random_numbers = random.Random(20_261_001)  # noqa: S311  # the same points in every run, no secret
     points = [_settled_point(random_numbers, is_active=is_active) for _ in range(_SAMPLE)]
     mornings = []
@@ -98,7 +98,7 @@ def _settled_point(random_numbers: random.Random, *, is_active: bool) -> Point:
 
 
 def traffic_of(kept_share: float, hours: int = WORKING_HOURS) -> Traffic:
-    """What the pacer's own script lets out in so many hours when bulk calls always wait and somebody comes every
+    """The calls that the pacer's script admits in that many hours, with bulk always waiting and one interactive call a
     minute."""
     with tempfile.TemporaryDirectory(prefix="releve-bench-") as directory, running_valkey(Path(directory)) as url:
         pacer = VirtualPacer(url, per_second=5, per_hour=_CALLS_PER_HOUR, interactive_share=kept_share)
@@ -107,8 +107,8 @@ def traffic_of(kept_share: float, hours: int = WORKING_HOURS) -> Traffic:
 
 @dataclass(frozen=True)
 class Waits:
-    """When the usage points of a gateway were current, in seconds from the start of the wave; of those that had
-    something to fetch. ``None``: not within the hours that were looked at."""
+    """When a gateway's usage points were up to date, in seconds from the start of the wave; only points with data to
+    fetch. ``None``: not within the observed hours."""
 
     points: int
     p50: float | None
@@ -118,7 +118,7 @@ class Waits:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What one application's quota serves."""
+    """The capacity of one application's quota."""
 
     active_calls: float
     dormant_calls: float
@@ -126,19 +126,19 @@ class Capacity:
     traffic: dict[float, Traffic]
 
     def calls(self, active: float) -> float:
-        """Calls a point and day of a mix in which so many are read every day."""
+        """Calls per point and day of a mix with this share of points read every day."""
         return active * self.active_calls + (1 - active) * self.dormant_calls
 
     def points(self, active: float, kept_share: float) -> int:
-        """How many points of a mix are current within `WORKING_HOURS`."""
+        """The number of points of a mix that are up to date within `WORKING_HOURS`."""
         return int(len(self.traffic[kept_share].bulk) / self.calls(active))
 
     def naive_points(self, kept_share: float) -> int:
-        """The same in the naive way."""
+        """The same with the naive strategy."""
         return int(len(self.traffic[kept_share].bulk) / len(SERIES))
 
     def waits(self, points: int, kept_share: float) -> Waits:
-        """When so many points that are all read every day are current, in the order in which they are planned."""
+        """When this many points, all read every day, are up to date, in the order of planning."""
         current = self.current_at(points, kept_share)
 
         def share(part: float) -> float | None:
@@ -148,7 +148,7 @@ class Capacity:
         return Waits(points, share(0.5), share(0.95), share(1.0))
 
     def current_at(self, points: int, kept_share: float) -> list[float]:
-        """The moments at which points are current, the first one's first, as far as the hours reach."""
+        """The times at which points are up to date, in ascending order, within the observed hours."""
         bulk, made, found = self.traffic[kept_share].bulk, 0, []
         for number in range(points):
             made += self.active_morning[number % len(self.active_morning)]
@@ -159,7 +159,7 @@ class Capacity:
 
 
 def measure() -> Capacity:
-    """Plan the mornings, and let the pacer's script run for each share."""
+    """Plan the mornings, and run the pacer's script for each share."""
     active, dormant = morning_calls(is_active=True), morning_calls(is_active=False)
     with ProcessPoolExecutor() as pool:
         traffic = dict(zip(KEPT_SHARES, pool.map(traffic_of, KEPT_SHARES), strict=True))
@@ -172,7 +172,7 @@ def measure() -> Capacity:
 
 
 def figures_of(capacity: Capacity) -> dict[str, Any]:
-    """The figures that are worth a history."""
+    """The figures to record in the history."""
     kept, few, none = KEPT_SHARES
     waits = capacity.traffic[kept].waits
     return {

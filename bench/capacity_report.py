@@ -1,4 +1,4 @@
-"""The capacity as tables, and as a plot for the documentation: one SVG, written by hand, for any viewer."""
+"""The capacity as tables, and as a plot for the documentation: one SVG, generated without a library."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _PLOTTED_SHARES = 60
 
 
 def tables_of(capacity: Capacity, mixes: Sequence[float] = MIXES) -> Iterator[Table]:
-    """What is served, by mixes and by shares that are kept; and how long one waits."""
+    """The points served, by mix and reserved share; and the waiting times."""
     served = Table("read every day", "calls a point and day", title=f"usage points served in {WORKING_HOURS} hours")
     for kept in KEPT_SHARES:
         served.add_column(f"{kept:.0%} kept", justify="right")
@@ -42,7 +42,7 @@ def _duration(seconds: float | None) -> str:
 
 
 def write_plot(capacity: Capacity, path: Path) -> None:
-    """Points served by mix, and how the points of a gateway become current."""
+    """Points served by mix, and how many of a gateway's points are up to date over time."""
     shares = [number / _PLOTTED_SHARES for number in range(_PLOTTED_SHARES + 1)]
     served: dict[str, Points] = {
         f"{kept:.0%} kept for people": [(100 * each, capacity.points(each, kept) / 1000) for each in shares]
@@ -83,7 +83,7 @@ def write_plot(capacity: Capacity, path: Path) -> None:
 
 
 def _panel(offset: float, title: str, across: str, up: str, lines: Mapping[str, Points], *, keys_at: int) -> str:
-    """One diagram with its axes, drawn from 0; the names of its lines stand at the right, from that height down."""
+    """One diagram with its axes, starting at 0; the names of its lines are at the right, from ``keys_at`` down."""
     most_x, most_y = (max(point[axis] for line in lines.values() for point in line) for axis in (0, 1))
 
     def place(x: float, y: float) -> tuple[float, float]:

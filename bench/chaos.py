@@ -1,8 +1,8 @@
-"""Chaos: what becomes of jobs when processes are killed, the broker is away or forgets, the clock is changed.
+"""Chaos: job integrity when processes are killed, the broker is unavailable or loses data, or the clock changes.
 
-Each scenario has a gateway, a broker and people of its own, more work in both lanes than they can do, and things that
-befall it, by chance but always the same for a seed. Then every job has ended, every call was settled once, every day is
-there, and Enedis was asked twice for nothing but what was in somebody's hands when they were killed.
+Each scenario has its own gateway, broker and households, more work in both lanes than their capacity, and random
+injections that a seed reproduces. At the end every job has ended, every call was settled once, every day is stored, and
+Enedis got duplicate requests only for calls that a killed process had in progress.
 """
 
 import tempfile
@@ -26,16 +26,16 @@ from shared.core.calendar import PARIS
 SEED = 20261025
 PER_SECOND = 12
 LATENCY_SECONDS = 1.0
-# After the last injection, for everything that is under way.
+# After the last injection, for all work in progress.
 _DONE_SECONDS = 240.0
 
 
 def run_scenario(
     scenario: Scenario, times: int | None = None, seed: int = SEED, extra: Mapping[str, str] | None = None
 ) -> Outcome:
-    """Play one scenario on a gateway of its own, and judge.
+    """Run one scenario on its own gateway, and evaluate it.
 
-    ``times``: how often something happens, if not as often as usual. ``extra``: settings.
+    ``times``: number of injections, if not the default. ``extra``: settings.
     """
     begun = time.monotonic()
     now = scenario.begins_at or datetime.now(UTC)
@@ -79,7 +79,7 @@ def _play(scenario: Scenario, scene: Scene, ledger: LedgerView, now: datetime) -
 
 
 def judge_all(name: str, gateway: ChaosGateway, ledger: LedgerView, load: Load, chaos: Chaos, now: datetime) -> Outcome:
-    """Everything that can be found out about what has just happened."""
+    """Evaluate everything that can be observed about the finished scenario."""
     outcome = Outcome(name)
     jobs = ledger.jobs()
     judge_jobs(outcome, jobs, ledger.left_over())

@@ -1,7 +1,7 @@
-"""A gateway that chaos may fall upon: `releve up` beside a Valkey of its own, and a hand on every process of both.
+"""A gateway for chaos tests: `releve up` with a separate Valkey, and control over every process of both.
 
-Owns the processes: which runs under which id, ending them, holding them, waiting until they are back. Run as a program
-it is `releve up`, but starts again whatever ends, however often: here it ends on purpose.
+Owns the processes: their ids, ending them, suspending them, waiting until they are back. Run as a program it is `releve
+up` with unlimited restarts: here processes end on purpose.
 """
 
 import json
@@ -30,12 +30,12 @@ from cli.up.embedded_valkey import place_socket, valkey_child
 from cli.up.supervisor import Limits
 
 PATIENT = (sys.executable, "-P", "-m", "bench.chaos_gateway")
-# Celery was measured to take half a minute to stop.
+# Celery was measured to need half a minute to stop.
 WAIT_SECONDS = 240.0
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 15
 _MEASURES_API = "mesure_synchrone_auto"
-# All the accounts come from one address; and no call may be given up because it was killed too often.
+# All accounts come from one address; and no call may be given up because its worker was killed too often.
 _SETTINGS: Mapping[str, str] = {
     "RELEVE_REGISTRATIONS_PER_HOUR": "100000",
     "RELEVE_CONSENTS_PER_HOUR": "100000",
@@ -52,10 +52,10 @@ Document = dict[str, Any]
 
 
 class TaskQueue:
-    """A Valkey that can be killed, stopped, frozen and started again; what it was told it keeps."""
+    """A Valkey that can be killed, stopped, frozen and restarted; its data is persistent."""
 
     def __init__(self, directory: Path, start: Callable[[Sequence[str]], "subprocess.Popen[bytes]"]) -> None:
-        """Begin in ``directory``; ``start`` starts a process."""
+        """Run in ``directory``; ``start`` starts a process."""
         directory.mkdir(parents=True)
         self._place = place_socket(directory)
         self._argv = valkey_child(directory, self._place.path, 0).argv
@@ -64,7 +64,7 @@ class TaskQueue:
         self.start()
 
     def start(self) -> None:
-        """Return when it answers."""
+        """Return when it responds."""
         self._process = self._start(self._argv)
         with Redis.from_url(self.url) as redis:
 
@@ -73,27 +73,27 @@ class TaskQueue:
                     return bool(redis.ping())
                 return False
 
-            until(answers, "Valkey does not answer")
+            until(answers, "Valkey does not respond")
 
     def end(self, number: signal.Signals) -> None:
-        """End it with a signal; return when it has."""
+        """Send it a signal; return when it has ended."""
         self._process.send_signal(number)
         self._process.wait(WAIT_SECONDS)
 
     def freeze(self) -> None:
-        """It keeps its connections and answers nobody, as a machine that hangs."""
+        """Suspend it: it keeps its connections but does not respond, like a machine that hangs."""
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It goes on."""
+        """Resume it."""
         self._process.send_signal(signal.SIGCONT)
 
 
 class ChaosGateway:
-    """A running gateway, its simulated Enedis, its broker, and whoever lives there."""
+    """A running gateway, its simulated Enedis, its broker, and its households."""
 
     def __init__(self, gateway: Gateway, broker: TaskQueue, settings: Mapping[str, str], clients: ExitStack) -> None:
-        """Listen to what `releve up` tells from now on."""
+        """Read the events of `releve up` from now on."""
         self.gateway = gateway
         self.broker = broker
         self.settings = settings
@@ -104,23 +104,23 @@ class ChaosGateway:
         self._pids = dict(gateway.pids)
         self._ended_by_us: set[int] = set()
         self.slowest_start_seconds = 0.0
-        """The longest that it took until a process that had been ended was ready again: a measure of the machine."""
+        """The longest time until an ended process was ready again: a measure of the machine's speed."""
         self._events: list[Document] = []
         self._told = threading.Condition()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def new_household(self, usage_point_id: str) -> Household:
-        """Somebody with an account and a consent for this usage point."""
+        """A household with an account and a consent for this usage point."""
         return Household(self.gateway, self.api, usage_point_id)
 
     def leave_to_its_owner(self, household: Household) -> None:
-        """The refresh does not come by at this household's usage point."""
+        """Exclude this household's usage point from the nightly refresh."""
         path = f"/v1/usage-points/{household.usage_point_id}"
         self.api.patch(path, json={"refresh": False}, headers=household.headers).raise_for_status()
 
     @contextmanager
     def another_beat(self, number: int) -> Iterator[None]:
-        """A beat beside that of the gateway, with the same settings; ``number`` tells it from others."""
+        """An additional beat next to the gateway's, with the same settings; ``number`` identifies it."""
         environ = self.environ(RELEVE_DATA_DIR=str(self.gateway.data_dir / f"beat-{number}"))
         with (self.gateway.data_dir / "logs" / f"beat-{number}.log").open("wb") as log:
             process = subprocess.Popen(self.command("beat"), env=environ, stdout=log, stderr=log)
@@ -133,7 +133,7 @@ class ChaosGateway:
                 process.wait()
 
     def signal(self, name: str, number: signal.Signals) -> int:
-        """Send a signal that ends a process of the gateway; its id."""
+        """Send a terminating signal to a process of the gateway; returns its pid."""
         with self._told:
             pid = self._pids[name]
             self._ended_by_us.add(pid)
@@ -150,7 +150,7 @@ class ChaosGateway:
 
     @contextmanager
     def nobody_starts_again(self) -> Iterator[None]:
-        """What ends within the block is started again after it: the supervisor is held so long."""
+        """Processes that end within the block are restarted after it: the supervisor is suspended."""
         supervisor = self.gateway.process.pid
         os.kill(supervisor, signal.SIGSTOP)
         try:
@@ -159,7 +159,7 @@ class ChaosGateway:
             os.kill(supervisor, signal.SIGCONT)
 
     def ended_by_themselves(self) -> list[str]:
-        """The processes that ended though nobody had ended them: by their names, and the end of their logs."""
+        """The processes that ended without an injection: their names, and the end of their logs."""
         with self._told:
             ended = [
                 event
@@ -169,13 +169,13 @@ class ChaosGateway:
         return [f"{event['name']} ({event}): {self._log_tail(event['name'])}" for event in ended]
 
     def calls(self, after: int = 0) -> list[Document]:
-        """The calls for measures that arrived at the simulated Enedis, oldest first."""
+        """The measure calls received by the simulated Enedis, oldest first."""
         answer = self._control.get("/calls", params={"api": _MEASURES_API, "after": after})
         found: list[Document] = answer.raise_for_status().json()
         return found
 
     def set_latency(self, seconds: float) -> None:
-        """How long each answer takes from now on."""
+        """Set the latency of each response from now on."""
         self._control.post("/settings", json={"latency_seconds": seconds}).raise_for_status()
 
     def command(self, *words: str) -> list[str]:
@@ -183,7 +183,7 @@ class ChaosGateway:
         return [*COMMAND, *words]
 
     def environ(self, **changed: str) -> dict[str, str]:
-        """The environment of a process that belongs to this gateway."""
+        """The environment for a process of this gateway."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_PREFIXES)}
         database = f"sqlite+aiosqlite:///{self.gateway.data_dir / 'releve.db'}"
         return own | dict(self.settings) | {"DATABASE_URL": database} | changed
@@ -193,7 +193,7 @@ class ChaosGateway:
         return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:])
 
     def _listen(self) -> None:
-        # Whoever stops the gateway closes what is read here.
+        # The stop of the gateway closes the stream that is read here.
         with suppress(ValueError):
             for line in self.gateway.process.stdout or ():
                 event = json.loads(line)
@@ -206,9 +206,9 @@ class ChaosGateway:
 
 @contextmanager
 def running_chaos_gateway(directory: Path, extra: Mapping[str, str], *, patient: bool = True) -> Iterator[ChaosGateway]:
-    """A gateway in ``directory``; everything has ended when the block is left.
+    """A gateway in ``directory``; all processes have ended when the block exits.
 
-    ``patient``: with a supervisor that never gives up; otherwise with that of `releve up`.
+    ``patient``: with unlimited restarts; otherwise with the supervisor limits of `releve up`.
     """
     with ExitStack() as stack:
         start = stack.enter_context(_guarded())
@@ -220,7 +220,7 @@ def running_chaos_gateway(directory: Path, extra: Mapping[str, str], *, patient:
 
 
 def until(is_so: Callable[[], bool], otherwise: str, seconds: float = WAIT_SECONDS) -> None:
-    """Return when it is so. Raises `BenchFailed` when it takes longer."""
+    """Return when the condition is true. Raises `BenchFailed` on timeout."""
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
@@ -230,7 +230,7 @@ def until(is_so: Callable[[], bool], otherwise: str, seconds: float = WAIT_SECON
 
 @contextmanager
 def _guarded() -> Iterator[Callable[[Sequence[str]], "subprocess.Popen[bytes]"]]:
-    """A way to start processes that end with this one, however it ends."""
+    """A function that starts processes that end with this one, however it ends."""
     argv = [sys.executable, "-I", "-S", guard.__file__, "watch"]
     watcher = subprocess.Popen(argv, stdin=subprocess.PIPE, text=True, start_new_session=True)
     assert watcher.stdin is not None
@@ -254,7 +254,7 @@ def _guarded() -> Iterator[Callable[[Sequence[str]], "subprocess.Popen[bytes]"]]
 
 
 def main() -> None:
-    """`releve up` on free ports, with patience; the options are read by place, for one caller only."""
+    """`releve up` on free ports, with unlimited restarts; positional options, for one caller only."""
     data_dir = Path(sys.argv[sys.argv.index("--data-dir") + 1])
     options = UpOptions(data_dir, "127.0.0.1", 0, 0, 0, output="json", reload=False, while_stdin_open=True)
     sys.exit(run_up(options, os.environ, Limits(restarts=10_000)))

@@ -1,6 +1,6 @@
-"""What befalls a gateway: processes that are killed, a broker that is away, messages that are lost; and when exactly.
+"""Fault injections: killed processes, an unavailable broker, lost messages; and their timing.
 
-Prefers moments at which calls are in the air, and watches how long those that were in somebody's hands take to be done.
+Prefers times with calls in flight, and measures how long the calls in progress take to recover.
 """
 
 import threading
@@ -21,21 +21,21 @@ from bench.chaos_load import CURVES, Load
 from shared.jobs.models import Lane
 
 BOTH = frozenset(Lane)
-# Few or none in the air is a moment too, but not one to wait for.
+# Few or no calls in flight is a valid time too, but not worth waiting for.
 _IN_THE_AIR = 3
 _AIR_SECONDS = 240.0
 _WATCH_SECONDS = 0.2
-# A moment is looked for while calls of about the last second are looked at.
+# Calls of about the last second are examined to choose a time.
 _LOOK_BACK = 60
 
 
 @dataclass
 class Injection:
-    """One thing that befell the gateway. Times are those of the machine's monotonic clock.
+    """One injection. Times are from the machine's monotonic clock.
 
-    ``lanes``: whose calls it can have spoiled; ``in_air``: how many of them were at the provider. ``held``: the calls
-    that have to be done all the same, ``waiting`` those of them that are not yet. ``stored``: by account and dataset,
-    the days that were known right after it.
+    ``lanes``: the lanes whose calls it can have interrupted; ``in_air``: how many of them were at the provider.
+    ``held``: the calls in progress that still have to complete, ``waiting`` those that have not yet. ``stored``: by
+    account and dataset, the days known right after it.
     """
 
     what: str
@@ -50,17 +50,17 @@ class Injection:
 
     @property
     def recovery_seconds(self) -> float | None:
-        """From its end until the last call in hand was done; ``None``: one never was."""
+        """From its end until the last call in progress completed; ``None``: one never did."""
         return None if self.recovered is None else max(0.0, self.recovered - self.ended)
 
 
 class Chaos:
-    """Everything that befalls one gateway."""
+    """The injections into one gateway."""
 
     def __init__(
         self, gateway: ChaosGateway, ledger: LedgerView, load: Load, chance: Random, shift_seconds: float
     ) -> None:
-        """Nothing yet; ``chance`` decides about moments. ``shift_seconds``: how much later it is at the gateway."""
+        """``chance`` determines the times. ``shift_seconds``: the offset of the gateway's clock."""
         self.injections: list[Injection] = []
         self.shift_seconds = shift_seconds
         self._gateway = gateway
@@ -68,17 +68,17 @@ class Chaos:
         self._load = load
         self._chance = chance
         self._last_call = 0
-        # By name, the ids of those that were ended and are not known to be there again.
+        # By name, the pids of processes that were ended and are not known to be restarted.
         self._ended: dict[str, int] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Within the block, see when what was in hand is done."""
+        """Within the block, observe when the calls in progress complete."""
         over = threading.Event()
 
         def watch() -> None:
             while not over.wait(_WATCH_SECONDS):
-                # A broker that is away is asked again.
+                # An unavailable broker is polled again.
                 with suppress(RedisError):
                     self.look()
 
@@ -92,7 +92,7 @@ class Chaos:
             self.look()
 
     def look(self) -> None:
-        """See which calls are done by now."""
+        """Check which calls have completed."""
         for injection in self.injections:
             if injection.recovered is None and injection.ended < inf:
                 injection.waiting = self._ledger.unsettled(injection.waiting)
@@ -101,7 +101,7 @@ class Chaos:
 
     @contextmanager
     def befalling(self, what: str, lanes: Collection[Lane] = BOTH) -> Iterator[Injection]:
-        """In the block it happens, and is over when the block is left."""
+        """The injection happens within the block, and has ended when the block exits."""
         held = self._ledger.held(lanes, time.time() + self.shift_seconds)
         in_air = sum(self._in_air(lane) for lane in lanes)
         injection = Injection(what, frozenset(lanes), time.monotonic(), in_air=in_air, held=held)
@@ -112,15 +112,14 @@ class Chaos:
         self.injections.append(injection)
 
     def await_moment(self, *lanes: Lane) -> None:
-        """Return at a moment, by chance, at which calls of these lanes are at the provider; after a while at any."""
+        """Return at a random time at which calls of these lanes are at the provider; after a timeout, at any time."""
         deadline = time.monotonic() + _AIR_SECONDS
         while any(map(self._is_about_to_send, lanes)) and time.monotonic() < deadline:
             time.sleep(0.05)
         time.sleep(self._chance.uniform(0.0, 0.6))
 
     def end_worker(self, lane: Lane, number: Signals, *, is_awaited: bool = True) -> None:
-        """Kill a worker, or ask it to end, while it works; return when another one is ready, if that is awaited: else
-        `await_all` does it."""
+        """Kill or stop a worker while it works; return when its replacement is ready, unless not ``is_awaited``."""
         name = f"worker-{lane}"
         self.await_moment(lane)
         with self.befalling(f"{name} {number.name}", [lane]):
@@ -129,19 +128,19 @@ class Chaos:
             self._await_another(name)
 
     def end_beat(self, number: Signals, *, is_awaited: bool = True) -> None:
-        """Kill beat; return when another one is ready, if that is awaited: else `await_all` does it."""
+        """Kill beat; return when its replacement is ready, if ``is_awaited``: else use `await_all`."""
         with self.befalling(f"beat {number.name}", []):
             self._ended["beat"] = self._gateway.signal("beat", number)
         if is_awaited:
             self._await_another("beat")
 
     def await_all(self) -> None:
-        """Return when every process that was ended is there again: one that begins while its broker is away ends."""
+        """Return when every ended process is running again: one that starts while its broker is unavailable exits."""
         for name in list(self._ended):
             self._await_another(name)
 
     def end_broker(self, number: Signals, away_seconds: float = 0.0) -> None:
-        """End the broker while calls are in the air, and start it again after a while."""
+        """End the broker while calls are in flight, and restart it after ``away_seconds``."""
         self.await_moment(*Lane)
         with self.befalling(f"broker {number.name}"):
             self._gateway.broker.end(number)
@@ -149,7 +148,7 @@ class Chaos:
             self._gateway.broker.start()
 
     def freeze_broker(self, seconds: float) -> None:
-        """Nobody gets an answer from the broker for a while, and nobody is told why."""
+        """Suspend the broker for a while: connections stay open without a response or an error."""
         self.await_moment(*Lane)
         with self.befalling("broker frozen"):
             self._gateway.broker.freeze()
@@ -157,7 +156,7 @@ class Chaos:
             self._gateway.broker.thaw()
 
     def lose_messages(self, lane: Lane) -> None:
-        """Take messages out of the broker."""
+        """Remove messages from the broker."""
         self.await_moment(lane)
         with self.befalling("messages lost", [lane]) as injection:
             injection.held = self._ledger.lose_messages(lane, self._chance)
@@ -170,7 +169,7 @@ class Chaos:
         return self._in_air(lane) < _IN_THE_AIR and self._ledger.waiting(lane) > 0
 
     def _in_air(self, lane: Lane) -> int:
-        """How many calls of a lane have arrived at the provider and are not answered."""
+        """The number of a lane's calls that are at the provider without a response."""
         calls = self._gateway.calls(max(0, self._last_call - _LOOK_BACK))
         self._last_call = max([self._last_call, *(call["number"] for call in calls)])
         points = {each.usage_point_id for each in self._load.people_of(lane)}

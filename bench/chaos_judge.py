@@ -1,6 +1,6 @@
-"""What became of a gateway that chaos fell upon: every job, every call, every day, and every call at the provider.
+"""Evaluates a chaos run: every job, every call, every day, and every call at the provider.
 
-Judges from the outside: by the API, the simulated Enedis's log, the household's own truth, and the ledger in Redis.
+Black-box evaluation: from the API, the simulated Enedis's log, the household's true readings, and the ledger in Redis.
 """
 
 from bisect import bisect_left
@@ -20,12 +20,12 @@ from shared.core.calendar import day_of, days_between
 from shared.core.datasets import DATASETS
 from shared.jobs.models import Lane
 
-# What a call takes at most beside the answer's own way, on a machine that is busy with starting a process again; and
-# from the look at what is stored to the arrival of the request: the longest wait for a slot, and the way. Where to
-# start a process takes longer than that, they may take as long.
+# The maximum duration of a call in addition to the response time, on a machine that is busy restarting a process; and
+# the maximum time from the check of stored data to the arrival of the request: the longest wait for a slot, plus
+# transfer. Where starting a process takes longer, that time applies instead.
 _SLACK_SECONDS = 5.0
 _BEGUN_SECONDS = 3.0
-# The calls that a worker does at a time.
+# The concurrent calls of a worker.
 _THREADS = 8
 _UNWANTED_REASONS = frozenset({"not_fetched", "provider_error"})
 _RESOURCES = {
@@ -36,7 +36,7 @@ _RESOURCES = {
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A call at the provider that was let in: when (monotonic), for which days, of which of its resources."""
+    """An admitted call at the provider: time (monotonic), days, and resource."""
 
     at: float
     usage_point_id: str
@@ -46,18 +46,18 @@ class Arrival:
 
     @classmethod
     def of(cls, call: Document) -> "Arrival":
-        """From the simulator's log."""
+        """Create it from the simulator's log."""
         start, end = date.fromisoformat(call["start"]), date.fromisoformat(call["end"])
         return cls(call["monotonic_seconds"], call["usage_point_id"], call["path"].rpartition("/")[2], start, end)
 
     def overlaps(self, other: "Arrival") -> bool:
-        """Whether some day is asked for by both."""
+        """Whether both request a common day."""
         return self.start < other.end and other.start < self.end
 
 
 @dataclass
 class Outcome:
-    """One scenario: what befell the gateway, what it had to do, and what became of that."""
+    """One scenario: its injections, its work, and the results."""
 
     scenario: str
     injections: int = 0
@@ -91,12 +91,12 @@ class Outcome:
 
     @property
     def longest_recovery_seconds(self) -> float:
-        """Of all that happened."""
+        """The maximum over all injections."""
         return max(self.recoveries.values(), default=0.0)
 
     @property
     def violations(self) -> dict[str, int]:
-        """What must be zero."""
+        """The counters that must be zero."""
         return {
             "days_lost": self.days_lost,
             "days_wrong": self.days_wrong,
@@ -117,14 +117,14 @@ class Outcome:
 
 
 def judge_jobs(outcome: Outcome, jobs: Sequence[JobRecord], left_over: int) -> None:
-    """Every job has ended, that was told, and each of its calls was settled, once."""
+    """Every job has ended, its end was published, and each of its calls was settled exactly once."""
     outcome.jobs = len(jobs)
     outcome.left_over = left_over
     for job in jobs:
         if DATASETS[job.dataset].is_series:
             outcome.calls_planned += job.calls_total
         outcome.stuck += not job.has_ended
-        # One that had nothing to fetch is answered with its end.
+        # A job with nothing to fetch ends in the response itself.
         outcome.untold += job.has_ended and job.calls_total > 0 and not job.ends
         outcome.given_up += job.calls_failed
         if job.has_ended:
@@ -135,7 +135,7 @@ def judge_jobs(outcome: Outcome, jobs: Sequence[JobRecord], left_over: int) -> N
 
 
 def judge_waves(outcome: Outcome, jobs: Sequence[JobRecord]) -> None:
-    """The refresh planned nothing twice."""
+    """The refresh planned no duplicates."""
     planned = Counter((job.account_id, job.dataset) for job in jobs if job.lane == Lane.BULK)
     outcome.planned_twice = planned.total() - len(planned)
 
@@ -148,8 +148,8 @@ def judge_arrivals(
     latency_seconds: float,
     start_seconds: float = 0.0,
 ) -> None:
-    """No day was asked for twice, but what was in the air when its worker or the broker was taken away. ``people``: by
-    their usage points; ``start_seconds``: what this machine took to start a process."""
+    """No day was requested twice, except for calls in flight when their worker or the broker was removed. ``people``:
+    by usage point; ``start_seconds``: the time this machine needed to start a process."""
     longest_seconds = latency_seconds + max(_SLACK_SECONDS, start_seconds)
     begun_seconds = max(_BEGUN_SECONDS, start_seconds)
     arrivals = [Arrival.of(call) for call in calls if call["status"] != 429]
@@ -178,7 +178,7 @@ def judge_arrivals(
 
 
 def judge_days(outcome: Outcome, households: Iterable[Household], jobs: Sequence[JobRecord], now: datetime) -> None:
-    """Every day that anybody or the refresh asked for is stored as the meter has it, or missing for a good reason."""
+    """Every requested day is stored with the meter's values, or missing for a valid reason."""
     wanted: dict[tuple[str, str], set[date]] = defaultdict(set)
     for job in jobs:
         if DATASETS[job.dataset].is_series:
@@ -189,7 +189,7 @@ def judge_days(outcome: Outcome, households: Iterable[Household], jobs: Sequence
 
 
 def judge_recoveries(outcome: Outcome, injections: Sequence[Injection]) -> None:
-    """What was in hand when something happened was done, and how long that took at most."""
+    """The calls in progress at each injection completed, and the longest recovery."""
     outcome.injections = len(injections)
     outcome.in_air = sum(each.in_air for each in injections)
     outcome.never_recovered = sum(len(each.waiting) for each in injections)
@@ -201,7 +201,7 @@ def judge_recoveries(outcome: Outcome, injections: Sequence[Injection]) -> None:
 def _spoiler(
     first: Arrival, again: Arrival, lane: Lane, injections: Sequence[Injection], longest_seconds: float
 ) -> int | None:
-    """Which injection took the first of two calls out of somebody's hands, before the other one came."""
+    """The injection that interrupted the first of two calls, before the second one arrived."""
     return next(
         (
             number
@@ -213,7 +213,7 @@ def _spoiler(
 
 
 def _was_stored(arrival: Arrival, account_id: str, injections: Sequence[Injection], begun_seconds: float) -> bool:
-    """Whether the first or the last day of a call was known before it was begun."""
+    """Whether the first or the last day of a call was known before the call started."""
     if arrival.resource not in _RESOURCES:
         return False
     series = account_id, _RESOURCES[arrival.resource]

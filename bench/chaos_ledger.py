@@ -1,7 +1,7 @@
-"""What the gateway's Redis says of its jobs, calls and queues, for a judge who believes no process.
+"""The state of jobs, calls and queues in the gateway's Redis, read independently of its processes.
 
-The one place of chaos that knows how the ledger lies in Redis. Looks, and never writes; but for `lose_messages`, which
-is chaos itself.
+The only chaos module that knows the ledger's layout in Redis. Read-only, except for `lose_messages`, which is an
+injection itself.
 """
 
 import base64
@@ -19,7 +19,7 @@ from shared.jobs.ledger import LEASES_KEY, calls_key, job_key
 from shared.jobs.models import JobStatus, Lane
 from shared.jobs.task_queue import SYSTEM_QUEUE
 
-# Places in the queue, and the lines and claims of those who want one: gone with the last call.
+# Queue places, and their waiting lines and claims: removed with the last call.
 _OF_CALLS = ("places:*", "line:*", "again:*", "claims:*", "waiters:*")
 
 Held = tuple[str, int]
@@ -28,8 +28,8 @@ Held = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job as it is written down. ``outcomes``: of how many of its calls the end is known; ``ends``: how often it was
-    told that the job has ended; ``steps``: how often that it went on or ended."""
+    """A stored job. ``outcomes``: the number of its calls with a known outcome; ``ends``: how often its end was
+    published; ``steps``: how often its progress or end was published."""
 
     id: str
     account_id: str
@@ -47,19 +47,19 @@ class JobRecord:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether its state is final."""
         return JobStatus(self.status).ended
 
 
 class LedgerView:
-    """The ledger of a gateway, seen from the outside."""
+    """The ledger of a gateway, from the outside."""
 
     def __init__(self, redis: Redis) -> None:
-        """Look into ``redis``."""
+        """Read from ``redis``."""
         self._redis = redis
 
     def jobs(self) -> list[JobRecord]:
-        """Every job that there is."""
+        """Every stored job."""
         ids = [key.decode().partition(":")[2] for key in self._redis.scan_iter(job_key("*"), count=1000)]
         records = self._many(lambda pipeline, each: pipeline.hgetall(job_key(each)), ids)
         calls = self._many(lambda pipeline, each: pipeline.hkeys(calls_key(each)), ids)
@@ -70,19 +70,19 @@ class LedgerView:
         ]
 
     def leases(self) -> int:
-        """How many calls somebody still has to do."""
+        """The number of calls still to be done."""
         return self._redis.zcard(LEASES_KEY)
 
     def untold(self) -> int:
-        """How many jobs have ended of which nobody was told yet."""
+        """The number of ended jobs whose end was not published yet."""
         return self._redis.zcard("untold")
 
     def left_over(self) -> int:
-        """How many traces there are of calls under way; none when all have ended."""
+        """The number of keys of calls in progress; zero when all have ended."""
         return self.leases() + sum(1 for pattern in _OF_CALLS for _ in self._redis.scan_iter(pattern, count=1000))
 
     def held(self, lanes: Iterable[str], now: float) -> list[Held]:
-        """The calls of these lanes that somebody has in hand. ``now``: by the gateway's clock, in epoch seconds."""
+        """The leased calls of these lanes. ``now``: by the gateway's clock, in epoch seconds."""
         members = cast(list[bytes], self._redis.zrange(LEASES_KEY, 0, -1))
         leased = [_member(each) for each in members]
         lane_of = self._many(lambda pipeline, each: pipeline.hget(job_key(each[0]), "lane"), leased)
@@ -99,11 +99,11 @@ class LedgerView:
         return [call for call, is_settled in zip(calls, found, strict=True) if not is_settled]
 
     def waiting(self, lane: Lane) -> int:
-        """How many messages are in the queue of a lane."""
+        """The number of messages in a lane's queue."""
         return self._redis.llen(lane)
 
     def stored_days(self, account_ids: Iterable[str], dataset: str) -> dict[str, frozenset[date]]:
-        """Of each account, which has one usage point, the days of a dataset with a window a day that are known now."""
+        """Per account with its one usage point: the currently known days of a dataset with one window per day."""
         wanted = frozenset(account_ids)
         stored: dict[str, frozenset[date]] = defaultdict(frozenset)
         keys = list(self._redis.scan_iter(f"coverage:*:*:{dataset}", count=1000))
@@ -115,22 +115,22 @@ class LedgerView:
         return stored
 
     def lose_messages(self, lane: Lane, chance: Random) -> list[Held]:
-        """Take what a lane's queue holds out of it, all or a part, as a broker that forgets; the calls it was about.
+        """Remove all or part of the messages in a lane's queue, like a broker that loses data; returns their calls.
 
-        Sweeps are lost with it.
+        Sweep messages are lost too.
         """
         length = self.waiting(lane)
         kept = chance.choice((0, length // 2))
         with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.lrange(lane, kept, -1)
-            # Nothing is between an index and the one before it: an empty range takes all.
+            # The range from an index to the one before it is empty: an empty range removes all.
             pipeline.ltrim(lane, 0, kept - 1) if kept else pipeline.delete(lane)
             pipeline.delete(SYSTEM_QUEUE)
             lost = cast(list[bytes], pipeline.execute()[0])
         return [call for message in lost for call in _calls_of(message)]
 
     def _told(self, account_ids: Iterable[str]) -> Mapping[str, Counter[str]]:
-        """How often each job's account was told of it, by type."""
+        """The number of published events per job, by type."""
         told: dict[str, Counter[str]] = defaultdict(Counter)
         streams = self._many(lambda pipeline, each: pipeline.xrange(f"events:{each}"), list(account_ids))
         for _, event in (entry for stream in streams for entry in stream):
@@ -170,7 +170,7 @@ def _member(member: bytes) -> Held:
 
 
 def _calls_of(message: bytes) -> Iterator[Held]:
-    """The call that a message of Celery's is about, if it is about one."""
+    """The call of a Celery message, if it has one."""
     arguments, *_ = json.loads(base64.b64decode(json.loads(message)["body"]))
     if len(arguments) == 2:
         yield str(arguments[0]), int(arguments[1])

@@ -1,5 +1,5 @@
-"""What a gateway has to do while chaos falls upon it: people who ask for years of curves, and people who sleep, whose
-points the nightly refresh looks after. Both lanes have more to do than they can, for as long as it is wanted.
+"""The load of a gateway during chaos: askers that request years of curves, and sleepers, whose points the nightly
+refresh covers. Both lanes stay overloaded for as long as needed.
 """
 
 import subprocess
@@ -20,32 +20,32 @@ from simulator.households import household_of
 from simulator.known_points import Profile
 
 CURVES = ("consumption_load_curve", "production_load_curve")
-# From so many days back on nothing is published late any more.
+# Days this old are no longer affected by late publication.
 _SETTLED = timedelta(days=12)
-# Inside what Enedis keeps of a curve.
+# Within Enedis's curve history.
 _HISTORY = timedelta(days=715)
-# Older than what a refresh continues by itself: it goes on from here for as many days as it ever does.
+# Older than the span that a refresh continues by itself: from here it fetches its maximum number of days.
 _LAST_SEEN = timedelta(days=110)
 _WEEK = timedelta(days=7)
-# So many jobs under way, of a few calls each, are more than a lane can do at a time.
+# This many jobs in progress, of a few calls each, exceed a lane's capacity.
 _OPEN_JOBS = 14
-# The share of jobs that come twice, one right after the other: the second waits for what the first fetches.
+# The share of duplicate jobs, submitted in succession: the second waits for the first one's fetches.
 _ASKED_TWICE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """Whose usage point it is, and the lane through which its calls go."""
+    """The household of a usage point, and the lane of its calls."""
 
     account_id: str
     lane: Lane
 
 
 class Load:
-    """The people of one gateway, and what they have asked for."""
+    """The households of one gateway, and their requests."""
 
     def __init__(self, gateway: ChaosGateway, ledger: LedgerView, chance: Random, now: datetime) -> None:
-        """Nobody yet. ``now``: by the gateway's clock; ``chance`` decides how much is asked for at a time."""
+        """Starts empty. ``now``: by the gateway's clock; ``chance`` determines the size of each request."""
         self.askers: list[Household] = []
         self.sleepers: list[Household] = []
         self._gateway = gateway
@@ -63,15 +63,15 @@ class Load:
         return (*self.askers, *self.sleepers)
 
     def residents(self) -> dict[str, Resident]:
-        """Everybody, by their usage points."""
+        """All residents, by usage point."""
         return {each.usage_point_id: Resident(each.account_id, lane) for lane in Lane for each in self.people_of(lane)}
 
     def people_of(self, lane: Lane) -> Sequence[Household]:
-        """Those whose calls go through a lane, once everybody has moved in."""
+        """The households whose calls use a lane, after `move_in`."""
         return self.askers if lane is Lane.INTERACTIVE else self.sleepers
 
     def move_in(self, askers: int, sleepers: int, calls_a_job: int = 10) -> None:
-        """So many more people of both kinds; of each sleeper one old week is known, from which a refresh goes on."""
+        """Add askers and sleepers; each sleeper has one old week stored, from which a refresh continues."""
         new = [self._gateway.new_household(next(self._numbers)) for _ in range(askers + sleepers)]
         for household in new[:askers]:
             self._gateway.leave_to_its_owner(household)
@@ -79,32 +79,32 @@ class Load:
         seeds = [(each, each.submit(dataset, start, start + _WEEK)) for each in new[askers:] for dataset in CURVES]
         for household, job in seeds:
             if household.wait_for(job, WAIT_SECONDS)["status"] != "succeeded":
-                raise BenchFailed("nothing has happened yet, and a job does not succeed")
+                raise BenchFailed("a job failed before any injection")
         self.askers += new[:askers]
         self.sleepers += new[askers:]
         wishes = [list(self._wishes_of(each, calls_a_job)) for each in new[:askers]]
-        # In turns, so that at any time several accounts have something under way.
+        # Interleaved, so that several accounts have jobs in progress at any time.
         self._wishes.extend(wish for turn in zip(*wishes, strict=False) for wish in turn)
 
     def top_up(self) -> None:
-        """See that enough jobs of askers are under way."""
+        """Ensure that enough jobs of askers are in progress."""
         self._open = [(each, job) for each, job in self._open if each.look_at(job)["status"] not in ENDED]
         while self._wishes and len(self._open) < _OPEN_JOBS:
             household, dataset, days = self._wishes.popleft()
             self._open.append((household, household.submit(dataset, days.start, days.end)))
 
     def refresh(self) -> None:
-        """Plan the nightly refresh now, as an administrator does."""
+        """Plan the nightly refresh now, as an administrator would."""
         argv = self._gateway.command("admin", "refresh", "--now")
         subprocess.run(argv, env=self._gateway.environ(), check=True, stdout=subprocess.DEVNULL, timeout=WAIT_SECONDS)
 
     def is_refreshed(self) -> bool:
-        """Whether the refresh has planned something for every sleeper."""
+        """Whether the refresh has planned jobs for every sleeper."""
         planned = {job.account_id for job in self._ledger.jobs() if job.lane == Lane.BULK}
         return planned >= {each.account_id for each in self.sleepers}
 
     def wait_until_done(self, seconds: float) -> None:
-        """Return when every job has ended and that was told, or when the time is over."""
+        """Return when every job has ended and its end was published, or on timeout."""
         deadline, ledger = time.monotonic() + seconds, self._ledger
         while ledger.leases() or ledger.untold() or not all(job.has_ended for job in ledger.jobs()):
             if time.monotonic() > deadline:
@@ -112,7 +112,7 @@ class Load:
             time.sleep(0.25)
 
     def ask_again(self) -> None:
-        """Ask once more for everything that was ever asked for, and wait; nothing is left to be fetched."""
+        """Request everything again, and wait; nothing must be left to fetch."""
         asked: dict[tuple[str, str], DayRange] = {}
         for job in self._ledger.jobs():
             if job.dataset in CURVES:
@@ -124,10 +124,10 @@ class Load:
                     household.wait_for(household.submit(dataset, days.start, days.end), WAIT_SECONDS)
         if self.sleepers:
             self.refresh()
-            until(lambda: not self._ledger.leases(), "the refresh that has nothing to do does not end")
+            until(lambda: not self._ledger.leases(), "a refresh without work does not end")
 
     def _wishes_of(self, household: Household, calls_a_job: int) -> Iterator[tuple[Household, str, DayRange]]:
-        """Job after job, back through the years, until Enedis has no more."""
+        """Jobs back through the years, to the end of Enedis's history."""
         for dataset in CURVES:
             end: date = self._until
             while end - (calls_a_job * _WEEK) > self._oldest:

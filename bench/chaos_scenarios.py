@@ -1,4 +1,4 @@
-"""What is tried, and how often: the scenarios of chaos by name."""
+"""The chaos scenarios by name, with their injections and repetitions."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _REFRESH_SECONDS = 45.0
 
 @dataclass
 class Scene:
-    """A gateway, who lives there, what befalls it, how often, and when beat sends the refresh."""
+    """A gateway, its load, its injections, their number, and when beat sends the refresh."""
 
     gateway: ChaosGateway
     load: Load
@@ -28,21 +28,21 @@ class Scene:
     refresh_at: datetime
 
     def sleep_until(self, moment: datetime) -> None:
-        """Return at that moment by the gateway's clock."""
+        """Return at that time by the gateway's clock."""
         left = (moment - datetime.now(UTC)).total_seconds() - self.chaos.shift_seconds
         time.sleep(max(0.0, left))
 
     def await_refresh(self) -> None:
-        """Return when the refresh has given the sleepers something to do."""
-        until(self.load.is_refreshed, "nobody plans the refresh", _REFRESH_SECONDS)
+        """Return when the refresh has planned jobs for the sleepers."""
+        until(self.load.is_refreshed, "the refresh is not planned", _REFRESH_SECONDS)
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Something that is tried: ``play`` lets it happen, ``times`` as often as usual.
+    """A scenario: ``play`` runs it, ``times`` is the default number of injections.
 
-    ``sleepers``: points for the refresh, and with them for the bulk lane. ``refresh_in``: from the start to beat's
-    refresh, which is awaited or else comes by hand, before anything happens. ``begins_at``: what time it is there.
+    ``sleepers``: points for the refresh, and thus for the bulk lane. ``refresh_in``: from the start to beat's refresh,
+    which is awaited, or else triggered manually, before any injection. ``begins_at``: the gateway's time at the start.
     """
 
     name: str
@@ -89,7 +89,7 @@ def _lose_messages(scene: Scene) -> None:
 
 
 def _kill_beat(scene: Scene) -> None:
-    """With a worker each time, so that there is something to sweep; and once when the refresh is to be sent."""
+    """Kill a worker each time too, so that there are calls to sweep; once at the time of the refresh."""
     for _ in range(scene.times):
         scene.chaos.end_beat(SIGKILL)
         scene.chaos.end_worker(Lane.INTERACTIVE, SIGKILL)
@@ -102,7 +102,7 @@ def _kill_beat(scene: Scene) -> None:
 
 
 def _run_more_beats(scene: Scene) -> None:
-    """They sweep, and send the refresh at the same moment; workers are killed, so that there is something to sweep."""
+    """Several beats sweep and send the refresh at once; workers are killed, so that there are calls to sweep."""
     with ExitStack() as stack:
         for number in range(2):
             stack.enter_context(scene.gateway.another_beat(number))
@@ -116,17 +116,17 @@ def _run_more_beats(scene: Scene) -> None:
 
 
 def _put_clock_forward(scene: Scene) -> None:
-    """Beat sends the refresh in the first minute after the hour that is not there."""
+    """Beat sends the refresh in the first minute after the skipped hour."""
     _cross(scene, scene.await_refresh)
 
 
 def _put_clock_back(scene: Scene) -> None:
-    """The refresh comes in the hour that comes twice, each time by hand: beat has sent it the first time."""
+    """The refresh runs in the repeated hour, manually each time: beat has already sent it the first time."""
     _cross(scene, scene.load.refresh)
 
 
 def _cross(scene: Scene, refresh: Callable[[], None]) -> None:
-    """Something happens on both sides of the moment at which the clock is changed, and to calls that are in the air."""
+    """Injections on both sides of the clock change, and during it with calls in flight."""
     scene.chaos.end_worker(Lane.INTERACTIVE, SIGKILL)
     scene.load.top_up()
     scene.sleep_until(scene.refresh_at)
@@ -141,7 +141,7 @@ _ALL = (
     Scenario("workers-killed", _kill_workers, times=50, askers=8, sleepers=35),
     Scenario("workers-ended", _end_workers, times=10),
     Scenario("broker-restarted", _restart_broker, times=20),
-    # With the supervisor of `releve up`: that a broker of somebody else's is away is no reason to give up.
+    # With the supervisor of `releve up`: an unavailable external broker is no reason to give up.
     Scenario("broker-away", _take_broker_away, times=1, patient=False),
     Scenario("messages-lost", _lose_messages, times=20),
     Scenario("beat-killed", _kill_beat, times=5, refresh_is_awaited=True, refresh_in=timedelta(seconds=75)),

@@ -1,4 +1,4 @@
-"""The outcomes of chaos, for people."""
+"""The outcomes of chaos runs as tables."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -12,10 +12,10 @@ from bench.chaos_scenarios import SCENARIOS
 
 
 def measure_chaos(names: Sequence[str], times: int | None, seed: int) -> bool:
-    """Play scenarios of chaos and print what became of the work; whether all went well. ``times``: how often something
-    happens in each, if not as often as usual."""
+    """Run chaos scenarios and print the results; returns whether all passed. ``times``: number of injections per
+    scenario, if not the default."""
     console = Console(width=200)
-    # Two at once: much of the time of a scenario is waiting, for a process to start or an outage to end.
+    # Two at once: a scenario spends much of its time waiting for a process to start or an outage to end.
     with ThreadPoolExecutor(2) as pool:
         played = {name: pool.submit(run_scenario, SCENARIOS[name], times, seed) for name in names}
         for each in as_completed(played.values()):
@@ -34,7 +34,7 @@ def measure_chaos(names: Sequence[str], times: int | None, seed: int) -> bool:
 
 
 def chaos_tables_of(outcomes: Sequence[Outcome]) -> Iterator[Table]:
-    """What happened in each scenario, and what must be zero in all of them; of no scenario nothing."""
+    """The injections of each scenario, and the counters that must be zero; empty without scenarios."""
     if not outcomes:
         return
     yield _figures(outcomes)
@@ -45,7 +45,7 @@ def chaos_tables_of(outcomes: Sequence[Outcome]) -> Iterator[Table]:
 def _figures(outcomes: Sequence[Outcome]) -> Table:
     columns = (
         "befallen",
-        "calls in the air",
+        "calls in flight",
         "jobs",
         "days",
         "calls planned",
@@ -84,7 +84,7 @@ def _figures(outcomes: Sequence[Outcome]) -> Table:
 
 
 def _recoveries(outcomes: Sequence[Outcome]) -> Table:
-    """From the moment at which what was away is back (at once, for a worker) until all that was in hand is done."""
+    """From the end of the outage (immediately, for a worker) until all calls in progress are completed."""
     table = Table("scenario", "what happened", "longest recovery, s", title="chaos: until what was in hand was done")
     table.columns[2].justify = "right"
     for each in outcomes:

@@ -1,8 +1,7 @@
-"""Another time for whole processes: every Python process that gets these variables lives so many seconds later, or
-earlier.
+"""A shifted clock for whole processes: Python processes with these variables run some seconds ahead or behind.
 
-For nights in which the clock is changed, and for days on which something used to fail. Servers that are no Python
-(Valkey, PostgreSQL) keep the machine's time; which of the gateway's moments are by whose clock: docs/decisions/0025.
+For nights of a clock change, and for dates that used to cause failures. Non-Python servers (Valkey, PostgreSQL) keep
+the machine's time; docs/decisions/0025 lists which of the gateway's times come from which clock.
 """
 
 import os
@@ -12,25 +11,25 @@ from pathlib import Path
 
 import time_machine
 
-# `sitecustomize` in it sends the process away.
+# Its `sitecustomize` shifts the process's clock.
 _FOLDER = Path(__file__).parent / "other_clock"
 _SHIFT = "CLOCK_SHIFT_SECONDS"
 
 
 def at(moment: float, environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
-    """The variables for processes for which it is now ``moment``, in seconds since 1970; time passes from there on."""
+    """The variables for processes whose current time is ``moment``, in seconds since 1970; time advances from there."""
     hatch = time_machine.escape_hatch
     machine_now = hatch.time.time() if hatch.is_travelling() else time.time()
     return _shifted(moment - machine_now, environ)
 
 
 def of_here(environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
-    """The variables for a process that gets no others of ``environ``, but lives at its time."""
+    """The variables for a process that gets no others of ``environ``, but shares its time."""
     return {name: environ[name] for name in ("PYTHONPATH", _SHIFT) if _SHIFT in environ and name in environ}
 
 
 def later(seconds: float, environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
-    """The variables for processes that live so many seconds later than those of ``environ``."""
+    """The variables for processes that run ``seconds`` ahead of those of ``environ``."""
     return _shifted(float(environ.get(_SHIFT, "0")) + seconds, environ)
 
 

@@ -1,6 +1,6 @@
-"""How much memory an export takes: one year of two load curves, and ten, each in a process of its own.
+"""Memory use of an export: one year of two load curves, and ten, each in its own process.
 
-`python -m bench.export`: prints the growth of the process's peak while the zip is made and thrown away block by block.
+`python -m bench.export`: prints the growth of the process's peak while the zip is created and discarded block by block.
 """
 
 import asyncio
@@ -28,12 +28,12 @@ YEARS = (1, 10)
 DATASETS = ("consumption_load_curve", "production_load_curve")
 END = date(2026, 10, 20)
 NOW = datetime(2026, 10, 20, 10, tzinfo=UTC)
-# A plain Python process with everything opened has used memory before the export begins; only what is added counts.
+# A Python process with open resources has used memory before the export begins; only the growth counts.
 _KIB = 1024
 
 
 def measure_exports() -> dict[str, float]:
-    """MiB of growth, seconds and MiB of zip, for each number of years."""
+    """MiB of growth, seconds and MiB of zip, per number of years."""
     figures: dict[str, float] = {}
     for years in YEARS:
         done = subprocess.run(
@@ -73,7 +73,7 @@ async def granted_point(resources: Resources, account_id: str) -> UsagePoint:
 
 
 async def fill(resources: Resources, point: UsagePoint, dataset: str, start: date) -> int:
-    """Store half-hours from ``start`` to `END`; how many."""
+    """Store half-hours from ``start`` to `END`; returns their number."""
     days = DayRange(start, END)
     series = Series(point.account_id, point.id, dataset)
     job = await resources.jobs.create_job(series, days, Lane.BULK, [days], {}, NOW)

@@ -1,5 +1,5 @@
-"""Every fault that the simulator knows and that can befall a measure, as it is ordered there; and how they are shared
-out, so that each one meets the same share of its households' calls.
+"""Every simulator fault that can hit a measure call, as armed there; and their distribution, so that each one hits the
+same share of its households' calls.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,17 +8,16 @@ from itertools import pairwise
 from typing import Any
 
 SHARE = 0.05
-"""The share of calls that each fault meets."""
+"""The share of calls that each fault hits."""
 TIMEOUT_SECONDS = 2.0
-"""What the gateway must wait at most, for `too_late` to be too late."""
-# With more at a time, more than half of all calls would go wrong, and little would be left to look at.
+"""The gateway's maximum timeout for which `too_late` is too late."""
+# With more at a time, more than half of all calls would fail, and too few would remain to evaluate.
 _AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class FaultOrder:
-    """A fault by a name of its own, and what the simulator is told. ``once``: meets a single call, because it stops
-    everybody for a minute."""
+    """A named fault, and its order for the simulator. ``once``: hits one call, because it pauses all for a minute."""
 
     name: str
     order: Mapping[str, Any]
@@ -42,7 +41,7 @@ _IMPERFECTIONS = (
     *_kinds("unsorted", "duplicates", "longer", "no_data"),
     FaultOrder("late", {"kind": "delay", "delay_seconds": TIMEOUT_SECONDS * 0.2}),
 )
-# What they mean is among the above, or they come from the token endpoint or the consent page.
+# Their meaning is covered above, or they come from the token endpoint or the consent page.
 _ELSEWHERE = frozenset(
     {
         "technical_error",
@@ -56,14 +55,14 @@ _ELSEWHERE = frozenset(
         "lincs-internal-server-error",
     }
 )
-# What the gateway believes for every day of a dataset, so that it makes no more calls for it.
+# Errors that the gateway applies to every day of a dataset, so that it makes no more calls for it.
 _END_A_DATASET = frozenset({"ADAM-ERR0069", "ADAM-ERR0075"})
-# Names no moment to try again: the gateway waits for a minute, with every other call.
+# Without a retry time: the gateway pauses all calls for a minute.
 _UNNAMED_QUOTA = "429"
 
 
 def all_faults(known_codes: Iterable[Mapping[str, Any]], generation: str) -> list[FaultOrder]:
-    """Everything that can go wrong with a measure of a generation. ``known_codes``: as the simulator lists them."""
+    """Every fault of a measure call of a generation. ``known_codes``: as the simulator lists them."""
     codes = dict.fromkeys(each["code"] for each in known_codes if each["generation"] in (None, generation))
     refusals = [
         FaultOrder(code, {"kind": "error", "code": code}, once=code == _UNNAMED_QUOTA)
@@ -74,8 +73,8 @@ def all_faults(known_codes: Iterable[Mapping[str, Any]], generation: str) -> lis
 
 
 def in_groups(faults: Sequence[FaultOrder]) -> list[Sequence[FaultOrder]]:
-    """The faults, in their order, in as few groups of about the same size as may befall one household. Those that end
-    a dataset are a group of their own: beside them the others would hardly meet a call."""
+    """The faults, in their order, in as few groups of similar size as one household allows. Those that end a dataset
+    are a separate group: next to them the others would hardly hit a call."""
     ending = [fault for fault in faults if fault.name in _END_A_DATASET]
     lasting = [fault for fault in faults if fault not in ending]
     count = -(-len(lasting) // _AT_ONCE)
@@ -85,6 +84,6 @@ def in_groups(faults: Sequence[FaultOrder]) -> list[Sequence[FaultOrder]]:
 
 
 def rate_of(place: int) -> float:
-    """The rate that gives the fault at this place (from 0) of a household's list its share of all calls: the simulator
-    takes the first that matches, so a later one meets only what the earlier ones left."""
+    """The rate that gives the fault at this position (from 0) of a household's list its share of all calls: the
+    simulator applies the first match, so a later one hits only the remaining calls."""
     return SHARE / (1 - SHARE * place)

@@ -1,4 +1,4 @@
-"""The outcome of a run with faults, for people."""
+"""The outcome of a run with faults as tables."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +13,9 @@ from bench.truth import Verdict
 
 
 def measure_faults() -> bool:
-    """Run with every fault, once for each generation, and print what became of the days; whether all went well."""
+    """Run with every fault, once per generation, and print the outcome of the days; returns whether all passed."""
     console = Console(width=160)
-    # Both at once: most of the time of a run is waiting for another attempt.
+    # Both at once: a run spends most of its time waiting for the next attempt.
     with ThreadPoolExecutor() as pool:
         outcomes = list(pool.map(run_faults, GENERATIONS))
     for outcome in outcomes:
@@ -23,12 +23,12 @@ def measure_faults() -> bool:
             console.print(table)
         for line in outcome.unhandled:
             console.print(line, markup=False)
-    # A fault that befell nothing proves nothing.
+    # A fault that hit no call proves nothing.
     return not any(any(outcome.violations.values()) or outcome.never_met for outcome in outcomes)
 
 
 def tables_of(outcome: Outcome) -> Iterator[Table]:
-    """What befell the calls, and what became of the days."""
+    """The faults of the calls, and the outcome of the days."""
     yield _faults(outcome)
     yield _days(outcome)
     yield _totals(outcome)
@@ -46,16 +46,16 @@ def _faults(outcome: Outcome) -> Table:
 
 
 def _days(outcome: Outcome) -> Table:
-    """A row for each figure: there are more reasons than groups."""
+    """One row per figure: there are more reasons than groups."""
     groups = outcome.groups
     columns = [f"group {number}" if group.faults else "spared" for number, group in enumerate(groups, 1)]
-    table = _table(f"{outcome.generation}: days asked for, of each dataset", "days", *columns, "all")
+    table = _table(f"{outcome.generation}: days requested, of each dataset", "days", *columns, "all")
 
     def add(name: str, count: Callable[[Group], int]) -> None:
         counts = [count(group) for group in groups]
         table.add_row(name, *(f"{each:,}" for each in [*counts, sum(counts)]))
 
-    add("asked for", lambda group: group.verdicts.total())
+    add("requested", lambda group: group.verdicts.total())
     add("  of load curves", lambda group: group.curve_days)
     for verdict in Verdict:
         add(verdict.value, partial(_days_with, verdict))

@@ -1,9 +1,9 @@
-"""A gateway against an Enedis at which everything goes wrong: what becomes of each day that was asked for.
+"""A gateway against a failing Enedis: the outcome of each requested day.
 
-Groups of households, each befallen by some of the faults that the simulator knows, each fault meeting one call in
-twenty; and a group that is spared, which must not suffer with the others. They ask as a client does, again where that
-is worth it, and then every day must be stored as the meter has it, or be missing with a reason. Looks from the outside
-only: the API, the simulator's counters, the logs, the ledger.
+Groups of households, each with some of the simulator's faults, each fault hitting one call in twenty; and a control
+group without faults, which must not be affected. They send requests like a client, with retries where useful; then
+every day must be stored with the meter's values, or be missing with a reason. Black-box: uses only the API, the
+simulator's counters, the logs, the ledger.
 """
 
 import tempfile
@@ -28,18 +28,18 @@ from shared.core.calendar import day_of, days_between
 from simulator.households import household_of
 from simulator.known_points import Profile
 
-# Wide limits on both sides; so few attempts that the long pauses between two of them (60 and 300 s) are never made; and
-# many calls in flight, most of which are pausing.
+# Wide limits on both sides; few enough attempts to avoid the long pauses between them (60 and 300 s); and many calls in
+# flight, most of which are pausing.
 SETTINGS: Mapping[str, str] = {
     "ENEDIS_PER_SECOND": "100",
     "ENEDIS_PER_HOUR": "100000",
     "ENEDIS_PER_HOUR_V5": "100000",
     "ENEDIS_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
-    # Half of all calls go wrong, and all the same Enedis is not down.
+    # Half of all calls fail, although Enedis is not down.
     "ENEDIS_FAILURES_BEFORE_PAUSE": "1000000",
     "RELEVE_CALL_ATTEMPTS": "3",
     "RELEVE_CALLS_IN_FLIGHT": "30",
-    # All the households come from one address.
+    # All households come from one address.
     "RELEVE_REGISTRATIONS_PER_HOUR": "100000",
     "RELEVE_CONSENT_RETURNS_PER_HOUR": "100000",
     "RELEVE_SWEEP_SECONDS": "0.5",
@@ -49,12 +49,13 @@ SETTINGS: Mapping[str, str] = {
 }
 GENERATIONS: Mapping[str, Mapping[str, str]] = {
     "2026": {"ENEDIS_API": "2026"},
-    # Whose consent page is v1's gets the simulator's v1.
+    # A consent page configured as v1 uses the simulator's v1.
     "v5": {"ENEDIS_API": "v5", "ENEDIS_AUTHORIZE_URL": "https://enedis.invalid/dataconnect/v1/oauth2/authorize"},
 }
-# Five curves a group, so many days each: more than two thousand point-days of curve, both changes of the clock in them.
+# Five curves per group with this many days each: more than two thousand point-days of curve, including both clock
+# changes.
 DAYS = 420
-# From so many days back on nothing is published late any more.
+# Days this old are no longer affected by late publication.
 _SETTLED = timedelta(days=12)
 _ROUNDS = 3
 _JOB_SECONDS = 900.0
@@ -64,13 +65,13 @@ _CONSUMED = ("consumption_load_curve", "daily_consumption", "daily_consumption_m
 _PRODUCED = ("production_load_curve", "daily_production", "production_index")
 _PROCESSES = ("api", "worker-interactive", "worker-bulk", "beat")
 _UNHANDLED = ("Traceback", "Task exception was never retrieved", '"level": "critical"')
-# Every odd character that has a usage point of its own, most telling first.
+# Every special character with its own usage point, most significant first.
 _TELLING = ("110", "022", "121", "077", "088", "044", "066", "011", "132")
 
 
 @dataclass
 class Group:
-    """Some faults (none: it is spared), the households that they befall, and what became of the days asked for."""
+    """Some faults (none: the control group), their households, and the outcome of the requested days."""
 
     faults: Sequence[FaultOrder]
     households: list[Household] = field(default_factory=list)
@@ -97,22 +98,22 @@ class Outcome:
     unhandled: list[str] = field(default_factory=list)
 
     def count(self, verdict: Verdict) -> int:
-        """How many days of all groups ended so."""
+        """The number of days of all groups with this verdict."""
         return sum(group.verdicts[verdict] for group in self.groups)
 
     @property
     def worth_asking_later(self) -> int:
-        """Missing days that the gateway will ask for again, or would if somebody did, but not now."""
+        """Missing days that the gateway will request again, or would on request, but not now."""
         return sum(group.worth_asking_later for group in self.groups)
 
     @property
     def never_met(self) -> list[str]:
-        """The faults that befell no call: of them the run says nothing."""
+        """The faults that hit no call: the run proves nothing about them."""
         return [fault.name for group in self.groups for fault in group.faults if not group.hits[fault.name]]
 
     @property
     def violations(self) -> dict[str, int]:
-        """What must be zero."""
+        """The counters that must be zero."""
         return {
             "days_wrong": self.count(Verdict.WRONG),
             "days_unexplained": self.count(Verdict.UNEXPLAINED),
@@ -126,9 +127,9 @@ class Outcome:
 def run_faults(
     generation: str, days: int = DAYS, extra: Mapping[str, str] | None = None, without: Collection[str] = ()
 ) -> Outcome:
-    """Start a gateway for ``generation``, befall it with every fault, and judge every day.
+    """Start a gateway for ``generation``, inject every fault, and evaluate every day.
 
-    ``days``: how many each household asks for of each dataset. ``extra``: settings. ``without``: faults left out.
+    ``days``: requested days per household and dataset. ``extra``: settings. ``without``: omitted faults.
     """
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="releve-faults-") as directory:
@@ -136,15 +137,15 @@ def run_faults(
         settings = {**SETTINGS, **GENERATIONS[generation], **(extra or {})}
         with running_gateway(data_dir, settings) as gateway:
             outcome = befall(gateway, generation, days, without)
-        # Also what they logged while they ended.
+        # Includes what they logged while stopping.
         outcome.unhandled = unhandled(data_dir / "logs")
     outcome.seconds = round(time.monotonic() - begun, 1)
     return outcome
 
 
 def befall(gateway: Gateway, generation: str, days: int, without: Collection[str] = ()) -> Outcome:
-    """The same to a ``gateway`` that runs with `SETTINGS` and asks an Enedis of that ``generation``, and has nothing
-    to do; Enedis is as it was in the end."""
+    """The same on an idle ``gateway`` that runs with `SETTINGS` and calls an Enedis of that ``generation``; restores
+    Enedis's state at the end."""
     with httpx.Client(base_url=gateway.api, timeout=_ANSWER_SECONDS, limits=UNPOOLED) as client:
         outcome = _Run(gateway, client, generation, days).outcome(without)
     outcome.unhandled = unhandled(gateway.data_dir / "logs")
@@ -152,7 +153,7 @@ def befall(gateway: Gateway, generation: str, days: int, without: Collection[str
 
 
 class _Run:
-    """One run: who asks for what, until nothing more is to be had."""
+    """One run: households and their requests, until no more data is available."""
 
     def __init__(self, gateway: Gateway, client: httpx.Client, generation: str, days: int) -> None:
         self._gateway = gateway
@@ -163,7 +164,7 @@ class _Run:
         self._start = self._end - timedelta(days=days)
 
     def outcome(self, without: Collection[str]) -> Outcome:
-        """Cast the households, befall them, let them ask, and judge what they got."""
+        """Create the households, inject the faults, send the requests, and evaluate the results."""
         with self._control:
             known_codes = self._control.get("/faults/codes").raise_for_status().json()
             faults = [fault for fault in all_faults(known_codes, self._generation) if fault.name not in without]
@@ -192,7 +193,7 @@ class _Run:
             return found
 
     def _set_the_clock_back(self) -> None:
-        """Let a used-up hour end at once: the simulated Enedis names the end of its own hour, which has just been."""
+        """End an exhausted hour at once: the simulated Enedis states the end of its own hour, which has just passed."""
         hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         order = {"now": (hour - timedelta(seconds=1)).isoformat(), "frozen": True}
         self._control.post("/clock", json=order).raise_for_status()
@@ -212,7 +213,8 @@ class _Run:
                 self._control.post("/faults", json=order).raise_for_status()
 
     def _ask(self, groups: Sequence[Group]) -> list[dict[str, Any]]:
-        """Submit what is worth asking for, and wait; every token is lost meanwhile, as when Enedis changes its key."""
+        """Submit the useful requests, and wait; meanwhile all tokens are invalidated, as when Enedis changes its
+        key."""
         jobs = [
             (household, household.submit(dataset, self._start, self._end))
             for group in groups
@@ -224,7 +226,7 @@ class _Run:
         deadline = time.monotonic() + _JOB_SECONDS
         lost_at = -_TOKEN_SECONDS
         for household, job in jobs:
-            # Not with every job that has ended already: no call would find a token that lives until it arrives.
+            # Not after every ended job: no call would keep a valid token until it arrives.
             if time.monotonic() - lost_at > _TOKEN_SECONDS:
                 lost_at = time.monotonic()
                 self._control.delete("/tokens").raise_for_status()
@@ -269,7 +271,7 @@ class _Run:
                 group.reasons[missing[day]["reason"]] += 1
                 group.worth_asking_later += missing[day]["retryable"]
                 group.spared_but_missing += truth.is_whole and not group.faults
-        # Days that nobody asked for.
+        # Days that were not requested.
         group.verdicts[Verdict.WRONG] += len(stored)
 
     def _count_hits(self, groups: Sequence[Group]) -> None:
@@ -282,7 +284,7 @@ class _Run:
                     group.hits[fault["description"]] += fault["hits"]
 
     def _calls(self, usage_point_id: str | None = None) -> int:
-        """How many measures the simulated Enedis was asked for."""
+        """The number of measure calls to the simulated Enedis."""
         if usage_point_id:
             answer = self._control.get("/calls/count", params={"usage_point_id": usage_point_id})
             return int(answer.raise_for_status().json()["count"])
@@ -291,7 +293,7 @@ class _Run:
 
 
 def _cast(groups: int) -> Iterator[list[str]]:
-    """Four usage points for each group: somebody with panels, somebody with gaps, and two of the odd ones."""
+    """Four usage points per group: one with panels, one with gaps, and two special ones."""
     solar, gaps, night = (_drawn(profile) for profile in (Profile.SOLAR, Profile.GAPS, Profile.NIGHT_TARIFF))
     telling = iter([f"99000000000{each}" for each in _TELLING])
     for _ in range(groups):
@@ -304,7 +306,7 @@ def _drawn(profile: Profile) -> Iterator[str]:
 
 
 def unhandled(logs: Path) -> list[str]:
-    """Lines of the logs that tell of something that nobody had thought of."""
+    """Log lines that indicate unhandled errors."""
     return [
         line
         for name in _PROCESSES

@@ -1,4 +1,4 @@
-"""Figures for people and for the history: a table, and a line a run."""
+"""Output of figures: a table, and one line per run in the history."""
 
 import json
 import os
@@ -14,7 +14,7 @@ HISTORY = Path(__file__).parent / "history" / "bench.jsonl"
 
 
 def record(figures: dict[str, Any], path: Path) -> None:
-    """Add one line: the figures, and where and when they were measured."""
+    """Add one line: the figures, and the machine and time of the measurement."""
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607  # whichever git there is
     line = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -30,7 +30,7 @@ def record(figures: dict[str, Any], path: Path) -> None:
 
 
 def table_of(figures: dict[str, Any]) -> Table:
-    """The figures for people."""
+    """The figures as a table."""
     table = Table("figure", "value", title="Relève, measured")
     table.columns[1].justify = "right"
     for name, value in figures.items():

@@ -1,8 +1,7 @@
-"""Whatever anybody sends: every route, called by schemathesis with what its description allows and what it forbids.
+"""Fuzzing: schemathesis calls every route with valid and invalid requests for its OpenAPI description.
 
-The keys are real, one of an account and the administrator's, and so is a part of the ids: of a household with stored
-readings. What is judged: no answer says that something failed on our side, and each is one that the description knows,
-with its media type, its headers and its form.
+The keys are real, one of an account and the administrator's, and so are some of the ids: of a household with stored
+readings. Checks: no response is a server error, and each is documented, with its media type, headers and schema.
 """
 
 import json
@@ -22,9 +21,9 @@ from bench.household import UNPOOLED, Household
 from cli.demo.gateway import Gateway, running_gateway
 from shared.core.calendar import day_of
 
-# Nothing that is sent is refused because there was too much of it.
+# No request is refused by a rate limit or quota.
 WIDE = {
-    # Of this process alone: a gateway refuses one that stands in its source.
+    # Generated per process: a gateway refuses a key from its source code.
     "ADMIN_API_KEY": secrets.token_hex(32),
     "ENEDIS_PER_SECOND": "100",
     "ENEDIS_PER_HOUR": "100000",
@@ -34,12 +33,11 @@ WIDE = {
     "RELEVE_FAILED_LOGINS_PER_MINUTE": "1000000",
     "RELEVE_CONSENTS_PER_HOUR": "1000000",
     "RELEVE_CONSENT_RETURNS_PER_HOUR": "1000000",
-    # Who is to wait for what is fetched waits no time that a run does not have.
+    # Requests that wait for a fetch must not exceed the run's time.
     "RELEVE_COMPAT_WAIT_SECONDS": "0.2",
 }
-# In these it shows whether the description is whole. Not among them: whether all that the description forbids is
-# refused (what is not understood of a preference is left alone), and all that it allows is taken (it can't say that an
-# end comes after a start).
+# The checks of a complete description. Not included: that everything invalid is refused (unknown preferences are
+# ignored), and that everything valid is accepted (the schema cannot express that an end comes after a start).
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -49,14 +47,14 @@ CHECKS = (
     "ignored_auth",
     "unsupported_method",
 )
-# So often a real id comes in where one is asked for; invented ones else.
+# The share of real ids where an id is expected; the others are generated.
 _REAL_SHARE = 0.7
-# After these there is no household any more: they come last.
+# These delete the household: they run last.
 _ENDS = ("erase_usage_point", "revoke_consent", "erase_account", "admin_delete_account")
-# Streams that say nothing until something happens: to wait for each of them would take all the time that a run has.
+# Streams without output until an event occurs: waiting for each of them would take the whole run.
 _ENDLESS = ("stream_events", "stream_job_events")
-# Routes that differ from one that is called by their dataset alone, or by nothing but a word at the end: one function,
-# made out of the catalogue, serves each kind.
+# Routes that differ from a called one only by their dataset, or only by a final path segment: one function, generated
+# from the catalogue, serves each kind.
 _TWINS = (
     "(v1_(get|erase)|conso)_(daily_production|production_quotidienne|.*_load_curve|courbe_.*_production|addresses|identity"
     "|contact)(_cache)?|v1_get_.*_cache"
@@ -70,7 +68,7 @@ _ANSWER_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class Fuzzed:
-    """What a run found. ``failures``: what schemathesis says of each, nothing when all is well."""
+    """The results of a run. ``failures``: schemathesis's reports, empty on success."""
 
     operations: int
     cases: int
@@ -89,14 +87,14 @@ def fuzz(
     twins: bool = True,
     usage_point_id: str | None = None,
 ) -> Fuzzed:
-    """Send up to ``examples`` invented cases to each route of a ``gateway`` with the settings `WIDE`, and as many
-    chosen ones as its parameters have edges; the same ``seed`` invents the same. ``twins``: also to each of several
-    that one function serves. ``directory`` takes the protocols; ``usage_point_id`` is the household's, if not
-    the simulator's first."""
+    """Send up to ``examples`` generated cases to each route of a ``gateway`` with the settings `WIDE`, and one per
+    boundary value of its parameters; the same ``seed`` generates the same cases. ``twins``: include all routes served
+    by one function. ``directory`` receives the protocols; ``usage_point_id`` is the household's, by default the
+    simulator's first."""
     with httpx.Client(base_url=gateway.api, timeout=_ANSWER_SECONDS, limits=UNPOOLED) as client:
         settings = directory / "schemathesis.toml"
         settings.write_text(_settings(Household(gateway, client, usage_point_id), client, WIDE["ADMIN_API_KEY"]))
-        # Asked for here: schemathesis waits ten seconds for it, and a busy machine takes longer to describe it.
+        # Requested here first: schemathesis waits ten seconds for it, and a busy machine needs longer to generate it.
         (directory / _DESCRIPTION).write_bytes(client.get("/openapi.json").raise_for_status().content)
     ends = [f"--include-operation-id={each}" for each in _ENDS]
     others = [f"--exclude-operation-id={each}" for each in (*_ENDS, *_ENDLESS)]
@@ -111,13 +109,13 @@ def fuzz(
 
 
 def fuzz_own_gateway(directory: Path, *, examples: int, seed: int, twins: bool = True) -> Fuzzed:
-    """The same, with a gateway that is started for it in ``directory``."""
+    """The same, with a gateway started for it in ``directory``."""
     with running_gateway(directory / "gateway", WIDE) as gateway:
         return fuzz(gateway, directory, examples=examples, seed=seed, twins=twins)
 
 
 def _run(gateway: Gateway, settings: Path, protocol: Path, options: Sequence[str]) -> str:
-    """What it says of failures."""
+    """Run schemathesis; returns its failure report."""
     argv = ["schemathesis.cli", "--config-file", str(settings), "run", _DESCRIPTION, "--url", gateway.api]
     ended = subprocess.run(
         [
@@ -135,9 +133,9 @@ def _run(gateway: Gateway, settings: Path, protocol: Path, options: Sequence[str
 
 
 def _settings(household: Household, client: httpx.Client, admin_key: str) -> str:
-    """Keys and real ids, for its configuration file."""
+    """Keys and real ids, for schemathesis's configuration file."""
     account = client.get("/v1/account", headers=household.headers).raise_for_status().json()
-    # Else most of what is asked for would be refused for the day's quota.
+    # Otherwise the daily quota would refuse most requests.
     quotas = {"fetch_quota": _WIDE_QUOTA, "read_quota": _WIDE_QUOTA}
     path, administrator = f"/v1/admin/accounts/{account['id']}", {"Authorization": f"Bearer {admin_key}"}
     client.patch(path, json=quotas, headers=administrator).raise_for_status()
@@ -155,7 +153,7 @@ def _settings(household: Household, client: httpx.Client, admin_key: str) -> str
         "path.start": [str(end - _WEEK)],
         "path.end": [str(end)],
         "query.start": [str(end - _WEEK)],
-        # As long as the description allows would be as long as the run has.
+        # The maximum that the description allows would take the whole run.
         "header.Prefer": ["wait=0", "wait=1", "return=minimal"],
         "query.end": [str(end), str(end - timedelta(days=1))],
     }

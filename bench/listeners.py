@@ -1,8 +1,8 @@
-"""A thousand listeners on one process of the API: what each costs in memory, and how soon it hears.
+"""A thousand listeners on one API process: memory per listener, and delivery latency.
 
-The API, a Valkey and an SQLite of their own; the listeners are bare sockets in this process, the events are published
-as a worker publishes them. Once all listeners belong to one account, so that each event goes to all of them; once to as
-many accounts, as in life.
+Uses its own API, Valkey and SQLite; the listeners are plain sockets in this process, the events are published as a
+worker publishes them. Measured with all listeners on one account, so that each event goes to all of them; and with one
+account per listener, as in production.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ from shared.storage.database import migrate
 LISTENERS = 1000
 _CROWD_EVENTS, _SPREAD_EVENTS = 40, 500
 _CROWD_PAUSE_SECONDS, _SPREAD_PAUSE_SECONDS = 0.5, 0.02
-# Longer than a heartbeat, so that each listener has one in it.
+# Longer than a heartbeat interval, so that each listener gets one.
 _IDLE_SECONDS = 20.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
 class _Heard:
-    """When who heard which event."""
+    """The time at which each listener received each event."""
 
     at: dict[str, list[float]] = field(default_factory=dict)
     begun: int = 0
@@ -45,7 +45,7 @@ class _Heard:
 
 
 def measure_listeners() -> dict[str, Any]:
-    """MiB, KiB a listener, percent of a core, milliseconds from the event to its last listener."""
+    """MiB, KiB per listener, percent of a core, milliseconds from the event to its last listener."""
     figures: dict[str, Any] = {"listeners": LISTENERS}
     for name, accounts in (("one_account", 1), ("own_accounts", LISTENERS)):
         with tempfile.TemporaryDirectory(prefix="releve-bench-") as directory:
@@ -94,7 +94,7 @@ async def _measure(settings: Settings, pid: int, port: int, accounts: int) -> di
         now = datetime.now(UTC)
         people = [await resources.accounts.create_account(now) for _ in range(accounts)]
         heard = _Heard()
-        # One comes and goes first: what the first request loads is no listener's.
+        # One connects and leaves first: one-time initialisation must not count for a listener.
         async with _listeners(port, [people[0][1]], _Heard()):
             pass
         before = _resident_mib(pid)
@@ -125,7 +125,7 @@ async def _measure(settings: Settings, pid: int, port: int, accounts: int) -> di
 async def _publish(
     resources: Resources, account_ids: list[str], heard: _Heard, events: int, pause: float
 ) -> list[float]:
-    """Seconds from each event to the last of those who listen to its account."""
+    """Seconds from each event to the last listener of its account."""
     told: dict[str, float] = {}
     each_goes_to = LISTENERS // len(account_ids)
     for number in range(events):
@@ -142,7 +142,7 @@ async def _publish(
 
 @asynccontextmanager
 async def _listeners(port: int, keys: list[str], heard: _Heard) -> AsyncIterator[None]:
-    # A few at a time, as they would come.
+    # A few at a time, as in production.
     places = asyncio.Semaphore(20)
     heard.listeners = [asyncio.create_task(_listen(port, key, heard, places)) for key in keys]
     async with asyncio.timeout(120):

@@ -1,7 +1,7 @@
-"""A client that asks one address again and again: `python -m bench.load`, told by one line of JSON.
+"""A load generator for one URL: `python -m bench.load`, configured by one line of JSON.
 
-A process of its own, so that what it costs is not counted as the server's; and as plain as can be, because a client
-that is slower than the server measures itself. Knows just enough of HTTP/1.1: kept connections, `Content-Length`.
+A separate process, so that its cost is not attributed to the server; and minimal, because a client slower than the
+server measures itself. Supports a minimum of HTTP/1.1: keep-alive, `Content-Length`.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _LENGTH = b"content-length:"
 
 @dataclass(frozen=True)
 class Order:
-    """What to ask: ``requests`` times after ``warm_up`` ones, or until the time is over."""
+    """The request to send: ``requests`` times after ``warm_up`` ones, or until the time limit."""
 
     host: str
     port: int
@@ -35,7 +35,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of it; ``failed`` is everything that was not a 200."""
+    """The results; ``failed`` counts every response other than 200."""
 
     requests: int
     failed: int
@@ -47,10 +47,10 @@ class Measured:
 
 
 class Load:
-    """What all connections have in common: how many requests are left, and what the answered ones took."""
+    """The state shared by all connections: remaining requests, and the latencies of the completed ones."""
 
     def __init__(self, order: Order, requests: int) -> None:
-        """Ask ``requests`` times."""
+        """Send ``requests`` requests."""
         lines = [f"GET {order.path} HTTP/1.1", f"Host: {order.host}:{order.port}"]
         lines += [f"{name}: {value}" for name, value in order.headers.items()]
         self.request = "\r\n".join([*lines, "", ""]).encode()
@@ -61,7 +61,7 @@ class Load:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: a request, its answer, the next request."""
+    """One connection: a request, its response, the next request."""
 
     def __init__(self, load: Load) -> None:
         """Take part in ``load``."""
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
         self._ask()
 
     def data_received(self, data: bytes) -> None:
-        """Go on when the answer is whole."""
+        """Continue when the response is complete."""
         self._received += data
         head_end = self._received.find(_HEAD_END)
         if head_end < 0:
@@ -94,7 +94,7 @@ class Connection(asyncio.Protocol):
         self._ask()
 
     def connection_lost(self, _: Exception | None) -> None:
-        """The server, or we, have closed it."""
+        """The server or this client has closed it."""
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
 
 
 async def run_load(order: Order) -> Measured:
-    """Do what was ordered."""
+    """Execute the order."""
     await _run(order, Load(order, order.warm_up))
     load = Load(order, order.requests)
     begun = time.perf_counter()

@@ -1,6 +1,6 @@
-"""How long it takes to know a key, among a thousand accounts and among a million: the look-up must not notice.
+"""Time to authenticate a key, among a thousand accounts and among a million: the lookup must not depend on it.
 
-Right keys, unknown ones and malformed ones, on SQLite, each in turn so that noise meets all of them alike.
+Valid, unknown and malformed keys, on SQLite, alternating so that noise affects all of them equally.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from shared.storage.database import Database, migrate
 
 SMALL, LARGE = 1_000, 1_000_000
 _LOGINS = 400
-_WRAPPED_BYTES, _PUBLIC_KEY_BYTES = 61, 65  # as long as real ones, or nearly
+_WRAPPED_BYTES, _PUBLIC_KEY_BYTES = 61, 65  # about as long as real ones
 
 
 def measure_logins() -> dict[str, Any]:
-    """Microseconds of processor and database for one login, median: by kind of key and by number of accounts."""
+    """Microseconds of CPU and database time per login, median: by kind of key and by number of accounts."""
     with tempfile.TemporaryDirectory(prefix="releve-bench-") as directory:
         return asyncio.run(_measure(Path(directory)))
 
@@ -43,7 +43,7 @@ async def _measure(directory: Path) -> dict[str, Any]:
         store = AccountStore(database, ServerSecret("a-secret-of-the-bench-alone-0123456789"))
         keys = [(await store.create_account(now))[1] for _ in range(20)]
         for key in keys:
-            await store.authenticate(key, now)  # notes the hour of use, once
+            await store.authenticate(key, now)  # records the hour of use, once
         stores[accounts] = store, database, keys
     taken: dict[str, list[float]] = {}
     for number in range(_LOGINS):
@@ -67,7 +67,7 @@ async def _timed(login: Callable[[], Awaitable[object]]) -> float:
 
 
 def _fill(path: Path, accounts: int) -> None:
-    """Accounts that nobody has a key of, in the shape of real ones."""
+    """Accounts without known keys, in the form of real ones."""
     moment = "2026-01-01 00:00:00.000000"
     connection = sqlite3.connect(path)
     with connection:

@@ -1,8 +1,8 @@
-"""How much of Enedis's quota four worker processes use, and whether ever too much, by the arrival times that the
-simulated Enedis has noted; and how long a person waits while bulk takes every slot that it may have.
+"""The share of Enedis's quota that four worker processes use, and whether they ever exceed it, by the arrival times
+that the simulated Enedis logged; and the interactive waiting time while bulk takes every slot it may use.
 
-With the limits of a second alone it takes two minutes; with the real ones an hour and a few minutes, so that what was
-used at the beginning is an hour old at the end. Reads the environment of the gateway's worker: Linux only.
+With only the per-second limit it takes two minutes; with the real limits an hour and a few minutes, so that the first
+slots are an hour old at the end. Reads the environment of the gateway's worker: Linux only.
 """
 
 import asyncio
@@ -44,14 +44,14 @@ HOUR_SECONDS = 64 * 60.0
 _LATENCY_SECONDS = 0.2
 _DATASET = "consumption_load_curve"
 _WEEKS = 100
-# Long published, whatever the time of day.
+# Published long ago, independent of the time of day.
 _SETTLED = timedelta(days=12)
 _EXTRA_WORKERS = (Lane.INTERACTIVE, Lane.BULK)
 _SETTLE_SECONDS = 3.0
 _SETTINGS: Mapping[str, str] = {
     "ENEDIS_PER_SECOND": str(PER_SECOND),
     "SIMULATOR_PER_SECOND": str(PER_SECOND),
-    # Stricter than the hours of the clock, which are what was seen at Enedis.
+    # Stricter than clock hours, which were observed at Enedis.
     "SIMULATOR_HOUR_WINDOW": "sliding",
     "SIMULATOR_LATENCY_SECONDS": str(_LATENCY_SECONDS),
     "SIMULATOR_LOG_SIZE": "100000",
@@ -65,7 +65,7 @@ _REAL_HOUR = {"ENEDIS_PER_HOUR": str(PER_HOUR), "SIMULATOR_PER_HOUR": str(PER_HO
 
 @dataclass
 class Asked:
-    """A person's question for one call: when it was asked and answered, epoch seconds; ``None``: not in time."""
+    """An interactive request of one call: request and response time, epoch seconds; ``None``: timed out."""
 
     usage_point_id: str
     start: str
@@ -75,7 +75,7 @@ class Asked:
 
 @dataclass
 class Paced:
-    """One run: what arrived at the simulated Enedis, and what people waited for."""
+    """One run: the calls received by the simulated Enedis, and the interactive waiting times."""
 
     name: str
     seconds: float
@@ -93,7 +93,7 @@ class Paced:
 
     @property
     def kept(self) -> bool:
-        """Whether nothing was over a limit."""
+        """Whether no limit was exceeded."""
         return (
             self.most_in_a_second <= PER_SECOND
             and self.most_in_an_hour <= self.allowed_in_an_hour
@@ -102,12 +102,12 @@ class Paced:
 
     @property
     def used(self) -> float:
-        """The share of the slots possible that were used."""
+        """The used share of the available slots."""
         return self.calls / self.possible
 
 
 def measure_pacing(seconds: float | None = None, *, is_hour: bool = False, out: Path | None = None) -> bool:
-    """Run, print the table and write it to ``out``; whether no limit was exceeded."""
+    """Run, print the table and write it to ``out``; returns whether no limit was exceeded."""
     found = run_pacing(seconds or (HOUR_SECONDS if is_hour else BURST_SECONDS), is_hour=is_hour)
     table = pacing_table(found)
     Console(width=120).print(table)
@@ -118,9 +118,9 @@ def measure_pacing(seconds: float | None = None, *, is_hour: bool = False, out: 
 
 
 def run_pacing(seconds: float, *, is_hour: bool) -> list[Paced]:
-    """Run with bulk alone, then with people too; or, for an hour and more, with both and all limits."""
+    """Run with bulk only, then with interactive requests too; or, for more than an hour, with both and all limits."""
     extra = {**_SETTINGS, **(_REAL_HOUR if is_hour else _WIDE_HOUR)}
-    # Beyond what can be fetched in that time.
+    # More than can be fetched in that time.
     calls = 2 * BULK_PER_HOUR + 300 if is_hour else int(2.5 * PER_SECOND * seconds)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="releve-pacing-")))
@@ -137,11 +137,11 @@ def run_pacing(seconds: float, *, is_hour: bool) -> list[Paced]:
         asyncio.run(_submit_bulk(environ, households, run.end))
         if is_hour:
             return [run.watch("an hour, both lanes", seconds, every=40.0, is_hour=True)]
-        return [run.watch("bulk alone", seconds), run.watch("bulk and a person", seconds, every=2.5)]
+        return [run.watch("bulk alone", seconds), run.watch("bulk and interactive", seconds, every=2.5)]
 
 
 class _Run:
-    """Watches, and is the person who asks meanwhile."""
+    """Observes the run, and sends the interactive requests."""
 
     def __init__(self, gateway: Gateway, person: Household, end: date) -> None:
         self.end = end
@@ -151,14 +151,14 @@ class _Run:
         self._seen = 0
 
     def watch(self, name: str, seconds: float, every: float | None = None, *, is_hour: bool = False) -> Paced:
-        """What happens from now on, for so long; somebody asks ``every`` so many seconds."""
+        """Observe the run for ``seconds``, with an interactive request ``every`` so many seconds."""
         until, asked, asking = time.monotonic() + seconds, list[Asked](), list[threading.Thread]()
         loads = []
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, every or 5.0))
             loads.append(os.getloadavg()[0])
             if every and left > every and (week := next(self._weeks, None)) is not None:
-                # Each on a thread of its own: who waits long must not make the next one come later.
+                # Each on its own thread: a long wait must not delay the next request.
                 asking.append(threading.Thread(target=self._ask, args=(week, asked)))
                 asking[-1].start()
         for each in asking:
@@ -176,12 +176,12 @@ class _Run:
             mine.ended = datetime.fromisoformat(job["finished_at"]).timestamp()
 
     def _calls(self) -> list[dict[str, Any]]:
-        """The measures asked for since the last look, oldest first."""
+        """The measure calls since the last check, oldest first."""
         params: dict[str, str | int] = {"api": "mesure_synchrone_auto", "after": self._seen}
         answer = httpx.get(f"{self._gateway.simulator}/control/calls", params=params, timeout=60)
         calls: list[dict[str, Any]] = answer.raise_for_status().json()
         if not calls:
-            raise BenchFailed("nothing was asked for")
+            raise BenchFailed("no calls were made")
         self._seen = calls[-1]["number"]
         return calls
 
@@ -191,10 +191,10 @@ class _Run:
         seconds = arrived[-1] - arrived[0]
         people = {(each.usage_point_id, each.start): each for each in asked}
         of_people = [each for call in counted if (each := people.get((call["usage_point_id"], call["start"])))]
-        # From the first call to the last, both counted, lie one less than there are.
+        # Between the first and the last call there is one interval fewer than calls.
         possible, used = int(seconds * PER_SECOND) + 1, len(counted)
         if is_hour:
-            # Bulk may take its share at once, and again what is an hour old.
+            # Bulk may use its share at once, and again when those calls are an hour old.
             possible, used = BULK_PER_HOUR + max(0, int((seconds - 3601) * PER_SECOND)), used - len(of_people)
         return Paced(
             name,
@@ -217,7 +217,7 @@ class _Run:
 
 
 def pacing_table(found: Sequence[Paced]) -> Table:
-    """The runs for people."""
+    """The runs as a table."""
     table = Table("", *(each.name for each in found), title="Slots of Enedis's quota, four worker processes")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -233,10 +233,10 @@ def pacing_table(found: Sequence[Paced]) -> Table:
         "slots possible": [each.possible for each in found],
         "slots used": [each.calls for each in found],
         "slots used, %": [round(100 * each.used, 2) for each in found],
-        "questions of people": [len(each.waits) + each.unanswered for each in found],
-        "of these not answered": [each.unanswered for each in found],
-        "from the question to its arrival, s, p50": [_at(each.waits_before, 0.5) for each in found],
-        "from the question to its arrival, s, p95": [_at(each.waits_before, 0.95) for each in found],
+        "interactive requests": [len(each.waits) + each.unanswered for each in found],
+        "of these without a response": [each.unanswered for each in found],
+        "from the request to its arrival, s, p50": [_at(each.waits_before, 0.5) for each in found],
+        "from the request to its arrival, s, p95": [_at(each.waits_before, 0.95) for each in found],
         "more than the provider's time, s, p50": [_at(each.waits, 0.5) for each in found],
         "more than the provider's time, s, p95": [_at(each.waits, 0.95) for each in found],
     }
@@ -246,7 +246,7 @@ def pacing_table(found: Sequence[Paced]) -> Table:
 
 
 async def _submit_bulk(environ: Mapping[str, str], households: Sequence[Household], end: date) -> None:
-    """Jobs as the nightly refresh makes them, each of a hundred calls."""
+    """Jobs as the nightly refresh creates them, each of a hundred calls."""
     dataset, now = DATASETS[_DATASET], datetime.now(UTC)
     days = DayRange(end - timedelta(days=7 * _WEEKS), end)
     calls = plan_calls(dataset, list(windows_of(dataset, days)))
@@ -280,7 +280,7 @@ def _environ_of(pid: int) -> dict[str, str]:
 
 
 def _points(since: date) -> Iterator[str]:
-    """Usage points that have a curve from that day on."""
+    """Usage points with a curve from that day on."""
     for number in count(99_000_020_000_000):
         household = household_of(str(number))
         if household.profile is Profile.NIGHT_TARIFF and household.activation <= since:
@@ -288,7 +288,7 @@ def _points(since: date) -> Iterator[str]:
 
 
 def _most_within(moments: Sequence[float], seconds: float) -> int:
-    """The most that lie in any window of that length."""
+    """The maximum number within any window of that length."""
     most = first = 0
     for last, moment in enumerate(moments):
         while moment - moments[first] >= seconds:

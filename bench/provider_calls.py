@@ -1,4 +1,4 @@
-"""How many calls to Enedis two years of curve cost: at first, again, and shifted by a day."""
+"""The number of Enedis calls for two years of curve: the first time, again, and shifted by a day."""
 
 import time
 from datetime import date, timedelta
@@ -11,7 +11,7 @@ DAYS = 730
 
 
 def measure_provider_calls(household: Household, end: date) -> dict[str, Any]:
-    """The counts, and how long the first time took with wide quotas. The last day is ``end``."""
+    """The counts, and the duration of the first time with wide quotas. The last day is ``end``."""
     figures: dict[str, Any] = {}
     for name, shift in {"first": 0, "again": 0, "shifted": 1}.items():
         days = timedelta(days=shift)

@@ -1,6 +1,6 @@
-"""What reading one year of a half-hourly curve costs, and ten, in each format: time, and growth of memory.
+"""Cost of reading one year of a half-hourly curve, and ten, in each format: time, and memory growth.
 
-`python -m bench.reading_formats`: each measurement in a process of its own; the answer is thrown away piece by piece.
+`python -m bench.reading_formats`: each measurement in its own process; the response is discarded chunk by chunk.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ YEARS = (1, 10)
 DATASET = "consumption_load_curve"
 END = date(2026, 10, 20)
 NOW = datetime(2026, 10, 20, 10, tzinfo=UTC)
-# What is asked for, by name: media type, further parameters, encoding.
+# The requests, by name: media type, further parameters, encoding.
 QUESTIONS = {
     "json": ("application/json", {}, ""),
     "json_gzip": ("application/json", {}, "gzip"),
@@ -39,7 +39,7 @@ QUESTIONS = {
 
 
 def measure_formats() -> dict[str, float]:
-    """MiB of growth, seconds and MiB of answer, for each format and number of years."""
+    """MiB of growth, seconds and MiB of response, per format and number of years."""
     figures: dict[str, float] = {}
     for name in QUESTIONS:
         for years in YEARS:
@@ -50,12 +50,12 @@ def measure_formats() -> dict[str, float]:
 
 
 async def _read(app: FastAPI, path: str, query: dict[str, str], headers: dict[str, str]) -> int:
-    """The size of an answer, no piece of which is kept."""
+    """The size of a response, whose chunks are discarded."""
     size = status = 0
     asked = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> dict[str, object]:
-        # Then nothing more: a client that waits for its answer.
+        # No more messages: the client waits for its response.
         return asked.pop() if asked else await asyncio.Future()
 
     async def send(message: dict[str, object]) -> None:
@@ -84,7 +84,7 @@ async def _measure(settings: Settings, question: str, years: int) -> dict[str, f
         await fill(parts, point, DATASET, start)
         path = f"/v1/usage-points/{point.prm}/readings/{DATASET}"
         headers = {"Authorization": f"Bearer {api_key}", "Accept": media_type, "Accept-Encoding": encoding}
-        # Whatever is loaded once is loaded before.
+        # One-time initialisation happens before the measurement.
         await _read(app, path, {"start": str(END - timedelta(days=7)), "end": str(END), **more}, headers)
         before, begun = _peak_mib(), time.perf_counter()
         size = await _read(app, path, {"start": str(start), "end": str(END), **more}, headers)

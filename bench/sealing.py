@@ -1,4 +1,4 @@
-"""What it costs to seal a day, and to open it."""
+"""Cost of encrypting and decrypting a day."""
 
 import statistics
 import time
@@ -15,7 +15,7 @@ TIMES = 300
 
 
 def measure_sealing() -> dict[str, Any]:
-    """Microseconds for a day of 48 half-hours; the median of some rounds."""
+    """Microseconds for a day of 48 half-hours; the median of several rounds."""
     server = ServerSecret("a-secret-key-for-measuring-only-0123456789", [])
     vault = new_vault()
     context = SealContext("acct_0", "up_0", "consumption_load_curve", "2026-03-02")

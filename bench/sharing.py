@@ -1,7 +1,7 @@
-"""How many calls to Enedis several clients of one account cost that ask for much the same at the same moment: together
-they should cost what the days cost that any of them wants, whoever else wants them too.
+"""The number of Enedis calls of several clients of one account that concurrently request overlapping data: together
+they should cost as much as the union of the requested days.
 
-Also what two years of curve cost at first, again, and shifted by a day.
+Also the calls for two years of curve the first time, again, and shifted by a day.
 """
 
 import tempfile
@@ -28,14 +28,14 @@ _JOB_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class Demand:
-    """What each of several clients asks for, one ``step_days`` later than the other."""
+    """The request of each of several clients, shifted by ``step_days`` from one to the next."""
 
     name: str
     days: int
     step_days: int
 
     def periods(self, clients: int, end: date) -> list[tuple[date, date]]:
-        """The days of each; the last one's end with ``end``."""
+        """The days of each client; the last one's end at ``end``."""
         ends = [end - timedelta(days=self.step_days * number) for number in reversed(range(clients))]
         return [(each - timedelta(days=self.days), each) for each in ends]
 
@@ -48,8 +48,8 @@ DEMANDS = (
 
 
 def measure_sharing(settings: dict[str, str], end: date) -> dict[str, Any]:
-    """Calls made, and the fewest that all the days together need, for each demand and number of clients. Each has a
-    household of its own, of which nothing is stored."""
+    """Calls made, and the minimum for the union of the days, per demand and number of clients. Each has its own
+    household without stored data."""
     figures: dict[str, Any] = {}
     numbers = (str(number) for number in count(99_000_020_000_000))
     points = (number for number in numbers if household_of(number).profile is Profile.STANDARD)

@@ -1,4 +1,4 @@
-"""How fast it is: sealing, calls to the provider, reads of what is stored."""
+"""Speed: encryption, provider calls, reads of stored data."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ from bench.sealing import measure_sealing
 from cli.demo.gateway import running_gateway
 from shared.core.calendar import day_of
 
-# So wide that what is measured is our own work and not the waiting for slots.
+# Wide enough to measure the gateway's own work and not the waiting for slots.
 WIDE = {
     "ENEDIS_PER_SECOND": "100",
     "ENEDIS_PER_HOUR": "100000",
@@ -25,17 +25,17 @@ WIDE = {
     "RELEVE_FETCH_QUOTA": "100000",
     "RELEVE_READ_QUOTA": "100000000",
 }
-# Long published, whatever the time of day.
+# Published long ago, independent of the time of day.
 SETTLED = timedelta(days=10)
 
 
 def settled_end() -> date:
-    """The end, not included, of the days that are published for good."""
+    """The exclusive end of the days whose publication is final."""
     return day_of(datetime.now(UTC)) - SETTLED
 
 
 def measure_speed() -> dict[str, Any]:
-    """Every figure, by name; a load well above 0 before the start says that the machine had other work."""
+    """Every figure, by name; a load well above 0 before the start means that the machine was busy."""
     load_before, _, _ = os.getloadavg()
     end = settled_end()
     begun = time.perf_counter()

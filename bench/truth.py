@@ -1,7 +1,6 @@
-"""What a simulated household really used: the readings that a gateway should have of each of its days, and a verdict
-on those that it has.
+"""The true readings of a simulated household for each of its days, and a verdict on the gateway's stored readings.
 
-Taken from the simulator's own functions, never from an answer: what was spoiled on its way can't spoil this.
+Computed by the simulator's own functions, never from a response: distorted responses cannot affect it.
 """
 
 from collections.abc import Mapping
@@ -17,11 +16,11 @@ from simulator.paris import PARIS, day_minutes, day_start
 from simulator.registers import register_watt_hours, registers_of
 
 Told = tuple[str, int, datetime | None, Mapping[str, int] | None]
-"""Of a reading: its step, its value, the moment of a peak, the registers of an index."""
+"""A reading: its step, its value, the time of a peak, the registers of an index."""
 
 
 class Verdict(StrEnum):
-    """What became of one day that was asked for."""
+    """The outcome of one requested day."""
 
     WHOLE = "whole"
     PARTIAL = "partial"
@@ -32,14 +31,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrueDay:
-    """The readings of one day by their start, and whether they fill it."""
+    """The readings of one day by their start, and whether they are complete."""
 
     readings: Mapping[datetime, Told]
     is_whole: bool
 
 
 def true_day(usage_point_id: str, dataset: str, day: date) -> TrueDay:
-    """What Enedis knows of a day that is published for good."""
+    """Enedis's data for a day whose publication is final."""
     household = household_of(usage_point_id)
     described = DATASETS[dataset]
     direction = Direction.PRODUCTION if described.direction == "production" else Direction.CONSUMPTION
@@ -55,7 +54,7 @@ def true_day(usage_point_id: str, dataset: str, day: date) -> TrueDay:
 
 
 def judge(stored: Mapping[datetime, Told], truth: TrueDay, *, is_missing: bool) -> Verdict:
-    """One day: what is stored of it, and whether the gateway says that it is missing."""
+    """The verdict on one day, from its stored readings and whether the gateway reports it as missing."""
     if any(truth.readings.get(start) != told for start, told in stored.items()):
         return Verdict.WRONG
     if not is_missing:
@@ -64,7 +63,7 @@ def judge(stored: Mapping[datetime, Told], truth: TrueDay, *, is_missing: bool) 
 
 
 def told_of(reading: Mapping[str, Any]) -> tuple[datetime, Told]:
-    """A reading of the API's, as this module speaks of it."""
+    """A reading from the API, in this module's form."""
     at = reading.get("at")
     told = (reading["step"], reading["value"], at and datetime.fromisoformat(at), reading.get("registers"))
     return datetime.fromisoformat(reading["start"]), told
@@ -95,6 +94,6 @@ def _true_daily(household: Household, direction: Direction, dataset: str, day: d
 
 
 def _comes_twice(instant: datetime) -> bool:
-    """Whether the label of this moment names another one too: no answer tells the two apart."""
+    """Whether this instant's label is ambiguous: no response distinguishes the two instants."""
     wall = instant.astimezone(PARIS).replace(tzinfo=None)
     return wall.replace(tzinfo=PARIS, fold=0).utcoffset() != wall.replace(tzinfo=PARIS, fold=1).utcoffset()

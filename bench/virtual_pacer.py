@@ -1,4 +1,4 @@
-"""The pacer's own script in a server of this run's, with a clock that the run turns: sixteen hours in seconds."""
+"""The pacer's own script in a dedicated server, with a virtual clock: sixteen hours in seconds."""
 
 import heapq
 import random
@@ -22,13 +22,13 @@ _PERSON_EVERY_SECONDS = 60.0
 _API = "bench"
 _LEAST_PAUSE_SECONDS = 0.001
 _SENT = "sent"
-# Any moment will do.
+# Any start time works.
 _BEGIN = 1_790_000_000.0
 
 
 @contextmanager
 def running_valkey(directory: Path) -> Iterator[str]:
-    """The address of an empty server that ends with the block."""
+    """The address of an empty server that stops when the block exits."""
     place = place_socket(directory)
     child = valkey_child(directory, place.path, stop_stage=0)
     server = subprocess.Popen([*child.argv, "--appendonly", "no"], stdout=subprocess.DEVNULL)
@@ -51,23 +51,22 @@ def running_valkey(directory: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What a pacer let out: the moments of the bulk calls, and how long each person waited; in seconds from the
-    beginning."""
+    """The calls admitted by a pacer: times of bulk calls and interactive waiting times, in seconds from the start."""
 
     bulk: list[float]
     waits: list[float]
 
 
 class VirtualPacer:
-    """Slots of one API at moments that are told instead of looked up."""
+    """Slots of one API at explicit times instead of the server's time."""
 
     def __init__(self, redis_url: str, *, per_second: int, per_hour: int, interactive_share: float) -> None:
-        """Keep the slots in that Redis."""
+        """Store the slots in that Redis."""
         quota = pacer.Quota.shared_out(per_second, per_hour, interactive_share)
-        # The real one says how its script is called; it never connects.
+        # The real pacer provides the script's arguments; it never connects.
         self._pacer = pacer.Pacer(redis.asyncio.Redis.from_url(redis_url), "bench", quota)
         self._redis = Redis.from_url(redis_url)
-        # No bulk call gets a slot sooner after another: to try would be in vain.
+        # Two bulk calls never get slots closer together: earlier attempts would be useless.
         self._bulk_pause = pacer._EVENNESS / per_second - pacer.AHEAD_SECONDS / 2  # noqa: SLF001  # the real one
         self._source = load_source("shared.quota", "take")
         keys = self._pacer._keys(_API)  # noqa: SLF001  # the real ones
@@ -75,13 +74,13 @@ class VirtualPacer:
         arguments = len(self._source.arguments)
         clock = f"{{ARGV[{arguments + 1}], ARGV[{arguments + 2}]}}"
         script = self._source.text.replace("redis.call('TIME')", clock)
-        assert script != self._source.text, "the script does not look at the clock as it did"
+        assert script != self._source.text, "the script no longer reads the clock in the expected way"
         self._take = self._redis.register_script(script)
 
     def run(self, seconds: float) -> Traffic:
-        """The traffic when there is always a bulk call that waits, and somebody comes in every minute."""
+        """The traffic when a bulk call is always waiting, and an interactive call arrives every minute."""
         bulk, waits = list[float](), list[float]()
-        # (moment, who, since when): bulk tries whenever it may, a person from the moment of coming.
+        # (time, who, since when): bulk tries whenever it may, an interactive call from its arrival on.
         tries: list[tuple[float, str, float]] = [(0.0, "bulk 0", 0.0)]
         random_numbers = random.Random(20_261_002)  # noqa: S311  # the same moments in every run, no secret
         for number in range(int(seconds // _PERSON_EVERY_SECONDS)):
@@ -108,14 +107,14 @@ class VirtualPacer:
         return Traffic([each for each in bulk if each < seconds], waits)
 
     def _try(self, now: float, lane: Lane, who: str) -> tuple[bool, float]:
-        """Whether a slot was had, and its moment; else the moment at which it is worth trying again."""
+        """Whether a slot was granted, and its time; else the time of the next attempt."""
         clock = _BEGIN + now
         arguments = [*self._arguments(lane, who), int(clock), int(clock % 1 * 1_000_000)]
         taken, moment, *_ = self._take(keys=self._keys, args=arguments)
         return bool(int(taken)), float(moment) - _BEGIN
 
     def _confirm(self, now: float, who: str) -> None:
-        """A call went out, as `Pacer.confirm` notes it."""
+        """Record a sent call, as `Pacer.confirm` does."""
         slots, _, unsent, *_ = self._keys
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.zadd(slots, {who: round(_BEGIN + now, 6)}, xx=True)

@@ -1,8 +1,8 @@
-"""What receivers that fail in every way do to one that does not, and what becomes of what they were to be told.
+"""The effect of failing webhook receivers on a good one, and the outcome of their deliveries.
 
-`python -m bench webhooks`. A real courier in a process of its own, with its real patience of 15 seconds, delivers to a
-good receiver: alone, then beside bad ones, each kind several times, all of which are told everything too. The end of
-the bad ones, after days, is played on a virtual clock, with the same code and less patience.
+`python -m bench webhooks`. A real courier in its own process, with its real timeout of 15 seconds, delivers to a good
+receiver: alone, then next to bad ones, several of each kind, which get the same events. The end of the bad ones, after
+days, is simulated on a virtual clock, with the same code and a shorter timeout.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ OF_EACH_KIND = 4
 EVENTS = 150
 PAUSE_SECONDS = 0.2
 _SETTLE_SECONDS = 60.0
-# The first tries of the slowest end within it.
+# The first attempts to the slowest receivers end within it.
 _LAST_TRIES_SECONDS = 16.0
 _QUICK_SECONDS = 0.3
 _KEY = "key_0123456789abcdef"
@@ -53,7 +53,7 @@ class Delays:
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of one bad receiver: its first try, and the end."""
+    """The outcome of one bad receiver: its first attempt, and the end."""
 
     kind: str
     first: Delivery
@@ -65,14 +65,14 @@ class Fate:
 
 
 class GoodReceiver:
-    """Takes everything at once, and notes how old it is."""
+    """Accepts everything at once, and records the age of each event."""
 
     def __init__(self) -> None:
         self.delays: list[float] = []
         self._arrived = asyncio.Event()
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take one message."""
+        """Receive one message."""
         _, body = await read_message(reader)
         now = datetime.now(UTC)
         self.delays.append((now - datetime.fromisoformat(orjson.loads(body)["timestamp"])).total_seconds() * _MS)
@@ -80,7 +80,7 @@ class GoodReceiver:
         writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     async def measured(self, expected: int) -> Delays:
-        """What was noted since the last time, when it is as much as that, or nothing more comes."""
+        """The delays recorded since the last time, when ``expected`` events have arrived, or no more arrive."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_SECONDS):
                 while len(self.delays) < expected:
@@ -95,7 +95,7 @@ class GoodReceiver:
 
 
 def measure_webhooks() -> bool:
-    """Measure, print; whether nobody was kept waiting or left out, and every bad one came to its end."""
+    """Measure and print; returns whether no receiver was delayed or skipped, and every bad one reached its end."""
     with tempfile.TemporaryDirectory(prefix="releve-bench-") as name:
         directory = Path(name)
         with running_valkey(directory) as redis_url:
@@ -122,7 +122,7 @@ async def _measure(settings: Settings, directory: Path) -> tuple[Delays, Delays,
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
         await _add_webhook(resources, await _new_account(resources), await stack.enter_async_context(receiving(good)))
-        (listener,) = [webhook async for webhook in resources.webhooks.every_wish()]
+        (listener,) = [webhook async for webhook in resources.webhooks.all_subscriptions()]
         await stack.enter_async_context(_courier_process(settings, directory))
         # The process has to start first.
         await _tell(resources, [listener[0]], good, 1)
@@ -143,7 +143,7 @@ async def _measure(settings: Settings, directory: Path) -> tuple[Delays, Delays,
 
 
 async def _tell(resources: Resources, accounts: list[str], good: GoodReceiver, events: int = EVENTS) -> Delays:
-    """Something happens, again and again, to all of these accounts; how long it took to the good receiver."""
+    """Publish events to all of these accounts; returns the delays to the good receiver."""
     for number in range(events):
         for account_id in accounts:
             await resources.events.publish(account_id, "job.succeeded", {"job_id": f"job_{number:024x}"})
@@ -152,7 +152,7 @@ async def _tell(resources: Resources, accounts: list[str], good: GoodReceiver, e
 
 
 async def _play(settings: Settings, kind: str, handler: Handler, first: Delivery) -> Fate:
-    """One bad receiver from its first try to its end, on a clock that jumps from try to try."""
+    """Simulate one bad receiver from its first attempt to its end, on a clock that jumps between attempts."""
     async with (
         receiving(handler) as url,
         open_resources(settings) as resources,
@@ -208,7 +208,7 @@ async def _new_account(resources: Resources) -> Account:
 
 async def _add_webhook(resources: Resources, account: Account, url: str) -> Webhook:
     webhook, _ = await resources.webhooks.create_webhook(account.id, url, None, None, _KEY, datetime.now(UTC))
-    await resources.deliveries.note_wish(account.id, webhook.id, webhook.version, webhook.wish)
+    await resources.deliveries.subscribe(account.id, webhook.id, webhook.version, webhook.subscription)
     return webhook
 
 
@@ -216,7 +216,7 @@ def _delays_table(alone: Delays, beside: Delays) -> Table:
     table = Table(title=f"A good receiver, {EVENTS} events, milliseconds from the event to its arrival")
     for name in ("with", "arrived", "p50", "p99", "longest"):
         table.add_column(name, justify="left" if name == "with" else "right")
-    for name, each in (("nobody else", alone), (f"{OF_EACH_KIND} bad ones of each of {len(BAD)} kinds", beside)):
+    for name, each in (("no bad ones", alone), (f"{OF_EACH_KIND} bad ones of each of {len(BAD)} kinds", beside)):
         table.add_row(name, str(each.arrived), str(each.p50), str(each.p99), str(each.longest))
     return table
 

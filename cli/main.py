@@ -1,7 +1,7 @@
 """The `releve` command.
 
-Owns the names, options and help of the commands. Must never do a command's work, and must never import it before the
-command is called: `releve --help` answers at once.
+Owns the names, options and help of the commands. Must never implement a command, and must never import its code before
+the command is called: `releve --help` is immediate.
 """
 
 import os
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_RUNNING = "To run a gateway"
+_RUNNING = "Running a gateway"
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for any free one.")]
@@ -39,7 +39,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def releve(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """The options of the command itself."""
@@ -47,13 +47,13 @@ def releve(
 
 @app.command(rich_help_panel=_RUNNING)
 def up(
-    data_dir: Annotated[Path, typer.Option(help="Where everything that must be kept is kept.")] = Path("var"),
+    data_dir: Annotated[Path, typer.Option(help="Directory for all persistent data.")] = Path("var"),
     host: Host = "127.0.0.1",
     port: Port = 8000,
     flower_port: Port = 5555,
     simulator_port: Port = 8001,
-    output: Annotated[Literal["people", "json"], typer.Option(help="json: one event a line.")] = "people",
-    reload: Annotated[bool, typer.Option(help="Start API and workers again when a source file changes.")] = False,
+    output: Annotated[Literal["people", "json"], typer.Option(help="json: one event per line.")] = "people",
+    reload: Annotated[bool, typer.Option(help="Restart API and workers when a source file changes.")] = False,
     while_stdin_open: Annotated[bool, typer.Option(help="Stop when standard input, a pipe, is closed.")] = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C."""
@@ -73,7 +73,7 @@ def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
 @app.command(rich_help_panel=_RUNNING)
 def worker(
-    lane: Annotated[Literal["interactive", "bulk", "webhooks"], typer.Option(help="What to work on.")],
+    lane: Annotated[Literal["interactive", "bulk", "webhooks"], typer.Option(help="The queue to work on.")],
     concurrency: Annotated[int | None, typer.Option(min=1, help="Calls, or deliveries, at the same time.")] = None,
 ) -> None:
     """Work on the calls of one lane, or deliver webhooks."""
@@ -100,7 +100,7 @@ def flower(host: Host = "127.0.0.1", port: Port = 5555) -> None:
 
 @app.command(rich_help_panel=_RUNNING)
 def simulator(host: Host = "127.0.0.1", port: Port = 8001) -> None:
-    """Serve a simulated Enedis, set up by the SIMULATOR_… variables."""
+    """Serve a simulated Enedis, configured by the SIMULATOR_… variables."""
     from cli.services import serve_simulator
 
     serve_simulator(host, port)
@@ -108,7 +108,7 @@ def simulator(host: Host = "127.0.0.1", port: Port = 8001) -> None:
 
 @app.command(rich_help_panel=_RUNNING)
 def migrate() -> None:
-    """Bring the database to the newest schema."""
+    """Upgrade the database to the newest schema."""
     from cli.services import migrate as migrate_database
 
     migrate_database()
@@ -118,7 +118,7 @@ def migrate() -> None:
 def openapi(
     contract: Annotated[
         Literal["myelectricaldata", "conso"] | None,
-        typer.Option(help="Only what is there for clients of that other gateway."),
+        typer.Option(help="Only the endpoints for clients of that other gateway."),
     ] = None,
 ) -> None:
     """Print the API's OpenAPI document."""
@@ -129,14 +129,14 @@ def openapi(
 
 @app.command(rich_help_panel=_RUNNING)
 def demo() -> None:
-    """Show the whole of Relève at work, for real, on this machine; leaves nothing behind."""
+    """Run a complete Relève on this machine as a demonstration; leaves nothing behind."""
     from cli.demo.run import run_demo
 
     raise typer.Exit(run_demo())
 
 
 app.add_typer(admin.app, name="admin", rich_help_panel=_RUNNING)
-# Without a name of their own: the commands for people stand beside `up`.
+# No group name: the user commands are on the same level as `up`.
 app.add_typer(commands.app)
 
 

@@ -1,7 +1,7 @@
-"""The single processes: each function builds one of them from the settings and runs it until it is stopped.
+"""The single processes: each function builds one from the settings and runs it until it is stopped.
 
-Owns the composition: here, and only here, meet the parts that do not know each other. Each import is made where it is
-needed, so that a command loads nothing that another one needs.
+Owns the composition: the only place where independent parts are combined. Imports are local, so that a command loads
+only what it needs.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 Lane = Literal["interactive", "bulk", "webhooks"]
 Contract = Literal["myelectricaldata", "conso"]
 
-# Under the 8 seconds after which the supervisor kills.
+# Below the 8 seconds after which the supervisor kills.
 GRACEFUL_SHUTDOWN_SECONDS = 5
 
 
 def settings_or_end() -> "Settings":
-    """The settings of this process; a message and status 1, not a traceback, when they are not usable."""
+    """The settings of this process; ends with a message and status 1, not a traceback, when they are invalid."""
     from shared.config.settings import SettingsError, load_settings, refuse_known_secrets
 
     try:
@@ -98,14 +98,14 @@ def serve_simulator(host: str, port: int) -> None:
 
 
 def migrate() -> None:
-    """Bring the database to the newest schema."""
+    """Upgrade the database to the newest schema."""
     from shared.storage.database import migrate as migrate_database
 
     asyncio.run(migrate_database(settings_or_end().database_url.get_secret_value()))
 
 
 def print_openapi(contract: Contract | None) -> None:
-    """Print the API's OpenAPI document as JSON, or the part of it that states another gateway's contract."""
+    """Print the API's OpenAPI document as JSON, or the part of it that implements another gateway's contract."""
     from api.app import openapi_document
     from api.compat.openapi_subset import stated_contract
 

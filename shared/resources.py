@@ -1,4 +1,4 @@
-"""Everything a process needs, built once from the settings and closed once: the only place where these are joined."""
+"""The resources of a process, built once from the settings and closed once. The only place that wires them together."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,7 +46,7 @@ from shared.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one process has open."""
+    """The open resources of one process."""
 
     settings: Settings
     server: ServerSecret
@@ -88,12 +88,12 @@ class Resources:
 
 @asynccontextmanager
 async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Build all, give it out, close all. Nothing is connected before its first use."""
+    """Build all resources, yield them and close them. Nothing connects before its first use."""
     server = ServerSecret(
         settings.secret_key.get_secret_value(),
         [previous.get_secret_value() for previous in settings.previous_secret_keys],
     )
-    # The default of 5 s would break reads that block on purpose; a dead peer is found by the health check.
+    # The default of 5 s would break blocking reads; the health check detects a dead peer.
     redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=60, health_check_interval=30)
     database = Database(settings.database_url.get_secret_value())
     jobs_kept = timedelta(days=settings.job_retention_days)

@@ -1,4 +1,4 @@
-"""A faithful Enedis on your machine, for development, tests, demonstrations and benchmarks.
+"""A faithful local Enedis simulator, for development, tests, demonstrations and benchmarks.
 
-Stands alone: it imports nothing of the gateway that it is used to test.
+Standalone: imports nothing from the gateway under test.
 """

@@ -1,7 +1,7 @@
-"""Whether a question about readings may be answered, whichever generation asked it. Decides; never words a refusal.
+"""Decides whether a request for readings is accepted, in both generations. Never formulates the error response.
 
-The order of the rules is fixed: reversed dates first, because they need no look at the point; then the right to look,
-the direction, and the limits on the period.
+The order of the rules is fixed: reversed dates first, because they need no lookup of the point; then the consent, the
+direction, and the limits on the period.
 """
 
 from datetime import datetime
@@ -32,7 +32,7 @@ class Admission:
         return self._consents.is_active(usage_point_id, paris_date(self.now()))
 
     def objection(self, usage_point_id: str, period: Period, series: Series) -> Objection | None:
-        """The first rule that the question breaks, or None."""
+        """The first rule that the request breaks, or None."""
         household = household_of(usage_point_id)
         found = object_to(period, series, household, self.now())
         if found is Objection.REVERSED:
@@ -44,5 +44,5 @@ class Admission:
         return found
 
     def published(self, household: Household, period: Period) -> Period:
-        """The part of the period whose data are out."""
+        """The part of the period whose data are published."""
         return published_part(household, period, self.now(), self._conditions.publication_hour)

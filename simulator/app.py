@@ -1,6 +1,6 @@
 """`create_app`: the simulated Enedis as one ASGI application. Wiring only.
 
-Everything that holds state is built here, once an application, so that two simulators in one process share nothing.
+All stateful objects are created here, once per application, so that two simulators in one process share nothing.
 """
 
 from fastapi import FastAPI, Request, Response
@@ -33,18 +33,18 @@ from simulator.sandbox import share_personas
 from simulator.services import services_router
 from simulator.tokens import Tokens, token_router
 
-# Paths of the simulator itself: neither logged nor answered as Enedis would.
+# Paths of the simulator itself: neither logged nor part of the Enedis API.
 _OWN_PATHS = ("/control", "/docs", "/openapi.json", "/health")
 
 _DESCRIPTION = """
-A faithful Enedis Data Connect on your machine, 2026 and v5 side by side: token, consent page, subscribed services,
-measures, contract and customer, over households that are made from their usage point. `/control` turns its limits,
-moves its clock, breaks it and shows what it received. RTE is played beside it: Tempo, EcoWatt and its open data.
+A faithful local Enedis Data Connect, 2026 and v5 side by side: token, consent page, subscribed services,
+measures, contract and customer, with households derived from their usage points. `/control` changes its limits,
+sets its clock, injects faults and lists the received calls. It also simulates RTE: Tempo, EcoWatt and open data.
 """
 
 
 class CallRecorder:
-    """ASGI middleware: notes each call when it arrives and when it has been answered."""
+    """ASGI middleware: logs each call on arrival and when its response is complete."""
 
     def __init__(self, app: ASGIApp, log: CallLog, clock: Clock) -> None:
         self._app = app
@@ -68,7 +68,7 @@ class CallRecorder:
 
 
 def create_app(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
-    """A simulated Enedis with a state of its own; `clock` replaces the machine's in tests."""
+    """A simulated Enedis with its own state; `clock` replaces the machine's in tests."""
     clock = clock or Clock()
     if settings.now is not None:
         clock.set(settings.now, frozen=settings.frozen)
@@ -108,7 +108,7 @@ def create_app(settings: SimulatorSettings, clock: Clock | None = None) -> FastA
     app.include_router(rte_control_router(conditions, rte_tokens))
     app.include_router(holders_router(consents, clock))
 
-    @app.get("/health", tags=["Control: conditions"], summary="Whether the simulator answers")
+    @app.get("/health", tags=["Control: conditions"], summary="Health check")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 

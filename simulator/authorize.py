@@ -1,9 +1,9 @@
-"""The consent sites: `GET /dataconnect/v1/oauth2/authorize` and `v2`, for a person in a browser or a program.
+"""The consent sites: `GET /dataconnect/v1/oauth2/authorize` and `v2`, for a user in a browser or a program.
 
-A program adds `auto=approve` (and `usage_point_id`, if it does not want the default household) or `auto=refuse`. The
-way back goes to the registered address. From v2 it brings an authorisation id: no code, no usage point; and a point
-that is already shared ends on a page, without any way back, as it does at Enedis. From v1 it brings a code that nobody
-exchanges and the usage points, of which there can be several.
+A program adds `auto=approve` (and `usage_point_id`, to select another than the default household) or `auto=refuse`. The
+redirect goes to the registered URI. v2 returns an authorisation id: no code, no usage point; a point that is already
+shared leads to an error page without a redirect, as at Enedis. v1 returns a code that is never exchanged and the usage
+points, of which there can be several.
 """
 
 import secrets
@@ -27,10 +27,10 @@ from simulator.paris import paris_date
 from simulator.sandbox import persona_points
 
 STATE_LIMIT = 100
-# What the application asked for goes through the form and is checked again with the person's answer.
+# The application's request parameters pass through the form and are checked again on submission.
 _TRAVELLING = frozenset({"client_id", "response_type", "state", "duration"})
 _REVOKED_POINTS = frozenset(usage_point_id for usage_point_id, _ in PERSONAS[REVOKED_PERSONA])
-# No form-action: browsers apply it to the redirect that follows the form too, and that one leaves this site.
+# No form-action: browsers also apply it to the redirect after the form, which leaves this site.
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
     "Cache-Control": "no-store",
@@ -39,7 +39,7 @@ PAGE_HEADERS = {
 
 
 class ConsentSite:
-    """One generation's site: checks the application's request, shows the page, carries out the decision."""
+    """One generation's consent site: checks the application's request, shows the page, executes the decision."""
 
     def __init__(
         self,
@@ -57,16 +57,16 @@ class ConsentSite:
 
     @property
     def path(self) -> str:
-        """Where the site is."""
+        """The path of the site."""
         return f"/dataconnect/{'v1' if self.generation == 'v5' else 'v2'}/oauth2/authorize"
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the site's generation is not there any more."""
+        """Whether the site's generation has been retired."""
         return self.generation in self._conditions.stopped_generations
 
     def check(self, parameters: Mapping[str, str]) -> timedelta:
-        """How long the share will last.
+        """The duration of the share.
 
         Raises:
             Refusal: a parameter is missing or wrong, or the application is not the registered one.
@@ -88,7 +88,7 @@ class ConsentSite:
             raise resource_refusal(400, "maximum_duration_exceeded", "duration exceeds three years") from error
 
     def page(self, parameters: Mapping[str, str], lasts: timedelta) -> Response:
-        """The page that asks a person."""
+        """The consent page."""
         until = paris_date(self._clock.now()) + lasts
         fields = {name: value for name, value in parameters.items() if name in _TRAVELLING}
         content = consent_page(
@@ -101,7 +101,7 @@ class ConsentSite:
         return HTMLResponse(content, headers=PAGE_HEADERS)
 
     def points_for_program(self, parameters: Mapping[str, str]) -> list[str]:
-        """The points that a program shares: those it names, else its sandbox persona's, else the default one."""
+        """The points that a program shares: those it names, or its sandbox persona's, or the default one."""
         named = parameters.get("usage_point_id")
         if named is not None:
             return named.replace(",", ";").split(";")
@@ -109,10 +109,10 @@ class ConsentSite:
         return personas or [DEFAULT_USAGE_POINT]
 
     def approve(self, parameters: Mapping[str, str], lasts: timedelta, points: list[str]) -> Response:
-        """Share the points and send the person back, or explain on a page why not.
+        """Share the points and redirect back, or show an error page.
 
         Raises:
-            Refusal: no point, an ill-formed one, or several where only one can be shared.
+            Refusal: no point, a malformed one, or several where only one can be shared.
         """
         if not points or not all(is_usage_point_id(point) for point in points):
             raise resource_refusal(400, "Invalid_request", "usage_point_id must be 14 digits long")
@@ -123,7 +123,7 @@ class ConsentSite:
         return self._approve_v2(parameters, lasts, points[0])
 
     def refuse(self, parameters: Mapping[str, str]) -> Response:
-        """Send the person back without a share."""
+        """Redirect back without a share."""
         if self.generation == "v5":
             return self._send_back(parameters, {"error": "access_denied"})
         return self._send_back(parameters, {"error": "invalid_request", "error_description": "demande_non_aboutie"})
@@ -162,12 +162,12 @@ class ConsentSite:
 
 
 def points_of_form(pairs: list[tuple[str, str]], *, several: bool) -> list[str]:
-    """The points that a person ticked and typed; where only one can be shared, the typed one if there is one."""
+    """The points selected and typed in the form; where only one can be shared, the typed one takes precedence."""
     ticked = [value for name, value in pairs if name == "usage_point_id" and value]
     typed = [value.strip() for name, value in pairs if name == "other_usage_point_id" and value.strip()]
     if several:
         return ticked + typed
-    # A household is ticked when the page opens: who types a number means that number.
+    # A household is preselected: a typed number overrides it.
     return typed or ticked
 
 

@@ -1,7 +1,7 @@
 """The bodies of the 2026 measures, key by key as they were captured. Pure: points in, JSON-ready objects out.
 
-Values are strings. A curve has no `pas` at the root, peaks have no `typeValeur`; `calendrier` and `contexte` are
-always there and empty.
+Values are strings. A curve has no `pas` at the root, peaks have no `typeValeur`; `calendrier` and `contexte` are always
+present and empty.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _PHASE_SHARES = (("PMA1", 0.83), ("PMA2", 0.66), ("PMA3", 0.5))
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A well-formed request. `step` and `quantity` matter to peaks only."""
+    """A well-formed request. `step` and `quantity` apply to peaks only."""
 
     usage_point_id: str
     period: Period
@@ -60,7 +60,7 @@ def peak_body(question: Question, direction: Direction, household: Household, pu
 
 
 def has_points(body: Body) -> bool:
-    """Whether there is anything to show."""
+    """Whether the body has any points."""
     return bool(body["contexte"]) or any(quantity["points"] for quantity in body["grandeur"])
 
 

@@ -1,7 +1,7 @@
-"""The bodies of `index_consommation` and `index_production`, after their Swagger: no capture is known.
+"""The bodies of `index_consommation` and `index_production`, according to their Swagger: no capture is known.
 
-The quantity list at the root is empty; the data sit in `contexte`. Unlike everywhere else the values are numbers. Our
-guess where the Swagger is silent: a value dated D is what the register shows at the first instant of D in Paris.
+The quantity list at the root is empty; the data is in `contexte`. Unlike in other responses, the values are numbers.
+Assumption where the Swagger is silent: a value dated D is the register value at the first instant of D in Paris.
 """
 
 from simulator.bodies_2026 import Body, Question

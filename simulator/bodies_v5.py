@@ -1,6 +1,6 @@
-"""The bodies of the v5 measures, as captured and as their Swagger has them. Pure.
+"""The bodies of the v5 measures, as captured and as their Swagger defines them. Pure.
 
-Same points, same stamps and same values as the 2026 bodies: only the names differ.
+Same points, timestamps and values as the 2026 bodies: only the names differ.
 """
 
 from typing import Any
@@ -44,7 +44,7 @@ def readings_of(
 
 
 def meter_reading(usage_point_id: str, period: Period, measure: Measure, readings: list[dict[str, str]]) -> Body:
-    """The answer around the points."""
+    """The response body that wraps the points."""
     return {
         "meter_reading": {
             "usage_point_id": usage_point_id,

@@ -1,6 +1,6 @@
-"""The log of what arrived: every call to the simulated Enedis, when, for which API and point, and what it got.
+"""The log of received calls to the simulated Enedis: time, API, usage point, and response status.
 
-Bounded: the oldest calls fall out, the totals keep counting. Calls to `/control` are not Enedis's and never appear.
+Bounded: the oldest calls are dropped, the totals keep counting. Calls to `/control` are not logged.
 """
 
 from collections import Counter, deque
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Call:
-    """One call. `status` is None while it is being answered. Times are arrivals."""
+    """One call. `status` is None while it is in progress. Times are arrival times."""
 
     number: int
     epoch_seconds: float
@@ -28,7 +28,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls to look at; what is None does not matter."""
+    """A filter for calls; None matches everything."""
 
     api: str | None = None
     path: str | None = None
@@ -37,7 +37,7 @@ class CallFilter:
     after: int = 0
 
     def matches(self, call: Call) -> bool:
-        """Whether `call` is meant. `path` is a part of the call's path."""
+        """Whether `call` matches. `path` is a substring of the call's path."""
         return (
             call.number > self.after
             and self.api in (None, call.api)
@@ -56,27 +56,27 @@ class CallLog:
         self._totals: Counter[str] = Counter()
 
     def open(self, method: str, path: str, epoch_seconds: float, monotonic_seconds: float) -> Call:
-        """Note that a call arrived; the rest of the record is filled in while it is answered."""
+        """Log the arrival of a call; the other fields are set while it is processed."""
         self._number += 1
         call = Call(self._number, epoch_seconds, monotonic_seconds, method, path)
         self._calls.append(call)
         return call
 
     def close(self, call: Call, status: int) -> None:
-        """Note what the call was answered."""
+        """Log the response status of a call."""
         call.status = status
-        # Only known API names are counted one by one, so that odd paths cannot make this table grow.
+        # Only known API names are counted separately, so that arbitrary paths cannot make this table grow.
         self._totals[call.api or "unknown"] += 1
 
     def find(self, wanted: CallFilter) -> Iterator[Call]:
-        """The remembered calls that match, oldest first."""
+        """The matching calls in the log, oldest first."""
         return (call for call in self._calls if wanted.matches(call))
 
     def totals(self) -> dict[str, int]:
-        """Answered calls by API since the last `clear`, also those that fell out of the log."""
+        """Completed calls by API since the last `clear`, including those dropped from the log."""
         return dict(self._totals)
 
     def clear(self) -> None:
-        """Forget all calls. Numbers go on growing, so that a reader's `after` stays valid."""
+        """Delete all calls. Numbering continues, so that a reader's `after` stays valid."""
         self._calls.clear()
         self._totals.clear()

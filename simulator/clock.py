@@ -1,8 +1,8 @@
-"""The simulator's sense of time: what day it is for Enedis, and how long ago the last call came.
+"""The simulator's clocks: the simulated instant, and the machine's time for arriving calls.
 
-Two hands that must not be confused: ``now`` is the simulated instant (it decides what is published, which consent
-has expired, which hour of quota is running) and can be set; ``monotonic`` and ``epoch_seconds`` belong to the
-machine and date the calls that arrive. No other module of the simulator reads a clock.
+Two clocks that must not be confused: ``now`` is the simulated instant (it determines published data, expired consents
+and the current quota hour) and can be set; ``monotonic`` and ``epoch_seconds`` are the machine's and timestamp arriving
+calls. No other module of the simulator reads a clock.
 """
 
 import time
@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 
 def machine_now() -> datetime:
-    """The machine's present instant, in UTC."""
+    """The machine's current instant, in UTC."""
     return datetime.now(UTC)
 
 
 class Clock:
-    """A settable clock. Without any setting it shows the machine's time."""
+    """A settable clock. By default it shows the machine's time."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Clock:
         return self._wall() + self._offset
 
     def monotonic(self) -> float:
-        """Seconds that only ever grow; for windows and arrival times."""
+        """Monotonic seconds, for windows and arrival times."""
         return self._monotonic()
 
     def epoch_seconds(self) -> float:
@@ -43,7 +43,7 @@ class Clock:
         return self._wall().timestamp()
 
     def set(self, now: datetime, *, frozen: bool = False) -> None:
-        """Make `now` the simulated instant; it then runs on, or stays there when `frozen`.
+        """Set the simulated instant to `now`; it then advances, or stays when `frozen`.
 
         Raises:
             ValueError: `now` has no time zone.
@@ -60,7 +60,7 @@ class Clock:
 
 
 class ManualClock(Clock):
-    """A clock that moves only when told to: exact tests of windows and expiries."""
+    """A clock that only advances explicitly: for exact tests of windows and expiries."""
 
     def __init__(self, start: datetime) -> None:
         self._start = start.astimezone(UTC)
@@ -71,5 +71,5 @@ class ManualClock(Clock):
         )
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass on both hands."""
+        """Advance both clocks by `seconds`."""
         self._elapsed_seconds += seconds

@@ -1,4 +1,4 @@
-"""What can be turned while the simulator runs: quotas, latency, publication, which APIs answer."""
+"""Settings that can change while the simulator runs: quotas, latency, publication, available APIs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ GENERATIONS: tuple[Generation, ...] = ("2026", "v5")
 
 @dataclass(slots=True)
 class Conditions:
-    """The present conditions. Read at each call, changed by `/control/settings` only."""
+    """The current conditions. Read at each call, changed only through `/control/settings`."""
 
     per_second: int
     per_hour: int

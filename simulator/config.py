@@ -1,6 +1,6 @@
-"""What can be chosen when a simulator is started: frozen settings, from arguments or `SIMULATOR_…` variables.
+"""The startup settings of a simulator: frozen, from arguments or `SIMULATOR_…` variables.
 
-Nothing here is read by importing it; whoever composes the program builds one `SimulatorSettings` and passes it on.
+Importing this module reads nothing; the application setup creates one `SimulatorSettings` and passes it on.
 """
 
 from datetime import time
@@ -21,50 +21,50 @@ class SimulatorSettings(BaseSettings):
 
     client_id: str = Field(min_length=1, description="The application's identifier, as given by DataHub.")
     client_secret: SecretStr = Field(description="The application's secret.")
-    redirect_uri: str = Field(description="Where the consent page sends people back: registered, never passed.")
+    redirect_uri: str = Field(description="Redirect URI of the consent page: registered, never a parameter.")
 
-    per_second: int = Field(default=5, ge=1, description="Calls per API in any second; one more is refused.")
-    per_hour: int = Field(default=1_000, ge=1, description="Calls per API of the 2026 generation in an hour.")
-    per_hour_v5: int = Field(default=10_000, ge=1, description="Calls in an hour to all APIs of v5 together.")
+    per_second: int = Field(default=5, ge=1, description="Calls per API in any second; further calls are refused.")
+    per_hour: int = Field(default=1_000, ge=1, description="Calls per API of the 2026 generation per hour.")
+    per_hour_v5: int = Field(default=10_000, ge=1, description="Calls per hour to all v5 APIs together.")
     hour_window: HourWindow = Field(
         default="clock", description="`clock`: hours start at :00, as observed; `sliding`: any 3,600 seconds."
     )
-    latency_seconds: float = Field(default=0.0, ge=0, description="Added to every answer of the data APIs.")
-    publication_hour: int = Field(default=8, ge=0, le=23, description="Paris hour at which yesterday comes out.")
+    latency_seconds: float = Field(default=0.0, ge=0, description="Added to every response of the data APIs.")
+    publication_hour: int = Field(default=8, ge=0, le=23, description="Paris hour of publication of yesterday's data.")
     token_ttl_seconds: int = Field(default=12_600, ge=1)
     services_delay_seconds: float = Field(
         default=0.0, ge=0, description="How long a fresh consent stays invisible to subscribed_services."
     )
-    first_authorisation_id: int = Field(default=58_249, ge=1, description="Ids grow by one from here: guessable.")
+    first_authorisation_id: int = Field(default=58_249, ge=1, description="Ids increase by one from here: guessable.")
     unsubscribed_apis: tuple[str, ...] = Field(
-        default=(), description="APIs the application has not subscribed to: they answer 403 900908."
+        default=(), description="APIs the application has not subscribed to: they return 403 900908."
     )
     stopped_generations: tuple[Literal["2026", "v5"], ...] = Field(
-        default=(), description="Generations that are not there any more, or not yet: their paths are unknown."
+        default=(), description="Generations that are retired, or not available yet: their paths are unknown."
     )
     point_separator: PointSeparator = Field(
-        default=";", description="Between the points that consent page v1 sends back: both have been seen."
+        default=";", description="Separator of the points that consent page v1 returns: both have been observed."
     )
     sandbox: bool = Field(
         default=False,
         description="Behave as the sandbox: personas by the state's last character, shared from the start.",
     )
     tempo_publication_time: time = Field(
-        default=time(6, 30), description="When RTE publishes the colour of tomorrow, in Paris."
+        default=time(6, 30), description="Paris time at which RTE publishes tomorrow's colour."
     )
     ecowatt_pause_seconds: int = Field(
-        default=900, ge=0, description="EcoWatt asked again sooner answers 429; 0: as often as one likes."
+        default=900, ge=0, description="Earlier repeated EcoWatt calls return 429; 0: no limit."
     )
-    log_size: int = Field(default=20_000, ge=1, description="How many calls `/control/calls` remembers.")
+    log_size: int = Field(default=20_000, ge=1, description="The number of calls that `/control/calls` keeps.")
     state_file: Path | None = Field(
-        default=None, description="Where consents are kept between two runs; forgotten when unset."
+        default=None, description="File that stores consents between runs; not stored when unset."
     )
     now: AwareDatetime | None = Field(default=None, description="The simulated instant at the start.")
-    frozen: bool = Field(default=False, description="Whether `now` stays where it is.")
+    frozen: bool = Field(default=False, description="Whether `now` does not advance.")
 
     @classmethod
     def from_environment(cls) -> "SimulatorSettings":
-        """The settings that the `SIMULATOR_…` variables describe.
+        """The settings from the `SIMULATOR_…` variables.
 
         Raises:
             pydantic.ValidationError: a required variable is missing or a value is out of range.

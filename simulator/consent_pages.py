@@ -1,4 +1,4 @@
-"""The routes of the consent sites. What they do is in `authorize`; this module only speaks HTTP."""
+"""The routes of the consent sites. The logic is in `authorize`; this module only handles HTTP."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
@@ -63,7 +63,7 @@ def consent_router(site: ConsentSite, gateway: Gateway) -> APIRouter:
         serve(ask),
         methods=["GET"],
         name=f"authorize_{site.generation}",
-        summary="Ask a person for their consent",
+        summary="Request a user's consent",
         openapi_extra=_DOCUMENTED,
     )
     router.add_api_route(f"{site.path}/decision", serve(decide), methods=["POST"], include_in_schema=False)
@@ -80,7 +80,7 @@ def _unless_stopped(site: ConsentSite, produce: Produce) -> Produce:
 
 
 def _readable(produce: Produce) -> Produce:
-    """Show a refusal as a page to a browser; a program gets it as JSON."""
+    """Render a refusal as a page for a browser, and as JSON for a program."""
 
     async def produce_readable(request: Request) -> Response:
         try:

@@ -1,8 +1,8 @@
-"""Who allowed the application to see which point, until when: the registry behind both consent pages.
+"""The registry of consents behind both consent pages: which point is shared, by which holder, until when.
 
-An authorisation id is a small integer that grows by one, stable for a holder: deleting a share and sharing again
-gives the same id, until somebody else moves in. Holds everything in memory; `state_file` keeps it between two runs.
-Never decides what a page shows.
+An authorisation id is a small, incrementing integer, stable for a holder: deleting a share and sharing again gives the
+same id, until another holder moves in. Kept in memory; `state_file` persists it between runs. Never decides what a page
+shows.
 """
 
 import json
@@ -69,12 +69,12 @@ class Consents:
         return consent
 
     def place(self, authorisation_id: int, usage_point_id: str, granted_on: date, expires_on: date) -> None:
-        """Put a share with a chosen id and chosen dates into the registry; visible from the start."""
+        """Add a share with a given id and given dates to the registry; visible immediately."""
         visible_from = datetime.min.replace(tzinfo=UTC)
         self._by_point[usage_point_id] = Consent(authorisation_id, usage_point_id, granted_on, expires_on, visible_from)
 
     def revoke(self, usage_point_id: str) -> Consent | None:
-        """End a share as its holder would on the Enedis site; None when there is none."""
+        """Revoke a share as its holder would on the Enedis site; None when there is none."""
         consent = self._by_point.get(usage_point_id)
         if consent is None or consent.revoked:
             return None
@@ -83,14 +83,14 @@ class Consents:
         return self._by_point[usage_point_id]
 
     def move_in(self, usage_point_id: str) -> None:
-        """Somebody else lives there now: the share of the one before has ended, and the next one has another id."""
+        """A new holder moves in: the previous holder's share has ended, and the next share gets another id."""
         self._by_point.pop(usage_point_id, None)
-        # The number that is taken back here must not be given out again.
+        # The id that is released here must not be issued again.
         self._moves += self._ids.pop(usage_point_id, None) is not None
         self._save()
 
     def clear(self) -> int:
-        """Delete every share; ids stay with their holders. Returns how many there were."""
+        """Delete every share; holders keep their ids. Returns the number of deleted shares."""
         count = len(self._by_point)
         self._by_point.clear()
         self._save()
@@ -109,7 +109,7 @@ class Consents:
         return None
 
     def all(self) -> Iterable[Consent]:
-        """Every share, also revoked and expired ones."""
+        """Every share, including revoked and expired ones."""
         return tuple(self._by_point.values())
 
     def _load(self) -> None:
@@ -133,7 +133,7 @@ class Consents:
             "consents": [asdict(consent) for consent in self._by_point.values()],
         }
         self._state_file.parent.mkdir(parents=True, exist_ok=True)
-        # Replaced in one step: a simulator that is killed while writing finds its last whole state again.
+        # Replaced atomically: a simulator that is killed while writing keeps its last complete state.
         unfinished = self._state_file.with_suffix(".new")
         unfinished.write_text(json.dumps(state, default=str))
         unfinished.replace(self._state_file)

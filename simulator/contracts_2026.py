@@ -1,6 +1,6 @@
 """The contract resources of 2026, each its own API: `GET /<api>/v1/{prm}`.
 
-The usage point is in the path; as a query parameter, or with anything else beside it, the answer is a 500. A point
+The usage point is in the path; a usage point as a query parameter, or any other parameter, results in a 500. A point
 without consent has no subscribed services.
 """
 
@@ -89,7 +89,7 @@ def supply_body(household: Household, holder: Holder) -> Body:
 
 
 def metering_body(household: Household, holder: Holder) -> Body:
-    """`comptage_auto`: the meter and its off-peak hours (after the Swagger: no 200 was ever captured)."""
+    """`comptage_auto`: the meter and its off-peak hours (from the Swagger: no 200 was ever captured)."""
     meter: Body = {
         "numeroSerie": str(holder.serial_number),
         "regimePropriete": {"code": "CONC", "libelle": "Concession"},

@@ -1,6 +1,6 @@
-"""`/control`: what the real Enedis does not have. Turn its limits, move its clock, break it, look at what it received.
+"""`/control`: the simulator's own API. Changes limits, sets the clock, injects faults, lists received calls.
 
-For tests and demonstrations; the calls made here are neither logged nor limited. Documented in the OpenAPI page.
+For tests and demonstrations; calls to it are neither logged nor limited. Documented in the OpenAPI page.
 """
 
 from dataclasses import asdict
@@ -42,12 +42,12 @@ from simulator.tokens import Tokens
 
 def call_filter(
     api: str | None = None,
-    path: Annotated[str | None, Query(description="A part of the path.")] = None,
+    path: Annotated[str | None, Query(description="A substring of the path.")] = None,
     usage_point_id: str | None = None,
     status: int | None = None,
-    after: Annotated[int, Query(description="Only calls with a greater number.")] = 0,
+    after: Annotated[int, Query(description="Only calls with a higher number.")] = 0,
 ) -> CallFilter:
-    """The query parameters that choose calls."""
+    """The query parameters that filter calls."""
     return CallFilter(api, path, usage_point_id, status, after)
 
 
@@ -55,15 +55,15 @@ def calls_router(log: CallLog) -> APIRouter:
     """The log of received calls."""
     router = APIRouter(prefix="/control/calls", tags=["Control: calls"])
 
-    @router.get("", summary="The remembered calls, oldest first")
+    @router.get("", summary="The logged calls, oldest first")
     async def list_calls(wanted: Annotated[CallFilter, Depends(call_filter)]) -> list[CallView]:
         return [CallView(**asdict(call)) for call in log.find(wanted)]
 
-    @router.get("/count", summary="How many calls")
+    @router.get("/count", summary="Count the calls")
     async def count_calls(wanted: Annotated[CallFilter, Depends(call_filter)]) -> CallCount:
         return CallCount(count=sum(1 for _ in log.find(wanted)), totals=log.totals())
 
-    @router.delete("", status_code=204, summary="Forget the calls")
+    @router.delete("", status_code=204, summary="Clear the call log")
     async def clear_calls() -> None:
         log.clear()
 
@@ -74,7 +74,7 @@ def faults_router(faults: Faults, clock: Clock) -> APIRouter:
     """Faults on demand."""
     router = APIRouter(prefix="/control/faults", tags=["Control: faults"])
 
-    @router.get("", summary="The armed faults, used-up ones too")
+    @router.get("", summary="The armed faults, including exhausted ones")
     async def list_faults() -> list[FaultView]:
         return [_fault_view(fault) for fault in faults.armed()]
 
@@ -82,7 +82,7 @@ def faults_router(faults: Faults, clock: Clock) -> APIRouter:
     async def arm_fault(order: FaultOrder) -> FaultView:
         return _fault_view(faults.arm(Fault(number=0, **order.model_dump())))
 
-    @router.get("/codes", summary="The error codes that are known, and their bodies")
+    @router.get("/codes", summary="The known error codes, and their bodies")
     async def list_codes() -> list[KnownErrorView]:
         return [
             KnownErrorView(
@@ -107,7 +107,7 @@ def conditions_router(
     """Limits, latency, clock and tokens."""
     router = APIRouter(prefix="/control", tags=["Control: conditions"])
 
-    @router.get("/settings", summary="The present conditions")
+    @router.get("/settings", summary="The current conditions")
     async def show_settings() -> ConditionsView:
         return _conditions_view(conditions)
 
@@ -124,7 +124,7 @@ def conditions_router(
     async def show_clock() -> ClockView:
         return ClockView(now=clock.now())
 
-    @router.post("/clock", summary="Move the clock, or give it back to the machine")
+    @router.post("/clock", summary="Set the clock, or return to the machine's time")
     async def set_clock(order: ClockOrder) -> ClockView:
         if order.now is None:
             clock.reset()
@@ -132,12 +132,12 @@ def conditions_router(
             clock.set(order.now, frozen=order.frozen)
         return ClockView(now=clock.now())
 
-    @router.delete("/limits", status_code=204, summary="Forget the calls counted against the quotas")
+    @router.delete("/limits", status_code=204, summary="Reset the quota counters")
     async def clear_limits() -> None:
         limits.clear()
         rte_pause.clear()
 
-    @router.delete("/tokens", summary="Make every issued token invalid")
+    @router.delete("/tokens", summary="Invalidate every issued token")
     async def clear_tokens() -> Count:
         return Count(count=tokens.clear())
 
@@ -145,7 +145,7 @@ def conditions_router(
 
 
 def holders_router(consents: Consents, clock: Clock) -> APIRouter:
-    """Households and what they share."""
+    """Households and their shares."""
     router = APIRouter(prefix="/control", tags=["Control: households and consents"])
 
     @router.get("/households", summary="The households of the table")
@@ -191,18 +191,18 @@ def holders_router(consents: Consents, clock: Clock) -> APIRouter:
         except AlreadySharedError as error:
             raise HTTPException(409, "already shared") from error
 
-    @router.delete("/consents", summary="Delete all shares; ids stay with their holders")
+    @router.delete("/consents", summary="Delete all shares; holders keep their ids")
     async def clear_consents() -> Count:
         return Count(count=consents.clear())
 
-    @router.post("/revoke", summary="End the share of a point, as its holder would")
+    @router.post("/revoke", summary="Revoke the share of a point, as its holder would")
     async def revoke(order: PointOrder) -> ConsentView:
         consent = consents.revoke(order.usage_point_id)
         if consent is None:
             raise HTTPException(404, "no active share of this point")
         return _consent_view(consent)
 
-    @router.post("/move", status_code=204, summary="Somebody else moves in: the share ends, the next has another id")
+    @router.post("/move", status_code=204, summary="A new holder moves in: the share ends, the next gets another id")
     async def move_in(order: PointOrder) -> None:
         consents.move_in(order.usage_point_id)
 

@@ -17,7 +17,7 @@ UsagePointId = Annotated[str, Field(pattern="^[0-9]{14}$")]
 
 
 class Strict(BaseModel):
-    """A body in which a misspelt field is an error."""
+    """A body that rejects unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -26,22 +26,20 @@ class FaultOrder(Strict):
     """A fault to arm."""
 
     kind: FaultKind = "error"
-    path: str = Field(default="", description="A part of the path; without it and without `api`: the data APIs.")
-    api: str | None = Field(default=None, description="An API's name, `token` or `authorize`, or one of RTE's.")
+    path: str = Field(default="", description="A substring of the path; without it and without `api`: the data APIs.")
+    api: str | None = Field(default=None, description="An API's name, `token` or `authorize`, or an RTE API.")
     usage_point_id: str | None = None
     status: int | None = Field(default=None, ge=200, le=599)
-    code: str = Field(
-        default="technical_error", description="For `error`. A known code brings its own status and body."
-    )
+    code: str = Field(default="technical_error", description="For `error`. A known code has its own status and body.")
     description: str = ""
     form: ErrorForm | None = Field(default=None, description="For `error`: write the body in this form instead.")
-    count: int | None = Field(default=1, ge=1, description="How many calls it hits; null: until cleared.")
+    count: int | None = Field(default=1, ge=1, description="Number of calls it hits; null: until cleared.")
     rate: float = Field(default=1.0, gt=0, le=1, description="The share of matching calls that it hits.")
     delay_seconds: float = Field(default=0.0, ge=0)
 
 
 class KnownErrorView(BaseModel):
-    """A code that Enedis, or RTE, is known to answer with. No generation: in both of Enedis's."""
+    """A known error code of Enedis or RTE. No generation: applies to both Enedis generations."""
 
     code: str
     generation: Origin | None
@@ -57,7 +55,7 @@ class FaultView(FaultOrder):
 
 
 class ConditionsView(Strict):
-    """What can be turned while the simulator runs."""
+    """The settings that can change while the simulator runs."""
 
     per_second: int
     per_hour: int
@@ -76,7 +74,7 @@ class ConditionsView(Strict):
 
 
 class ConditionsOrder(Strict):
-    """Conditions to change; what is left out stays."""
+    """Conditions to change; omitted ones stay unchanged."""
 
     per_second: int | None = Field(default=None, ge=1)
     per_hour: int | None = Field(default=None, ge=1)
@@ -88,18 +86,16 @@ class ConditionsOrder(Strict):
     unsubscribed_apis: list[str] | None = None
     stopped_generations: list[Generation] | None = None
     tempo_publication_time: time | None = Field(default=None, description="In Paris, as `06:30`.")
-    tempo_tomorrow_published: bool | None = Field(default=None, description="False: tomorrow never comes out.")
+    tempo_tomorrow_published: bool | None = Field(default=None, description="False: tomorrow is never published.")
     tempo_colours: dict[date, Colour | None] | None = Field(
-        default=None, description="Colours in place of the drawn ones, all of them; null: a day without `value`."
+        default=None, description="Replaces all generated colours; null: a day without `value`."
     )
-    ecowatt_pause_seconds: int | None = Field(default=None, ge=0, description="0: asked as often as one likes.")
-    ecowatt_levels: dict[date, Level] | None = Field(
-        default=None, description="Levels in place of the drawn ones, all of them."
-    )
+    ecowatt_pause_seconds: int | None = Field(default=None, ge=0, description="0: no limit.")
+    ecowatt_levels: dict[date, Level] | None = Field(default=None, description="Replaces all generated levels.")
 
 
 class ClockOrder(Strict):
-    """The simulated instant; null goes back to the machine's."""
+    """The simulated instant; null returns to the machine's."""
 
     now: AwareDatetime | None
     frozen: bool = False
@@ -112,7 +108,7 @@ class ClockView(BaseModel):
 
 
 class CallView(BaseModel):
-    """One call that arrived."""
+    """One received call."""
 
     number: int
     epoch_seconds: float
@@ -129,7 +125,7 @@ class CallView(BaseModel):
 
 
 class CallCount(BaseModel):
-    """How many remembered calls match, and every answered call by API since the log was cleared."""
+    """The number of matching calls in the log, and all completed calls by API since the log was cleared."""
 
     count: int
     totals: dict[str, int]
@@ -147,7 +143,7 @@ class HouseholdView(BaseModel):
 
 
 class PersonaView(BaseModel):
-    """A point of the v5 sandbox, chosen there by the last character of the state."""
+    """A point of the v5 sandbox, selected there by the last character of the state."""
 
     persona: str
     usage_point_id: str
@@ -167,7 +163,7 @@ class ConsentView(BaseModel):
 
 
 class ConsentOrder(Strict):
-    """A share to make without the page."""
+    """A share to create without the page."""
 
     usage_point_id: UsagePointId
     duration: str = "P3Y"
@@ -180,6 +176,6 @@ class PointOrder(Strict):
 
 
 class Count(BaseModel):
-    """How many things were affected."""
+    """The number of affected items."""
 
     count: int

@@ -1,8 +1,8 @@
-"""The readings of a household on a day: energy, load curve and peak, from the usage point and the date alone.
+"""The readings of a household on a day: energy, load curve and peak, derived only from the usage point and the date.
 
-The order of computing is what makes everything agree: first the day's energy D in whole watt-hours, then a shape over
-the day's slots, then whole watts that add up to exactly D * 60 / step, so that the sum of watts times hours is D on
-days of 23, 24 and 25 hours alike. Nothing is stored and nothing is random. Rendering belongs to the APIs.
+The order of computation keeps everything consistent: first the day's energy D in whole watt-hours, then a shape over
+the day's slots, then whole watts that sum to exactly D * 60 / step, so that the sum of watts times hours is D on days
+of 23, 24 and 25 hours alike. Nothing is stored and nothing is random. The APIs do the rendering.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _HEATING = (
     6, 6, 6, 6, 6, 6, 7, 7, 7, 7, 8, 10, 13, 14, 14, 13, 11, 10, 9, 8, 8, 7, 7, 7,
     7, 7, 6, 6, 6, 6, 6, 7, 8, 9, 10, 11, 12, 12, 12, 12, 11, 11, 10, 9, 8, 7, 7, 6,
 )  # fmt: skip
-# The water heater starts when the night tariff does (22:30) and is done after a few hours.
+# The water heater starts with the night tariff (22:30) and runs for a few hours.
 _WATER = tuple(
     20 if half_hour >= 45 else (16, 14, 11, 7, 3, 1)[half_hour] if half_hour < 6 else 0 for half_hour in range(48)
 )
@@ -39,7 +39,7 @@ _WATER = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The highest power of a day and when it was reached."""
+    """The highest power of a day and its time."""
 
     volt_amperes: int
     instant: datetime
@@ -47,7 +47,7 @@ class Peak:
 
 @lru_cache(maxsize=16_384)
 def daily_watt_hours(household: Household, direction: Direction, day: date) -> int:
-    """The energy of `day` in Wh, whether or not the meter's answer reached Enedis."""
+    """The energy of `day` in Wh, whether or not the meter's data reached Enedis."""
     whim = _draws(household, direction, day, "day", 4)
     if direction is Direction.PRODUCTION:
         return _produced_watt_hours(household, day, whim)
@@ -80,7 +80,7 @@ def peak(household: Household, day: date) -> Peak:
     highest = max(watts)
     step_seconds = household.step_minutes(day) * 60
     strength, moment = _draws(household, Direction.CONSUMPTION, day, "peak", 2)
-    # Strictly inside the slot: its label is its end, and an instant on the border would belong to two.
+    # Strictly inside the slot: its label is its end, and an instant on the boundary would belong to two.
     seconds = watts.index(highest) * step_seconds + 1 + int(moment * (step_seconds - 2))
     return Peak(
         volt_amperes=int(highest * (1.05 + strength * 0.4)) + 60,
@@ -89,17 +89,17 @@ def peak(household: Household, day: date) -> Peak:
 
 
 def is_day_lost(household: Household, direction: Direction, day: date) -> bool:
-    """Whether nothing of `day` ever reached Enedis."""
+    """Whether no data of `day` ever reached Enedis."""
     return household.profile is Profile.GAPS and _draws(household, direction, day, "lost", 1)[0] < 0.06
 
 
 def is_day_late(household: Household, day: date) -> bool:
-    """Whether `day` comes out a day later than usual."""
+    """Whether `day` is published a day later than usual."""
     return household.profile is Profile.GAPS and _draws(household, Direction.CONSUMPTION, day, "late", 1)[0] < 0.15
 
 
 def lost_slots(household: Household, direction: Direction, day: date) -> frozenset[int]:
-    """The slots of `day` that are missing in the curve, although the day's energy is known."""
+    """The slots of `day` that are missing from the curve, although the day's energy is known."""
     if household.profile is not Profile.GAPS:
         return frozenset()
     draws = _draws(household, direction, day, "slots", 3)
@@ -119,7 +119,7 @@ def _produced_watt_hours(household: Household, day: date, whim: Sequence[float])
 
 
 def _occupied(household: Household, day: date) -> bool:
-    """A second home: August, and every other weekend or so."""
+    """A second home: August, and roughly every other weekend."""
     if day.month == 8:
         return True
     saturday = day.toordinal() - (day.weekday() - 5) if day.weekday() >= 5 else None
@@ -151,12 +151,12 @@ def _sun_weights(household: Household, day: date, starts: Sequence[int]) -> list
     noise = _noise(household, Direction.PRODUCTION, day, len(starts))
     step = household.step_minutes(day)
     sun = sun_of(day)
-    # The middle of the slot; a five-minute slot is its own middle.
+    # The middle of the slot, in five-minute steps; a five-minute slot is a single step.
     return [sun[(start + step // 2) // 5] * (0.6 + byte / 320) for start, byte in zip(starts, noise, strict=True)]
 
 
 def _spread(total: int, weights: Sequence[float]) -> tuple[int, ...]:
-    """Whole numbers in proportion to `weights` that add up to exactly `total`."""
+    """Integers proportional to `weights` that sum to exactly `total`."""
     scale = total / sum(weights) if total else 0.0
     values = []
     reached, given = 0.0, 0

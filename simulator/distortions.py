@@ -1,7 +1,7 @@
-"""Ways to spoil a good answer: what clients of Enedis have met, or must survive.
+"""Distortions of a valid response: observed at Enedis, or to be handled by clients.
 
-Each distortion takes the body that would have been sent and gives the one that is sent. They work on both
-generations' measures; any other answer they leave as it is, but for the usage point that it names. Pure.
+Each distortion takes the original body and returns the one to send. They apply to measures of both generations; other
+responses stay unchanged except for the usage point that they name. Pure.
 """
 
 import json
@@ -15,12 +15,12 @@ _OTHER_POINT = "99999999999999"
 
 
 def truncate(body: bytes) -> bytes:
-    """Half of the body: JSON that does not end."""
+    """Half of the body: truncated JSON."""
     return body[: len(body) // 2]
 
 
 def unchanged(body: bytes) -> bytes:
-    """The body itself; only the headers are odd."""
+    """The unchanged body; only the headers are wrong."""
     return body
 
 
@@ -67,14 +67,14 @@ def _doubled(points: Points) -> Points:
 
 
 def _longer(points: Points) -> Points:
-    """The points, and as many again dated one year earlier: an answer to more than was asked."""
+    """The points, and a copy dated one year earlier: a response beyond the requested period."""
     date_key = "d" if points and "d" in points[0] else "date"
     year_before = [{**point, date_key: f"{int(point[date_key][:4]) - 1}{point[date_key][4:]}"} for point in points]
     return year_before + points
 
 
 def _wrong_point(body: bytes) -> bytes:
-    """Another usage point wherever the answer names one: a measure, v5's customer, the contracts of 2026."""
+    """Replaces the usage point wherever the response names one: measures, v5's customer, the contracts of 2026."""
     try:
         answer = json.loads(body)
     except ValueError:

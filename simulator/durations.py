@@ -1,4 +1,4 @@
-"""How long a consent lasts: the ISO 8601 duration of the consent page, in calendar time. Pure."""
+"""The duration of a consent: the ISO 8601 duration of the consent page, in calendar time. Pure."""
 
 import re
 from datetime import date, timedelta
@@ -18,7 +18,7 @@ class DurationTooLongError(ValueError):
 
 
 def parse_duration(text: str, today: date) -> timedelta:
-    """The time from `today` that `P1Y4M`, `P36M` or `P1095D` lasts.
+    """The length of `P1Y4M`, `P36M` or `P1095D` from `today`.
 
     Raises:
         UnreadableDurationError: not such a duration, or an empty one.
@@ -34,7 +34,7 @@ def parse_duration(text: str, today: date) -> timedelta:
     end = months_before(today, -(years * 12 + months)) + timedelta(days=weeks * 7 + days)
     if end <= today:
         raise UnreadableDurationError
-    # Three years written in days are 1095 or 1096, whatever the calendar says.
+    # Three years in days are accepted as 1095 or 1096, independent of the calendar.
     if end > longest and weeks * 7 + days > 1_096:
         raise DurationTooLongError
     if end > longest and (years or months):

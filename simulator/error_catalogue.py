@@ -1,7 +1,7 @@
-"""Every refusal that is known of Enedis and of RTE, by its code: what `/control/faults` answers with when given one.
+"""Every known refusal of Enedis and RTE, by its code: the responses available to `/control/faults`.
 
-Some are never raised by the simulator's own rules, because what provokes them is unknown; a client must survive them
-all the same. One code can have a wording in each generation.
+Some are never raised by the simulator's own rules, because their cause is unknown; a client must handle them anyway.
+One code can have a different text in each generation.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ Origin = Generation | Literal["rte"]
 
 @dataclass(frozen=True, slots=True)
 class KnownError:
-    """A code and the refusal it stands for in one generation, or at RTE; None: the same in both generations."""
+    """A code and its refusal in one generation, or at RTE; None: the same in both generations."""
 
     code: str
     generation: Origin | None
@@ -27,7 +27,7 @@ class KnownError:
 
 
 def code_of(refusal: Refusal) -> str:
-    """The code that a refusal carries, whatever its form."""
+    """The code of a refusal, whatever its form."""
     body = refusal.body
     fault = body.get("fault")
     inner = fault.get("code") if isinstance(fault, dict) else None
@@ -35,7 +35,7 @@ def code_of(refusal: Refusal) -> str:
 
 
 def known_errors(now: datetime) -> list[KnownError]:
-    """The catalogue; `now` dates the hour at which a used-up quota reopens."""
+    """The catalogue; `now` determines the time at which an exhausted quota is reset."""
     return [
         *_entries(None, _of_the_gateway(now)),
         *_entries("2026", _of_2026()),
@@ -46,9 +46,9 @@ def known_errors(now: datetime) -> list[KnownError]:
 
 
 def find_error(code: str, generation: Origin, now: datetime) -> Refusal | None:
-    """The refusal behind `code` for a call of `generation`; the other's wording when it has none of its own.
+    """The refusal for `code` in a call of `generation`; falls back to the other generation's text.
 
-    Enedis and RTE lend each other nothing.
+    No fallback between Enedis and RTE.
     """
     known_there = (known for known in known_errors(now) if (known.generation == "rte") == (generation == "rte"))
     found = [known for known in known_there if known.code == code]
@@ -70,7 +70,7 @@ def _of_the_gateway(now: datetime) -> list[Refusal]:
         errors.not_subscribed(),
         errors.burst_exceeded(),
         errors.quota_exceeded(next_hour),
-        # An older form, seen before the present gateway.
+        # An older form, observed before the current gateway.
         resource_refusal(429, "429", "Quota Q4 reached  Call threshold allowed on 0:-30:-40"),
         resource_refusal(503, "503", "Service unavailable for the moment. Please try later."),
     ]
@@ -86,7 +86,7 @@ def _of_2026() -> list[Refusal]:
         errors.end_in_future(),
         errors.wrong_direction(),
         errors.no_consent(),
-        # Answered for weeks in summer 2026 to holders whose consent was in order (captured, with this status).
+        # Returned for weeks in summer 2026 to holders with a valid consent (captured, with this status).
         resource_refusal(400, "ADAM-DC-0007", "Le client n'est pas titulaire du point demandé."),
         errors.no_measure(),
         errors.nothing_subscribed(),

@@ -1,6 +1,6 @@
-"""What Enedis answers when it refuses: status and body, in the forms that were really observed.
+"""Enedis's error responses: status and body, in the forms that were actually observed.
 
-One function or constant per refusal. Evidence is named where it is weaker than a capture. A refusal never carries
+One function or constant per refusal. The evidence is stated where it is weaker than a capture. A refusal never contains
 the application's secret or token. The forms, from the outside in:
 
 - `{code, message, description}` and `{fault: {code, …}}`: the WSO2 gateway in front of the APIs;
@@ -18,7 +18,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 @dataclass(eq=False)
 class Refusal(Exception):
-    """An answer that is not the data: HTTP status, JSON body, extra headers."""
+    """An error response: HTTP status, JSON body, extra headers."""
 
     status: int
     body: Mapping[str, object]
@@ -80,13 +80,13 @@ def not_subscribed() -> Refusal:
 
 
 def burst_exceeded() -> Refusal:
-    """More than the calls allowed in a second: a `fault`, with a numeric code and without a date (captured)."""
+    """More calls than allowed in a second: a `fault`, with a numeric code and without a date (captured)."""
     fault = {"code": 900807, "message": "Message throttled out", "description": "You have exceeded your quota"}
     return Refusal(429, {"fault": fault})
 
 
 def quota_exceeded(next_access: datetime) -> Refusal:
-    """The hour is used up; `nextAccessTime` says when the next one starts (captured)."""
+    """The hourly quota is exhausted; `nextAccessTime` is the start of the next hour (captured)."""
     moment = next_access.astimezone(UTC)
     written = f"{moment:%Y}-{_MONTHS[moment.month - 1]}-{moment:%d %H:%M:%S}+0000 UTC"
     return Refusal(
@@ -117,12 +117,12 @@ def unknown_path() -> Refusal:
 
 
 def technical_error() -> Refusal:
-    """An outage, and also what 2026 answers to anything that its Swagger does not describe."""
+    """An outage, and also the 2026 response to anything that its Swagger does not describe."""
     return resource_refusal(500, "technical_error", "Problème technique, veuillez réessayer ultérieurement.")
 
 
 def reversed_period() -> Refusal:
-    """End before start, or equal (captured code; the sentence is ours)."""
+    """End before start, or equal (captured code; invented sentence)."""
     return resource_refusal(
         400,
         "ADAM-ERR0002",
@@ -141,43 +141,43 @@ def before_activation() -> Refusal:
 
 
 def span_too_long() -> Refusal:
-    """A curve of more than seven days (the code is v5's; none was seen on 2026)."""
+    """A curve of more than seven days (the code is v5's; none was observed on 2026)."""
     return resource_refusal(
         400, "ADAM-ERR0126", "La demande ne peut pas aboutir, la période demandée ne peut excéder 7 jours."
     )
 
 
 def beyond_history() -> Refusal:
-    """Older than what Enedis keeps (the code is v5's; none was seen on 2026)."""
+    """Older than what Enedis keeps (the code is v5's; none was observed on 2026)."""
     return resource_refusal(
         400, "ADAM-ERR0125", "La demande ne peut pas aboutir, la période demandée dépasse la limite d'historique."
     )
 
 
 def end_in_future() -> Refusal:
-    """An end later than today (the code is v5's; none was seen on 2026)."""
+    """An end later than today (the code is v5's; none was observed on 2026)."""
     return resource_refusal(
         400, "Invalid_request", "La demande ne peut pas aboutir, la date de fin est postérieure à la date du jour."
     )
 
 
 def wrong_direction() -> Refusal:
-    """Consumption asked of a producer or the reverse (the code is v5's; none was seen on 2026)."""
+    """Consumption requested from a producer or the reverse (the code is v5's; none was observed on 2026)."""
     return resource_refusal(
         400, "ADAM-ERR0069", "La demande ne peut pas aboutir, le sens de mesure ne correspond pas au point demandé."
     )
 
 
 def no_consent() -> Refusal:
-    """No right on this point: never given, expired or revoked (status from the Swagger, code from v5)."""
+    """No consent for this point: never given, expired or revoked (status from the Swagger, code from v5)."""
     return resource_refusal(403, "ADAM-DC-0008", "Le client n'est pas autorisé à accéder aux données de ce point.")
 
 
 def no_measure() -> Refusal:
-    """Nothing to show for this point and period (sentence from the Swagger, code from v5)."""
+    """No data for this point and period (sentence from the Swagger, code from v5)."""
     return resource_refusal(404, "no_data_found", "Pas de mesure trouvée pour ce point.")
 
 
 def nothing_subscribed() -> Refusal:
-    """A contract resource of a point without consent (body captured in the sandbox, its status unknown)."""
+    """A contract resource of a point without consent (body captured in the sandbox, status unknown)."""
     return resource_refusal(400, "Bad request", "Pas de services souscrits, le flux est stoppé.")

@@ -1,4 +1,4 @@
-"""The refusals of v5, in its own words: `{error, error_description}`, in English. Facts of its Swagger and captures."""
+"""The refusals of v5, in its own form: `{error, error_description}`, in English. From its Swagger and captures."""
 
 from simulator.errors import Refusal, resource_refusal
 
@@ -6,7 +6,7 @@ _FORM = "Invalid_request"
 
 
 def invalid_request(description: str) -> Refusal:
-    """A parameter is missing or ill-formed."""
+    """A parameter is missing or malformed."""
     return resource_refusal(400, _FORM, description)
 
 
@@ -28,7 +28,7 @@ def before_activation() -> Refusal:
 
 
 def beyond_history() -> Refusal:
-    """Older than what is kept."""
+    """Older than the kept history."""
     return resource_refusal(400, "ADAM-ERR0125", "The start date must be greater than the history deadline")
 
 
@@ -40,7 +40,7 @@ def span_too_long() -> Refusal:
 
 
 def wrong_direction() -> Refusal:
-    """Production asked of a consumer or the reverse (code captured, the sentence is ours)."""
+    """Production requested from a consumer or the reverse (captured code, invented sentence)."""
     return resource_refusal(400, "ADAM-ERR0069", "The requested measure direction does not exist for this usage point")
 
 
@@ -50,7 +50,7 @@ def no_consent() -> Refusal:
 
 
 def no_measure() -> Refusal:
-    """Nothing to show (captured)."""
+    """No data (captured)."""
     return Refusal(
         404,
         {

@@ -1,8 +1,8 @@
-"""Faults on demand: which of the coming calls go wrong, and how.
+"""Faults on demand: which of the next calls fail, and how.
 
-A fault replaces the answer (`REPLACEMENTS`, or any error body) or spoils the good one (`DISTORTIONS`), possibly late.
-Faults come after the token, the subscription and the quota, as a failing resource behind a working gateway does. The
-first armed fault that matches is taken. Rates are drawn from a seeded generator: a run can be repeated.
+A fault replaces the response (`REPLACEMENTS`, or any error body) or distorts the valid one (`DISTORTIONS`), possibly
+with a delay. Faults apply after the token, subscription and quota checks, like a failing resource behind a working
+gateway. The first matching armed fault applies. Rates use a seeded generator: a run can be repeated.
 """
 
 import json
@@ -47,7 +47,7 @@ ErrorForm = Literal["resource", "gateway", "fault", "swagger", "array", "rte"]
 
 TOKEN_API = "token"
 CONSENT_API = "authorize"
-# What a fault without `path` and `api` spares.
+# The APIs that a fault without `path` and `api` does not affect.
 SPARED_APIS = frozenset({TOKEN_API, CONSENT_API}) | RTE_APIS
 
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -56,7 +56,7 @@ _XML = '<?xml version="1.0" encoding="UTF-8"?><Tempos><Tempo><DateApplication/><
 
 @dataclass(slots=True)
 class Fault:
-    """One rule. `count` is how many calls it still hits (None: for ever), `rate` which share of those it meets."""
+    """One rule. `count` is the number of calls it still hits (None: unlimited), `rate` its share of matching calls."""
 
     number: int
     kind: FaultKind
@@ -73,10 +73,10 @@ class Fault:
     hits: int = 0
 
     def matches(self, call: Call) -> bool:
-        """Whether `call` is one that this rule is about.
+        """Whether this rule applies to `call`.
 
-        Without `path` and `api` only Enedis's data APIs are meant: a client must be able to get its token and its
-        consent while everything else fails, and RTE is asked by the clock, in the middle of whatever is tried.
+        Without `path` and `api` the rule applies only to Enedis's data APIs: a client must be able to get its token and
+        its consent while everything else fails, and scheduled calls to RTE must not interfere with a test.
         """
         if not self.path and self.api is None and call.api in SPARED_APIS:
             return False
@@ -88,9 +88,9 @@ class Fault:
         )
 
     def replacement(self, call: Call, now: datetime) -> Response | None:
-        """The answer sent instead of the true one; None when the true one is only spoiled or late."""
+        """The response sent instead of the original one; None when the original is only distorted or delayed."""
         if self.kind == "error":
-            # A form that was asked for means: write this body, not the one that the code is known for.
+            # An explicit form overrides the known body of the code.
             known = find_error(self.code, _origin_of(call), now) if self.form is None else None
             refusal = known or self._written_error(call)
             body = [refusal.body] if self.form == "array" else refusal.body
@@ -113,7 +113,7 @@ class Fault:
         return None
 
     def distort(self, answer: Response) -> Response:
-        """The true answer, spoiled; errors are left as they are."""
+        """The distorted response; errors stay unchanged."""
         if self.kind == "cut":
             return CutAnswer(bytes(answer.body), answer.status_code, media_type=answer.media_type)
         if self.kind not in DISTORTIONS or answer.status_code != 200:
@@ -137,14 +137,14 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The armed faults, in the order in which they were armed."""
+    """The faults, in the order in which they were armed."""
 
     _armed: list[Fault] = field(default_factory=list)
     _number: int = 0
     _random: Random = field(default_factory=lambda: Random(0))
 
     def arm(self, fault: Fault) -> Fault:
-        """Add a rule; its `number` is set here."""
+        """Add a rule and set its `number`."""
         self._number += 1
         fault.number = self._number
         self._armed.append(fault)
@@ -159,20 +159,20 @@ class Faults:
         return None
 
     def armed(self) -> list[Fault]:
-        """Every rule since the last `clear`, also the used-up ones."""
+        """Every rule since the last `clear`, including exhausted ones."""
         return list(self._armed)
 
     def clear(self) -> None:
-        """Disarm everything and start the generator again."""
+        """Disarm all faults and reset the generator."""
         self._armed.clear()
         self._random = Random(0)
 
 
 class CutAnswer(Response):
-    """An answer that announces more than it sends: the server then closes the connection."""
+    """A response shorter than its declared length: the server then closes the connection."""
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Send the head and half of the body, and stop there."""
+        """Send the headers and half of the body, then stop."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         body = bytes(self.body)
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})

@@ -1,7 +1,7 @@
-"""The gateway in front of every simulated API: token, subscription, quota, latency and faults, in that order.
+"""The API gateway in front of every simulated API: token, subscription, quota, latency and faults, in that order.
 
-The order is WSO2's: a call without a valid token costs no quota, a call that a fault then spoils does. APIs hand in a
-coroutine that makes the answer and raises `Refusal` for what they refuse. Knows nothing of measures or consents.
+The order is WSO2's: a call without a valid token costs no quota, a call hit by a fault does. APIs pass a coroutine that
+returns the response and raises `Refusal` for refused requests. Independent of measures and consents.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ Produce = Callable[[Request], Awaitable[Response]]
 
 
 class BearerCheck(Protocol):
-    """What the gateway needs of the tokens."""
+    """The token check that the gateway needs."""
 
     def check(self, authorization: str | None) -> None:
         """Accept an `Authorization` header. Raises: Refusal."""
@@ -32,7 +32,7 @@ class BearerCheck(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One API as DataHub lists it, subscribed on its own. `quota` names what its calls are counted against."""
+    """One API as DataHub lists it, subscribed separately. `quota` names the quota of its calls."""
 
     name: str
     generation: Generation
@@ -40,7 +40,7 @@ class Api:
 
 
 class Gateway:
-    """Lets calls through to the APIs, or not."""
+    """Admits or refuses calls to the APIs."""
 
     def __init__(
         self, clock: Clock, conditions: Conditions, tokens: BearerCheck, limits: Limits, faults: Faults
@@ -53,7 +53,7 @@ class Gateway:
         self._apis: list[Api] = []
 
     def register(self, name: str, generation: Generation) -> Api:
-        """Declare an API. Those of 2026 have a quota each, those of v5 share one."""
+        """Declare an API. Each 2026 API has its own quota, the v5 APIs share one."""
         api = Api(name, generation, name if generation == "2026" else "v5")
         self._apis.append(api)
         return api
@@ -68,7 +68,7 @@ class Gateway:
         ]
 
     async def answer(self, request: Request, api: Api, produce: Produce) -> Response:
-        """The answer of a metered API, refusals included."""
+        """The response of a metered API, including refusals."""
         call = call_of(request)
         call.api = api.name
         try:
@@ -80,7 +80,7 @@ class Gateway:
         return await self._spoiled(request, produce, call)
 
     async def answer_unmetered(self, request: Request, api_name: str, produce: Produce) -> Response:
-        """The answer of the token endpoint and the consent pages: no bearer token, no quota, but faults."""
+        """The response of the token endpoint and the consent pages: no bearer token, no quota, but faults."""
         call = call_of(request)
         call.api = api_name
         return await self._spoiled(request, produce, call)
@@ -118,12 +118,12 @@ def call_of(request: Request) -> Call:
 
 
 def json_answer(status: int, body: object, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON answer, without spaces, accents as they are."""
+    """A JSON response, without spaces, accents unescaped."""
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return Response(content, status, dict(headers or {}), "application/json")
 
 
 def refused(refusal: Refusal, call: Call) -> Response:
-    """A refusal as an answer; its code is noted in the log."""
+    """A refusal as a response; its code is logged."""
     call.error = code_of(refusal)
     return json_answer(refusal.status, refusal.body, refusal.headers)

@@ -1,7 +1,8 @@
-"""What is written about a usage point besides its readings: contract, address, meter, and who holds it.
+"""The records of a usage point: contract, address, meter, and holder.
 
-Made from the digits like the household itself, and impossible to mistake for somebody: the names say that they are
-invented, the telephone numbers lie in the ranges kept for fiction (01 99 00, 06 39 98), the mail domain cannot exist.
+Derived from the digits like the household itself, and impossible to mistake for a real person: the names are visibly
+invented, the telephone numbers are in the ranges reserved for fiction (01 99 00, 06 39 98), the mail domain cannot
+exist.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from simulator.known_points import Profile
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A usage point's papers. `company` replaces the person."""
+    """A usage point's holder data. `company` replaces the person."""
 
     customer_id: str
     title: str
@@ -38,7 +39,7 @@ class Holder:
 
 @lru_cache(maxsize=4096)
 def holder_of(household: Household) -> Holder:
-    """The papers of `household`."""
+    """The holder data of `household`."""
     draw = blake2b(household.usage_point_id.encode(), digest_size=16, person=b"holder").digest()
     number = int.from_bytes(draw[:4]) % 10_000
     night = household.profile is Profile.NIGHT_TARIFF

@@ -1,7 +1,7 @@
-"""Who lives behind a usage point: a household made from its 14 digits alone.
+"""The household of a usage point, derived only from its 14 digits.
 
-The same digits are the same household on every machine, in every run. `known_points` gives some a chosen character;
-any other point draws its character from its digits.
+The same digits give the same household on every machine, in every run. `known_points` assigns some points a character;
+any other point's character is derived from its digits.
 
 | Usage point | Character |
 | --- | --- |
@@ -31,7 +31,7 @@ USAGE_POINT_PATTERN = re.compile(r"[0-9]{14}", re.ASCII)
 
 
 class Direction(StrEnum):
-    """Which way the energy flows, in Enedis's words."""
+    """The direction of the energy, in Enedis's terms."""
 
     CONSUMPTION = "CONS"
     PRODUCTION = "PROD"
@@ -39,7 +39,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """One usage point and what shapes its readings. Energies are watt-hours a day."""
+    """One usage point and the parameters of its readings. Energies are in watt-hours per day."""
 
     usage_point_id: str
     profile: Profile
@@ -57,12 +57,12 @@ class Household:
 
     @property
     def consumes(self) -> bool:
-        """Whether there are consumption data."""
+        """Whether there is consumption data."""
         return self.profile is not Profile.PRODUCER
 
     @property
     def produces(self) -> bool:
-        """Whether there are production data."""
+        """Whether there is production data."""
         return self.production_activation is not None
 
     @property
@@ -81,11 +81,11 @@ class Household:
         return (("C5",) if self.consumes else ()) + (("P4",) if self.produces else ())
 
     def flows(self, direction: Direction) -> bool:
-        """Whether energy flows that way here."""
+        """Whether the household has this direction."""
         return self.consumes if direction is Direction.CONSUMPTION else self.produces
 
     def activation_of(self, direction: Direction) -> date:
-        """The day of the last commissioning; earlier days are refused. Only for a direction that flows."""
+        """The day of the last commissioning; earlier days are refused. Only for an existing direction."""
         if direction is Direction.PRODUCTION and self.production_activation is not None:
             return self.production_activation
         return self.activation
@@ -99,7 +99,7 @@ class Household:
         return current
 
 
-# How common each character is among the points that are not in the table, in parts of 100.
+# The frequency of each character among the points outside the table, in percent.
 _SHARES = (
     (Profile.STANDARD, 42),
     (Profile.NIGHT_TARIFF, 26),
@@ -166,7 +166,7 @@ def _production_activation(profile: Profile, activation: date, byte: int) -> dat
     if profile is Profile.PRODUCER:
         return activation
     if profile is Profile.SOLAR:
-        # Panels came after the house: 2021-10 to 2022-09, early enough for every depth of history in 2026.
+        # Panels were installed after the house: 2021-10 to 2022-09, early enough for every depth of history in 2026.
         return date(2021, 10, 1 + byte % 28) if byte % 2 else date(2022, 1 + byte % 9, 1)
     return None
 

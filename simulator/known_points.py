@@ -1,7 +1,7 @@
 """The points with a chosen character: those for tests and demonstrations, and the personas of Enedis's own sandbox.
 
-The first begin with 99, which no region of the grid is known to use, so that nobody takes them for a real household.
-The personas keep the numbers that Enedis publishes. Declarations only.
+The former begin with 99, which no region of the grid is known to use, so that they cannot be mistaken for real
+households. The personas keep the numbers that Enedis publishes. Declarations only.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class StepChange:
 
 @dataclass(frozen=True, slots=True)
 class KnownPoint:
-    """What was chosen for a point; the rest comes from its digits."""
+    """The chosen properties of a point; the rest is derived from its digits."""
 
     profile: Profile
     label: str
@@ -67,7 +67,7 @@ HOUSEHOLDS: Mapping[str, KnownPoint] = {
     "99000000000132": KnownPoint(Profile.STANDARD, "Petite entreprise", company=True),
 }
 
-# The points that the v5 sandbox gives for the last character of the state, and what they are there to show.
+# The points that the v5 sandbox returns for the last character of the state, and what they demonstrate.
 PERSONAS: Mapping[str, tuple[tuple[str, KnownPoint], ...]] = {
     "0": (("22516914714270", KnownPoint(Profile.STANDARD, "Persona 0")),),
     "1": (("11453290002823", KnownPoint(Profile.NIGHT_TARIFF, "Persona 1")),),
@@ -91,7 +91,7 @@ REVOKED_PERSONA = "8"
 
 @dataclass(frozen=True, slots=True)
 class SandboxAuthorisation:
-    """An authorisation that exists in the 2026 sandbox from the start. Number 10 exists by being unknown."""
+    """An authorisation that exists in the 2026 sandbox from the start. Number 10 is deliberately unknown."""
 
     authorisation_id: int
     usage_point_id: str

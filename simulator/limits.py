@@ -1,6 +1,6 @@
-"""Enedis's own limits: so many calls in any second, so many in an hour, for each API on its own.
+"""Enedis's own rate limits: calls in any second and calls in an hour, per API.
 
-Counts what was let through; a refused call costs nothing. Holds no more stamps than the limits need.
+Counts admitted calls; a refused call costs nothing. Keeps no more timestamps than the limits need.
 """
 
 from collections import deque
@@ -25,10 +25,10 @@ class ApiLimit:
         self._clock_hour_calls = 0
 
     def admit(self, per_second: int, per_hour: int, hour_window: HourWindow) -> None:
-        """Let one call through and count it.
+        """Admit one call and count it.
 
         Raises:
-            Refusal: 429; 900804 when the hour is used up, else 900807 when the second is.
+            Refusal: 429; 900804 when the hourly limit is exhausted, else 900807 when the per-second limit is.
         """
         arrived = self._clock.monotonic()
         now = self._clock.now()
@@ -55,7 +55,7 @@ class ApiLimit:
 
 
 class Limits:
-    """Every API's windows, made when the API is first called."""
+    """Every API's windows, created when the API is first called."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -66,7 +66,7 @@ class Limits:
         self._apis.setdefault(api, ApiLimit(self._clock)).admit(per_second, per_hour, hour_window)
 
     def clear(self) -> None:
-        """Forget every call counted so far."""
+        """Reset all counters."""
         self._apis.clear()
 
 

@@ -1,7 +1,7 @@
 """The measures of the 2026 generation: `GET /mesure_synchrone_auto/v2/…`.
 
-Strict as the real ones: anything that their Swagger does not describe is a 500; the rest is refused in a fixed order
-(reversed period, consent, direction, limits). The bodies are made in `bodies_2026`.
+As strict as the real API: anything that its Swagger does not describe is a 500; other refusals have a fixed order
+(reversed period, consent, direction, limits). `bodies_2026` builds the bodies.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -63,10 +63,10 @@ def expected_parameters(series: Series) -> frozenset[str]:
 
 
 def parse_question(parameters: list[tuple[str, str]], series: Series) -> Question:
-    """The request behind the query's parameters.
+    """Parse the query parameters into a request.
 
     Raises:
-        Refusal: 500 for a parameter that is missing, unknown, repeated or ill-formed.
+        Refusal: 500 for a missing, unknown, repeated or malformed parameter.
     """
     values = dict(parameters)
     if len(values) != len(parameters) or values.keys() != expected_parameters(series):
@@ -81,16 +81,16 @@ def parse_question(parameters: list[tuple[str, str]], series: Series) -> Questio
 
 
 class Measures:
-    """Answers well-formed questions about series."""
+    """Processes well-formed requests for series."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
 
     def answer(self, question: Question, series: Series) -> Body:
-        """The body for `question`.
+        """The response body for `question`.
 
         Raises:
-            Refusal: the first rule that the question breaks, or 404 when there is nothing to show.
+            Refusal: the first rule that the request breaks, or 404 when there is no data.
         """
         objection = self._admission.objection(question.usage_point_id, question.period, series)
         if objection is not None:

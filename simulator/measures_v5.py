@@ -1,6 +1,6 @@
 """The measures of v5: `GET /metering_data_…/v5/…` with `usage_point_id`, `start` and `end`.
 
-Unlike 2026 a malformed request is a 400 that says what is wrong, and unknown parameters are let pass. Five APIs, one
+Unlike 2026, a malformed request is a 400 that states the error, and unknown parameters are ignored. Five APIs, one
 quota.
 """
 
@@ -47,10 +47,10 @@ _REFUSALS: Mapping[Objection, Callable[[], Refusal]] = {
 
 
 def parse_point_and_period(query: Mapping[str, str]) -> tuple[str, Period]:
-    """The usage point and the period that a query names.
+    """The usage point and the period of a query.
 
     Raises:
-        Refusal: 400 `Invalid_request` with the first thing that is wrong.
+        Refusal: 400 `Invalid_request` with the first error.
     """
     usage_point_id = query.get("usage_point_id")
     if not usage_point_id:

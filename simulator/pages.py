@@ -1,6 +1,6 @@
-"""The pages of the simulated consent site: plain HTML in French, without script, image or anything from elsewhere.
+"""The pages of the simulated consent site: plain HTML in French, without scripts, images or external resources.
 
-Takes text and gives HTML, every inserted value escaped. Decides nothing.
+Takes text and returns HTML, every inserted value escaped. Contains no logic.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ button.no { background: transparent; color: inherit; }
 def consent_page(
     households: Iterable[Household], action: str, fields: dict[str, str], until: str, *, several: bool
 ) -> str:
-    """The page on which a person picks a point, or `several`, and agrees or refuses. `fields` travel along."""
+    """The page on which a user selects one point, or `several`, and accepts or refuses. `fields` are submitted too."""
     hidden = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in fields.items()
     )
@@ -58,7 +58,7 @@ jusqu'au <strong>{escape(until)}</strong>.</p>
 
 
 def problem_page(title: str, explanation: str) -> str:
-    """A page that ends the way: nothing is sent back to the application."""
+    """A final page: nothing is returned to the application."""
     return _page(title, f'<p role="alert">{escape(explanation)}</p>')
 
 

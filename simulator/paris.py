@@ -1,8 +1,8 @@
-"""Paris days as a French meter counts them: 23, 24 or 25 hours, cut in equal steps.
+"""Paris days as a French meter counts them: 23, 24 or 25 hours, divided into equal steps.
 
-Pure. A *slot* is one step of a day. Arithmetic on instants is done in UTC, because adding to a Paris wall time skips
-or repeats an hour twice a year. The simulator keeps its own few lines of calendar: it must stay independent of the
-program it is used to test.
+Pure. A *slot* is one step of a day. Arithmetic on instants is done in UTC, because adding to a Paris wall time skips or
+repeats an hour twice a year. The simulator has its own small calendar code: it must stay independent of the program
+under test.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def days_between(start: date, end: date) -> Iterator[date]:
 
 
 def months_before(day: date, months: int) -> date:
-    """`day` moved back by calendar months; the 31st falls back on the month's last day."""
+    """`day` moved back by calendar months; the 31st becomes the month's last day."""
     index = day.year * 12 + day.month - 1 - months
     year, month = divmod(index, 12)
     for last in (day.day, 30, 29, 28):
@@ -76,6 +76,6 @@ def months_before(day: date, months: int) -> date:
 
 
 def published_until(now: datetime, publication_hour: int) -> date:
-    """The first day whose data are NOT out yet: yesterday before `publication_hour` in Paris, today after it."""
+    """The first day whose data is NOT published yet: yesterday before `publication_hour` in Paris, today after it."""
     local = now.astimezone(PARIS)
     return local.date() if local.hour >= publication_hour else local.date() - ONE_DAY

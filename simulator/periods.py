@@ -1,4 +1,4 @@
-"""Whether a period may be asked for: Enedis's rules on dates, without the words in which it refuses.
+"""Whether a period may be requested: Enedis's rules on dates, independent of its error texts.
 
 Pure: `now` is an argument. Each generation translates an `Objection` into its own error.
 """
@@ -17,7 +17,7 @@ _HISTORY_EXTRA_DAYS = 15
 
 
 class Objection(Enum):
-    """Why a question about readings is refused. `object_to` knows those about the period."""
+    """Why a request for readings is refused. `object_to` checks those about the period."""
 
     REVERSED = auto()
     SPAN_TOO_LONG = auto()
@@ -29,7 +29,7 @@ class Objection(Enum):
 
 
 def parse_day(text: str) -> date | None:
-    """`YYYY-MM-DD` and nothing else; None when it is not that or not a day."""
+    """`YYYY-MM-DD` only; None for another format or an invalid day."""
     if len(text) != 10 or not text.isascii() or text[4] != "-" or text[7] != "-":
         return None
     try:
@@ -39,7 +39,7 @@ def parse_day(text: str) -> date | None:
 
 
 def oldest_day(measure: Measure, today: date) -> date:
-    """The first day that Enedis still keeps: 24 months and 15 days of curve, 36 months and 15 days of the rest."""
+    """The first day that Enedis still keeps: 24 months and 15 days for curves, 36 months and 15 days for other data."""
     months = _CURVE_HISTORY_MONTHS if measure is Measure.CURVE else _DAILY_HISTORY_MONTHS
     return months_before(today, months) - _HISTORY_EXTRA_DAYS * ONE_DAY
 

@@ -1,7 +1,7 @@
-"""What the meter's registers show at the start of a day, in Wh: the total, and one for each class of the tariff.
+"""The meter's register values at the start of a day, in Wh: the total, and one per class of the tariff.
 
-A register only grows; the difference of two of them is the energy between, so that the day's energy, the curve and the
-registers always agree.
+Registers are cumulative; the difference of two values is the energy in between, so that the day's energy, the curve and
+the registers are always consistent.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from simulator.households import Direction, Household
 from simulator.known_points import Profile
 from simulator.paris import days_between, slot_start_minutes
 
-# Where counting starts: a little before the oldest day that could still be asked for when this was written.
+# Where counting starts: a little before the oldest day that could be requested at the time of writing.
 _REFERENCE = date(2023, 1, 1)
 _OFF_PEAK_FROM = 22 * 60 + 30
 _OFF_PEAK_UNTIL = 6 * 60 + 30
@@ -35,14 +35,14 @@ PEAK = Register("HP", "Heures Pleines", "02")
 
 
 def registers_of(household: Household, direction: Direction) -> tuple[Register, ...]:
-    """The registers that add up to the total."""
+    """The registers whose sum is the total."""
     if direction is Direction.CONSUMPTION and household.profile is Profile.NIGHT_TARIFF:
         return (OFF_PEAK, PEAK)
     return (BASE,)
 
 
 def register_watt_hours(household: Household, direction: Direction, register: Register, day: date) -> int:
-    """What `register` shows at the first instant of `day`."""
+    """The value of `register` at the first instant of `day`."""
     shown = _at_reference(household, register)
     for year in range(_REFERENCE.year, day.year):
         shown += _yearly(household, direction, register, year)
@@ -53,7 +53,7 @@ def register_watt_hours(household: Household, direction: Direction, register: Re
 
 
 def _at_reference(household: Household, register: Register) -> int:
-    """A plausible past: counting every day since the commissioning would cost seconds and show nothing more."""
+    """A plausible initial value: counting every day since the commissioning would take seconds without any benefit."""
     draw = blake2b(f"{household.usage_point_id}:{register.code}".encode(), digest_size=4, person=b"register").digest()
     return 100_000_000 + int.from_bytes(draw) % 100_000_000
 

@@ -1,4 +1,4 @@
-"""RTE beside Enedis: token, Tempo and EcoWatt, with their sandboxes. Routes only."""
+"""The simulated RTE: token, Tempo and EcoWatt, with their sandboxes. Routes only."""
 
 from urllib.parse import parse_qs
 
@@ -18,7 +18,7 @@ _BODY_LIMIT_BYTES = 8_192
 
 
 def rte_token_router(gateway: RteGateway, tokens: RteTokens) -> APIRouter:
-    """The token endpoint, with and without its slash."""
+    """The token endpoint, with and without a trailing slash."""
     router = APIRouter(tags=["RTE: token"])
 
     async def issue(request: Request) -> Response:
@@ -58,7 +58,7 @@ def rte_router(gateway: RteGateway, clock: Clock, conditions: Conditions) -> API
         return json_answer(200, sandbox_body())
 
     @router.get(f"{_TEMPO}/tempo_like_calendars", summary="The colours of days")
-    @router.get(f"{_TEMPO}/sandbox/tempo_like_calendars", summary="The same: the sandbox of Tempo is not known")
+    @router.get(f"{_TEMPO}/sandbox/tempo_like_calendars", summary="The same: Tempo's sandbox is undocumented")
     async def tempo(
         request: Request,
         start_date: str | None = None,
@@ -71,7 +71,7 @@ def rte_router(gateway: RteGateway, clock: Clock, conditions: Conditions) -> API
     async def ecowatt(request: Request) -> Response:
         return await gateway.answer(request, rte_errors.ECOWATT, signals, is_paused=True)
 
-    @router.get(f"{_ECOWATT}/sandbox/signals", summary="Four days of June 2022, as often as one likes")
+    @router.get(f"{_ECOWATT}/sandbox/signals", summary="Four days of June 2022, without a rate limit")
     async def ecowatt_sandbox(request: Request) -> Response:
         return await gateway.answer(request, rte_errors.ECOWATT, sandbox_signals)
 

@@ -1,7 +1,7 @@
-"""The colours of Tempo, season by season, from the date alone.
+"""The colours of Tempo, season by season, derived only from the date.
 
-Pure, and the same on every machine. A season begins on 1 September; its coldest days, by the sky over the households,
-are the red and the white ones. The past is invented too: it is not the one that was.
+Pure, and the same on every machine. A season begins on 1 September; its coldest days, by the simulated weather, are the
+red and the white ones. Past colours are invented too: they differ from the real ones.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Colour = Literal["BLUE", "WHITE", "RED"]
 
 FIRST_DAY = date(2014, 9, 1)
 RED_DAYS, WHITE_DAYS = 22, 43
-# RTE's answers have a day without `value`; it was said elsewhere to be blue.
+# RTE's responses contain a day without `value`; another source reports it as blue.
 UNSAID_DAY = date(2022, 12, 28)
 _RED_MONTHS = frozenset({11, 12, 1, 2, 3})
 _SATURDAY, _SUNDAY = 5, 6
@@ -28,12 +28,12 @@ def season_of(day: date) -> int:
 
 
 def colour_of(day: date) -> Colour:
-    """What the colour of `day` is, whether or not it has been published."""
+    """The colour of `day`, whether or not it has been published."""
     return _season(season_of(day)).get(day, "BLUE")
 
 
 def coldest_red_days(season: int, count: int) -> frozenset[date]:
-    """The days on which the whole system is in trouble."""
+    """The days on which the whole power system is under stress."""
     reds = [day for day, colour in _season(season).items() if colour == "RED"]
     return frozenset(sorted(reds, key=temperature_celsius)[:count])
 
@@ -43,7 +43,7 @@ def _season(year: int) -> Mapping[date, Colour]:
     """The days of a season that are not blue."""
     days = [day for day in days_between(date(year, 9, 1), date(year + 1, 9, 1)) if day != UNSAID_DAY]
     days.sort(key=temperature_celsius)
-    # The week ends what would be a sixth red day in a row.
+    # Red days are working days: the weekend prevents a sixth consecutive one.
     red = [day for day in days if day.month in _RED_MONTHS and day.weekday() < _SATURDAY][:RED_DAYS]
     taken = set(red)
     white = [day for day in days if day not in taken and day.weekday() != _SUNDAY][:WHITE_DAYS]

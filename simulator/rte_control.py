@@ -1,4 +1,4 @@
-"""`/control/rte`: what is true at the simulated RTE, published or not, and its tokens."""
+"""`/control/rte`: the actual values of the simulated RTE, published or not, and its tokens."""
 
 from datetime import date
 
@@ -17,7 +17,7 @@ _MOST_DAYS = 10_000
 
 
 def rte_control_router(conditions: Conditions, tokens: RteTokens) -> APIRouter:
-    """The truth, for tests."""
+    """The actual values, for tests."""
     router = APIRouter(prefix="/control/rte", tags=["Control: RTE"])
 
     @router.get("/tempo", summary="The colours of the days from `start` until before `end`, published or not")
@@ -28,7 +28,7 @@ def rte_control_router(conditions: Conditions, tokens: RteTokens) -> APIRouter:
     async def ecowatt(start: date, end: date) -> dict[date, Level]:
         return {day: said_level(day, conditions) for day in _days(start, end)}
 
-    @router.delete("/tokens", summary="Make every token of RTE invalid")
+    @router.delete("/tokens", summary="Invalidate every RTE token")
     async def clear_tokens() -> Count:
         return Count(count=tokens.clear())
 

@@ -1,4 +1,4 @@
-"""EcoWatt as RTE answers it: the signals of today and three days, the sandbox's, and the past as open data. Pure."""
+"""RTE's EcoWatt responses: the signals of today and three days, the sandbox's, and the history as open data. Pure."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, time
@@ -11,7 +11,7 @@ _GENERATED_AT = time(23)
 # The open data of the first months have accents that were decoded twice.
 _WELL_WRITTEN_FROM = date(2023, 1, 1)
 _SANDBOX_GENERATED = "2022-06-03T07:36:25+02:00"
-# Unsorted, and one day that begins at seven.
+# Unsorted, and one day begins at seven.
 _SANDBOX: tuple[tuple[date, Level, int, str], ...] = (
     (date(2022, 6, 6), 1, 0, " Pas d\u2019alerte "),
     (date(2022, 6, 4), 3, 0, " Situation très tendue. "),
@@ -21,7 +21,7 @@ _SANDBOX: tuple[tuple[date, Level, int, str], ...] = (
 
 
 def said_level(day: date, conditions: Conditions) -> Level:
-    """The level of `day`, as it was set or as it is drawn."""
+    """The level of `day`, as set or as generated."""
     return conditions.ecowatt_levels.get(day) or level_of(day)
 
 
@@ -36,7 +36,7 @@ def signals_body(now: datetime, conditions: Conditions) -> dict[str, object]:
 
 
 def sandbox_body() -> dict[str, object]:
-    """What the sandbox always answers."""
+    """The constant response of the sandbox."""
     return {
         "signals": [
             _signal(_SANDBOX_GENERATED, day, level, message, range(first_hour, 24))
@@ -58,7 +58,7 @@ def open_data_line(day: date, conditions: Conditions) -> dict[str, object]:
 
 
 def ecowatt_xml(now: datetime, conditions: Conditions) -> str:
-    """What is sent to whoever does not ask for JSON. The schema is ours: nobody wrote down RTE's."""
+    """The response to requests that do not accept JSON. The schema is invented: RTE's is undocumented."""
     today = paris_date(now)
     return (
         '<?xml version="1.0" encoding="UTF-8"?><Signaux><Signal>'

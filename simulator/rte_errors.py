@@ -1,7 +1,7 @@
-"""What RTE answers when it refuses: status, and a body whose identifier is nested in `error_details`.
+"""RTE's error responses: status, and a body whose identifier is nested in `error_details`.
 
 The codes of Tempo and their causes are published; the sentence of F04 and the whole of T03 were captured, the other
-sentences are ours. So are the bodies of 401, 403 and 429, of which only the statuses are known.
+sentences are invented. So are the bodies of 401, 403 and 429, of which only the statuses are known.
 """
 
 import secrets
@@ -36,12 +36,12 @@ def rte_refusal(status: int, error: str, description: str, headers: Mapping[str,
 
 
 def tempo_refusal(short_code: str) -> Refusal:
-    """400: what is wrong with a question about Tempo, F01 to F07."""
+    """400: an invalid Tempo request, F01 to F07."""
     return rte_refusal(400, f"TMPLIKSUPCON_TMPLIKCAL_{short_code}", _TEMPO_CODES[short_code])
 
 
 def internal_error() -> Refusal:
-    """500: half a day long when a season began (captured)."""
+    """500: returned for half a day at the start of a season (captured)."""
     return rte_refusal(500, "COMMON_ERROR_T03", "Error code unknown")
 
 
@@ -60,7 +60,7 @@ def wrong_grant() -> Refusal:
 
 
 def wrong_token() -> Refusal:
-    """401: no bearer token, an unknown or an expired one."""
+    """401: no bearer token, or an unknown or expired one."""
     return rte_refusal(
         401,
         "invalid_token",
@@ -75,12 +75,12 @@ def not_subscribed() -> Refusal:
 
 
 def too_soon(wait_seconds: int) -> Refusal:
-    """429: EcoWatt was asked within its pause."""
+    """429: EcoWatt was called within its pause."""
     return rte_refusal(429, "too_many_requests", "Too many requests", {"Retry-After": str(wait_seconds)})
 
 
 def known_rte_errors() -> list[Refusal]:
-    """Every error of which the code is known."""
+    """Every error with a known code."""
     return [
         *(tempo_refusal(short_code) for short_code in _TEMPO_CODES),
         internal_error(),

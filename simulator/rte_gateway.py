@@ -1,6 +1,6 @@
-"""The gateway in front of RTE's APIs: opaque tokens, a subscription each, EcoWatt's pause, faults, in that order.
+"""The API gateway in front of RTE's APIs: opaque tokens, per-API subscriptions, EcoWatt's pause, faults, in that order.
 
-RTE knows the application under the credentials that Enedis knows it by. Knows nothing of colours or signals.
+The application has the same credentials at RTE and Enedis. Independent of colours and signals.
 """
 
 import base64
@@ -23,7 +23,7 @@ TOKEN_SECONDS = 7_199
 
 
 class RteTokens:
-    """The opaque tokens that were issued and are not forgotten yet."""
+    """The opaque tokens that were issued and not deleted yet."""
 
     def __init__(self, settings: SimulatorSettings, clock: Clock) -> None:
         self._settings = settings
@@ -49,14 +49,14 @@ class RteTokens:
             raise rte_errors.wrong_token()
 
     def clear(self) -> int:
-        """Forget all tokens. Returns how many there were."""
+        """Delete all tokens. Returns their number."""
         count = len(self._expires_at)
         self._expires_at.clear()
         return count
 
 
 class RtePause:
-    """When EcoWatt was last asked, on the simulated clock, so that a test need not wait for a quarter of an hour."""
+    """The time of the last EcoWatt call, on the simulated clock: a test need not wait a quarter of an hour."""
 
     def __init__(self, clock: Clock, conditions: Conditions) -> None:
         self._clock = clock
@@ -64,22 +64,22 @@ class RtePause:
         self._asked_at: datetime | None = None
 
     def admit(self) -> None:
-        """Let a call through and note it; a refused one does not count. Raises: Refusal."""
+        """Admit a call and record it; a refused one does not count. Raises: Refusal."""
         now = self._clock.now()
         if self._asked_at is not None:
             elapsed = (now - self._asked_at).total_seconds()
-            # A clock that was set back has not waited; it must not keep a test waiting for days either.
+            # A clock set back does not end the pause; it must not block a test for days either.
             if 0 <= elapsed < self._conditions.ecowatt_pause_seconds:
                 raise rte_errors.too_soon(ceil(self._conditions.ecowatt_pause_seconds - elapsed))
         self._asked_at = now
 
     def clear(self) -> None:
-        """Forget when it was asked."""
+        """Delete the time of the last call."""
         self._asked_at = None
 
 
 class RteGateway:
-    """Lets calls through to RTE's APIs, or not."""
+    """Admits or refuses calls to RTE's APIs."""
 
     def __init__(self, conditions: Conditions, tokens: RteTokens, pause: RtePause, gateway: Gateway) -> None:
         self._conditions = conditions
@@ -88,7 +88,7 @@ class RteGateway:
         self._gateway = gateway
 
     async def answer(self, request: Request, api: str, produce: Produce, *, is_paused: bool = False) -> Response:
-        """The answer of an API that needs a token; `is_paused`: it may be asked once in a while only."""
+        """The response of an API that needs a token; `is_paused`: calls are subject to the pause."""
         call = call_of(request)
         call.api = api
         try:
@@ -102,7 +102,7 @@ class RteGateway:
         return await self.answer_anybody(request, api, produce)
 
     async def answer_anybody(self, request: Request, api: str, produce: Produce) -> Response:
-        """The answer of the token endpoint and of the open data: no token needed, but faults."""
+        """The response of the token endpoint and of the open data: no token needed, but faults."""
         return await self._gateway.answer_unmetered(request, api, produce)
 
 

@@ -1,6 +1,6 @@
-"""RTE's open data: the past days of EcoWatt, in the form of the portal's Explore API v2.1.
+"""RTE's open data: EcoWatt's past days, in the form of the portal's Explore API v2.1.
 
-Understands the questions that a gateway asks, `date` compared with days and joined by `and`, and refuses the others.
+Supports the queries that a gateway sends, `date` compared with days and joined by `and`, and refuses all others.
 """
 
 import operator
@@ -57,7 +57,7 @@ def rte_open_data_router(gateway: RteGateway, clock: Clock, conditions: Conditio
             str | None, Query(description="`date >= date'2026-01-01' and date < date'2026-02-01'`")
         ] = None,
         order_by: Annotated[str | None, Query(description="`date` or `date desc`")] = None,
-        limit: Annotated[str | None, Query(description="At most 100; 10 unless given.")] = None,
+        limit: Annotated[str | None, Query(description="At most 100; default: 10.")] = None,
         offset: str | None = None,
     ) -> Response:
         return await gateway.answer_anybody(request, OPEN_DATA, answer)
@@ -66,14 +66,14 @@ def rte_open_data_router(gateway: RteGateway, clock: Clock, conditions: Conditio
 
 
 def chosen_days(where: str, days: Iterable[date]) -> list[date]:
-    """The days that a `where` clause is about, in their order. Raises: Refusal."""
+    """The days that match a `where` clause, in their order. Raises: Refusal."""
     parts = re.split(r"\band\b", where, flags=re.IGNORECASE) if where.strip() else []
     conditions = [_condition(part) for part in parts]
     return [day for day in days if all(holds(day) for holds in conditions)]
 
 
 def is_descending(order_by: str) -> bool:
-    """Whether an `order_by` clause asks for the newest first. Raises: Refusal."""
+    """Whether an `order_by` clause requests the newest first. Raises: Refusal."""
     words = order_by.lower().split()
     if words[:1] != ["date"] or words[1:] not in ([], ["asc"], ["desc"]):
         raise _refusal("ODSQLError", "Syntax error in order_by")

@@ -1,4 +1,4 @@
-"""What EcoWatt says of a day: the level of each hour and a sentence. Pure, from the date and a level alone."""
+"""The EcoWatt signal of a day: the level of each hour and a sentence. Pure, from the date and a level only."""
 
 from datetime import date
 from functools import lru_cache
@@ -24,7 +24,7 @@ _MESSAGES: dict[Level, str] = {
 
 @lru_cache(maxsize=8192)
 def level_of(day: date) -> Level:
-    """Green, but for the few coldest working days of a winter."""
+    """Green, except for the few coldest working days of a winter."""
     if day in coldest_red_days(season_of(day), _RED_DAYS):
         return 3
     return 2 if day in coldest_red_days(season_of(day), _TENSE_DAYS) else 1
@@ -41,5 +41,5 @@ def message_of(level: Level) -> str:
 
 
 def misread(message: str) -> str:
-    """A sentence as the older lines of the open data have it: UTF-8 taken for Windows-1252."""
+    """A sentence as in the older lines of the open data: UTF-8 decoded as Windows-1252."""
     return message.encode().decode("cp1252")

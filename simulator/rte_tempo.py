@@ -1,4 +1,4 @@
-"""Tempo as RTE answers it: which days a question may be about, and the colours of those that are out. Pure."""
+"""RTE's Tempo responses: the days that may be requested, and the published colours. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from simulator.rte_errors import tempo_refusal
 
 LONGEST_DAYS = 366
 DAYS_AHEAD = 2
-# When RTE writes a day for the last time, on the day before.
+# The time of RTE's last update of a day, on the day before.
 _UPDATED_AT = time(10, 20)
 _BOUND = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}[+-]\d{2}:\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The days `[start, end[`, and whether values tell if they are a fallback."""
+    """The days `[start, end[`, and whether values state if they are a fallback."""
 
     start: date
     end: date
@@ -27,21 +27,21 @@ class Question:
 
 
 def said_colour(day: date, conditions: Conditions) -> Colour | None:
-    """What RTE says of `day` once it has; None for a day that it lists without a colour."""
+    """The published colour of `day`; None for a day that RTE lists without a colour."""
     if day in conditions.tempo_colours:
         return conditions.tempo_colours[day]
     return None if day == UNSAID_DAY else colour_of(day)
 
 
 def newest_day(now: datetime, conditions: Conditions) -> date:
-    """The last day that is out: today, or tomorrow from the publication on."""
+    """The last published day: today, or tomorrow after its publication."""
     local = now.astimezone(PARIS)
     is_out = conditions.tempo_tomorrow_published and local.time() >= conditions.tempo_publication_time
     return local.date() + ONE_DAY if is_out else local.date()
 
 
 def read_question(parameters: Mapping[str, str], now: datetime, conditions: Conditions) -> Question:
-    """What is asked for; without dates the newest day.
+    """Parse the request; without dates, the newest day.
 
     Raises:
         Refusal: 400, F01 to F07.
@@ -61,14 +61,14 @@ def read_question(parameters: Mapping[str, str], now: datetime, conditions: Cond
         raise tempo_refusal("F05")
     if (end - start).days > LONGEST_DAYS:
         raise tempo_refusal("F03")
-    # A range that reaches into what is not out yet is answered without it; one that begins there is refused.
+    # A range that extends beyond the published days is cut; one that begins beyond them is refused.
     if end > paris_date(now) + DAYS_AHEAD * ONE_DAY or start > newest:
         raise tempo_refusal("F04")
     return Question(start, end, fallback == "true")
 
 
 def tempo_body(question: Question, now: datetime, conditions: Conditions) -> dict[str, object]:
-    """The answer, newest day first."""
+    """The response body, newest day first."""
     last = min(question.end, newest_day(now, conditions) + ONE_DAY)
     days = sorted(days_between(max(question.start, FIRST_DAY), last), reverse=True)
     return {
@@ -80,7 +80,7 @@ def tempo_body(question: Question, now: datetime, conditions: Conditions) -> dic
 
 
 def tempo_xml(now: datetime, conditions: Conditions) -> str:
-    """What is sent to whoever does not ask for JSON: the older schema, of the newest day."""
+    """The response to requests that do not accept JSON: the older schema, with the newest day."""
     day = newest_day(now, conditions)
     colours = {"BLUE": "BLEU", "WHITE": "BLANC", "RED": "ROUGE", None: ""}
     return (

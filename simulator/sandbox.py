@@ -1,4 +1,4 @@
-"""What Enedis's own sandboxes hold from the start: the v5 personas and the 2026 authorisations, already shared."""
+"""The initial content of Enedis's own sandboxes: the v5 personas and the 2026 authorisations, already shared."""
 
 from datetime import datetime, timedelta
 
@@ -23,5 +23,5 @@ def share_personas(consents: Consents, now: datetime) -> None:
 
 
 def persona_points(state: str) -> list[str]:
-    """The points that the v5 sandbox gives for a state: its last character chooses; none for an unknown one."""
+    """The points that the v5 sandbox returns for a state, selected by its last character; none for an unknown one."""
     return [usage_point_id for usage_point_id, _ in PERSONAS.get(state[-1:], ())]

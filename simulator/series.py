@@ -1,7 +1,7 @@
-"""What the grid operator knows at a given moment: the points of a household for a period, in no wire format.
+"""The grid operator's data at a given time: the points of a household for a period, independent of any wire format.
 
-Joins the readings of `curves` with what is missing and what is not out yet. Both generations of the API render the
-same points from here, which is why they always agree.
+Combines the readings of `curves` with missing and unpublished data. Both generations of the API render the same points
+from here, so they are always consistent.
 """
 
 from dataclasses import dataclass
@@ -64,7 +64,8 @@ class Period:
 
 
 def published_part(household: Household, period: Period, now: datetime, publication_hour: int) -> Period:
-    """The part of the period that is out at `now`; may be empty. A late household's last day takes a day more."""
+    """The part of the period that is published at `now`; may be empty. A late household's last day follows a day
+    later."""
     until = published_until(now, publication_hour)
     if is_day_late(household, until - ONE_DAY):
         until -= ONE_DAY

@@ -1,6 +1,6 @@
-"""`POST /subscribed_services/v1`: from an authorisation id to the point that was shared, one entry a measure type.
+"""`POST /subscribed_services/v1`: from an authorisation id to the shared point, one entry per measure type.
 
-Strict as its Swagger: an unknown field, a wrong type or a missing `comptage` is a 500. When nothing is found the list
+Strict as its Swagger: an unknown field, a wrong type or a missing `comptage` is a 500. When there is no match the list
 is absent, not empty.
 """
 
@@ -62,7 +62,7 @@ class ServicesQuestion(BaseModel):
 
 
 def parse_services_question(body: bytes) -> ServicesQuestion:
-    """The request in `body`.
+    """Parse the request in `body`.
 
     Raises:
         Refusal: 500 for anything that the Swagger does not describe.
@@ -74,7 +74,7 @@ def parse_services_question(body: bytes) -> ServicesQuestion:
 
 
 def find_services(question: ServicesQuestion, consents: Consents, clock: Clock) -> list[dict[str, object]]:
-    """The subscribed services that the question asks for."""
+    """The subscribed services that match the request."""
     if question.autorisation_id is None or question.service_type != "ACCES":
         return []
     consent = consents.by_authorisation(question.autorisation_id, clock.now())
@@ -92,7 +92,7 @@ def find_services(question: ServicesQuestion, consents: Consents, clock: Clock) 
 
 
 def services_router(clock: Clock, consents: Consents, gateway: Gateway) -> APIRouter:
-    """The route of the API, with and without its final slash."""
+    """The route of the API, with and without a trailing slash."""
     router = APIRouter(tags=["Enedis 2026: subscribed services"])
     api = gateway.register("subscribed_services", "2026")
 

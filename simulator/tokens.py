@@ -1,7 +1,7 @@
 """Application tokens: `POST /oauth2/v3/token` with client credentials, and the check of a bearer token.
 
-A token looks like the gateway's JWT and lists the subscribed APIs, but is worth nothing anywhere else. Knows one
-application. Never answers with, nor logs, the application's secret.
+A token looks like Enedis's JWT and lists the subscribed APIs, but is not valid anywhere else. Supports one application.
+Never returns or logs the application's secret.
 """
 
 import base64
@@ -23,14 +23,14 @@ _BODY_LIMIT_BYTES = 8_192
 
 
 class Tokens:
-    """The tokens that were issued and are not forgotten yet."""
+    """The tokens that were issued and not deleted yet."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._expires_at: dict[str, float] = {}
 
     def issue(self, ttl_seconds: int, subscribed_apis: list[str]) -> str:
-        """A new token, good for `ttl_seconds` on the machine's clock, which is the client's too."""
+        """A new token, valid for `ttl_seconds` on the machine's clock, which is also the client's."""
         now = self._clock.monotonic()
         self._expires_at = {token: end for token, end in self._expires_at.items() if end > now}
         claims = {
@@ -60,11 +60,11 @@ class Tokens:
             raise invalid_token()
 
     def revoke(self, token: str) -> None:
-        """Forget one token."""
+        """Delete one token."""
         self._expires_at.pop(token, None)
 
     def clear(self) -> int:
-        """Forget all tokens, as when the gateway's key is changed. Returns how many there were."""
+        """Delete all tokens, as when the API gateway's key changes. Returns their number."""
         count = len(self._expires_at)
         self._expires_at.clear()
         return count
@@ -76,7 +76,7 @@ def token_router(settings: SimulatorSettings, gateway: Gateway, tokens: Tokens) 
 
     async def issue(request: Request) -> Response:
         if request.query_params:
-            # The real one tolerates it; a secret in an address ends up in logs, so a client must not learn to.
+            # The real endpoint tolerates it; a secret in a URL ends up in logs, so clients must not rely on it.
             raise token_refusal("invalid_request", "credentials belong in the body or in HTTP Basic, not in the query")
         form = await _read_form(request)
         client_id, client_secret = _credentials(request, form)
@@ -109,7 +109,7 @@ def token_router(settings: SimulatorSettings, gateway: Gateway, tokens: Tokens) 
     async def token(request: Request) -> Response:
         return await gateway.answer_unmetered(request, TOKEN_API, issue)
 
-    @router.post("/oauth2/v3/revoke", summary="Forget a token")
+    @router.post("/oauth2/v3/revoke", summary="Revoke a token")
     async def revoke_token(request: Request) -> Response:
         return await gateway.answer_unmetered(request, TOKEN_API, revoke)
 

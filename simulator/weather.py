@@ -1,6 +1,6 @@
-"""The sky over every household: temperature, cloud and the sun's course, from the date alone.
+"""The weather of all households: temperature, clouds and the sun's course, derived only from the date.
 
-Plausible for the middle of France, the same for everybody, never random.
+Plausible for central France, the same for all households, never random.
 """
 
 from datetime import date, datetime, time
@@ -16,7 +16,7 @@ _LONGEST_DAY = 172
 
 @lru_cache(maxsize=8192)
 def temperature_celsius(day: date) -> float:
-    """The day's mean outside temperature: seasons, spells of about a week, and the day's own whim."""
+    """The day's mean outside temperature: seasons, spells of about a week, and a daily variation."""
     season = 12.0 + 8.0 * cos(2 * pi * (_day_of_year(day) - _WARMEST_DAY) / 365.25)
     spell = (_draw("spell", day.toordinal() // 6) - 0.5) * 7.0
     whim = (_draw("whim", day.toordinal()) - 0.5) * 3.0
@@ -25,7 +25,7 @@ def temperature_celsius(day: date) -> float:
 
 @lru_cache(maxsize=8192)
 def clear_sky(day: date) -> float:
-    """How much of the sun gets through, 0.12 (overcast) to 1."""
+    """The transmitted share of sunlight, 0.12 (overcast) to 1."""
     return 0.12 + 0.88 * pow(_draw("sky", day.toordinal()), 0.8)
 
 

@@ -1,7 +1,7 @@
-"""What tests of every level share: a real Valkey, a migrated database, settings that point to both.
+"""Fixtures for tests of every level: a real Valkey, a migrated database, settings that point to both.
 
-Each server is started once in a test process that needs it; Valkey is emptied after each test that used it, a database
-is a copy of one that was migrated once. No test sees what another one left.
+Each server starts once in a test process that needs it; Valkey is flushed after each test that used it, a database is a
+copy of one that was migrated once. No test sees the data of another.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from tests.support.postgresql import PostgresqlServer, running_postgresql
 from tests.support.scheduling import ByGateway, longest_first
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
-# Where SQL is what is tested: all stores, and of the API what writes most, or at the same moment.
+# Tests that exercise SQL: all stores, and the API routes that write most or write concurrently.
 ON_BOTH = (
     "tests/integration/shared/",
     "tests/integration/api/accounts/test_accounts.py",
@@ -44,18 +44,18 @@ ON_BOTH = (
     "tests/integration/api/accounts/test_erasures.py",
     "tests/integration/api/accounts/test_recovery.py",
 )
-# No example is wrong because the machine is busy.
+# No example fails because the machine is busy.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
-# The database of PostgreSQL that tests share, one after the other, and the one that some have for themselves.
+# The PostgreSQL database that tests share, one after the other, and the one that some tests have to themselves.
 MIGRATED, OWN = "migrated", "own"
-# Loggers whose level `start_logging` sets beside that of all, and the packages whose modules have one of their own.
+# Loggers whose level `start_logging` sets in addition to the root's, and the packages whose modules have their own.
 _QUIETENED = ("httpx", "httpcore", "celery.worker.strategy", "celery.app.trace")
 _OURS = ("api.", "shared.", "workers.")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--database`: on which databases tests run."""
+    """Add `--database`: the databases on which tests run."""
     parser.addoption(
         "--database",
         choices=(SQLITE, POSTGRESQL, "both"),
@@ -66,12 +66,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGateway:
-    """How tests are parted among processes."""
+    """Return the scheduler that distributes tests among processes."""
     return ByGateway(config, log)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that uses a database, itself or by its settings, runs once on each that `--database` names."""
+    """Run each test that uses a database, directly or through its settings, once per database of `--database`."""
     is_on_both = metafunc.definition.nodeid.startswith(ON_BOTH)
     chosen = metafunc.config.getoption("database") or ("both" if is_on_both else SQLITE)
     for fixture in ("database_url", "schema_url"):
@@ -81,19 +81,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
+    """Order the longest tests first."""
     longest_first(items)
 
 
 def pytest_collection_finish() -> None:
-    """Leave what was imported and collected out of every later garbage collection: none of it goes before the end."""
+    """Exclude imported and collected objects from later garbage collections: they live until the end of the run."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
 def logging_left_as_it_was() -> Iterator[None]:
-    """Who starts the API or a worker in this process starts its logging: the next test finds what this one found."""
+    """Restore the logging configuration: starting the API or a worker in this process changes it."""
     loggers = [logging.getLogger(name) for name in ("", *_QUIETENED)]
     handlers, levels, configured = loggers[0].handlers, [each.level for each in loggers], structlog.is_configured()
     configuration = structlog.get_config()
@@ -120,7 +120,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def embedded_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Valkey of this test process; take `redis_url`, which is emptied after each test."""
+    """The URL of this test process's Valkey; tests use `redis_url`, which is flushed after each test."""
     directory = tmp_path_factory.mktemp("valkey")
     place = place_socket(directory)
     child = valkey_child(directory, place.path, stop_stage=0)
@@ -136,7 +136,7 @@ def embedded_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def redis_url(embedded_valkey: str) -> Iterator[str]:
-    """The address of a real server that holds nothing, for one test."""
+    """The URL of a real, empty server, for one test."""
     yield embedded_valkey
     with Redis.from_url(embedded_valkey, socket_timeout=PATIENCE_SECONDS) as client:
         client.flushall()
@@ -144,7 +144,7 @@ def redis_url(embedded_valkey: str) -> Iterator[str]:
 
 @pytest.fixture
 def killable_valkey(tmp_path: Path) -> Iterator[KillableValkey]:
-    """A server with an append-only file that is this test's alone."""
+    """A server with an append-only file, used by this test only."""
     with guarding() as guard:
         started = KillableValkey(tmp_path, guard)
         yield started
@@ -153,7 +153,7 @@ def killable_valkey(tmp_path: Path) -> Iterator[KillableValkey]:
 
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file at the newest schema, to copy."""
+    """An SQLite file at the latest schema, to copy."""
     path = tmp_path_factory.mktemp("database") / "migrated.db"
     asyncio.run(migrate(f"sqlite+aiosqlite:///{path}"))
     connection = sqlite3.connect(path)
@@ -165,7 +165,7 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresqlServer]:
-    """A PostgreSQL of this test process, with a database at the newest schema; take `database_url`."""
+    """This test process's PostgreSQL, with a database at the latest schema; tests use `database_url`."""
     with running_postgresql() as server:
         server.create_database(MIGRATED)
         asyncio.run(migrate(server.url(MIGRATED)))
@@ -174,7 +174,7 @@ def postgresql() -> Iterator[PostgresqlServer]:
 
 @pytest.fixture
 def empty_postgresql_url(postgresql: PostgresqlServer) -> Iterator[str]:
-    """The address of a PostgreSQL database of this test alone, without a table."""
+    """The URL of a PostgreSQL database without tables, used by this test only."""
     postgresql.create_database(OWN)
     yield postgresql.url(OWN)
     postgresql.drop_database(OWN)
@@ -182,15 +182,15 @@ def empty_postgresql_url(postgresql: PostgresqlServer) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a migrated database that is this test's alone, on the database that `--database` names.
+    """The URL of a migrated database, used by this test only, on the database system that `--database` names.
 
-    An SQLite file; or the one of a real PostgreSQL that is emptied after each test, which takes a tenth of the time of
-    making one. A test that changes the schema takes `schema_url`.
+    An SQLite file; or the shared database of a real PostgreSQL, emptied after each test, which takes a tenth of the
+    time of creating one. A test that changes the schema uses `schema_url`.
     """
     if request.param == POSTGRESQL:
         server: PostgresqlServer = request.getfixturevalue("postgresql")
         yield server.url(MIGRATED)
-        # Tests have few rows: to delete them is quicker than to truncate, which makes new files.
+        # Tests have few rows: DELETE is faster than TRUNCATE, which creates new files.
         server.clear_database(MIGRATED, [str(table.delete()) for table in reversed(metadata.sorted_tables)])
     else:
         yield _sqlite_copy(request.getfixturevalue("migrated_database"), tmp_path)
@@ -198,7 +198,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 def schema_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The same, for a test that changes the schema: a database of its own on both."""
+    """Like `database_url`, for a test that changes the schema: a separate database on both systems."""
     if request.param == POSTGRESQL:
         server: PostgresqlServer = request.getfixturevalue("postgresql")
         server.create_database(OWN, template=MIGRATED)
@@ -210,7 +210,7 @@ def schema_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def stored_bytes(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], bytes]:
-    """Everything that the database of this test has on disk at the moment of the call."""
+    """Return a function that reads everything this test's database has on disk at the time of the call."""
     url: str = request.getfixturevalue("database_url")
     if url.startswith(POSTGRESQL):
         server: PostgresqlServer = request.getfixturevalue("postgresql")
@@ -220,10 +220,10 @@ def stored_bytes(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[],
 
 @pytest.fixture
 def settings(redis_url: str, database_url: str, tmp_path: Path) -> Settings:
-    """Settings over the real stores of this test; registration is open, Enedis is nowhere."""
+    """Settings for the real stores of this test; registration is open, Enedis is unreachable."""
     return load_settings(
         {
-            # Not one that stands here: processes that tests start refuse what others may know.
+            # Generated: processes that tests start reject published secrets.
             "RELEVE_SECRET_KEY": secrets.token_hex(32),
             "ADMIN_API_KEY": secrets.token_hex(32),
             "RELEVE_REGISTRATION": "open",
@@ -235,7 +235,7 @@ def settings(redis_url: str, database_url: str, tmp_path: Path) -> Settings:
             "RELEVE_DATA_DIR": str(tmp_path),
             "REDIS_URL": redis_url,
             "DATABASE_URL": database_url,
-            # Discard: nothing listens there, so a test that forgot its simulator fails at once.
+            # The discard port: nothing listens there, so a test without its simulator fails immediately.
             "ENEDIS_BASE_URL": "http://127.0.0.1:9",
             "ENEDIS_AUTHORIZE_URL": "http://127.0.0.1:9/dataconnect/v2/oauth2/authorize",
             "ENEDIS_CLIENT_ID": "application-under-test",

@@ -1,1 +1,1 @@
-"""Relève's workers: they fetch, seal and store. They never hold what opens a reading."""
+"""Relève's workers: fetch, encrypt and store. They never hold a key that decrypts readings."""

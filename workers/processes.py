@@ -1,4 +1,4 @@
-"""The processes around the queue, put together: workers, courier, beat, Flower. Wiring only."""
+"""Composition of the processes around the queue: workers, courier, beat, Flower. Wiring only."""
 
 import asyncio
 import signal
@@ -23,17 +23,17 @@ from shared.resources import open_resources
 if TYPE_CHECKING:
     from workers.runtime import Runtime
 
-# Calls wait for slots and answers, not for the processor. Five a second with half a second each need three at a time.
+# Calls wait for slots and responses, not for the CPU. Five a second at half a second each need three at a time.
 _DEFAULT_CONCURRENCY = 8
-# Before the nightly plan, so that it asks for nothing that has just been lost.
+# Before the nightly refresh is planned, so that it requests nothing for consents that were just lost.
 _CARE_AT = crontab(hour="7", minute="15")
 
 Ready = Callable[[], object]
 
 
 def create_worker(settings: Settings) -> "tuple[Celery, Runtime]":
-    """The Celery application with its tasks, and the runtime that they work on (not started)."""
-    # Beat and Flower, which this module also starts, need none of what a worker works with.
+    """The Celery application with its tasks, and the runtime that they use (not started)."""
+    # Imported here: beat and Flower, which this module also starts, need none of a worker's dependencies.
     from workers.runtime import Runtime
     from workers.tasks import register_tasks
 
@@ -46,7 +46,7 @@ def create_worker(settings: Settings) -> "tuple[Celery, Runtime]":
 def run_worker(
     settings: Settings, lane: Lane | str, concurrency: int | None = None, on_ready: Ready | None = None
 ) -> None:
-    """Work on one lane until SIGTERM; calls that have begun are ended first."""
+    """Work on one lane until SIGTERM; calls in progress are completed first."""
     lane = Lane(lane)
     start_logging(settings.log_level)
     start_tracing(f"releve-worker-{lane}", settings.otlp_endpoint)
@@ -73,7 +73,7 @@ def run_worker(
 
 
 def run_courier(settings: Settings, most_at_once: int | None = None, on_ready: Ready | None = None) -> None:
-    """Deliver webhooks until SIGTERM. Needs no queue: what is due is in the store, and waits there if nobody comes."""
+    """Deliver webhooks until SIGTERM. Needs no queue: due deliveries wait in the store."""
     start_logging(settings.log_level)
     start_tracing("releve-worker-webhooks", settings.otlp_endpoint)
     try:
@@ -96,18 +96,18 @@ async def _deliver(settings: Settings, most_at_once: int | None, on_ready: Ready
     ):
         if on_ready is not None:
             on_ready()
-        # Its looks into the store, one a second, would fill every trace viewer.
+        # Polling the store once a second would flood every trace viewer.
         with untraced():
             await Courier(resources, receivers, most_at_once).run(stop)
 
 
 def run_beat(settings: Settings, on_ready: Ready | None = None) -> None:
-    """Send the scheduled tasks until SIGTERM. A second beat does no harm: whatever it sends twice is done once."""
+    """Send the scheduled tasks until SIGTERM. A second beat is harmless: a task sent twice takes effect once."""
     start_logging(settings.log_level)
     celery = create_celery(settings)
     celery.conf.beat_schedule = entries = schedule(settings)
-    # An interval begins with its pause; a new gateway has public data to ask for at once, and looks at nothing else so
-    # rarely.
+    # An interval schedule starts with a pause; a new gateway requests public data at once, and no other task has such a
+    # long interval.
     first = entries["public-data"]
     _call_when(signals.beat_init, lambda: celery.send_task(first["task"], **first["options"]))
     _call_when(signals.beat_init, on_ready)
@@ -118,13 +118,13 @@ def run_beat(settings: Settings, on_ready: Ready | None = None) -> None:
 
 
 def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """What beat sends, and when; times of day are those of Europe/Paris."""
+    """The beat schedule; times of day are in Europe/Paris."""
     first_wave = time_of_first_wave(settings, ServerSecret(settings.secret_key.get_secret_value()))
     return {
         "sweep": {
             "task": TaskName.SWEEP.value,
             "schedule": timedelta(seconds=settings.sweep_seconds),
-            # After a stop of the workers one sweep is as good as a thousand.
+            # After a stop of the workers, one sweep replaces all the missed ones.
             "options": {"queue": SYSTEM_QUEUE, "expires": max(10.0, settings.sweep_seconds * 3)},
         },
         "public-data": {
@@ -145,7 +145,7 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         },
         "retention": {
             "task": TaskName.RETENTION.value,
-            # In the quietest hour, and away from the refresh.
+            # In the hour with the least load, and away from the refresh.
             "schedule": crontab(hour="3", minute="40"),
             "options": {"queue": SYSTEM_QUEUE},
         },
@@ -156,7 +156,7 @@ def run_flower(settings: Settings, host: str, port: int, user: str, password: st
     """Serve Flower behind a login until SIGTERM."""
     start_logging(settings.log_level)
     celery = create_celery(settings)
-    # Tornado reads the process's own arguments too; ours are not for it.
+    # Tornado also parses the process's arguments; the command's are not meant for it.
     sys.argv = sys.argv[:1]
     celery.start(["flower", f"--address={host}", f"--port={port}", f"--basic-auth={user}:{password}", "--read-only"])
 

@@ -1,7 +1,7 @@
-"""The use case: keep what is about nobody, and what its providers say of it, up to date.
+"""The use case: keep public datasets, and the status of their providers, up to date.
 
-Looked at every minute by any worker. Who takes a turn, in SQL, asks; nobody else does before the provider's least pause
-is over, on whatever machine and however often a process begins anew. People are served from the store alone.
+Any worker checks every minute. The worker that takes a turn, in SQL, makes the call; no other one does before the
+provider's minimum pause is over, on any machine and across restarts. API requests are served from the store only.
 """
 
 import asyncio
@@ -35,10 +35,10 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A call that its holder alone may make: since when, to whom, for which days.
+    """A call reserved for one worker: since when, to which provider, for which days.
 
-    ``source``: where its outcome is noted. ``pause``, ``last_rest``, ``longest_rest``: how long the provider rests
-    after each call, rested after the last one if that failed, and may rest at the most.
+    ``source``: where its outcome is recorded. ``pause``, ``last_rest``, ``longest_rest``: the pause after each call,
+    the pause after the last one if it failed, and the maximum pause.
     """
 
     taken_at: datetime
@@ -53,24 +53,24 @@ class Turn:
 
 
 class PublicData:
-    """Public datasets of a gateway, and their providers as far as it may ask them."""
+    """Public datasets of a gateway, and those of their providers that it may call."""
 
     def __init__(self, resources: Resources, providers: Mapping[str, PublicProvider]) -> None:
-        """Store in ``resources``; a dataset whose provider is not in ``providers`` is left alone."""
+        """Store in ``resources``; a dataset whose provider is not in ``providers`` is skipped."""
         self._resources = resources
         self._providers = providers
-        # Not all gateways at the same second.
+        # Spreads gateways over time: they must not all call in the same second.
         own = resources.server.keyed_hash("public data", purpose="schedule")
         self._later = timedelta(seconds=int(own[:8], 16) % MOST_LATER_SECONDS)
 
     async def take_turns(self, now: datetime, by_hand: str | None = None) -> list[Turn]:
-        """The calls that are due now; ``by_hand``: the one for this dataset, due or not. They count as made."""
+        """The calls that are due now; ``by_hand``: the call for this dataset, due or not. They count as made."""
         wanted = [each for each in PUBLIC_DATASETS.values() if by_hand in (None, each.name)]
         offered = [each for each in wanted if each.provider in self._providers]
         return [turn for each in offered for turn in await self._take_turns(each, now, by_hand=by_hand is not None)]
 
     async def fetch(self, turns: Iterable[Turn]) -> None:
-        """Make these calls and store what they bring, or note what failed, and until when nobody tries again."""
+        """Make these calls and store the results, or record the failure and the time of the next attempt."""
         await asyncio.gather(*(self._fetch(turn) for turn in turns))
 
     async def _fetch(self, turn: Turn) -> None:
@@ -78,12 +78,12 @@ class PublicData:
         try:
             documents = await self._providers[turn.provider].fetch_days(turn.dataset, turn.days)
             if not documents and (turn.last_rest < turn.longest_rest or not turn.is_history):
-                # Of nothing at all a slip is likelier. Whoever says so again and again of the past is believed.
-                raise ProviderGarbage("The provider's answer is empty.")
+                # An empty response is more likely an error. For past days it is accepted after several repetitions.
+                raise ProviderGarbage("The provider's response is empty.")
         except (ProviderError, NoSlotYet) as error:
             until = _rests_until(turn, error)
             await store.note_failure(turn.source, error.code, until)
-            # What does not pass by itself is for the operator.
+            # Errors that are not transient require the operator.
             log = logger.warning if error.retryable else logger.error
             log(
                 "public data not fetched", dataset=name, provider=turn.provider, code=error.code, rests_until=str(until)
@@ -105,14 +105,14 @@ class PublicData:
         if due and await store.take_turn(dataset.name, pause, now, by_hand=by_hand):
             days, rest = current_days(dataset, now), _last_rest(source)
             turns.append(Turn(now, dataset, dataset.provider, days, dataset.name, pause, rest, LONGEST_REST))
-        # Whoever is needed for what is current is asked nothing else; an archive is somebody else's.
+        # A provider needed for current data gets no other calls; an archive has another provider.
         is_busy = dataset.archive is None and (due or is_soon(dataset, is_known, self._later, now))
         if not by_hand and not is_busy:
             turns += await self._take_turns_of_history(dataset, now)
         return turns
 
     async def _take_turns_of_history(self, dataset: PublicDataset, now: datetime) -> list[Turn]:
-        """The next call for days long past that nobody has asked for yet, if there are any."""
+        """The next call for historical days that have not been requested yet, if any."""
         store, archive, all_days = self._resources.public_days, dataset.archive, history_days(dataset, now)
         missing = [] if all_days is None else await store.missing_days(dataset.name, all_days)
         if not missing:
@@ -121,7 +121,7 @@ class PublicData:
         if archive is not None:
             pause = timedelta(seconds=archive.pause_seconds)
         source = await store.load_source(name)
-        # Its own failures must not delay what is current; the pause between two calls is the provider's.
+        # Its failures must not delay current data; the pause between two calls is that of the provider.
         if source.rests(now):
             return []
         if archive is None and not await store.take_turn(dataset.name, pause, now):
@@ -137,13 +137,13 @@ class PublicData:
     ) -> Mapping[date, Mapping[str, Any]]:
         dataset, days = turn.dataset, turn.days
         if turn.is_history:
-            # What is there was said by the provider itself, when it was current. What is not there nobody has.
+            # Stored data came from the provider itself while it was current. Missing data is available nowhere else.
             missing = await self._resources.public_days.missing_days(dataset.name, days)
             return {day: documents.get(day, dataset.nothing) for day in missing}
         stored = await self._resources.public_days.load_days(dataset.name, days)
 
         def is_lost(day: date) -> bool:
-            """Whether it would take back what binds: a day that has begun is what it was said to be."""
+            """Whether it would revoke a binding value: once a day has begun, its published value is final."""
             return day in stored and day <= day_of(turn.taken_at) and documents[day][dataset.essential] is None
 
         return {day: document for day, document in documents.items() if not is_lost(day)}
@@ -159,6 +159,6 @@ def _rests_until(turn: Turn, error: AppError) -> datetime:
     if error.retry_at is not None:
         return error.retry_at
     if isinstance(error, ProviderNotSubscribed):
-        # An operator has to act, and may have it asked by hand afterwards.
+        # An operator must act, and can trigger the call manually afterwards.
         return next_day(turn.taken_at)
     return turn.taken_at + rest_after_failure(turn.last_rest, turn.pause, turn.longest_rest)

@@ -1,8 +1,8 @@
-"""The nightly plan: for every usage point that may be asked for, a bulk job for what is missing up to yesterday.
+"""The nightly refresh plan: a bulk job per usage point with a valid consent, for data missing up to yesterday.
 
-Personal data that nobody asked for is not fetched: the catalogue says what the plan may begin by itself.
-It plans and enqueues; fetching is the calls' affair. A plan that was broken off goes on where it was, and a series of
-which an earlier wave's job is still under way is not planned again: a backlog must not grow with each wave.
+Personal data is not fetched without a request: the catalogue defines which datasets the plan may start. The plan only
+creates and enqueues jobs; calls do the fetching. An interrupted plan resumes where it stopped, and a series with an
+unfinished job of an earlier wave is not planned again: a backlog must not grow with each wave.
 """
 
 import hashlib
@@ -31,9 +31,9 @@ logger = get_logger(__name__)
 
 
 async def refresh(resources: Resources, cause: Cause = Cause.BY_HAND) -> int:
-    """Plan a wave: every usage point with an active consent. Returns how many jobs were made.
+    """Plan a wave: every usage point with an active consent. Returns the number of jobs created.
 
-    Of two planners at the same time one does nothing.
+    Of two concurrent planners, one does nothing.
     """
     planner = await resources.refreshes.claim_plan()
     if planner is None:
@@ -46,7 +46,7 @@ async def refresh(resources: Resources, cause: Cause = Cause.BY_HAND) -> int:
 
 
 async def _wave_to_plan(resources: Resources, cause: Cause) -> Wave | None:
-    """The wave that is to begin, or else the newest one if its plan was broken off."""
+    """The wave that is to begin, or else the newest one if its plan was interrupted."""
     now = datetime.now(UTC)
     begins = None
     if cause is Cause.SCHEDULE:
@@ -74,7 +74,7 @@ async def _plan(resources: Resources, planner: str, wave: Wave) -> int:
             if usage_point_id in points:
                 jobs, waiting = await _plan_point(resources, points[usage_point_id])
             else:
-                # Erased meanwhile, or closed with a secret key that is lost: the plan of the others goes on.
+                # Erased in the meantime, or encrypted with a lost secret key: planning continues with the others.
                 logger.error("usage point not planned", usage_point_id=usage_point_id)
             made += len(jobs)
             if not await resources.refreshes.note_point(planner, wave.id, usage_point_id, jobs, waiting):
@@ -86,8 +86,8 @@ async def _plan(resources: Resources, planner: str, wave: Wave) -> int:
 
 
 async def _usage_points_in_turn(resources: Resources, wave: Wave) -> AsyncIterator[list[str]]:
-    """The usage points that the wave has not come to yet, some at a time. Each wave begins somewhere else, so that
-    nobody is always last: ids are random, and it goes through them in their order and round."""
+    """The usage points that the wave has not planned yet, in batches. Each wave starts at another id, so that no usage
+    point is always last: ids are random, and the wave goes through them in order and wraps around."""
     begin = f"up_{hashlib.sha256(wave.id.encode()).hexdigest()[:24]}"
     is_second_lap = wave.cursor and wave.cursor <= begin
     laps = [(wave.cursor, begin)] if is_second_lap else [(wave.cursor or begin, None), ("", begin)]
@@ -101,10 +101,10 @@ async def _usage_points_in_turn(resources: Resources, wave: Wave) -> AsyncIterat
 
 
 async def _plan_point(resources: Resources, usage_point: UsagePoint) -> tuple[list[Job], int]:
-    """The jobs that a usage point needs, and for how many of its series one is still under way."""
+    """The jobs that a usage point needs, and the number of its series with an unfinished job."""
     now, dormant_after_days = datetime.now(UTC), resources.settings.dormant_after_days
     wanted = {dataset.name: dataset for dataset in DATASETS.values() if _is_wanted(usage_point, dataset, now)}
-    # Also the curves that nobody looks after: what somebody had fetched of one gives days as well.
+    # Includes curves that are not refreshed: their fetched parts yield daily values as well.
     names = {*wanted, *(dataset.derived_from for dataset in wanted.values() if dataset.derived_from)}
     series = {name: Series(usage_point.account_id, usage_point.id, name) for name in sorted(names)}
     coverage = dict(zip(series, await resources.readings.load_coverages(list(series.values())), strict=True))
@@ -138,9 +138,9 @@ def _missing(
     now: datetime,
     dormant_after_days: int,
 ) -> list[DayRange]:
-    """What is to be fetched of a dataset. ``wanted``: what is looked after; ``known``: what is of each dataset."""
+    """The windows of a dataset to fetch. ``wanted``: refreshed datasets; ``known``: coverage per dataset."""
     coverage, curve = known[dataset.name], known[dataset.derived_from] if dataset.derived_from else {}
-    # Whether the curve that a series is, or is given by, is looked after and worth it.
+    # Whether the curve that a series is, or is derived from, is refreshed and worthwhile.
     collected = (
         dataset.derived_from in wanted and is_collected(curve) if dataset.derived_from else is_collected(coverage)
     )
@@ -150,7 +150,7 @@ def _missing(
         if not is_due_today(dataset, usage_point.id, coverage, now, pause):
             return []
     if usage_point.refresh_datasets is not None:
-        # Named by its owner: then it is not fetched unasked, whatever it is.
+        # Selected explicitly by its owner: never fetched without a request, whatever the dataset.
         dataset = replace(dataset, fetched_unasked=True)
     derived = whole_days(curve) | days_to_come(dataset, curve, now, collected=collected)
     return refresh_windows(dataset, coverage, now, derived)
@@ -165,5 +165,5 @@ async def _create_job(
         try:
             return await resources.jobs.create_job(series, days, Lane.BULK, calls, current_trace_context(), now)
         except NotFound:
-            # Erased since it was looked up: the plan of the others goes on.
+            # Erased since the lookup: planning continues with the others.
             return None

@@ -25,7 +25,7 @@ def build_providers(resources: Resources, http: httpx.AsyncClient) -> dict[str, 
 
 
 def build_public_providers(resources: Resources, http: httpx.AsyncClient) -> dict[str, PublicProvider]:
-    """Every adapter to public data, ready to use; none while this gateway is no application of RTE's."""
+    """Every adapter for public data, ready to use; none while this gateway is not registered as an RTE application."""
     if not resources.settings.rte_client_id:
         return {}
     return {name: build(resources, http) for name, build in PUBLIC_ADAPTERS.items()}

@@ -1,7 +1,7 @@
-"""One event loop for a whole worker process, on a thread of its own, with everything opened on it once.
+"""One event loop per worker process, on its own thread, with all resources opened on it once.
 
-Celery's threads hand their coroutines to it and wait. One loop means one set of connections, whatever the number of
-calls that are in the air at the same time.
+Celery's threads submit their coroutines to it and wait. One loop means one set of connections, whatever the number of
+concurrent calls.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """What the tasks of one process work with."""
+class WorkerContext:
+    """The resources shared by the tasks of one process."""
 
     resources: Resources
     fetcher: Fetcher
@@ -35,48 +35,48 @@ class Workshop:
 
 
 class Runtime:
-    """The loop, and the workshop on it. `start` before the first task, `stop` after the last."""
+    """The loop and its context. Call `start` before the first task, `stop` after the last."""
 
     def __init__(self, settings: Settings) -> None:
-        """Remember the settings; nothing is opened yet."""
+        """Keep the settings; opens nothing yet."""
         self._settings = settings
         self._stack = AsyncExitStack()
-        # Made by `start`: a loop opens sockets of its own.
+        # Created by `start`: a loop opens sockets.
         self._loop: asyncio.AbstractEventLoop
         self._thread: threading.Thread
-        self._workshop: Workshop | None = None
+        self._context: WorkerContext | None = None
 
     def start(self) -> None:
-        """Run the loop and open everything on it."""
+        """Run the loop and open all resources on it."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="releve-loop", daemon=True)
         self._thread.start()
-        self._workshop = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+        self._context = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
 
-    def run(self, work: Callable[[Workshop], Awaitable[Result]]) -> Result:
-        """Do ``work`` on the loop, from any thread, in the caller's trace; returns or raises what it does."""
-        workshop = self._workshop
-        if workshop is None:
+    def run(self, work: Callable[[WorkerContext], Awaitable[Result]]) -> Result:
+        """Run ``work`` on the loop, from any thread, in the caller's trace; returns its result or raises its error."""
+        context = self._context
+        if context is None:
             raise RuntimeError("the runtime was not started")
 
         async def done() -> Result:
-            return await work(workshop)
+            return await work(context)
 
         return asyncio.run_coroutine_threadsafe(done(), self._loop).result()
 
     def stop(self) -> None:
-        """Close everything and end the loop."""
+        """Close all resources and stop the loop."""
         asyncio.run_coroutine_threadsafe(self._stack.aclose(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    async def _open(self) -> Workshop:
+    async def _open(self) -> WorkerContext:
         resources = await self._stack.enter_async_context(open_resources(self._settings))
         http = await self._stack.enter_async_context(open_http(self._settings.enedis_timeout_seconds))
         providers = build_providers(resources, http)
         enedis = providers["enedis"]
-        return Workshop(
+        return WorkerContext(
             resources,
             Fetcher(resources, providers),
             ConsentExchange(resources, enedis),

@@ -1,8 +1,8 @@
-"""Enqueues again what the queue lost or laid aside: the reason why a killed worker loses nothing.
+"""Re-enqueues lost or parked calls and consents, so that a killed worker loses nothing.
 
-Ends erasures, too, tells the ends of jobs that nobody told, and has a plan of the refresh taken up that was broken off.
+It also completes erasures, publishes pending events of ended jobs, and resumes an interrupted refresh plan.
 
-It runs every few seconds and may run twice at once: whatever it enqueues too often is recognised when it is taken up.
+Runs every few seconds, possibly concurrently: duplicates in the queue are detected when they are taken.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ _EXCHANGE_PAUSE = timedelta(seconds=20)
 
 
 async def sweep(resources: Resources) -> int:
-    """Enqueue the calls whose lease ran out and the consents whose exchange was begun and never ended; how many."""
+    """Enqueue the calls with an expired lease and the consents whose exchange never completed; returns their number."""
     now = datetime.now(UTC)
     if finished := await resources.erasure.finish(now):
         logger.info("erasures ended", erasures=finished)
@@ -28,7 +28,7 @@ async def sweep(resources: Resources) -> int:
     await resources.task_queue.enqueue_calls(calls)
     consents = await resources.grants.stale_exchanges(now - _EXCHANGE_PAUSE)
     for consent_id in consents:
-        # Not again with every sweep: the exchange that is enqueued now has the whole pause to begin and to end.
+        # Not on every sweep: the exchange enqueued now has the whole pause to complete.
         await resources.grants.put_off(consent_id, now)
         await resources.task_queue.enqueue_consent(consent_id)
     if calls or consents:

@@ -1,4 +1,4 @@
-"""The tasks that the queue carries: thin shells that unpack ids, run one coroutine on the worker's loop, and end."""
+"""The Celery tasks: thin wrappers that unpack ids and run one coroutine on the worker's loop."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from workers.sweeper import sweep
 
 
 def register_tasks(celery: Celery, runtime: Runtime) -> None:
-    """Make this process able to do what can be asked of a worker."""
+    """Register every worker task in this process."""
 
     @celery.task(name=TaskName.FETCH, shared=False)  # type: ignore[untyped-decorator]  # celery is untyped
     def fetch(job_id: str, number: int) -> None:

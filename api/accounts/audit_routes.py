@@ -1,4 +1,4 @@
-"""The audit: who did what to an account, for the account and for administrators."""
+"""The audit log of an account, for the account and for administrators."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from shared.storage.audit_log import ADMIN
 router = APIRouter()
 
 Before = Annotated[
-    int | None, Query(ge=1, le=2**31 - 1, description="The `next_before` of the page before.", examples=[12])
+    int | None, Query(ge=1, le=2**31 - 1, description="`next_before` of the previous page.", examples=[12])
 ]
 
 
@@ -30,13 +30,13 @@ Before = Annotated[
     "/v1/account/audit",
     tags=["accounts"],
     operation_id="get_audit",
-    summary="Who did what to the account",
+    summary="Get the audit log of the account",
     responses=documented(*KEY_REFUSALS, Forbidden, ValidationFailed, ServiceUnavailable),
 )
 async def get_audit(
     resources: ResourcesDep, caller: Manager, before: Before = None, limit: PageSize = 100
 ) -> AuditPage:
-    """Newest first. Older events than the gateway keeps are gone."""
+    """Newest first. Events older than the retention period are deleted."""
     return await _page(resources, caller.account.id, before, limit)
 
 
@@ -45,7 +45,7 @@ async def get_audit(
     tags=["administration"],
     dependencies=ADMIN_ONLY,
     operation_id="admin_get_audit",
-    summary="Who did what",
+    summary="Get an audit log",
     responses=documented(Unauthenticated, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable),
 )
 async def get_any_audit(
@@ -53,12 +53,12 @@ async def get_any_audit(
     chain: Annotated[
         str,
         StringConstraints(pattern=rf"^({ADMIN}|acct_[0-9a-f]{{1,35}})$"),
-        Query(description="`admin`, what administrators did; or an account's id."),
+        Query(description="`admin` for the actions of administrators, or an account id."),
     ] = ADMIN,
     before: Before = None,
     limit: PageSize = 100,
 ) -> AuditPage:
-    """Newest first. An account takes its chain along when it is erased; that it was, is in `admin`."""
+    """Newest first. The log of an account is deleted with the account; the log `admin` records the deletion."""
     return await _page(resources, chain, before, limit)
 
 

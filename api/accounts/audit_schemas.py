@@ -1,4 +1,4 @@
-"""Audit events on the wire."""
+"""Response schemas of the audit log."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,34 +11,36 @@ from shared.storage.audit_log import AuditEvent
 
 
 class AuditEventDocument(Document):
-    """Something that was done: ids and codes, never a reading, a usage point's number or a name."""
+    """An audit event. It contains ids and codes, never a reading, a PRM or a name."""
 
-    number: int = Field(description="Counts up within the chain, without a gap.", examples=[12])
-    at: datetime = Field(description="When it was done.")
+    number: int = Field(description="Sequence number within the log, without gaps.", examples=[12])
+    at: datetime = Field(description="Time of the action.")
     actor: str = Field(
-        description="A key's id, `admin`, `system` for what nobody asked for, `account` for one that erased itself.",
+        description="A key id, `admin`, `system` for automatic actions, or `account` for an account that deleted "
+        "itself.",
         examples=["key_0123456789abcdef"],
     )
-    action: str = Field(description="What was done.", examples=["key.created"])
+    action: str = Field(description="The action.", examples=["key.created"])
     details: Mapping[str, Any] = Field(
-        description="To what, depending on the action.", examples=[{"key_id": "key_0123456789abcdef"}]
+        description="The object of the action; the fields depend on the action.",
+        examples=[{"key_id": "key_0123456789abcdef"}],
     )
 
     @classmethod
     def of(cls, event: AuditEvent) -> Self:
-        """What is shown of an event."""
+        """Build the document of an event."""
         return cls(number=event.number, at=event.at, actor=event.actor, action=event.action, details=event.details)
 
 
 class AuditPage(Document):
-    """A page of a chain of events, newest first."""
+    """A page of an audit log."""
 
     events: list[AuditEventDocument] = Field(description="Newest first.")
     intact: bool | None = Field(
-        description="Whether no event of the whole chain was changed, and none taken out of its middle. "
-        "`null` on later pages: it is said with the first one.",
+        description="Whether the whole log is intact: no event was changed, and none was removed from the middle. "
+        "Returned with the first page only; `null` on later pages.",
         examples=[True],
     )
     next_before: int | None = Field(
-        description="What to send as `before` for the page that follows; `null` at the end.", examples=[12]
+        description="Value of `before` for the next page; `null` on the last page.", examples=[12]
     )

@@ -1,4 +1,4 @@
-"""Erasing the account, and the keys that check the receipts of erasures."""
+"""Deletion of the account, and the public keys that verify deletion receipts."""
 
 from fastapi import APIRouter, Response
 
@@ -15,16 +15,16 @@ router = APIRouter(tags=["accounts"])
 @router.delete(
     "/v1/account",
     operation_id="erase_account",
-    summary="Erase the account and everything of it",
+    summary="Delete the account and all its data",
     responses=documented(*KEY_REFUSALS, Forbidden, ServiceUnavailable),
 )
 async def delete_account(resources: ResourcesDep, caller: Manager, now: Now, response: Response) -> ReceiptDocument:
-    """At once and for good: keys, usage points, consents, readings, jobs, events and what was written down about them.
-    What is being fetched is not stored. Answers with a signed receipt; keep it, nobody can show it again."""
+    """Deletes keys, usage points, consents, readings, jobs, events and the audit log, immediately and permanently. Data
+    that is being fetched is not stored. Returns a signed receipt, which cannot be retrieved later."""
     try:
         receipt = await resources.erasure.erase_account(caller.account.id, OWNER, now)
     except NotFound:
-        # Asked twice at the same moment: for who came second the key is none any more.
+        # Two concurrent requests: the key of the second one no longer exists.
         raise Unauthenticated from None
     response.headers["Cache-Control"] = "no-store"
     return ReceiptDocument.of(resources.server, receipt, resources.settings.public_url)
@@ -33,10 +33,10 @@ async def delete_account(resources: ResourcesDep, caller: Manager, now: Now, res
 @router.get(
     "/.well-known/jwks.json",
     operation_id="get_public_keys",
-    summary="The public keys that check receipts",
+    summary="Get the public keys for receipts",
     tags=["service"],
 )
 async def get_public_keys(resources: ResourcesDep, response: Response) -> KeySet:
-    """Receipts that were signed under an earlier secret can be checked for as long as this is listed."""
+    """Receipts that were signed with an earlier server secret can be verified while its public key is listed."""
     response.headers["Cache-Control"] = "public, max-age=3600"
     return KeySet.model_validate(key_set(resources.server))

@@ -1,8 +1,7 @@
-"""Everything that is held about an account, as one zip that is made while it is sent.
+"""All stored data of an account, as one zip file that is created while it is sent.
 
-Nothing of it is ever whole in memory or on a disk. Making it is work for a processor, opening and packing, so it is
-done on a thread beside the loop; what it needs from the stores, a month at a time, the loop fetches for it. When nobody
-takes the next block, the work stops.
+The file is never complete in memory or on disk. Decryption and compression are CPU-bound, so they run on a thread
+outside the event loop; the loop loads the data for it, a month at a time. The work stops when the client stops reading.
 """
 
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -20,7 +19,7 @@ _BLOCK_BYTES = 65_536
 
 
 async def stream_export(resources: Resources, caller: Caller, now: datetime) -> AsyncIterator[bytes]:
-    """The zip, block by block, opened with the caller's key."""
+    """The zip file in blocks, decrypted with the caller's key."""
     archive = ZipStream(compress_type=ZIP_DEFLATED)
     points = await resources.usage_points.list_for_account(caller.account.id)
     for name, content in export_files(resources, caller, points, now):
@@ -34,7 +33,7 @@ async def stream_export(resources: Resources, caller: Caller, now: datetime) -> 
 
 
 def _blocks(chunks: Iterator[bytes]) -> Generator[bytes, None, None]:
-    """The same bytes in larger pieces: each costs a way to the thread and back."""
+    """The same bytes in larger pieces, because each one costs a switch between the loop and the thread."""
     block = bytearray()
     for chunk in chunks:
         block += chunk

@@ -1,4 +1,4 @@
-"""The files of an export, each made piece by piece. Runs on a thread, and asks the loop for what it needs."""
+"""The files of an export, each created in pieces. Runs on a thread, and loads data through the event loop."""
 
 import csv
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
@@ -23,7 +23,7 @@ from shared.resources import Resources
 
 Found = TypeVar("Found")
 
-# So many windows at once: a month of a load curve.
+# Windows that are loaded at once: a month of a load curve.
 _WINDOWS_AT_ONCE = 31
 _PAGE = 100
 _COLUMNS = ("start", "step", "value", "at", "registers")
@@ -32,7 +32,7 @@ _COLUMNS = ("start", "step", "value", "at", "registers")
 def export_files(
     resources: Resources, caller: Caller, points: Sequence[UsagePoint], now: datetime
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Names and contents; a content is made when it is iterated, on a thread that the loop has started."""
+    """Names and contents. A content is created when it is iterated, on a thread that the event loop started."""
     account_id, private_key = caller.account.id, caller.private_key
     yield "README.txt", [README.encode()]
     yield "account.json", _account(resources, caller, now)
@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
 
 
 def _array(items: Iterable[Any]) -> Iterator[bytes]:
-    """A JSON array, an element a line."""
+    """A JSON array with one element per line."""
     before = b"[\n"
     for item in items:
         yield before + _line(item)
@@ -123,7 +123,7 @@ def _jobs(resources: Resources, account_id: str, prms: dict[str, str]) -> Iterat
 
 
 def _events(resources: Resources, account_id: str) -> Iterator[Any]:
-    # Those that are kept are few, and fit one answer.
+    # Few events are kept: they fit into one response.
     yield from _on_loop(resources.events.next_events, account_id, "0-0", 0.001)
 
 
@@ -135,7 +135,7 @@ def _webhooks(resources: Resources, account_id: str) -> Iterator[Any]:
 def _windows(
     resources: Resources, series: Series, private_key: bytes
 ) -> Iterator[tuple[list[str], list[tuple[str, list[Reading] | None]]]]:
-    """The windows of a series, a month at a time: all the names, and what is sealed of each."""
+    """The windows of a series, a month at a time: all names, and the decrypted readings of each."""
     names = _on_loop(resources.readings.window_names, series)
     for index in range(0, len(names), _WINDOWS_AT_ONCE):
         batch = names[index : index + _WINDOWS_AT_ONCE]

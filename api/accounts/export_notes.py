@@ -1,42 +1,42 @@
-"""What stands in an export's README: what each file is, in English and in French."""
+"""The README of an export: a description of each file, in English and in French."""
 
 README = """\
-WHAT THIS IS. Everything that this gateway holds about your account. It is NOT encrypted: keep it as you keep your key.
+CONTENTS. All data that this gateway stores about your account. It is NOT encrypted: protect it like your API key.
 
-account.json        the account, its API keys (without the keys themselves)
-consents.json       what was allowed, when, until when, what became of it
-audit.json          who did what to the account, newest first
-usage_points.json   the meters, what they are called, what the provider said of them
-jobs.json           what was asked for lately, and how it went
-events.json         what listeners were told lately
-webhooks.json       where other programs are told, and what was sent to them lately (without the secrets that sign)
+account.json        the account and its API keys (without the secret keys)
+consents.json       the consents, with their dates and their status
+audit.json          the audit log of the account, newest first
+usage_points.json   the meters, their labels, and the provider's information about them
+jobs.json           recent jobs and their results
+events.json         recent events
+webhooks.json       the webhooks and their recent deliveries (without the signing secrets)
 readings/METER/DATASET.json, .csv
-                    every stored value. start: beginning of the interval, with the offset of Paris; step: its length
-                    (ISO 8601); value: in the unit of the dataset; at: the moment of a peak; registers: of an index.
-                    windows (JSON only): what was asked for when, and what is missing why. "unreadable": true marks what
-                    is stored but does not open with your key.
+                    all stored values. start: start of the interval, with the UTC offset of Paris; step: its length
+                    (ISO 8601); value: in the unit of the dataset; at: the time of a peak; registers: of an index.
+                    windows (JSON only): the time of each fetch, and the missing days with their reason.
+                    "unreadable": true marks stored data that cannot be decrypted with your key.
 records/METER/DATASET.json
-                    contract, address, identity, contact, as the provider gave them
+                    contract, address, identity, contact, as received from the provider
 Daily values that the gateway derives from the load curve are not stored; they are the sums of the curve.
 
-CE QUE C'EST. Tout ce que cette passerelle détient sur votre compte. Ce fichier n'est PAS chiffré : gardez-le comme
-votre clé.
+CONTENU. Toutes les données que cette passerelle conserve sur votre compte. Cette archive n'est PAS chiffrée :
+protégez-la comme votre clé d'API.
 
-account.json        le compte et ses clés d'API (sans les clés elles-mêmes)
-consents.json       ce qui a été autorisé, quand, jusqu'à quand, et ce qu'il en est advenu
-audit.json          qui a fait quoi sur le compte, du plus récent au plus ancien
-usage_points.json   les compteurs, leurs noms, ce que le fournisseur en a dit
-jobs.json           ce qui a été demandé récemment, et avec quel résultat
-events.json         ce qui a été annoncé récemment
-webhooks.json       où d'autres programmes sont prévenus, et ce qui leur a été envoyé récemment (sans les secrets qui
-                    signent)
+account.json        le compte et ses clés d'API (sans les clés secrètes)
+consents.json       les consentements, avec leurs dates et leur état
+audit.json          le journal d'audit du compte, du plus récent au plus ancien
+usage_points.json   les compteurs, leurs libellés et les informations reçues du fournisseur
+jobs.json           les tâches récentes et leurs résultats
+events.json         les événements récents
+webhooks.json       les webhooks et leurs envois récents (sans les secrets de signature)
 readings/COMPTEUR/DONNÉES.json, .csv
-                    toutes les valeurs enregistrées. start : début de l'intervalle, avec le décalage de Paris ;
-                    step : sa durée (ISO 8601) ; value : dans l'unité des données ; at : l'instant d'une pointe ;
-                    registers : d'un index. windows (JSON seulement) : ce qui a été demandé quand, et ce qui
-                    manque, pourquoi. "unreadable": true signale ce qui est enregistré mais ne s'ouvre pas avec
-                    votre clé.
+                    toutes les valeurs enregistrées. start : début de l'intervalle, avec le décalage horaire de Paris ;
+                    step : sa durée (ISO 8601) ; value : dans l'unité du jeu de données ; at : l'heure d'une pointe ;
+                    registers : les registres d'un index. windows (JSON seulement) : la date de chaque récupération, et
+                    les jours manquants avec leur motif. "unreadable": true signale des données enregistrées qui ne
+                    peuvent pas être déchiffrées avec votre clé.
 records/COMPTEUR/DONNÉES.json
-                    contrat, adresse, identité, contact, tels que le fournisseur les a donnés
-Les valeurs journalières que la passerelle déduit de la courbe de charge ne sont pas enregistrées : ce sont ses sommes.
+                    contrat, adresse, identité, contact, tels que reçus du fournisseur
+Les valeurs journalières calculées par la passerelle à partir de la courbe de charge ne sont pas enregistrées : elles
+sont les sommes de la courbe.
 """

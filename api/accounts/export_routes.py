@@ -1,4 +1,4 @@
-"""The export: everything that is held about the account, in one file."""
+"""The export: all stored data of the account in one zip file."""
 
 from datetime import timedelta
 
@@ -15,33 +15,33 @@ from shared.core.errors import Forbidden, NotFound, ServiceUnavailable, TooManyR
 
 router = APIRouter(tags=["accounts"])
 
-# Ten years are minutes of work for a processor.
+# An export of ten years takes minutes of CPU time.
 _RATE = Rate(6, timedelta(hours=1))
 
 
 @router.get(
     "/v1/account/export",
     operation_id="export_account",
-    summary="Everything that is held about the account, as a zip",
+    summary="Export all data of the account as a zip file",
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "The zip.",
+            "description": "The zip file.",
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
-            "headers": file_name("A name for the file.", "releve-export-2026-10-01.zip"),
+            "headers": file_name("Suggested file name.", "releve-export-2026-10-01.zip"),
         },
         **documented(*KEY_REFUSALS, Forbidden, TooManyRequests, ServiceUnavailable),
     },
 )
 async def export_account(resources: ResourcesDep, caller: Manager, now: Now) -> StreamingResponse:
-    """Needs a key that may `read` and `manage`: readings are opened with it. The zip is made while it is sent, and is
-    not encrypted. Its README says what each file is."""
+    """Requires a key with the scopes `read` and `manage`, which decrypts the readings. The zip file is streamed and is
+    not encrypted. Its README describes each file."""
     caller.require(Scope.READ)
     await refuse_too_many(resources, "export", caller.account.id, _RATE, now)
     try:
         await resources.audit.note(caller.account.id, now, caller.key.id, "export.made")
     except NotFound:
-        # Erased at this very moment.
+        # Deleted by a concurrent request.
         raise Unauthenticated from None
     headers = {
         "Content-Disposition": f'attachment; filename="releve-export-{now:%Y-%m-%d}.zip"',

@@ -1,4 +1,4 @@
-"""API keys: which the account has, making another one, taking one back."""
+"""API keys: list, create, revoke."""
 
 from fastapi import APIRouter, Response
 
@@ -22,7 +22,7 @@ from shared.core.errors import (
 from shared.crypto.jwt_api_keys import MOST_USAGE_POINTS, TokenClaims
 from shared.resources import Resources
 
-# What a client needs that knows usage points by its token. A token is shown around more easily than another key.
+# What clients need that read their usage points from the token. Tokens are exposed more easily than other keys.
 _TOKEN_SCOPES = frozenset({Scope.READ, Scope.FETCH})
 
 router = APIRouter(tags=["accounts"])
@@ -31,11 +31,11 @@ router = APIRouter(tags=["accounts"])
 @router.get(
     "/v1/account/keys",
     operation_id="list_keys",
-    summary="The account's API keys",
+    summary="List API keys",
     responses=documented(*KEY_REFUSALS, Forbidden, ServiceUnavailable),
 )
 async def list_keys(resources: ResourcesDep, caller: Manager) -> KeyList:
-    """Oldest first, without the keys themselves."""
+    """Oldest first. The keys themselves are not returned."""
     return KeyList(keys=[KeyDocument.of(key) for key in await resources.accounts.keys.list_keys(caller.account.id)])
 
 
@@ -44,7 +44,7 @@ async def list_keys(resources: ResourcesDep, caller: Manager) -> KeyList:
     status_code=201,
     operation_id="create_key",
     dependencies=NO_IDEMPOTENCY,
-    summary="Make another API key",
+    summary="Create an API key",
     responses=documented(
         *KEY_REFUSALS,
         Forbidden,
@@ -60,16 +60,17 @@ async def list_keys(resources: ResourcesDep, caller: Manager) -> KeyList:
 async def create_key(
     resources: ResourcesDep, caller: Manager, now: Now, response: Response, request: KeyRequest | None = None
 ) -> NewKey:
-    """It opens what is stored already, and nothing is encrypted anew. To rotate: make one, use it, delete the other."""
+    """The new key also decrypts data that is already stored. To rotate a key, create a new one, use it, and delete the
+    old one."""
     asked = request or KeyRequest()
     if asked.expires_at is not None and asked.expires_at <= now:
-        raise ValidationFailed(errors=[FieldError("/expires_at", "The expiry has to be in the future.")])
+        raise ValidationFailed(errors=[FieldError("/expires_at", "The expiry must be in the future.")])
     token = await _claims(resources, caller, asked)
     scopes = asked.scopes
     if scopes is None:
         scopes = caller.key.scopes if token is None else caller.key.scopes & _TOKEN_SCOPES
     if not scopes:
-        raise Forbidden("A token reads or fetches when nothing else is asked for, and this API key may do neither.")
+        raise Forbidden("The default scopes of a JWT are `read` and `fetch`, and this API key has neither.")
     key, api_key = await resources.accounts.keys.create_key(
         caller.key, caller.opened, now, name=asked.name, scopes=scopes, expires_at=asked.expires_at, token=token
     )
@@ -81,21 +82,21 @@ async def create_key(
     "/v1/account/keys/{key_id}",
     status_code=204,
     operation_id="revoke_key",
-    summary="Take an API key back",
-    response_description="It is refused from now on.",
+    summary="Revoke an API key",
+    response_description="The key is revoked.",
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, LastKey, ValidationFailed, ServiceUnavailable),
 )
 async def revoke_key(resources: ResourcesDep, caller: Manager, now: Now, key_id: KeyId) -> None:
-    """It is refused everywhere from now on. The last one that may manage the account can't be taken back."""
+    """The key is rejected from now on. The last key with the scope `manage` cannot be revoked."""
     await resources.accounts.keys.revoke_key(caller.account.id, key_id, caller.key.id, now)
 
 
 async def _claims(resources: Resources, caller: Caller, asked: KeyRequest) -> TokenClaims | None:
-    """What a token shall say, ``None`` for a key that is none. Raises `NotFound` for a usage point that is not the
-    account's, `ConsentMissing` when it has none, and `ValidationFailed`."""
+    """The claims of a JWT, ``None`` for a key in another format. Raises `NotFound` for a usage point of another
+    account, `ConsentMissing` if the account has no usage point, and `ValidationFailed`."""
     if asked.format is not KeyFormat.JWT:
         if asked.usage_points is not None:
-            raise ValidationFailed(errors=[FieldError("/usage_points", "Only a JWT names usage points.")])
+            raise ValidationFailed(errors=[FieldError("/usage_points", "Only a JWT takes usage points.")])
         return None
     if asked.usage_points is None:
         named = [each.prm for each in await resources.usage_points.list_for_account(caller.account.id)]
@@ -103,8 +104,8 @@ async def _claims(resources: Resources, caller: Caller, asked: KeyRequest) -> To
         wanted = dict.fromkeys(asked.usage_points)
         named = [(await resources.usage_points.find(caller.account.id, prm)).prm for prm in wanted]
     if not named:
-        raise ConsentMissing("This account has no usage point that a JWT could name; POST /v1/consents asks for one.")
+        raise ConsentMissing("A JWT requires a usage point, and this account has none. Create a consent first.")
     if len(named) > MOST_USAGE_POINTS:
-        text = f"A JWT names {MOST_USAGE_POINTS} usage points at most, and this account has more: say which."
+        text = f"A JWT contains at most {MOST_USAGE_POINTS} usage points, and this account has more: select some."
         raise ValidationFailed(errors=[FieldError("/usage_points", text)])
     return TokenClaims(resources.settings.public_url, tuple(named))

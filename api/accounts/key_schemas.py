@@ -1,4 +1,4 @@
-"""API keys on the wire."""
+"""Request and response schemas of API keys."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,42 +12,42 @@ from shared.crypto.jwt_api_keys import MOST_USAGE_POINTS
 
 
 class KeyFormat(StrEnum):
-    """How a key is written: in the gateway's own form, or as a JSON Web Token that names usage points."""
+    """The format of a key: the gateway's own, or a JSON Web Token that contains usage points."""
 
     RELEVE = "releve"
     JWT = "jwt"
 
 
 class KeyRequest(Body):
-    """What another key shall be."""
+    """The properties of a new key."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Home Assistant", "scopes": ["read", "fetch"]}]})
 
     name: Annotated[
         str | None,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-        Field(description="What you call it. Kept encrypted.", examples=["Home Assistant"]),
+        Field(description="Display name. Stored encrypted.", examples=["Home Assistant"]),
     ] = None
     scopes: Annotated[
         frozenset[Scope] | None,
         Field(
             min_length=1,
-            description="What it may do: `read` what is stored, have data `fetch`ed, `manage` the account. Not more "
-            "than the key that asks. Left out: as much, but of a JWT `read` and `fetch` alone. A key without `read` "
-            "opens nothing, whoever gets hold of it.",
+            description="`read`: read stored data. `fetch`: fetch data from the provider. `manage`: manage the "
+            "account. At most the scopes of the key that is used; these are also the default, for a JWT limited to "
+            "`read` and `fetch`. A key without `read` cannot decrypt any data.",
             examples=[["read", "fetch"]],
         ),
     ] = None
-    expires_at: Annotated[AwareDatetime | None, Field(description="It works until then; for ever when left out.")] = (
-        None
-    )
+    expires_at: Annotated[
+        AwareDatetime | None, Field(description="Expiry time. Without it, the key does not expire.")
+    ] = None
     format: Annotated[
         KeyFormat,
         Field(
             description="`releve`: `rlv_…`. `jwt`: a JSON Web Token for clients that read their usage points from the "
-            "claim `sub`, as those of Conso API do. Anybody who sees it can read these 14 digits, and they are a "
-            "list for its clients, not a limit: the token opens whatever its scopes open, on every usage point of the "
-            "account. Nobody can verify its signature but this gateway, which goes by the whole text.",
+            "claim `sub`, such as those of Conso API. The PRMs in a JWT are not encrypted, and they do not limit it: "
+            "its scopes apply to every usage point of the account. Only this gateway can verify the signature; it "
+            "compares the whole token.",
             examples=["jwt"],
         ),
     ] = KeyFormat.RELEVE
@@ -56,25 +56,25 @@ class KeyRequest(Body):
         Field(
             min_length=1,
             max_length=MOST_USAGE_POINTS,
-            description="Of a JWT: the usage points (14 digits) that it names; all of the account when left out.",
+            description="For a JWT: the usage points (14 digits) that it contains. Default: all of the account.",
             examples=[["12345678901234"]],
         ),
     ] = None
 
 
 class KeyDocument(Document):
-    """A key, without the key."""
+    """An API key, without the secret key."""
 
     id: ShownKeyId
-    name: str | None = Field(description="What its owner calls it.", examples=["Home Assistant"])
-    scopes: list[Scope] = Field(description="What it may do.")
+    name: str | None = Field(description="Display name.", examples=["Home Assistant"])
+    scopes: list[Scope] = Field(description="Scopes of the key.")
     created_at: CreatedAt
-    expires_at: datetime | None = Field(description="It works until then; `null`: for ever.")
-    last_used_at: datetime | None = Field(description="To the hour; `null`: never.")
+    expires_at: datetime | None = Field(description="Expiry time; `null` if the key does not expire.")
+    last_used_at: datetime | None = Field(description="Time of the last use, to the hour; `null` if never used.")
 
     @classmethod
     def of(cls, key: ApiKey) -> Self:
-        """What is shown of a key."""
+        """Build the document of a key."""
         return cls(
             id=key.id,
             name=key.name,
@@ -92,6 +92,6 @@ class KeyList(Document):
 
 
 class NewKey(KeyDocument):
-    """A new key, with the key."""
+    """A new API key, with the secret key."""
 
-    api_key: str = Field(description="Shown this once: nobody can show it again.", examples=["rlv_…", "eyJ….eyJ….…"])
+    api_key: str = Field(description="Returned only in this response.", examples=["rlv_…", "eyJ….eyJ….…"])

@@ -1,4 +1,4 @@
-"""Accounts: making one, and what one holds."""
+"""Accounts: creation, and the state of the caller's account."""
 
 from datetime import timedelta
 
@@ -49,7 +49,8 @@ router = APIRouter(tags=["accounts"])
 async def create_account(
     resources: ResourcesDep, now: Now, address: Address, response: Response, request: AccountRequest | None = None
 ) -> NewAccount:
-    """The key is shown in this answer and never again: the gateway itself can't open the data without it."""
+    """The key is returned only in this response. The gateway does not keep it, and stored data cannot be decrypted
+    without it."""
     asked = request or AccountRequest()
     if resources.settings.registration == "closed":
         raise RegistrationClosed
@@ -65,11 +66,11 @@ async def create_account(
 @router.get(
     "/v1/account",
     operation_id="get_account",
-    summary="What the account holds",
+    summary="Get the account",
     responses=documented(*KEY_REFUSALS, ServiceUnavailable),
 )
 async def get_account(resources: ResourcesDep, caller: CurrentCaller, now: Now) -> AccountDetails:
-    """The account of the API key, what it has left for today, and its usage points."""
+    """Returns the account of the API key, its remaining quotas of today, and its usage points."""
     own_limits = {Quota.FETCH: caller.account.fetch_quota, Quota.READ: caller.account.read_quota}
     usages = await resources.quotas.load(caller.account.id, own_limits, now)
     points = await resources.usage_points.list_for_account(caller.account.id)

@@ -1,4 +1,4 @@
-"""Accounts on the wire."""
+"""Request and response schemas of accounts."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -11,22 +11,22 @@ from shared.accounts.daily_quota import Quota
 
 
 class AccountRequest(Body):
-    """What a new account is made with; all of it may be left out."""
+    """The properties of a new account; all are optional."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "somebody@example.org"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "user@example.org"}]})
 
     email: Annotated[
         str | None,
         StringConstraints(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$"),
         Field(
-            description="For the operator to reach you. Kept encrypted, shown to this account and to the operator.",
-            examples=["somebody@example.org"],
+            description="Contact address for the operator. Stored encrypted; visible to this account and the operator.",
+            examples=["user@example.org"],
         ),
     ] = None
     invitation: Annotated[
         str | None,
         StringConstraints(max_length=100),
-        Field(description="Needed where registration is by invitation.", examples=["rlvi_…"]),
+        Field(description="Invitation code. Required if registration is by invitation.", examples=["rlvi_…"]),
     ] = None
 
 
@@ -38,37 +38,37 @@ class AccountDocument(Document):
 
 
 class NewAccount(Document):
-    """A new account and its key."""
+    """A new account and its first API key."""
 
     account: AccountDocument
     api_key: str = Field(
-        description="Opens everything that will be stored for this account. Shown this once: nobody can show it again.",
+        description="Decrypts all data of this account. Returned only in this response.",
         examples=["rlv_…"],
     )
 
 
 class HeldUsagePoint(Document):
-    """A usage point that an account holds, in short."""
+    """A summary of a usage point of the account."""
 
     usage_point_id: ShownPrm
     directions: Directions
     consent_status: GrantedStatus
-    expires_on: date | None = Field(description="The first day without a right to it; `null` when none was named.")
+    expires_on: date | None = Field(description="First day after the consent ends; `null` if no end date is known.")
 
 
 class QuotaDocument(Document):
-    """How much of a quota is used up today."""
+    """The use of a daily quota."""
 
-    quota: Quota = Field(description="`fetch`: requests that have something fetched. `read`: that the store serves.")
-    limit: int = Field(description="Requests a day.", examples=[50])
+    quota: Quota = Field(description="`fetch`: requests that fetch data. `read`: requests served from stored data.")
+    limit: int = Field(description="Requests per day.", examples=[50])
     used: int = Field(description="Requests since midnight in Paris.", examples=[1])
-    resets_at: datetime = Field(description="Midnight in Paris.")
+    resets_at: datetime = Field(description="Next midnight in Paris.")
 
 
 class AccountDetails(AccountDocument):
-    """An account and what it holds."""
+    """An account, its quotas and its usage points."""
 
-    email: str | None = Field(description="That it left, if it did.", examples=["somebody@example.org"])
-    key: KeyDocument = Field(description="The key that asked.")
-    quotas: list[QuotaDocument] = Field(description="What is used of each today.")
+    email: str | None = Field(description="Contact address, if one was given.", examples=["user@example.org"])
+    key: KeyDocument = Field(description="The API key of this request.")
+    quotas: list[QuotaDocument] = Field(description="Today's use of each quota.")
     usage_points: list[HeldUsagePoint] = Field(description="Oldest first.")

@@ -1,4 +1,4 @@
-"""Accounts, for administrators: seeing that they are there, holding them up, giving them a new start. Never reading."""
+"""Administration of accounts: list, suspend, recover, delete. Gives no access to readings."""
 
 from typing import Annotated
 
@@ -31,24 +31,26 @@ router = APIRouter(prefix="/v1/admin/accounts", tags=["administration"], depende
 _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable)
 
 
-@router.get("", operation_id="admin_list_accounts", summary="All accounts", responses=documented(*_PROBLEMS))
+@router.get("", operation_id="admin_list_accounts", summary="List accounts", responses=documented(*_PROBLEMS))
 async def list_accounts(
     resources: ResourcesDep,
     after: Annotated[
         ObjectId | None,
-        Query(description="The `next_after` of the page before.", examples=["acct_0123456789abcdef01234567"]),
+        Query(description="`next_after` of the previous page.", examples=["acct_0123456789abcdef01234567"]),
     ] = None,
     limit: PageSize = 100,
 ) -> AccountSummaryList:
-    """In the order of their ids, without e-mail addresses."""
+    """Ordered by id, without e-mail addresses."""
     found = await resources.administration.list_accounts(after or "", limit)
     next_after = found[-1].id if len(found) == limit else None
     return AccountSummaryList(accounts=[AccountSummary.of(each) for each in found], next_after=next_after)
 
 
-@router.get("/{account_id}", operation_id="admin_get_account", summary="One account", responses=documented(*_PROBLEMS))
+@router.get(
+    "/{account_id}", operation_id="admin_get_account", summary="Get an account", responses=documented(*_PROBLEMS)
+)
 async def get_account(resources: ResourcesDep, now: Now, account_id: AccountId, response: Response) -> AccountFile:
-    """With the e-mail address that it left, if it did; the account can see that it was shown."""
+    """Includes the e-mail address if the account has one; the account's audit log records the access."""
     account = await resources.administration.load_account(account_id)
     email = await resources.administration.show_email(account_id, now)
     response.headers["Cache-Control"] = "no-store"
@@ -58,14 +60,14 @@ async def get_account(resources: ResourcesDep, now: Now, account_id: AccountId, 
 @router.patch(
     "/{account_id}",
     operation_id="admin_change_account",
-    summary="Suspend or resume an account, set its quotas",
+    summary="Update an account",
     responses=documented(*_PROBLEMS, body=True),
 )
 async def change_account(
     resources: ResourcesDep, now: Now, account_id: AccountId, request: AccountChange
 ) -> AccountSummary:
-    """While an account is suspended its keys get 403, the refresh leaves it out, and calls that wait for a worker end
-    with `account_suspended`. What is stored stays, and so do its consents."""
+    """Suspends or resumes an account, or sets its quotas. While an account is suspended, its keys get 403, the nightly
+    refresh skips it, and queued calls end with `account_suspended`. Stored data and consents remain."""
     given = request.model_fields_set
     await resources.administration.change_account(
         account_id,
@@ -80,24 +82,24 @@ async def change_account(
     "/{account_id}",
     status_code=204,
     operation_id="admin_delete_account",
-    summary="Erase an account",
-    response_description="It is erased.",
+    summary="Delete an account and all its data",
+    response_description="The account is deleted.",
     responses=documented(*_PROBLEMS),
 )
 async def delete_account(resources: ResourcesDep, now: Now, account_id: AccountId) -> None:
-    """With everything that is held of it, as when it erases itself. It can't be taken back."""
+    """Deletes the account and all its data permanently, as `DELETE /v1/account` does."""
     await resources.erasure.erase_account(account_id, ADMIN, now)
 
 
 @router.delete(
     "/{account_id}/readings",
     operation_id="admin_purge_readings",
-    summary="Forget what is stored of an account",
+    summary="Delete the stored readings of an account",
     responses=documented(*_PROBLEMS),
 )
 async def purge_readings(resources: ResourcesDep, now: Now, account_id: AccountId) -> PurgedReadings:
-    """Jobs that are under way are ended. The account, its usage points and its consents stay: it is fetched anew when
-    it is asked for, or with the next refresh."""
+    """Jobs in progress are cancelled. The account, its usage points and its consents remain; the data is fetched again
+    by the next job or nightly refresh."""
     await resources.administration.load_account(account_id)
     await resources.administration.note_for_gateway(now, "readings.erased", {"account_id": account_id})
     purge = await resources.erasure.erase_readings_of_account(account_id, now)
@@ -109,15 +111,15 @@ async def purge_readings(resources: ResourcesDep, now: Now, account_id: AccountI
     status_code=201,
     operation_id="admin_recover_account",
     dependencies=NO_IDEMPOTENCY,
-    summary="Give an account whose keys are lost a new start",
+    summary="Recover an account whose keys are lost",
     responses=documented(*_PROBLEMS, IdempotencyNotOffered),
 )
 async def start_recovery(
     resources: ResourcesDep, now: Now, account_id: AccountId, response: Response
 ) -> RecoveredAccount:
-    """All its keys are revoked; it gets a new vault and one key that opens it. What was stored can't be opened any more
-    by anybody, so it is forgotten and fetched anew; consents stay. Make sure of who asks for it: who gets this key can
-    read what is fetched from now on."""
+    """Revokes all keys and creates a new vault with one new key. Stored data can no longer be decrypted, so it is
+    deleted and fetched again; consents remain. Verify who requests it: the new key can read everything that is fetched
+    from now on."""
     key, api_key = await resources.recovery.recover(account_id, now)
     response.headers["Cache-Control"] = "no-store"
     return RecoveredAccount(account_id=account_id, key_id=key.id, api_key=api_key)

@@ -1,4 +1,4 @@
-"""Consents that wait for an administrator's word: a point that another account holds, and no proof that suffices."""
+"""Approval of consents: the usage point is held by another account, and the proof is missing or insufficient."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -18,7 +18,7 @@ _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ValidationFailed, Servi
 
 
 class WantedStatus(StrEnum):
-    """Which consents are shown: administrators have no business with the others."""
+    """The listed status: administrators do not need to see other consents."""
 
     AWAITING_APPROVAL = "awaiting_approval"
 
@@ -26,20 +26,21 @@ class WantedStatus(StrEnum):
 @router.get(
     "",
     operation_id="admin_list_consents",
-    summary="Consents that wait for a word",
+    summary="List consents that await approval",
     responses=documented(*_PROBLEMS),
 )
 async def list_consents(
     resources: ResourcesDep,
-    # The only one there is, so that others may come without changing what this means.
+    # Only one value exists, so that others can be added without changing the default.
     status: Annotated[WantedStatus, Query(description="Only consents in this state.")] = WantedStatus.AWAITING_APPROVAL,
     after: Annotated[
         ObjectId | None,
-        Query(description="The `next_after` of the page before.", examples=["cons_0123456789abcdef01234567"]),
+        Query(description="`next_after` of the previous page.", examples=["cons_0123456789abcdef01234567"]),
     ] = None,
     limit: PageSize = 100,
 ) -> AwaitingConsentList:
-    """Whose they are and since when they wait; not for which usage point: ask the person who wants it."""
+    """Returns the account and the waiting time. The usage point is not returned: ask the person who requested the
+    consent."""
     found = await resources.consents.list_awaiting(after or "", limit)
     next_after = found[-1].id if len(found) == limit else None
     return AwaitingConsentList(consents=[AwaitingConsent.of(each) for each in found], next_after=next_after)
@@ -49,13 +50,13 @@ async def list_consents(
     "/{consent_id}/approve",
     status_code=202,
     operation_id="admin_approve_consent",
-    summary="Let the account have the usage point",
-    response_description="Approved; a worker goes on.",
+    summary="Approve a consent",
+    response_description="The consent is approved; a worker continues the exchange.",
     responses=NO_CONTENT | documented(*_PROBLEMS),
 )
 async def approve_consent(resources: ResourcesDep, now: Now, consent_id: ConsentId) -> None:
-    """A worker asks the provider anew and binds what it opens. Both accounts hold the point then, each with its own
-    readings under its own keys."""
+    """A worker repeats the exchange with the provider and grants the usage points. Both accounts then hold the usage
+    point, each with its own readings under its own keys."""
     await resources.consents.approve(consent_id, ADMIN, now)
     await resources.task_queue.enqueue_consent(consent_id)
 
@@ -64,12 +65,12 @@ async def approve_consent(resources: ResourcesDep, now: Now, consent_id: Consent
     "/{consent_id}/deny",
     status_code=204,
     operation_id="admin_deny_consent",
-    summary="Refuse a consent",
-    response_description="It is refused.",
+    summary="Deny a consent",
+    response_description="The consent is denied.",
     responses=documented(*_PROBLEMS),
 )
 async def deny_consent(resources: ResourcesDep, now: Now, consent_id: ConsentId) -> None:
-    """It has failed then, with `usage_point_taken`; what it would have opened is forgotten."""
+    """The consent fails with `usage_point_taken`, and its usage points are deleted."""
     await resources.consents.deny(consent_id, ADMIN, now)
     consent = await resources.consents.load(consent_id)
     await resources.events.publish(consent.account_id, "consent.failed", {"consent_id": consent_id})

@@ -1,4 +1,4 @@
-"""Calls to providers, for administrators: those that were given up."""
+"""Administration of provider calls: the dead-letter list."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ _After = Annotated[
     str | None,
     Query(
         pattern=r"^[1-9][0-9]{0,14}-[0-9]{1,9}$",
-        description="The `next_after` of the page before.",
+        description="`next_after` of the previous page.",
         examples=["1790000000000-0"],
     ),
 ]
@@ -25,13 +25,13 @@ _After = Annotated[
 @router.get(
     "/dead",
     operation_id="admin_list_dead_calls",
-    summary="The calls that were given up",
+    summary="List failed provider calls",
     responses=documented(*_PROBLEMS),
 )
 async def list_dead_calls(
     resources: ResourcesDep, now: Now, after: _After = None, limit: PageSize = 100
 ) -> DeadCallList:
-    """The newest first, with the reason. The newest thousand are kept, for thirty days."""
+    """Newest first, with the reason. The last 1,000 are kept, for 30 days."""
     found = await resources.dead_letters.list_calls(after, limit, now)
     next_after = found[-1].id if len(found) == limit else None
     return DeadCallList(calls=[DeadCallDocument.of(each) for each in found], next_after=next_after)

@@ -1,4 +1,4 @@
-"""Invitations, for administrators: letting people in where registration is by invitation."""
+"""Administration of invitations, for gateways with registration by invitation."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -24,15 +24,15 @@ router = APIRouter(prefix="/v1/admin/invitations", tags=["administration"], depe
 _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable)
 
 
-@router.get("", operation_id="admin_list_invitations", summary="All invitations", responses=documented(*_PROBLEMS))
+@router.get("", operation_id="admin_list_invitations", summary="List invitations", responses=documented(*_PROBLEMS))
 async def list_invitations(
     resources: ResourcesDep,
     after: Annotated[
-        ObjectId | None, Query(description="The `next_after` of the page before.", examples=["inv_0123456789abcdef"])
+        ObjectId | None, Query(description="`next_after` of the previous page.", examples=["inv_0123456789abcdef"])
     ] = None,
     limit: PageSize = 100,
 ) -> InvitationList:
-    """Used and expired ones too, without their codes."""
+    """Includes used and expired invitations. The codes are not returned."""
     found = await resources.invitations.list_invitations(after or "", limit)
     next_after = found[-1].id if len(found) == limit else None
     return InvitationList(invitations=[InvitationDocument.of(each) for each in found], next_after=next_after)
@@ -43,13 +43,13 @@ async def list_invitations(
     status_code=201,
     operation_id="admin_create_invitation",
     dependencies=NO_IDEMPOTENCY,
-    summary="Invite somebody",
+    summary="Create an invitation",
     responses=documented(*_PROBLEMS, IdempotencyNotOffered, body=True),
 )
 async def create_invitation(
     resources: ResourcesDep, now: Now, response: Response, request: InvitationRequest | None = None
 ) -> NewInvitation:
-    """The code is good for one account, sent as `invitation` with `POST /v1/accounts`."""
+    """The code is valid for one account; send it as `invitation` with `POST /v1/accounts`."""
     lifetime = timedelta(days=(request or InvitationRequest()).lifetime_days)
     invitation, code = await resources.invitations.create_invitation(now, lifetime)
     response.headers["Cache-Control"] = "no-store"
@@ -60,10 +60,10 @@ async def create_invitation(
     "/{invitation_id}",
     status_code=204,
     operation_id="admin_delete_invitation",
-    summary="Take an invitation back",
-    response_description="It can't be used any more.",
+    summary="Revoke an invitation",
+    response_description="The invitation is revoked.",
     responses=documented(*_PROBLEMS),
 )
 async def delete_invitation(resources: ResourcesDep, now: Now, invitation_id: InvitationId) -> None:
-    """The account that was made with it stays."""
+    """An account that was created with it remains."""
     await resources.invitations.delete_invitation(invitation_id, now)

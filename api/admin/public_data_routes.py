@@ -1,4 +1,4 @@
-"""How public data stands, for administrators: when its providers were asked, with what outcome, what is stored."""
+"""State of public data, for administrators: the last requests to the providers, their results, the stored days."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ router = APIRouter(prefix="/v1/admin/public-data", tags=["administration"], depe
 @router.get(
     "",
     operation_id="admin_get_public_data",
-    summary="How public data stands",
+    summary="Get the state of public data",
     responses=documented(Unauthenticated, NotFound, TooManyRequests, ServiceUnavailable),
 )
 async def get_public_data(resources: ResourcesDep) -> PublicSourceList:
-    """Of each public dataset: when its provider was last asked, what came of it, which days are stored."""
+    """For each public dataset: the time and the result of the last request to its provider, and the stored days."""
     return PublicSourceList(datasets=[await _described(resources, each) for each in PUBLIC_DATASETS.values()])
 
 

@@ -1,4 +1,4 @@
-"""How far the nightly refresh is, on the wire; `releve admin refresh --status --json` prints the same."""
+"""Response schemas of the nightly refresh; `releve admin refresh --status --json` prints the same."""
 
 from datetime import datetime
 from typing import Literal, Self
@@ -10,44 +10,44 @@ from shared.refresh.waves import Wave
 
 
 class WaveDocument(Document):
-    """One plan over all usage points, and the calls that come of it."""
+    """A wave: one plan over all usage points, with its calls."""
 
-    id: str = Field(description="Its day in Paris, and which of that day it is.", examples=["2026-11-23/1"])
+    id: str = Field(description="Day in Paris, and number of the wave on that day.", examples=["2026-11-23/1"])
     state: Literal["planning", "broken_off", "running", "ended"] = Field(
-        description="`broken_off`: its planner died and a later wave began before somebody went on.",
+        description="`broken_off`: its planner died, and a later wave started before the plan was resumed.",
         examples=["running"],
     )
-    by_hand: bool = Field(description="Whether an operator began it.", examples=[False])
-    started_at: datetime = Field(description="When it began.")
+    by_hand: bool = Field(description="Whether an operator started it manually.", examples=[False])
+    started_at: datetime = Field(description="Start time.")
     planned_at: datetime | None = Field(
-        description="When the last usage point was planned.", examples=["2026-09-21T14:15:00Z"]
+        description="Time at which the last usage point was planned.", examples=["2026-09-21T14:15:00Z"]
     )
-    ended_at: datetime | None = Field(description="When the last of its calls was settled.")
-    usage_points: int = Field(description="How many were looked at so far.", examples=[120])
-    jobs: int = Field(description="How many were made.", examples=[95])
-    calls: int = Field(description="How many its jobs have.", examples=[110])
-    calls_done: int = Field(description="Of these, settled.", examples=[108])
-    calls_failed: int = Field(description="Of these, given up, counted when their job has ended.", examples=[1])
-    calls_left: int = Field(description="Of these, not settled yet.", examples=[2])
+    ended_at: datetime | None = Field(description="Time at which the last call ended.")
+    usage_points: int = Field(description="Usage points checked so far.", examples=[120])
+    jobs: int = Field(description="Created jobs.", examples=[95])
+    calls: int = Field(description="Calls of the jobs.", examples=[110])
+    calls_done: int = Field(description="Ended calls.", examples=[108])
+    calls_failed: int = Field(description="Failed calls, counted when their job has ended.", examples=[1])
+    calls_left: int = Field(description="Remaining calls.", examples=[2])
     series_waiting: int = Field(
-        description="Series left out: an earlier wave's job for them was still under way.", examples=[0]
+        description="Skipped time series: a job of an earlier wave was still in progress.", examples=[0]
     )
-    left_by_earlier: int = Field(description="Calls of earlier waves that were left when it began.", examples=[0])
+    left_by_earlier: int = Field(description="Remaining calls of earlier waves at the start.", examples=[0])
 
     @classmethod
     def of(cls, wave: Wave) -> Self:
-        """What is shown of a wave."""
+        """Build the document of a wave."""
         named = {"usage_points": wave.points, "series_waiting": wave.waiting}
         return cls(**named, **{name: getattr(wave, name) for name in cls.model_fields if name not in named})
 
 
 class RefreshState(Document):
-    """The newest waves, newest first."""
+    """The latest waves of the nightly refresh."""
 
-    next_wave_at: datetime = Field(description="When the next one begins by itself.")
+    next_wave_at: datetime = Field(description="Start time of the next scheduled wave.")
     waves: list[WaveDocument] = Field(description="Newest first.")
 
     @classmethod
     def of(cls, waves: list[Wave], next_wave_at: datetime) -> Self:
-        """What is shown of the refresh."""
+        """Build the document of the refresh."""
         return cls(next_wave_at=next_wave_at, waves=[WaveDocument.of(each) for each in waves])

@@ -1,4 +1,4 @@
-"""What administrators see and send. Nothing here has a field for a reading, a usage point's number or a name."""
+"""Request and response schemas of the administration API. No field contains a reading, a PRM or a name."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -32,73 +32,81 @@ class AccountSummary(Document):
 
     id: ShownAccountId
     created_at: CreatedAt
-    suspended_at: datetime | None = Field(description="Since then none of its keys lets in, and nothing is fetched.")
+    suspended_at: datetime | None = Field(
+        description="Time of the suspension; since then its keys are rejected and no data is fetched."
+    )
     fetch_quota: int | None = Field(
-        description="Requests a day that fetch; `null`: as many as the gateway allows.", examples=[100]
+        description="Requests per day that fetch data; `null`: the gateway's default.", examples=[100]
     )
     read_quota: int | None = Field(
-        description="Requests a day that read; `null`: as many as the gateway allows.", examples=[5000]
+        description="Requests per day that read data; `null`: the gateway's default.", examples=[5000]
     )
-    usage_point_count: int = Field(description="How many it holds.", examples=[1])
-    key_count: int = Field(description="How many it has.", examples=[2])
+    usage_point_count: int = Field(description="Number of usage points.", examples=[1])
+    key_count: int = Field(description="Number of API keys.", examples=[2])
 
     @classmethod
     def of(cls, account: AccountOverview) -> Self:
-        """What is shown of an account."""
+        """Build the document of an account."""
         return cls(**{name: getattr(account, name) for name in AccountSummary.model_fields})
 
 
 class AccountSummaryList(Document):
     """A page of accounts."""
 
-    accounts: list[AccountSummary] = Field(description="In the order of their ids.")
+    accounts: list[AccountSummary] = Field(description="Ordered by id.")
     next_after: NextAfter = Field(examples=["acct_0123456789abcdef01234567"])
 
 
 class AccountFile(AccountSummary):
-    """An account, with the e-mail address that it left."""
+    """An account, with its e-mail address."""
 
     email: str | None = Field(
-        description="That it was shown is in the account's audit.", examples=["somebody@example.org"]
+        description="Contact address. The account's audit log records the access.", examples=["user@example.org"]
     )
 
 
 class AccountChange(Body):
-    """What shall be otherwise; what is left out stays."""
+    """The fields to change; omitted fields keep their values."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"suspended": True}, {"fetch_quota": 100, "read_quota": None}]}
     )
 
-    suspended: bool = Field(False, description="`true`: no key lets in and nothing is fetched; `false`: all as before.")
-    fetch_quota: Quota | None = Field(None, description="Requests a day that fetch; `null`: the gateway's own limit.")
-    read_quota: Quota | None = Field(None, description="Requests a day that read; `null`: the gateway's own limit.")
+    suspended: bool = Field(
+        False, description="`true`: its keys are rejected and no data is fetched. `false`: ends the suspension."
+    )
+    fetch_quota: Quota | None = Field(
+        None, description="Requests per day that fetch data; `null`: the gateway's default."
+    )
+    read_quota: Quota | None = Field(
+        None, description="Requests per day that read data; `null`: the gateway's default."
+    )
 
 
 class RecoveredAccount(Document):
-    """An account that begins anew, and its only key."""
+    """A recovered account and its only API key."""
 
     account_id: ShownAccountId
     key_id: ShownKeyId
     api_key: str = Field(
-        description="Opens what will be stored from now on, and nothing that was stored before. Shown this once.",
+        description="Decrypts data that is stored from now on, and no earlier data. Returned only in this response.",
         examples=["rlv_…"],
     )
 
 
 class PurgedReadings(Document):
-    """What was forgotten of an account."""
+    """The deleted readings of an account."""
 
-    windows: int = Field(description="How many days, months and records.", examples=[771])
-    jobs_cancelled: int = Field(description="How many jobs were under way.", examples=[0])
+    windows: int = Field(description="Number of deleted days, months and records.", examples=[771])
+    jobs_cancelled: int = Field(description="Number of cancelled jobs.", examples=[0])
 
 
 class InvitationRequest(Body):
-    """What an invitation shall be."""
+    """The properties of a new invitation."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"lifetime_days": 7}]})
 
-    lifetime_days: Annotated[int, Field(ge=1, le=90, description="For so many days it can be used.")] = 7
+    lifetime_days: Annotated[int, Field(ge=1, le=90, description="Lifetime in days.")] = 7
 
 
 class InvitationDocument(Document):
@@ -106,12 +114,12 @@ class InvitationDocument(Document):
 
     id: str = Field(description="The invitation's id.", examples=["inv_0123456789abcdef"])
     created_at: CreatedAt
-    expires_at: datetime = Field(description="It can be used until then.")
-    used_at: datetime | None = Field(description="When an account was made with it.")
+    expires_at: datetime = Field(description="Expiry time.")
+    used_at: datetime | None = Field(description="Time at which an account was created with it.")
 
     @classmethod
     def of(cls, invitation: Invitation) -> Self:
-        """What is shown of an invitation."""
+        """Build the document of an invitation."""
         return cls(
             id=invitation.id,
             created_at=invitation.created_at,
@@ -123,61 +131,65 @@ class InvitationDocument(Document):
 class InvitationList(Document):
     """A page of invitations."""
 
-    invitations: list[InvitationDocument] = Field(description="In the order of their ids.")
+    invitations: list[InvitationDocument] = Field(description="Ordered by id.")
     next_after: NextAfter = Field(examples=["inv_0123456789abcdef"])
 
 
 class NewInvitation(InvitationDocument):
     """A new invitation, with its code."""
 
-    code: str = Field(description="Lets one account be created. Shown this once.", examples=["rlvi_…"])
+    code: str = Field(description="Creates one account. Returned only in this response.", examples=["rlvi_…"])
 
 
 class SlotUseDocument(Document):
-    """How much of a provider's quota for one of its APIs is used."""
+    """The use of a provider's quota for one API, and the state of its circuit breaker."""
 
-    provider: str = Field(description="Whose API it is.", examples=["enedis"])
-    api: str = Field(description="The API's name here.", examples=["measures"])
+    provider: str = Field(description="Provider of the API.", examples=["enedis"])
+    api: str = Field(description="Name of the API in this gateway.", examples=["measures"])
     used_last_second: int = Field(description="Calls within the last second.", examples=[1])
     used_last_hour: int = Field(description="Calls within the last hour.", examples=[120])
-    used_last_hour_by_bulk: int = Field(description="Of these, by backfills and the nightly refresh.", examples=[100])
-    closed_until: datetime | None = Field(description="No call goes there before that moment: the provider said so.")
-    circuit: CircuitState = Field(
-        description="`working`: it is called. `paused`: it failed so often that it is left alone for a while. "
-        "`probing`: the pause is over, and one call tries before the others follow."
+    used_last_hour_by_bulk: int = Field(
+        description="Calls of backfills and of the nightly refresh within the last hour.", examples=[100]
     )
-    failures: int = Field(description="Calls in a row that it did not answer.", examples=[0])
-    reopens_at: datetime | None = Field(description="When the next call may go there, while it is left alone.")
+    closed_until: datetime | None = Field(
+        description="Time before which no call is made, as requested by the provider."
+    )
+    circuit: CircuitState = Field(
+        description="State of the circuit breaker. `working`: calls are made. `paused`: calls are paused after "
+        "repeated failures. `probing`: the pause is over, and one test call is made before the others."
+    )
+    failures: int = Field(description="Consecutive failed calls.", examples=[0])
+    reopens_at: datetime | None = Field(description="Time of the next possible call, while calls are paused.")
 
     @classmethod
     def of(cls, use: QuotaUse) -> Self:
-        """What is shown of an API."""
+        """Build the document of an API."""
         return cls(**{name: getattr(use, name) for name in cls.model_fields})
 
 
 class PacerState(Document):
-    """Every API that was ever called."""
+    """The APIs that were ever called, and the waiting calls."""
 
-    apis: list[SlotUseDocument] = Field(description="One entry for each.")
-    waiting_calls: int = Field(description="Calls that are enqueued, running or laid aside.", examples=[3])
+    apis: list[SlotUseDocument] = Field(description="One entry per API.")
+    waiting_calls: int = Field(description="Calls that are queued, running or deferred.", examples=[3])
 
 
 class DeadCallDocument(Document):
-    """A call that was given up, and why."""
+    """A call that failed permanently, with the reason."""
 
     job_id: ShownJobId
     account_id: ShownAccountId
     dataset: ShownDataset
-    start: FirstDay = Field(description="Of the days asked for; of a record the day on which it was.")
+    start: FirstDay = Field(description="First requested day; for a record, the day of the request.")
     end: EndDay
-    code: str = Field(description="Of the problem.", examples=["provider_timeout"])
-    upstream_code: str | None = Field(description="What the provider called it.", examples=["ADAM-ERR0069"])
-    attempts: int = Field(description="How often it was tried.", examples=[5])
-    at: datetime = Field(description="When it was given up.")
+    code: str = Field(description="Error code.", examples=["provider_timeout"])
+    upstream_code: str | None = Field(description="Error code of the provider.", examples=["ADAM-ERR0069"])
+    attempts: int = Field(description="Number of attempts.", examples=[5])
+    at: datetime = Field(description="Time of the failure.")
 
     @classmethod
     def of(cls, call: DeadCall) -> Self:
-        """What is shown of one."""
+        """Build the document of a call."""
         return cls(
             job_id=call.job_id,
             account_id=call.account_id,
@@ -192,30 +204,30 @@ class DeadCallDocument(Document):
 
 
 class DeadCallList(Document):
-    """A page of calls that were given up, the newest first."""
+    """A page of failed calls."""
 
     calls: list[DeadCallDocument] = Field(description="Newest first.")
     next_after: NextAfter = Field(examples=["1790000000000-0"])
 
 
 class AwaitingConsent(Document):
-    """A consent that waits for an administrator's word."""
+    """A consent that awaits approval."""
 
     id: ShownConsentId
     account_id: ShownAccountId
     created_at: CreatedAt
-    taken_at: datetime | None = Field(description="When the person came back from the provider.")
+    taken_at: datetime | None = Field(description="Time at which the person returned from the provider.")
 
     @classmethod
     def of(cls, consent: Consent) -> Self:
-        """What is shown of a consent."""
+        """Build the document of a consent."""
         return cls(
             id=consent.id, account_id=consent.account_id, created_at=consent.created_at, taken_at=consent.taken_at
         )
 
 
 class AwaitingConsentList(Document):
-    """A page of consents that wait."""
+    """A page of consents that await approval."""
 
-    consents: list[AwaitingConsent] = Field(description="In the order of their ids.")
+    consents: list[AwaitingConsent] = Field(description="Ordered by id.")
     next_after: NextAfter = Field(examples=["cons_0123456789abcdef01234567"])

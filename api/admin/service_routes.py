@@ -1,4 +1,4 @@
-"""The gateway itself, for administrators: the providers' quotas, the nightly plan."""
+"""Administration of the gateway: provider quotas, nightly refresh."""
 
 from fastapi import APIRouter
 
@@ -19,11 +19,11 @@ _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ServiceUnavailable)
 @router.get(
     "/pacer",
     operation_id="admin_get_pacer",
-    summary="How much of the providers' quotas is used",
+    summary="Get the use of the providers' quotas",
     responses=documented(*_PROBLEMS),
 )
 async def get_pacer(resources: ResourcesDep) -> PacerState:
-    """For each API of a provider: calls in the last second and hour, and until when it is closed."""
+    """For each API of a provider: the calls of the last second and hour, and the time until which it is paused."""
     return PacerState(
         apis=[SlotUseDocument.of(use) for use in await resources.quota_status.load_use()],
         waiting_calls=await resources.jobs.waiting_calls(),
@@ -33,11 +33,12 @@ async def get_pacer(resources: ResourcesDep) -> PacerState:
 @router.get(
     "/refresh",
     operation_id="admin_get_refresh",
-    summary="How far the nightly refresh is",
+    summary="Get the state of the nightly refresh",
     responses=documented(*_PROBLEMS),
 )
 async def get_refresh(resources: ResourcesDep, now: Now) -> RefreshState:
-    """Its newest waves: what is planned, done, failed and left, and when the next one begins."""
+    """Returns the latest runs with their planned, completed, failed and remaining calls, and the start of the next
+    run."""
     first = time_of_first_wave(resources.settings, resources.server)
     return RefreshState.of(await resources.refreshes.load_waves(), next_wave_at(now, first))
 
@@ -46,12 +47,12 @@ async def get_refresh(resources: ResourcesDep, now: Now) -> RefreshState:
     "/refresh",
     status_code=202,
     operation_id="admin_start_refresh",
-    summary="Run the nightly refresh now",
-    response_description="A worker begins it.",
+    summary="Start the nightly refresh",
+    response_description="The refresh is queued.",
     responses=NO_CONTENT | documented(*_PROBLEMS),
 )
 async def start_refresh(resources: ResourcesDep, now: Now) -> None:
-    """A worker plans it, or goes on with a plan that was broken off; of two plans at the same time one does nothing.
-    What is stored is not fetched again."""
+    """A worker plans the refresh or resumes an interrupted plan. If a plan is already in progress, the request has no
+    effect. Stored data is not fetched again."""
     await resources.administration.note_for_gateway(now, "refresh.started")
     await resources.task_queue.enqueue_refresh(Cause.BY_HAND)

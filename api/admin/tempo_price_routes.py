@@ -1,4 +1,4 @@
-"""The prices of Tempo, for administrators: no provider publishes them."""
+"""Administration of Tempo prices, which no provider publishes."""
 
 from typing import Annotated
 
@@ -14,25 +14,25 @@ router = APIRouter(prefix="/v1/admin/tempo/prices", tags=["administration"], dep
 
 _PROBLEMS = (Unauthenticated, NotFound, TooManyRequests, ServiceUnavailable)
 
-ValidFrom = Annotated[Day, Path(description="The first day on which they hold, Europe/Paris.")]
+ValidFrom = Annotated[Day, Path(description="First day on which the prices apply, Europe/Paris.")]
 
 
-@router.get("", operation_id="admin_list_tempo_prices", summary="All prices", responses=documented(*_PROBLEMS))
+@router.get("", operation_id="admin_list_tempo_prices", summary="List Tempo prices", responses=documented(*_PROBLEMS))
 async def list_prices(resources: ResourcesDep) -> TempoPricesList:
-    """Past and future ones too."""
+    """Includes past and future prices."""
     return TempoPricesList(prices=[TempoPricesDocument.of(each) for each in await resources.tempo_prices.list_prices()])
 
 
 @router.put(
     "/{valid_from}",
     operation_id="admin_set_tempo_prices",
-    summary="Set the prices from a day on",
+    summary="Set the Tempo prices from a day on",
     responses=documented(*_PROBLEMS, ValidationFailed, body=True),
 )
 async def set_prices(
     resources: ResourcesDep, now: Now, valid_from: ValidFrom, request: PricesRequest
 ) -> TempoPricesDocument:
-    """In place of those set for the same day. Decimals with a dot, from 0 to 100, six places at most."""
+    """Replaces prices that are set from the same day. Decimals with a dot, from 0 to 100, with at most six places."""
     return TempoPricesDocument.of(await resources.tempo_prices.set_prices(valid_from, request.model_dump(), now))
 
 
@@ -40,10 +40,10 @@ async def set_prices(
     "/{valid_from}",
     status_code=204,
     operation_id="admin_delete_tempo_prices",
-    summary="Take prices back",
-    response_description="Those set for an earlier day hold on.",
+    summary="Delete Tempo prices",
+    response_description="The prices are deleted; those set for an earlier day apply instead.",
     responses=documented(*_PROBLEMS, ValidationFailed),
 )
 async def delete_prices(resources: ResourcesDep, now: Now, valid_from: ValidFrom) -> None:
-    """404 when none were set for this very day."""
+    """Returns 404 if no prices are set from this day."""
     await resources.tempo_prices.delete_prices(valid_from, now)

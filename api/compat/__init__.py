@@ -1,1 +1,1 @@
-"""The contracts of gateways that people already have clients for, over the same jobs, store and quotas."""
+"""The APIs of other gateways, for their existing clients, on top of the same jobs, store and quotas."""

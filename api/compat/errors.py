@@ -1,7 +1,7 @@
-"""Failures in the form of another gateway's contract: what leaves a route of it is rendered by that contract alone.
+"""Errors in the format of another gateway's API: every error of its routes is rendered by that API alone.
 
-A contract says of each kind of failure with which status and in which words it is answered; the words are constant, so
-nothing of what was sent, of the provider or of our inside is ever in them.
+An API defines the status and the message of each error. Messages are constant, so they never contain data of the
+request, of the provider or of this gateway's internals.
 """
 
 import math
@@ -43,7 +43,7 @@ from shared.observability.logging import get_logger
 
 logger = get_logger(__name__)
 
-# Kinds of failure that a contract has one word for.
+# Errors that an API reports with one message.
 NO_CONSENT: tuple[type[AppError], ...] = (ConsentMissing, ConsentLost)
 NOT_MEASURED: tuple[type[AppError], ...] = (
     WrongDirection,
@@ -57,15 +57,15 @@ _RETRY_SECONDS = 5
 
 
 class CompatRoute(APIRoute):
-    """A route whose failures look as ``render`` has them, its own and those of everything that it depends on."""
+    """A route whose errors, including those of its dependencies, are rendered by ``render``."""
 
     @staticmethod
     def render(request: Request, error: AppError | HTTPException) -> Response:
-        """A failure in the form of the contract. An `HTTPException` is the framework's (413, 400)."""
+        """An error in the format of the API. An `HTTPException` is raised by the framework (413, 400)."""
         raise NotImplementedError
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The route, with its failures caught."""
+        """The route handler, with its exceptions rendered."""
         serve: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
 
         async def caught(request: Request) -> Response:
@@ -87,15 +87,15 @@ class CompatRoute(APIRoute):
 
 @dataclass(frozen=True, slots=True)
 class FailureForms:
-    """The status and the words of each kind of failure in a contract, found by its class or one above it; ``model``:
-    what describes their form; ``otherwise``: the words, with 503, for what has none."""
+    """The status and message of each error of an API, looked up by its class or a base class. ``model``: the schema of
+    an error response; ``otherwise``: the message, with 503, of all other errors."""
 
     model: type[BaseModel]
     forms: Mapping[type[AppError], tuple[int, str]]
     otherwise: str
 
     def of(self, error: type[AppError]) -> tuple[int, str]:
-        """The status and the words for a kind of failure."""
+        """The status and message of an error."""
         known = (self.forms[each] for each in error.__mro__ if each in self.forms)
         return next(known, (ServiceUnavailable.status, self.otherwise))
 
@@ -118,7 +118,7 @@ class FailureForms:
 
 
 def failure_headers(error: AppError, status: int, now: datetime) -> dict[str, str]:
-    """What a failure that is answered with ``status`` says of when to try again, and of a used-up quota."""
+    """The headers of an error response with ``status``: `Retry-After`, and the state of an exhausted quota."""
     headers = exceeded_headers(error, now) if isinstance(error, QuotaExceeded) else {}
     if error.retry_at is not None:
         headers["Retry-After"] = str(max(1, math.ceil((error.retry_at - now).total_seconds())))

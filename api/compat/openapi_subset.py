@@ -1,20 +1,19 @@
-"""Our own statement of a contract that another gateway began: what our OpenAPI document says of it, and nothing else.
+"""The part of the OpenAPI document that describes a compatible API of another gateway.
 
-Kept in the repository, so that it is seen when a change of the routes changes what clients of that contract get.
-Pure.
+It is kept in the repository, so that a change of the routes that affects clients of that API is visible. Pure.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 TAGS = {"myelectricaldata": "MyElectricalData v1", "conso": "Conso API"}
-"""The tag of the operations of each contract."""
+"""The tag of the operations of each compatible API."""
 
 _SCHEMA = "#/components/schemas/"
 
 
 def stated_contract(document: Mapping[str, Any], contract: str) -> dict[str, Any]:
-    """The part of an OpenAPI document that is about ``contract``, one of `TAGS`, with the schemas that it needs."""
+    """The part of an OpenAPI document that describes ``contract``, one of `TAGS`, with the schemas that it uses."""
     tag = TAGS[contract]
     paths = {
         path: chosen
@@ -37,7 +36,7 @@ def stated_contract(document: Mapping[str, Any], contract: str) -> dict[str, Any
 
 
 def _needed(part: Any, schemas: Mapping[str, Any]) -> set[str]:
-    """The names of the schemas that ``part`` refers to, and these in turn."""
+    """The names of the schemas that ``part`` refers to, directly or through other schemas."""
     found: set[str] = set()
     new = set(_references(part))
     while new:

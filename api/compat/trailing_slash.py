@@ -1,4 +1,4 @@
-"""Addresses that are good with a slash at their end, too: some clients write one."""
+"""Routes that also accept a trailing slash, because some clients send one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +7,9 @@ from fastapi import APIRouter
 
 
 class SlashRouter(APIRouter):
-    """A router of which each address leads to the same place with a slash at its end; described is the one without."""
+    """A router that serves each path with and without a trailing slash; only the latter is documented."""
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        """Add both."""
+        """Add both routes."""
         super().add_api_route(path, endpoint, **options)
         super().add_api_route(f"{path}/", endpoint, **options | {"operation_id": None, "include_in_schema": False})

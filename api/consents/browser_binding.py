@@ -1,8 +1,8 @@
-"""Telling one browser from another on the way through a consent: a cookie, and a token that only its page knows.
+"""Binds a consent to one browser: a cookie, and a form token that is derived from it.
 
-The cookie is random and means nothing by itself; a consent remembers the one that opened it. It goes to this gateway
-only, is hidden from scripts, and comes along when the provider's page leads back (``SameSite=Lax``: a visit, not a form
-or an image of another site).
+The cookie is random and has no meaning by itself; a consent stores the cookie of the browser that opened it. It is sent
+to this gateway only, is hidden from scripts, and is sent with the provider's redirect (``SameSite=Lax``: with
+navigations, not with forms or images of other sites).
 """
 
 import hmac
@@ -18,23 +18,23 @@ _VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def cookie_name(settings: Settings) -> str:
-    """What the cookie is called. With https the browser itself then refuses one that a neighbouring site has set."""
+    """The name of the cookie. With https, its prefix makes the browser reject a cookie set by a sibling domain."""
     return "__Host-releve-consent" if _is_secure(settings) else "releve-consent"
 
 
 def shown_browser(request: Request, settings: Settings) -> str:
-    """What the browser of this request shows, "" for nothing usable."""
+    """The cookie value of this request, or "" if it is missing or malformed."""
     value = request.cookies.get(cookie_name(settings), "")
     return value if _VALUE.fullmatch(value) else ""
 
 
 def new_browser() -> str:
-    """256 random bits for a browser that shows nothing."""
+    """A new cookie value: 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def remember(response: Response, settings: Settings, browser: str) -> None:
-    """Have the browser show it for the time in which a state lives."""
+    """Set the cookie for the lifetime of an authorisation state."""
     response.set_cookie(
         cookie_name(settings),
         browser,
@@ -47,12 +47,12 @@ def remember(response: Response, settings: Settings, browser: str) -> None:
 
 
 def page_token(browser: str, state: str) -> str:
-    """What a page puts into its form: who sends it back has loaded that page in that browser."""
+    """The token of the page's form: it proves that the sender loaded the page in this browser."""
     return hmac.digest(browser.encode(), state.encode(), "sha256").hex()
 
 
 def is_page_token(token: str, browser: str, state: str) -> bool:
-    """Whether it is that token; constant time."""
+    """Whether ``token`` is the form token of this browser and state; constant-time comparison."""
     return bool(browser) and hmac.compare_digest(token.encode(), page_token(browser, state).encode())
 
 

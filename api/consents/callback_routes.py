@@ -1,9 +1,9 @@
-"""The provider's return. Nobody shows an API key here, so nothing is believed but a state that is still alive, in the
-browser that opened it.
+"""The redirect URI of the provider. Requests carry no API key, so the only credential is a valid state in the browser
+that opened it.
 
-Owns the use of the state and the answer to whoever comes back, a person or a program. Both generations of the
-consent page send people here: v2 with a number, v1 with usage points. What follows is a worker's affair. The same
-return loaded again shows how things stand.
+Owns the use of the state and the response, HTML or JSON. Both generations of the consent page redirect here: v2 with
+an authorisation number, v1 with usage points. A worker performs the exchange. Loading the same URL again returns the
+current state.
 """
 
 import re
@@ -55,22 +55,22 @@ WAIT_SECONDS = 10.0
 
 _STATE = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _AUTORISATION_ID = re.compile(r"[0-9]{1,19}")
-_LARGEST_ID = 2**63 - 1  # what the database can keep
+_LARGEST_ID = 2**63 - 1  # the largest integer of the database
 _CODE = re.compile(r"[\x21-\x7e]{1,2048}")
 _PRM = re.compile(r"[0-9]{14}")
-_SEPARATOR = re.compile(r"[;,]")  # both have been seen
+_SEPARATOR = re.compile(r"[;,]")  # both occur
 _MOST_POINTS = 20
-# Fourteen digits and a separator each, and some blanks: nothing longer is looked at.
+# 14 digits and a separator each, and some blanks: longer texts are rejected without parsing.
 _LONGEST_POINTS = 400
 _AWAITING = (
-    "Another account of this gateway holds this usage point, so an administrator has to approve. Or start again with "
-    "`usage_point_id` and `proof`."
+    "Another account of this gateway holds this usage point, so an administrator must approve the consent. "
+    "Alternatively, start again with `usage_point_id` and `proof`."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Return:
-    """What the provider sent back with a state: its number (v2), usage points (v1), or nothing when it was refused."""
+    """The result of the provider's page: an authorisation number (v2), usage points (v1), or nothing if refused."""
 
     autorisation_id: int | None = None
     points: ReturnedPoints | None = field(default=None, repr=False)
@@ -79,13 +79,13 @@ class _Return:
 @router.get(
     "/oauth/callback",
     operation_id="return_from_provider",
-    summary="Where the provider sends a person back to",
+    summary="Complete a consent (redirect URI)",
     response_model=CallbackDocument,
     responses={
         200: {"content": PAGE},
         202: {
             "model": CallbackDocument,
-            "description": "Given; still being exchanged. Load it again.",
+            "description": "The consent was given, and the exchange is in progress. Reload the URL.",
             "content": PAGE,
             "headers": RETRY_AFTER | COOKIE,
         },
@@ -107,19 +107,19 @@ async def return_from_provider(
     resources: ResourcesDep,
     now: Now,
     address: Address,
-    state: Annotated[str, Query(description="As given by `POST /v1/consents`.")] = "",
+    state: Annotated[str, Query(description="State returned by `POST /v1/consents`.")] = "",
     autorisation_id: Annotated[
-        str, Query(description="From page v2: the consent's number at the provider.", examples=["123456"])
+        str, Query(description="Page v2: authorisation number at the provider.", examples=["123456"])
     ] = "",
-    code: Annotated[str, Query(description="From page v1: a code; it is neither exchanged nor kept.")] = "",
+    code: Annotated[str, Query(description="Page v1: a code, which is neither exchanged nor stored.")] = "",
     usage_point_id: Annotated[
-        str, Query(description="From page v1: the usage points, separated by `;` or `,`; 20 at most.")
+        str, Query(description="Page v1: the usage points, separated by `;` or `,`; 20 at most.")
     ] = "",
-    error: Annotated[str, Query(description="The provider's code, when it was not given.")] = "",
-    error_description: Annotated[str, Query(description="The provider's own words; not shown to anybody.")] = "",
+    error: Annotated[str, Query(description="Error code of the provider, if the consent was not given.")] = "",
+    error_description: Annotated[str, Query(description="Error message of the provider; never displayed.")] = "",
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
-    """A browser gets a page, a program JSON. Waits up to ten seconds for the exchange."""
+    """Returns a page to a browser and JSON to a program. Waits up to ten seconds for the exchange with the provider."""
     html = prefers_html(accept)
     try:
         given = _parse_return(state, autorisation_id, code, usage_point_id, refused=bool(error))
@@ -137,50 +137,50 @@ async def return_from_provider(
     ]
     answer = _page(consent, points) if html else _document(consent, points)
     if consent.status is ConsentStatus.EXCHANGING:
-        # It is loaded again, perhaps for longer than the state lived.
+        # The page reloads, possibly for longer than the lifetime of the state.
         remember(answer, resources.settings, shown_browser(request, resources.settings))
     return answer
 
 
 def _parse_return(state: str, autorisation_id: str, code: str, usage_point_id: str, *, refused: bool) -> _Return:
-    """What was given, of either generation; a number, which can be verified, wins over points.
+    """The parameters of either generation; a number, which can be verified, takes precedence over usage points.
 
     Raises `ValidationFailed`.
     """
-    errors = [] if _STATE.fullmatch(state) else [FieldError("state", "The state is missing, or not one of ours.")]
+    errors = [] if _STATE.fullmatch(state) else [FieldError("state", "The state is missing or malformed.")]
     given = _Return()
     if refused:
         pass
     elif autorisation_id or not (code or usage_point_id):
         given = _Return(int(autorisation_id)) if _AUTORISATION_ID.fullmatch(autorisation_id) else given
         if given.autorisation_id is None or given.autorisation_id > _LARGEST_ID:
-            errors.append(FieldError("autorisation_id", "It is missing, or not a number of the provider's."))
+            errors.append(FieldError("autorisation_id", "The authorisation number is missing or malformed."))
     else:
         given = _Return(points=ReturnedPoints(_parse_points(usage_point_id), code))
         if not _CODE.fullmatch(code):
-            errors.append(FieldError("code", "It is missing, or not a code of the provider's."))
+            errors.append(FieldError("code", "The code is missing or malformed."))
         if not (given.points and given.points.prms):
-            errors.append(FieldError("usage_point_id", f"1 to {_MOST_POINTS} usage points of 14 digits are needed."))
+            errors.append(FieldError("usage_point_id", f"1 to {_MOST_POINTS} usage points of 14 digits are required."))
     if errors:
         raise ValidationFailed(errors=errors)
     return given
 
 
 def _parse_points(text: str) -> tuple[str, ...]:
-    """Each usage point once, in order; none when something else is among them, or too many."""
+    """The distinct usage points, in order; none if one is malformed, or if there are too many."""
     if len(text) > _LONGEST_POINTS:
         return ()
-    # An empty part is what a separator at the end leaves.
+    # A trailing separator leaves an empty part.
     named = [part.strip() for part in _SEPARATOR.split(text) if part.strip()]
     prms = tuple(dict.fromkeys(named))
     return prms if len(prms) <= _MOST_POINTS and all(_PRM.fullmatch(each) for each in prms) else ()
 
 
 async def _take(resources: Resources, state: str, given: _Return, browser: str, address: str, now: Now) -> Consent:
-    """Use the state, have the consent exchanged, and wait for what becomes of it.
+    """Consume the state, enqueue the exchange of the consent, and wait for its result.
 
-    Raises `StateRefused`, and `TooManyRequests` for an address that comes back, or is refused, too often: whoever
-    counts through the provider's numbers needs a return for each. The same return loaded again does not count.
+    Raises `StateRefused`, and `TooManyRequests` for an address with too many returns or refusals: enumerating the
+    provider's numbers takes one return for each. Reloading the same return does not count.
     """
     rate = return_rate(resources.settings)
     try:
@@ -196,7 +196,7 @@ async def _take(resources: Resources, state: str, given: _Return, browser: str, 
         try:
             await resources.task_queue.enqueue_consent(consent.id)
         except Exception:
-            # Written down already: the sweeper looks for exchanges that nobody has begun.
+            # The consent is already stored: the sweeper finds exchanges that were not started.
             logger.exception("enqueue_failed", consent_id=consent.id)
     return await wait_until(
         is_over=lambda each: each.status is not ConsentStatus.EXCHANGING,

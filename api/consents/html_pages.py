@@ -1,7 +1,9 @@
-"""The pages of a consent: before the provider's page and after it. French first, then English; whole in one answer.
+"""The HTML pages of a consent, before and after the provider's page. French first, then English; each page is one
+response.
 
-The first says for which account the consent is, so that nobody gives one for somebody else without knowing. The last
-says what became of it and nothing about whose account it is; of a usage point it shows four digits.
+The first page names the account that requests the consent, so that a person does not unknowingly give a consent to
+another account. The last page shows the result but does not identify the account; of a usage point it shows four
+digits.
 """
 
 import hashlib
@@ -36,7 +38,7 @@ _DIRECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing to say: heading and sentence, in both languages."""
+    """Heading and text of a page, in both languages."""
 
     heading_fr: str
     text_fr: str
@@ -46,7 +48,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ShownPoint:
-    """What is shown of a usage point."""
+    """The displayed part of a usage point."""
 
     ends_with: str
     directions: Sequence[Direction]
@@ -54,7 +56,7 @@ class ShownPoint:
 
 @dataclass(frozen=True, slots=True)
 class ShownAccount:
-    """What is shown of the account that will be able to read: its id, its birth, and where it is."""
+    """The displayed data of the account that requests access: its id, its creation time, and the gateway's host."""
 
     account_id: str
     created_at: datetime
@@ -63,89 +65,89 @@ class ShownAccount:
 
 _START = Message(
     "Qui pourra lire vos données d'électricité ?",
-    "Vous n'avez pas commencé cette démarche vous-même, ou quelqu'un vous a envoyé ce lien ? Fermez cette page : rien "
-    "n'est fait, et personne ne lira rien.",
+    "Si vous n'avez pas commencé cette démarche vous-même, ou si vous avez reçu ce lien d'une autre personne, fermez "
+    "cette page : aucun accès ne sera accordé.",
     "Who will be able to read your electricity data?",
-    "You did not start this yourself, or somebody sent you this link? Close this page: nothing is done, and nobody "
-    "will read anything.",
+    "If you did not start this yourself, or if another person sent you this link, close this page: no access will be "
+    "granted.",
 )
 _ONWARD = Message(
-    "Vous allez sur la page d'Enedis",
-    "Revenez ensuite ici dans ce même navigateur, dans le quart d'heure.",
-    "You are on your way to the page of Enedis",
-    "Come back in this same browser, within a quarter of an hour.",
+    "Redirection vers le site d'Enedis",
+    "Terminez la démarche dans ce même navigateur, dans les 15 minutes.",
+    "Redirecting to the Enedis website",
+    "Complete the process in this same browser, within 15 minutes.",
 )
 _AWAITING = Message(
     "Ce compteur est déjà relié à un autre compte",
-    "Rien n'est encore lu : l'exploitant de ce service doit décider. Pour ne pas l'attendre, recommencez depuis votre "
-    "application en indiquant le numéro du compteur et deux faits du contrat (puissance souscrite, code postal, date "
-    "de mise en service).",
+    "Aucune donnée n'est encore lue : l'exploitant de ce service doit donner son accord. Pour éviter cette attente, "
+    "recommencez depuis votre application en indiquant le numéro du compteur et deux informations du contrat "
+    "(puissance souscrite, code postal, date de mise en service).",
     "This meter is already linked to another account",
-    "Nothing is read yet: the operator of this service has to decide. Not to wait for that, start again from your "
-    "application, with the number of the meter and two facts of the contract (subscribed power, postal code, date of "
-    "activation).",
+    "No data is read yet: the operator of this service must approve the consent. To avoid waiting, start again from "
+    "your application, with the number of the meter and two details of the contract (subscribed power, postal code, "
+    "activation date).",
 )
 
 _GRANTED = Message(
-    "C'est fait : votre accord est enregistré",
+    "Votre consentement est enregistré",
     "Vous pouvez fermer cette page et retourner à votre application.",
-    "Done: your consent is recorded",
-    "You can close this page and go back to your application.",
+    "Your consent is recorded",
+    "You can close this page and return to your application.",
 )
 _EXCHANGING = Message(
-    "Votre accord est en cours d'enregistrement",
-    "Cette page se met à jour toute seule dans quelques secondes.",
+    "Votre consentement est en cours d'enregistrement",
+    "Cette page s'actualise automatiquement dans quelques secondes.",
     "Your consent is being recorded",
-    "This page brings itself up to date within seconds.",
+    "This page refreshes automatically within seconds.",
 )
 _FAILURE = Message(
-    "Votre accord n'a pas pu être enregistré",
-    "Une erreur s'est produite. Recommencez depuis votre application, dans quelques minutes si elle se répète.",
+    "Votre consentement n'a pas pu être enregistré",
+    "Une erreur s'est produite. Recommencez depuis votre application ; si elle se répète, attendez quelques minutes.",
     "Your consent could not be recorded",
-    "Something went wrong. Start again from your application, in some minutes if it happens again.",
+    "An error occurred. Start again from your application; if it occurs again, wait a few minutes.",
 )
 _FAILURES = {
     "consent_refused": Message(
-        "L'accord n'a pas été donné",
+        "Le consentement n'a pas été donné",
         "Aucune donnée ne sera lue. Vous pouvez recommencer depuis votre application si c'était une erreur.",
         "The consent was not given",
         "No data will be read. You can start again from your application if this was a mistake.",
     ),
     "state_refused": Message(
         "Ce lien n'est plus valable",
-        "Il est inconnu, trop ancien, a déjà servi, ou a été ouvert dans un autre navigateur. Recommencez depuis votre "
+        "Il est inconnu, expiré, déjà utilisé, ou a été ouvert dans un autre navigateur. Recommencez depuis votre "
         "application, et restez dans le même navigateur jusqu'à la fin.",
         "This link is no longer valid",
-        "It is unknown, too old, was used already, or was opened in another browser. Start again from your "
-        "application, and stay in the same browser to the end.",
+        "It is unknown, expired, already used, or was opened in another browser. Start again from your application, "
+        "and stay in the same browser until the end.",
     ),
     "usage_point_taken": Message(
         "Ce compteur est déjà relié à un autre compte",
-        "L'exploitant de ce service n'a pas accepté de le relier aussi au vôtre : rien n'a été enregistré. Vous pouvez "
-        "recommencer depuis votre application en indiquant le numéro du compteur et deux faits du contrat (puissance "
-        "souscrite, code postal, date de mise en service).",
+        "L'exploitant de ce service a refusé de le relier aussi au vôtre : rien n'a été enregistré. Vous pouvez "
+        "recommencer depuis votre application en indiquant le numéro du compteur et deux informations du contrat "
+        "(puissance souscrite, code postal, date de mise en service).",
         "This meter is already linked to another account",
-        "The operator of this service did not agree to link it to yours as well: nothing was recorded. You can start "
-        "again from your application, with the number of the meter and two facts of the contract (subscribed power, "
-        "postal code, date of activation).",
+        "The operator of this service declined to link it to yours as well: nothing was recorded. You can start again "
+        "from your application, with the number of the meter and two details of the contract (subscribed power, "
+        "postal code, activation date).",
     ),
     "too_many_requests": Message(
-        "Trop d'essais",
-        "Trop de retours sont venus de votre adresse. Recommencez dans une heure.",
-        "Too many tries",
-        "Too many returns came from your address. Start again in an hour.",
+        "Trop de tentatives",
+        "Trop de tentatives proviennent de votre adresse. Réessayez dans une heure.",
+        "Too many attempts",
+        "There were too many attempts from your address. Try again in an hour.",
     ),
     "consent_empty": Message(
         "Enedis n'a transmis aucun compteur",
-        "Votre accord n'est pas visible chez Enedis. Recommencez depuis votre application ; si Enedis affiche « Une "
-        "erreur est survenue lors du partage de vos données », supprimez d'abord l'ancien partage dans votre compte "
-        "Enedis.",
-        "Enedis passed no meter on",
-        "Your consent can't be seen at Enedis. Start again from your application; if Enedis shows an error about "
-        "sharing your data, delete the old share in your Enedis account first.",
+        "Votre consentement n'est pas visible chez Enedis. Recommencez depuis votre application ; si Enedis affiche "
+        "« Une erreur est survenue lors du partage de vos données », supprimez d'abord l'ancien partage dans votre "
+        "compte Enedis.",
+        "Enedis returned no meter",
+        "Your consent is not visible at Enedis. Start again from your application; if Enedis shows an error about "
+        "sharing your data, first delete the previous authorisation in your Enedis account.",
     ),
     "consent_missing": Message(
-        "Cet accord n'est plus valable",
+        "Ce consentement n'est plus valable",
         "Il a pris fin chez Enedis. Recommencez depuis votre application pour en donner un nouveau.",
         "This consent is no longer valid",
         "It has ended at Enedis. Start again from your application to give a new one.",
@@ -154,17 +156,17 @@ _FAILURES = {
 
 
 def start_page(account: ShownAccount, form_query: str, *, names_point: bool) -> Response:
-    """For which account the consent is, and the button that leads on. ``form_query``: what it sends back."""
+    """The page that names the account, with the button to continue. ``form_query``: the query that the form sends."""
     born = account.created_at.astimezone(PARIS)
     french = [
         f"Le compte {account.account_id}, créé le {born:%d/%m/%Y à %H:%M}, pourra lire les données du compteur choisi.",
-        f"Passerelle : {account.gateway}. Durée : jusqu'à la date qu'Enedis affichera.",
-        *(["Un compteur précis a été annoncé : tout autre sera refusé."] if names_point else []),
+        f"Passerelle : {account.gateway}. Durée : jusqu'à la date affichée par Enedis.",
+        *(["Un seul compteur est attendu : tout autre sera refusé."] if names_point else []),
     ]
     english = [
         f"The account {account.account_id}, created on {born:%Y-%m-%d at %H:%M}, will be able to read the meter.",
-        f"Gateway: {account.gateway}. For how long: until the date that Enedis shows.",
-        *(["One meter was announced: any other will be refused."] if names_point else []),
+        f"Gateway: {account.gateway}. Duration: until the date that Enedis displays.",
+        *(["One specific meter is expected: any other will be refused."] if names_point else []),
     ]
     form = (
         f'<form method="post" action="?{escape(form_query)}">'
@@ -174,18 +176,18 @@ def start_page(account: ShownAccount, form_query: str, *, names_point: bool) -> 
 
 
 def onward_page(provider_url: str) -> Response:
-    """Leads to the provider by itself: not by a redirect, which browsers count as a part of the form."""
+    """The page that forwards to the provider: not a redirect, to which browsers would apply `form-action`."""
     link = f'<p><a href="{escape(provider_url)}" rel="noreferrer">Enedis</a></p>'
     return _page(_ONWARD, 200, below=link, refresh=f"0; url={provider_url}")
 
 
 def awaiting_page() -> Response:
-    """The consent was given for a point that another account holds; an administrator decides."""
+    """The consent was given for a usage point that another account holds; an administrator must approve it."""
     return _page(_AWAITING, 409)
 
 
 def granted_page(points: Sequence[ShownPoint], expires_on: date | None) -> Response:
-    """The consent was given and all is bound."""
+    """The consent was given and its usage points are granted."""
     french = [f"Compteur se terminant par {each.ends_with} : {_list(each, 0)}." for each in points]
     english = [f"Meter ending in {each.ends_with}: {_list(each, 1)}." for each in points]
     if expires_on:
@@ -195,17 +197,17 @@ def granted_page(points: Sequence[ShownPoint], expires_on: date | None) -> Respo
 
 
 def exchanging_page() -> Response:
-    """The consent was given; a worker is still at it. Loads itself again."""
+    """The consent was given, and the exchange is in progress. The page reloads itself."""
     return _page(_EXCHANGING, 202, refresh=str(RELOAD_SECONDS))
 
 
 def failure_page(code: str, status: int) -> Response:
-    """There is no consent, for this reason."""
+    """The consent failed with this error code."""
     return _page(_FAILURES.get(code, _FAILURE), status)
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether an ``Accept`` header asks for a page rather than for JSON. Programs mostly say ``*/*`` or nothing."""
+    """Whether an ``Accept`` header prefers HTML to JSON. Programs mostly send ``*/*`` or no header."""
     return _quality(accept, "text/html") > _quality(accept, "application/json")
 
 
@@ -235,7 +237,7 @@ def _page(
     refresh: str = "",
     form_action: str = "'none'",
 ) -> Response:
-    """``below``: HTML under the text; ``refresh``: after how many seconds what is loaded."""
+    """``below``: HTML after the text; ``refresh``: content of the refresh directive (delay and URL)."""
     again = f'<meta http-equiv="refresh" content="{escape(refresh)}">' if refresh else ""
     body = (
         '<!doctype html><html lang="fr"><head><meta charset="utf-8">'

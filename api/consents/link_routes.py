@@ -1,8 +1,8 @@
-"""The link that a person is sent to before the provider's page: `authorize_url` of a consent.
+"""The consent link (`authorize_url`), which a person opens before the provider's page.
 
-Owns the binding of a state to one browser. Looking at the link binds nothing: programs that look into messages open
-links too. Only the button does, which is sent by the page itself; what comes back later is believed of that browser
-alone (docs/decisions/0013). The state stands in the query, where traces and logs mask it.
+Owns the binding of a state to one browser. Opening the link binds nothing, because link scanners of mail programs open
+it too. Only the button on the page does; the provider's redirect is then accepted from that browser alone
+(docs/decisions/0013). The state is in the query, where traces and logs mask it.
 """
 
 from typing import Annotated, Any
@@ -29,21 +29,22 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": PAGE, "headers": COOKIE},
     **documented(StateRefused, TooManyRequests, ValidationFailed, ServiceUnavailable),
 }
-State = Annotated[str, Query(description="As given by `POST /v1/consents`.", max_length=200)]
+State = Annotated[str, Query(description="State returned by `POST /v1/consents`.", max_length=200)]
 Accept = Annotated[str, Header(include_in_schema=False)]
 
 
 @router.get(
     "/consent",
     operation_id="look_at_consent_link",
-    summary="What a consent link is for",
+    summary="Open a consent link",
     response_model=ConsentInvitation,
     responses=_RESPONSES,
 )
 async def look_at_consent_link(
     request: Request, resources: ResourcesDep, now: Now, address: Address, state: State = "", accept: Accept = ""
 ) -> Response:
-    """For people: whose account will be able to read, and the button that leads on. Programs get the same as JSON."""
+    """Browsers get a page that names the account that will be able to read, with a button to continue. Programs get the
+    same as JSON."""
     browser, html = shown_browser(request, resources.settings), prefers_html(accept)
     try:
         invitee = await _look(resources, state, browser, now, address)
@@ -64,7 +65,7 @@ async def look_at_consent_link(
 @router.post(
     "/consent",
     operation_id="open_consent_link",
-    summary="Go on to the provider's page",
+    summary="Continue to the provider's consent page",
     response_model=ProviderPage,
     responses=_RESPONSES,
 )
@@ -74,18 +75,18 @@ async def open_consent_link(
     now: Now,
     address: Address,
     state: State = "",
-    token: Annotated[str, Query(description="Of the page's form; programs need none.", max_length=200)] = "",
+    token: Annotated[str, Query(description="Token of the page's form; programs do not need it.", max_length=200)] = "",
     accept: Accept = "",
     sec_fetch_site: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
-    """From now on only this browser can come back: it gets a cookie for a quarter of an hour. A program gets the
-    provider's page as JSON, and has to send the cookie along when it follows the provider back."""
+    """Binds the consent to this browser with a cookie that is valid for 15 minutes. Programs get the address of the
+    provider's page as JSON, and must send the cookie with the provider's redirect."""
     browser, html = shown_browser(request, resources.settings), prefers_html(accept)
     try:
         await _look(resources, state, browser, now, address)
-        # A form of another site, or a script of one, in the browser of somebody who does not know of it.
+        # Reject cross-site requests: a form or a script of another site in the person's browser.
         if not (is_page_token(token, browser, state) if html else sec_fetch_site in ("", "none", "same-origin")):
-            raise StateRefused("This was not sent by the page of this gateway. Open the link again.")
+            raise StateRefused("The request was not sent by this gateway's page. Open the link again.")
         browser = browser or new_browser()
         consent = await resources.authorization_states.open(state, browser, now)
     except AppError as failure:
@@ -101,7 +102,7 @@ async def _look(resources: Resources, state: str, browser: str, now: Now, addres
     try:
         return await resources.authorization_states.look_up(state, browser, now)
     except StateRefused:
-        # Only what is refused counts: behind one address may be many homes.
+        # Only refusals count, because many homes may share one address.
         await refuse_too_many(resources, "consent", address, return_rate(resources.settings), now)
         raise
 

@@ -1,4 +1,4 @@
-"""Where a person is sent for a consent, and how often one address may come back from there."""
+"""The URLs of a consent, and the rate limit of returns from the provider."""
 
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -8,12 +8,12 @@ from shared.config.settings import Settings
 
 
 def start_url(settings: Settings, state: str) -> str:
-    """The link that a person is given: this gateway's own page. In a query, traces and logs mask a state."""
+    """The consent link: a page of this gateway. The state is in the query, where traces and logs mask it."""
     return f"{settings.public_url}/consent?{urlencode({'state': state})}"
 
 
 def provider_url(settings: Settings, state: str) -> str:
-    """The provider's consent page for one state; what the configured address already asks for is kept."""
+    """The provider's consent page for one state; query parameters of the configured URL are kept."""
     parts = urlsplit(settings.enedis_authorize_url)
     query = [
         *parse_qsl(parts.query, keep_blank_values=True),
@@ -26,5 +26,5 @@ def provider_url(settings: Settings, state: str) -> str:
 
 
 def return_rate(settings: Settings) -> Rate:
-    """How often one address may come back with a state, or show one that is worth nothing."""
+    """The rate limit per address for returns with a state, valid or not."""
     return Rate(settings.consent_returns_per_hour, timedelta(hours=1))

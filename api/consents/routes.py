@@ -1,6 +1,6 @@
-"""Consents: asking for one, the ledger of them, and ending one.
+"""Consents: create, list, get, revoke.
 
-The link that a person is sent to is in `consent_start`, the way back from the provider in `callback`.
+The consent link is in `link_routes`, the redirect URI in `callback_routes`.
 """
 
 from collections.abc import Sequence
@@ -39,20 +39,20 @@ router = APIRouter(tags=["consents"])
 
 HINT = (
     "If the provider's page ends with « Une erreur est survenue lors du partage de vos données » "
-    "and never comes back here: this usage point is already shared with this gateway. Delete that share in the "
-    "provider's customer account, then start again. If another account of this gateway holds it, name the usage point "
-    "and two facts of its contract (`proof`)."
+    "and does not redirect back: this usage point is already shared with this gateway. Delete that authorisation in "
+    "the provider's customer account, then start again. If another account of this gateway holds it, send "
+    "`usage_point_id` and two details of the contract (`proof`)."
 )
 _HINTS = {
     ConsentStatus.AWAITING_APPROVAL: (
-        "Another account of this gateway holds this usage point. An administrator has to approve; or start again with "
-        "`usage_point_id` and `proof`."
+        "Another account of this gateway holds this usage point. An administrator must approve the consent; or start "
+        "again with `usage_point_id` and `proof`."
     ),
     ConsentStatus.REVOKED: (
-        "This gateway asks for nothing any more on the strength of it. The share at Enedis itself is ended by its "
-        "holder: in the Enedis customer account, where shared data are managed. Enedis lets nobody else end it."
+        "This gateway makes no more requests under this consent. The authorisation at Enedis itself can only be ended "
+        "by its holder, in the Enedis customer account, where shared data is managed."
     ),
-    ConsentStatus.LOST: "The provider says that the right has ended. Ask for a new consent.",
+    ConsentStatus.LOST: "The provider reports that the authorisation has ended. Create a new consent.",
 }
 
 
@@ -61,7 +61,7 @@ _HINTS = {
     status_code=201,
     operation_id="create_consent",
     dependencies=NO_IDEMPOTENCY,
-    summary="Ask a person for a consent",
+    summary="Create a consent",
     responses=documented(
         *KEY_REFUSALS,
         Forbidden,
@@ -77,20 +77,18 @@ _HINTS = {
 async def create_consent(
     resources: ResourcesDep, caller: Manager, now: Now, request: ConsentRequest | None = None
 ) -> StartedConsent:
-    """Send the person to `authorize_url`, which tells them for which account the consent is and leads on to the
-    provider. They come back here with the same `state`, which works once, and only in the browser that they began in.
+    """Send the person to `authorize_url`. The page names the requesting account and leads to the provider. The provider
+    redirects the person back with the same `state`, which is valid once and only in the browser that opened the link.
 
-    Name the usage point when you know it: whatever else comes back is refused then. If you hold an active consent for
-    it already, that is said at once (409, with its expiry), unless you want a new one: `renew`. If another account of
-    this gateway holds it as well, a `proof` is needed: nobody is told beforehand whether one does.
+    Set `usage_point_id` if you know it: another usage point is then refused. If the account already holds an active
+    consent for it, the request fails with 409 and the expiry date, unless `renew` is set. If another account of this
+    gateway holds the usage point, a `proof` is required; the response does not reveal whether one does.
     """
     if not resources.settings.enedis_client_id:
         raise ProviderMisconfigured
     expected = request.usage_point_id if request else None
     if expected is None and resources.settings.consent_needs_usage_point:
-        raise ValidationFailed(
-            errors=[FieldError("/usage_point_id", "This gateway wants the usage point to be named.")]
-        )
+        raise ValidationFailed(errors=[FieldError("/usage_point_id", "This gateway requires the usage point.")])
     if expected and request and not request.renew:
         await resources.authorization_states.refuse_if_active(caller.account.id, expected, now)
     consent, state = await resources.authorization_states.create(
@@ -115,7 +113,7 @@ async def create_consent(
 @router.get(
     "/v1/consents",
     operation_id="list_consents",
-    summary="The account's consents",
+    summary="List consents",
     responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def list_consents(
@@ -124,11 +122,11 @@ async def list_consents(
     now: Now,
     cursor: Annotated[
         ObjectId | None,
-        Query(description="`next_cursor` of the page before.", examples=["cons_0123456789abcdef01234567"]),
+        Query(description="`next_cursor` of the previous page.", examples=["cons_0123456789abcdef01234567"]),
     ] = None,
     limit: SmallPageSize = 50,
 ) -> ConsentList:
-    """Newest first: also those that were refused, failed, ran out or were ended."""
+    """Newest first, including refused, failed, expired and revoked consents."""
     found = await resources.consents.list_for_account(caller.account.id, cursor or "", limit + 1)
     points = await resources.usage_points.list_for_account(caller.account.id)
     page = found[:limit]
@@ -141,13 +139,13 @@ async def list_consents(
 @router.get(
     "/v1/consents/{consent_id}",
     operation_id="get_consent",
-    summary="What became of a consent",
+    summary="Get a consent",
     responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def get_consent(
     resources: ResourcesDep, caller: CurrentCaller, now: Now, consent_id: ConsentId
 ) -> ConsentDocument:
-    """Its state, how long it holds, and the usage points that it opened."""
+    """Returns its status, its expiry date and its usage points."""
     consent = await resources.consents.load(consent_id, caller.account.id)
     return _document(consent, await resources.usage_points.list_for_account(caller.account.id), now)
 
@@ -155,13 +153,14 @@ async def get_consent(
 @router.delete(
     "/v1/consents/{consent_id}",
     operation_id="revoke_consent",
-    summary="End a consent",
+    summary="Revoke a consent",
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def revoke_consent(resources: ResourcesDep, caller: Manager, now: Now, consent_id: ConsentId) -> ConsentDocument:
-    """Nothing is fetched any more on the strength of it; what is stored can still be read. Ended twice it stays so.
+    """Nothing more is fetched under this consent; stored data can still be read. Revoking a consent again has no
+    effect.
 
-    The share at Enedis itself can only be ended by its holder, in the Enedis customer account: see `hint`.
+    The authorisation at Enedis itself can only be ended by the holder, in the Enedis customer account: see `hint`.
     """
     consent, is_new = await resources.consents.revoke(consent_id, caller.account.id, caller.key.id, now)
     if is_new:

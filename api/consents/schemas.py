@@ -1,4 +1,4 @@
-"""Consents on the wire."""
+"""Request and response schemas of consents."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Self
@@ -21,41 +21,41 @@ from api.http.fields import (
 from shared.consents.contract_proof import LEAST_FACTS, ContractProof
 
 PAGE: dict[str, Any] = {"text/html": {"schema": {"type": "string", "examples": ["<!doctype html>…"]}}}
-"""What a browser gets in place of JSON."""
+"""The response to browsers, in place of JSON."""
 
 
 class ProofRequest(Body):
-    """Facts of the contract, as they stand on a bill. At least two, all of them right."""
+    """Details of the contract, as on a bill. At least two are required, and all must be correct."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"subscribed_power": 6, "postal_code": "75001", "activated_on": "2020-02-03"}]}
     )
 
     subscribed_power: Annotated[
-        float | None, Field(gt=0, le=100_000, description="In kVA.", examples=[6], allow_inf_nan=False)
+        float | None, Field(gt=0, le=100_000, description="Subscribed power in kVA.", examples=[6], allow_inf_nan=False)
     ] = None
     postal_code: Annotated[
         str | None,
         StringConstraints(pattern=r"^[0-9][0-9AB][0-9]{3}$"),
-        Field(description="Of the meter.", examples=["75001"]),
+        Field(description="Postal code of the meter.", examples=["75001"]),
     ] = None
     activated_on: Annotated[
-        AbsentDay, Field(description="The day on which the supply was last put into service for its holder.")
+        AbsentDay, Field(description="Day on which the supply was last activated for its holder.")
     ] = None
 
     @model_validator(mode="after")
     def _names_enough(self) -> Self:
         if self.as_proof().facts < LEAST_FACTS:
-            raise PydanticCustomError("proof", "At least two facts of the contract are needed.")
+            raise PydanticCustomError("proof", "At least two details of the contract are required.")
         return self
 
     def as_proof(self) -> ContractProof:
-        """What is kept of it, encrypted, until the consent is decided."""
+        """The stored form, kept encrypted until the consent is granted or refused."""
         return ContractProof(self.subscribed_power, self.postal_code, self.activated_on)
 
 
 class ConsentRequest(Body):
-    """What a consent is asked for."""
+    """The properties of a new consent."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -72,124 +72,127 @@ class ConsentRequest(Body):
     usage_point_id: Annotated[
         Prm | None,
         Field(
-            description="The usage point that you expect, 14 digits: a consent for another one is refused then.",
+            description="Expected usage point (14 digits). A consent for another one is refused.",
             examples=["12345678901234"],
         ),
     ] = None
     renew: Annotated[
-        bool,
-        Field(strict=True, description="Ask for a new consent though you hold an active one for this usage point."),
+        bool, Field(strict=True, description="Create the consent even if an active one exists for this usage point.")
     ] = False
     proof: Annotated[
         ProofRequest | None,
         Field(
-            description="Needed when another account of this gateway holds the usage point as well, together with "
-            "`usage_point_id`: compared with what the provider says, then forgotten. Without it an administrator has "
-            "to approve."
+            description="Required if another account of this gateway also holds the usage point; requires "
+            "`usage_point_id`. It is compared with the provider's data and then deleted. Without it, an administrator "
+            "must approve the consent."
         ),
     ] = None
 
     @model_validator(mode="after")
     def _proves_something(self) -> Self:
         if self.proof is not None and self.usage_point_id is None:
-            raise PydanticCustomError("proof", "A proof is about a usage point: name it in `usage_point_id`.")
+            raise PydanticCustomError("proof", "A proof requires `usage_point_id`.")
         return self
 
 
 class StartedConsent(Document):
-    """A consent that a person can now give."""
+    """A new consent, which a person can now give."""
 
     id: ShownConsentId
     authorize_url: str = Field(
-        description="Send the person there: a page of this gateway that says for whom the consent is and leads on to "
-        "the provider. A program sends a POST and gets `provider_url`, and keeps the cookie.",
+        description="Page of this gateway that names the requesting account and continues to the provider. Send the "
+        "person to it. A program sends a POST to it to get `provider_url`, and keeps the cookie.",
         examples=["https://gateway.example/consent?state=…"],
     )
-    state: str = Field(description="Comes back with the person, once; already part of `authorize_url`.", examples=["…"])
-    expires_at: datetime = Field(description="The person has to be back by then, in the browser that they began in.")
+    state: str = Field(
+        description="Returned once by the provider's redirect; already part of `authorize_url`.", examples=["…"]
+    )
+    expires_at: datetime = Field(description="Time by which the person must return, in the same browser.")
     hint: str = Field(
-        description="What to tell the person about the one case in which the provider never comes back.",
-        examples=["If the provider's page ends with an error and never comes back here: …"],
+        description="Instructions for the person, for the one case in which the provider does not redirect back.",
+        examples=["If the provider's page ends with an error and does not redirect back: …"],
     )
 
 
 class ConsentInvitation(Document):
-    """What a consent link is for."""
+    """The content of a consent link."""
 
-    account_id: ShownAccountId = Field(description="The account that will be able to read.")
-    account_created_at: datetime = Field(description="When that account was made.")
-    names_usage_point: bool = Field(description="Whether one usage point was announced; any other is refused then.")
-    expires_at: datetime = Field(description="The person has to be back by then.")
+    account_id: ShownAccountId = Field(description="The account that requests access.")
+    account_created_at: datetime = Field(description="Creation time of the account.")
+    names_usage_point: bool = Field(description="Whether a usage point is expected; any other is refused.")
+    expires_at: datetime = Field(description="Time by which the person must return.")
 
 
 class ProviderPage(Document):
-    """Where a person gives the consent."""
+    """The provider's consent page."""
 
     provider_url: str = Field(
-        description="The provider's own page.", examples=["https://provider.example/consent?state=…"]
+        description="URL of the provider's consent page.", examples=["https://provider.example/consent?state=…"]
     )
-    expires_at: datetime = Field(description="The person has to be back by then, with the cookie of this answer.")
+    expires_at: datetime = Field(description="Time by which the person must return, with the cookie of this response.")
 
 
 class ConsentError(Document):
-    """Why a consent failed, or waits."""
+    """Why a consent failed or awaits approval."""
 
-    code: str = Field(description="The kind of problem, for programs.", examples=["usage_point_taken"])
+    code: str = Field(description="Error code.", examples=["usage_point_taken"])
     title: str = Field(
-        description="The same for people.", examples=["Another account of this gateway holds this usage point."]
+        description="Error message.", examples=["Another account of this gateway holds this usage point."]
     )
 
 
 class ConsentUsagePoint(Document):
-    """A usage point that a consent opened."""
+    """A usage point granted by a consent."""
 
     usage_point_id: ShownPrm
     directions: Directions
 
 
 class ConsentDocument(Document):
-    """A consent and what became of it."""
+    """A consent and its status."""
 
     id: ShownConsentId
     status: GrantedStatus = Field(
-        description="`awaiting`: another account holds the usage point, and an administrator has to approve. `lost`: "
-        "the provider says that the right has ended. `revoked`: you ended it."
+        description="`awaiting`: another account holds the usage point, and an administrator must approve. `lost`: "
+        "the provider reports that the authorisation has ended. `revoked`: the account revoked it."
     )
-    active: bool = Field(description="Whether data can be asked for on the strength of it, today.")
+    active: bool = Field(description="Whether data can be fetched under this consent today.")
     created_at: CreatedAt
-    state_expires_at: datetime = Field(description="A pending consent can't be given any more after that.")
+    state_expires_at: datetime = Field(description="Time after which a pending consent can no longer be given.")
     granted_at: datetime | None = Field(
-        description="When the provider said that it was given.", examples=["2026-09-21T14:13:20Z"]
+        description="Time at which the provider confirmed the consent.", examples=["2026-09-21T14:13:20Z"]
     )
-    approved_at: datetime | None = Field(description="When an administrator let it pass.")
-    expires_on: date | None = Field(description="The first day without a right to it; `null` when none was named.")
-    seen_on: date | None = Field(description="The last day on which the provider answered on the strength of it.")
-    revoked_at: datetime | None = Field(description="When it was ended here.")
-    usage_points: list[ConsentUsagePoint] = Field(description="What rests on it now; a renewed one has none left.")
-    error: ConsentError | None = Field(description="Why it failed, or waits; `null` otherwise.")
-    hint: str | None = Field(description="What is left to do, if anything.")
+    approved_at: datetime | None = Field(description="Time of the approval by an administrator.")
+    expires_on: date | None = Field(description="First day after the consent ends; `null` if no end date is known.")
+    seen_on: date | None = Field(description="Last day on which the provider accepted a call under this consent.")
+    revoked_at: datetime | None = Field(description="Time at which it was revoked.")
+    usage_points: list[ConsentUsagePoint] = Field(description="Its current usage points; empty once it is renewed.")
+    error: ConsentError | None = Field(description="Why it failed or awaits approval; `null` otherwise.")
+    hint: str | None = Field(description="Next step, if any.")
 
 
 class ConsentList(Document):
-    """A page of an account's consents, newest first."""
+    """A page of the account's consents."""
 
     consents: list[ConsentDocument] = Field(description="Newest first.")
     next_cursor: str | None = Field(
-        description="Send it as `cursor` for the next page; `null`: this is the last.",
+        description="Value of `cursor` for the next page; `null` on the last page.",
         examples=["cons_0123456789abcdef01234567"],
     )
 
 
 class CallbackUsagePoint(Document):
-    """A usage point as it is shown to whoever comes back from the provider: not whole, that needs an API key."""
+    """A masked usage point: the callback is not authenticated by an API key, so the PRM is not returned in full."""
 
-    ends_with: str = Field(description="The last four of its 14 digits.", examples=["1234"])
+    ends_with: str = Field(description="Last four of the 14 digits.", examples=["1234"])
     directions: Directions
 
 
 class CallbackDocument(Document):
-    """What became of a consent, told to a program that follows the provider's redirect."""
+    """The result of a consent, for programs that follow the provider's redirect."""
 
     status: GrantedStatus
-    expires_on: date | None = Field(description="The first day without a right to it; `null` when none was named.")
-    usage_points: list[CallbackUsagePoint] = Field(description="What it opened; empty while that is being asked for.")
+    expires_on: date | None = Field(description="First day after the consent ends; `null` if no end date is known.")
+    usage_points: list[CallbackUsagePoint] = Field(
+        description="The granted usage points; empty while the exchange is in progress."
+    )

@@ -1,4 +1,4 @@
-"""Usage points: which the account holds, and what is stored of each."""
+"""Usage points of the account, and their stored data."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -28,7 +28,7 @@ router = APIRouter(tags=["usage points"])
 @router.get(
     "/v1/usage-points",
     operation_id="list_usage_points",
-    summary="The account's usage points",
+    summary="List usage points",
     responses=documented(*KEY_REFUSALS, ServiceUnavailable),
 )
 async def list_usage_points(resources: ResourcesDep, caller: CurrentCaller, now: Now) -> UsagePointList:
@@ -40,11 +40,11 @@ async def list_usage_points(resources: ResourcesDep, caller: CurrentCaller, now:
 @router.get(
     "/v1/usage-points/{usage_point_id}",
     operation_id="get_usage_point",
-    summary="One usage point, and what is stored of it",
+    summary="Get a usage point",
     responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def get_usage_point(resources: ResourcesDep, usage_point: OwnUsagePoint, now: Now) -> UsagePointDetails:
-    """The consent it rests on, and for each dataset how many windows are stored."""
+    """Returns its consent and, for each dataset, the number of stored windows."""
     coverage = []
     for dataset in DATASETS.values():
         series = Series(usage_point.account_id, usage_point.id, dataset.name)
@@ -57,13 +57,13 @@ async def get_usage_point(resources: ResourcesDep, usage_point: OwnUsagePoint, n
 @router.patch(
     "/v1/usage-points/{usage_point_id}",
     operation_id="change_usage_point",
-    summary="Name a usage point, or say what the nightly refresh does with it",
+    summary="Update a usage point",
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable, body=True),
 )
 async def change_usage_point(
     resources: ResourcesDep, caller: Manager, usage_point: OwnUsagePoint, now: Now, changes: UsagePointChanges
 ) -> UsagePointDocument:
-    """What the body does not name stays as it is."""
+    """Fields that the body does not contain keep their values."""
     given = {name: getattr(changes, name) for name in changes.model_fields_set}
     return _document(await resources.usage_points.change(usage_point, given, caller.key.id, now), now)
 
@@ -71,14 +71,14 @@ async def change_usage_point(
 @router.delete(
     "/v1/usage-points/{usage_point_id}",
     operation_id="erase_usage_point",
-    summary="Erase a usage point with everything that is stored of it",
+    summary="Delete a usage point and all its data",
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def delete_usage_point(
     resources: ResourcesDep, caller: Manager, usage_point: OwnUsagePoint, now: Now
 ) -> ReceiptDocument:
-    """Its readings, records and jobs go, and can't be brought back; what is being fetched for it is not stored. Its
-    consent stays in the history without it, revoked with its last usage point. Answers with a signed receipt."""
+    """Deletes its readings, records and jobs permanently; data that is being fetched is not stored. Its consent remains
+    in the list without it, and is revoked with its last usage point. Returns a signed receipt."""
     receipt = await resources.erasure.erase_usage_point(usage_point, caller.key.id, now)
     return ReceiptDocument.of(resources.server, receipt, resources.settings.public_url)
 

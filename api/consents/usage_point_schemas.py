@@ -1,4 +1,4 @@
-"""Usage points on the wire."""
+"""Request and response schemas of usage points."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -19,12 +19,12 @@ from api.http.fields import (
 
 
 class PointConsent(Document):
-    """The consent that a usage point rests on."""
+    """The consent that grants a usage point."""
 
     id: ShownConsentId
     status: GrantedStatus
-    active: bool = Field(description="Whether data can be asked for on the strength of it, today.")
-    expires_on: date | None = Field(description="The first day without a right to it; `null` when none was named.")
+    active: bool = Field(description="Whether data can be fetched under this consent today.")
+    expires_on: date | None = Field(description="First day after the consent ends; `null` if no end date is known.")
 
 
 class UsagePointDocument(Document):
@@ -32,10 +32,10 @@ class UsagePointDocument(Document):
 
     usage_point_id: ShownPrm
     directions: Directions
-    label: str | None = Field(description="What its owner calls it.", examples=["Home"])
-    refresh: bool = Field(description="Whether the nightly refresh comes by.")
+    label: str | None = Field(description="Display name.", examples=["Home"])
+    refresh: bool = Field(description="Whether the nightly refresh is on.")
     refresh_datasets: list[str] | None = Field(
-        description="The datasets that the refresh looks after; `null`: its own choice, and what was asked for.",
+        description="Datasets that the nightly refresh fetches; `null`: the default datasets, and requested ones.",
         examples=[["consumption_load_curve"]],
     )
     created_at: CreatedAt
@@ -43,58 +43,58 @@ class UsagePointDocument(Document):
 
 
 class UsagePointList(Document):
-    """All the usage points of an account."""
+    """The usage points of the account."""
 
     usage_points: list[UsagePointDocument] = Field(description="Oldest first.")
 
 
 class WindowCounts(Document):
-    """How many windows (days of a load curve, months of daily values, the one of a record) are in which state."""
+    """Number of windows (days of a load curve, months of daily values, one per record) by state."""
 
-    complete: int = Field(description="Nothing of it is missing.", examples=[89])
-    partial: int = Field(description="Something of it is missing.", examples=[0])
-    absent: int = Field(description="The provider had nothing.", examples=[1])
+    complete: int = Field(description="Complete windows.", examples=[89])
+    partial: int = Field(description="Incomplete windows.", examples=[0])
+    absent: int = Field(description="Windows for which the provider had no data.", examples=[1])
 
 
 class DatasetCoverage(Document):
-    """What is stored of one dataset, in short."""
+    """A summary of the stored data of a dataset."""
 
     dataset: ShownDataset
     start: date | None = Field(
-        description="The first day that was ever asked for; `null` for a record.", examples=["2026-09-01"]
+        description="First day that was ever requested; `null` for a record.", examples=["2026-09-01"]
     )
     end: date | None = Field(
-        description="The day after the last one that was ever asked for; `null` for a record.", examples=["2026-10-01"]
+        description="Day after the last day that was ever requested; `null` for a record.", examples=["2026-10-01"]
     )
-    last_fetched_at: datetime = Field(description="When the provider was last asked.")
+    last_fetched_at: datetime = Field(description="Time of the last fetch.")
     windows: WindowCounts
 
 
 class UsagePointDetails(UsagePointDocument):
-    """A usage point and what is stored of it."""
+    """A usage point and its stored data."""
 
-    coverage: list[DatasetCoverage] = Field(description="One entry for each dataset that was ever fetched.")
+    coverage: list[DatasetCoverage] = Field(description="One entry per dataset that was ever fetched.")
 
 
 class UsagePointChanges(Body):
-    """What to change of a usage point; what is left out stays."""
+    """The fields to change; omitted fields keep their values."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"label": "Home"}, {"refresh": False}]})
 
     label: Annotated[
         str | None,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-        Field(description="What you call it; `null` takes it away. Kept encrypted.", examples=["Home"]),
+        Field(description="Display name; `null` removes it. Stored encrypted.", examples=["Home"]),
     ] = None
     refresh: Annotated[
-        StrictBool, Field(description="Whether the nightly refresh comes by. `false`: only jobs fetch anything.")
+        StrictBool, Field(description="Whether the nightly refresh is on. `false`: data is fetched by jobs only.")
     ] = True
     refresh_datasets: Annotated[
         frozenset[DatasetName] | None,
         Field(
             min_length=1,
-            description="The datasets that the refresh looks after, also such as it would not begin by itself; `null`: "
-            "those it begins by itself, and what was asked for.",
+            description="Datasets that the nightly refresh fetches, including datasets that it does not fetch by "
+            "default; `null`: the default datasets, and requested ones.",
             examples=[["consumption_load_curve"]],
         ),
     ] = None

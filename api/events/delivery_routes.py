@@ -1,4 +1,4 @@
-"""The deliveries of a webhook: a test, the last ones, and one of them once more."""
+"""The deliveries of a webhook: test, list, replay."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -34,7 +34,7 @@ from shared.events.webhooks import Webhook
 
 router = APIRouter(tags=["webhooks"])
 
-# Each has this gateway send something to where somebody likes.
+# Each request makes this gateway send a message to a URL that the account chose.
 _RATE = Rate(30, timedelta(minutes=1))
 
 
@@ -54,17 +54,18 @@ OwnWebhook = Annotated[Webhook, Depends(own_webhook)]
     responses={
         200: {
             "model": DeliveryDocument,
-            "description": "With `Prefer: wait=N`: the delivery, which was tried.",
+            "description": "With `Prefer: wait=N`: the delivery, after its first attempt.",
             "headers": PREFERENCE_APPLIED,
         },
-        202: {"description": "The delivery, which was not tried yet.", "headers": PREFERENCE_APPLIED},
+        202: {"description": "The delivery, before its first attempt.", "headers": PREFERENCE_APPLIED},
         **documented(*KEY_REFUSALS, Forbidden, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable),
     },
 )
 async def test_webhook(
     resources: ResourcesDep, webhook: OwnWebhook, now: Now, wait: WaitSeconds, response: Response
 ) -> DeliveryDocument:
-    """A message of the type `webhook.test`, also to one that is disabled. It is tried once, and disables nothing."""
+    """Sends a message of type `webhook.test`, even if the webhook is disabled. It is not retried, and a failure does
+    not disable the webhook."""
     await refuse_too_many(resources, "webhook-messages", webhook.account_id, _RATE, now)
     delivery = await resources.deliveries.enqueue_test(webhook.account_id, webhook.id, now, awaited=bool(wait))
     if delivery is not None and wait:
@@ -72,7 +73,7 @@ async def test_webhook(
         await resources.deliveries.await_attempt(delivery.id, wait)
         delivery = await resources.deliveries.load(delivery.id)
     if delivery is None:
-        # Erased or deleted at this very moment.
+        # Deleted by a concurrent request.
         raise NotFound
     response.status_code = 200 if delivery.attempts else 202
     return DeliveryDocument.of(delivery)
@@ -81,7 +82,7 @@ async def test_webhook(
 @router.get(
     "/v1/webhooks/{webhook_id}/deliveries",
     operation_id="list_webhook_deliveries",
-    summary="The last deliveries of a webhook",
+    summary="List the deliveries of a webhook",
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def list_deliveries(
@@ -90,10 +91,10 @@ async def list_deliveries(
     limit: SmallPageSize = 20,
     cursor: Annotated[
         ObjectId | None,
-        Query(description="From `links.next` of the page before.", examples=["dlv_0123456789abcdef01234567"]),
+        Query(description="Cursor from `links.next` of the previous page.", examples=["dlv_0123456789abcdef01234567"]),
     ] = None,
 ) -> DeliveryPage:
-    """Newest first; of the last seven days, 500 at most. What a receiver answered is not kept but for its status."""
+    """Newest first, for the last seven days, 500 at most. Of a receiver's response only the status is kept."""
     found = await resources.deliveries.list_deliveries(webhook.id, cursor, limit + 1)
     page, following = found[:limit], None
     if len(found) > limit:
@@ -107,8 +108,8 @@ async def list_deliveries(
     "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
     status_code=202,
     operation_id="replay_webhook_delivery",
-    summary="Deliver once more",
-    response_description="The delivery, which will be tried at once.",
+    summary="Replay a delivery",
+    response_description="The delivery, which is queued for immediate sending.",
     responses=documented(
         *KEY_REFUSALS, Forbidden, NotFound, WebhookDisabled, TooManyRequests, ValidationFailed, ServiceUnavailable
     ),
@@ -116,8 +117,8 @@ async def list_deliveries(
 async def replay_delivery(
     resources: ResourcesDep, webhook: OwnWebhook, now: Now, delivery_id: DeliveryId
 ) -> DeliveryDocument:
-    """At once, whatever became of it, with all its tries anew. The `webhook-id` is the same: who has taken it knows it
-    again."""
+    """Sends the message again immediately, whatever its state, with all retries. The `webhook-id` is the same, so that
+    receivers can recognise duplicates."""
     delivery = await resources.deliveries.load(delivery_id)
     if delivery is None or delivery.webhook_id != webhook.id:
         raise NotFound

@@ -1,4 +1,4 @@
-"""Events as they happen: of one job, and of everything of an account."""
+"""Event streams: of one job, and of an account."""
 
 from typing import Annotated, Any
 
@@ -24,16 +24,20 @@ async def last_heard(
         _EventId | None,
         Header(
             alias="Last-Event-ID",
-            description="The `id` of the last event that was heard: go on after it.",
+            description="`id` of the last received event: the stream resumes after it.",
             examples=["1790000000000-0"],
         ),
     ] = None,
     query: Annotated[
         _EventId | None,
-        Query(alias="last_event_id", description="The same, for who can't set headers.", examples=["1790000000000-0"]),
+        Query(
+            alias="last_event_id",
+            description="The same, for clients that cannot set headers.",
+            examples=["1790000000000-0"],
+        ),
     ] = None,
 ) -> str | None:
-    """The event to go on after, if any. The header is the newer one: a browser sets it when it comes back."""
+    """The event to resume after, if any. The header takes precedence: a browser updates it when it reconnects."""
     return header or query or None
 
 
@@ -42,24 +46,24 @@ LastHeard = Annotated[str | None, Depends(last_heard)]
 
 def _known_type(name: str) -> str:
     if name not in EVENT_TYPES:
-        raise PydanticCustomError("event_type", "There is no such type of events.")
+        raise PydanticCustomError("event_type", "This event type does not exist.")
     return name
 
 
 Types = Annotated[
     list[Annotated[EventType, AfterValidator(_known_type)]],
-    Query(max_length=len(EVENT_TYPES), description="Only events of these types; all of them without."),
+    Query(max_length=len(EVENT_TYPES), description="Only events of these types. Default: all types."),
 ]
 
 
-# Of one event: OpenAPI 3.1 has no word for a stream, and those who read such a schema take it so.
+# The schema of one event: OpenAPI 3.1 cannot describe a stream, and tools interpret such a schema per event.
 _EVENT_SCHEMA = {
     "type": "object",
     "required": ["id", "event", "data"],
     "properties": {
-        "id": {"type": "string", "description": "For `Last-Event-ID`."},
-        "event": {"type": "string", "description": "Its type."},
-        "data": {"type": "string", "contentMediaType": "application/json", "description": "What it is about."},
+        "id": {"type": "string", "description": "Value for `Last-Event-ID`."},
+        "event": {"type": "string", "description": "Event type."},
+        "data": {"type": "string", "contentMediaType": "application/json", "description": "The event as JSON."},
     },
 }
 
@@ -83,19 +87,20 @@ data: {"type":"job.succeeded","timestamp":"2026-09-21T14:13:20Z","data":{"job_id
 @router.get(
     "/v1/jobs/{job_id}/events",
     operation_id="stream_job_events",
-    summary="What happens to a job, as it happens",
+    summary="Stream the events of a job",
     response_class=Response,
     responses={
         200: _stream(_JOB_EXAMPLE),
-        204: {"description": "The job has ended, and everything was told: don't come back."},
+        204: {"description": "The job has ended and all its events were received: do not reconnect."},
         **documented(*KEY_REFUSALS, NotFound, JobGone, ValidationFailed, TooManyListeners, ServiceUnavailable),
     },
 )
 async def stream_job_events(
     resources: ResourcesDep, caller: CurrentCaller, job_id: JobId, after: LastHeard
 ) -> Response:
-    """Begins with `job.snapshot`: its status and progress; goes on with `job.progress`, and ends with the job. Who
-    comes back with the last `id` is told what came after it. Any key of the account will do; no quota is counted."""
+    """The stream starts with `job.snapshot` (status and progress), continues with `job.progress`, and ends with the
+    job. A client that reconnects with `Last-Event-ID` receives the events after it. Any key of the account is accepted;
+    no quota is counted."""
     job = await find_job(resources, job_id, caller.account.id)
     story = JobFeed(resources, job)
     if job.status.ended and after is not None and await is_all_told(resources, job.account_id, story, after):
@@ -107,7 +112,7 @@ async def stream_job_events(
 @router.get(
     "/v1/events",
     operation_id="stream_events",
-    summary="What happens, as it happens",
+    summary="Stream the events of the account",
     response_class=Response,
     responses={
         200: _stream(_JOB_EXAMPLE),
@@ -120,7 +125,7 @@ async def stream_events(
     after: LastHeard,
     types: Types = [],  # noqa: B006  # FastAPI copies it
 ) -> Response:
-    """Begins with `account.snapshot`: the jobs that are under way. Who comes back with the last `id` is told what came
-    after it; when that is kept no longer, there is a snapshot again. It ends with the key, the account's suspension, or
-    the account."""
+    """The stream starts with `account.snapshot`: the jobs in progress. A client that reconnects with `Last-Event-ID`
+    receives the events after it, or a new snapshot if they are no longer kept. The stream ends when the key is revoked
+    or the account is suspended or deleted."""
     return await open_stream(resources, caller, AccountFeed(resources, caller.account.id, types), after)

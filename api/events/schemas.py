@@ -1,4 +1,4 @@
-"""Events on the wire: what happened, to what; never a reading."""
+"""Schemas of events. Events contain ids and links, never a reading."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,7 +22,7 @@ _RESOURCES = {
 
 
 class EventData(Document):
-    """What an event is about: ids, and where to look."""
+    """The objects of an event: ids and links."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -33,7 +33,7 @@ class EventData(Document):
 
 
 class EventDocument(Document):
-    """Something that happened, as `data` of a server-sent event whose `id` and `event` say which and of what type."""
+    """An event: the `data` of a server-sent event, whose `id` and `event` are the event's id and type."""
 
     type: EventType
     timestamp: datetime
@@ -41,7 +41,7 @@ class EventDocument(Document):
 
     @classmethod
     def of(cls, event: Event, prms: Mapping[str, str]) -> "EventDocument":
-        """As it is told; ``prms``: the 14 digits of the account's usage points, by their internal ids."""
+        """Build the document of an event; ``prms``: the PRMs of the account's usage points, by internal id."""
         ids: dict[str, str] = dict(event.data)
         point = ids.pop("usage_point_id", None)
         if point is not None and point in prms:
@@ -53,7 +53,7 @@ class EventDocument(Document):
 
 
 class JobState(Document):
-    """How far a job is."""
+    """The status and progress of a job."""
 
     job_id: str
     status: JobStatus
@@ -62,20 +62,20 @@ class JobState(Document):
 
 
 class JobSnapshot(Document):
-    """Where a job stands: in place of what was not heard."""
+    """The state of a job, sent in place of missed events."""
 
     type: Literal["job.snapshot"] = JOB_SNAPSHOT
     data: JobState
 
 
 class UnfinishedJobs(Document):
-    """The jobs that are under way, the newest of them when they are many."""
+    """The jobs in progress; only the newest if there are many."""
 
     jobs: list[JobState]
 
 
 class AccountSnapshot(Document):
-    """Where an account's jobs stand: in place of what was not heard."""
+    """The state of an account's jobs, sent in place of missed events."""
 
     type: Literal["account.snapshot"] = ACCOUNT_SNAPSHOT
     data: UnfinishedJobs

@@ -1,7 +1,7 @@
-"""Events as they happen (server-sent events): one story of an account or of a job, told to who listens, and resumed.
+"""Server-sent events: resumable streams of the events of an account or of a job.
 
-A story is told from where the listener left off. When that is no longer kept, it begins with a snapshot of how things
-stand. A heartbeat keeps the connection open and shows who is gone.
+A stream resumes after the last event that the client received. If that event is no longer kept, the stream starts with
+a snapshot of the current state. A heartbeat keeps the connection open and detects disconnected clients.
 """
 
 import asyncio
@@ -45,86 +45,86 @@ _JOB_ENDS = {f"job.{status}" for status in JobStatus if status.ended}
 
 
 class EventFeed(Protocol):
-    """What is told to one listener."""
+    """The events of one stream."""
 
     def wants(self, event: Event) -> bool:
-        """Whether an event belongs to it."""
+        """Whether the event belongs to the stream."""
 
     def ends_with(self, event: Event) -> bool:
-        """Whether nothing comes after this event."""
+        """Whether this event is the last of the stream."""
 
     async def snapshot(self) -> tuple[str, BaseModel, bool]:
-        """How things stand: the snapshot's type, itself, and whether nothing comes after it."""
+        """The current state: type of the snapshot, its document, and whether the stream ends with it."""
 
     async def is_over(self) -> bool:
-        """Whether nothing comes any more, though no event said so: it can be lost with the process that had to tell."""
+        """Whether the stream has ended without a final event, which is lost if its process dies before sending it."""
 
 
 class AccountFeed:
-    """Everything that happens to an account, or only what is of some types."""
+    """All events of an account, or those of some types."""
 
     def __init__(self, resources: Resources, account_id: str, types: Collection[str] = ()) -> None:
-        """``types``: all of them when there is none."""
+        """``types``: empty for all types."""
         self._resources = resources
         self._account_id = account_id
         self._types = frozenset(types)
 
     def wants(self, event: Event) -> bool:
-        """That the account is erased is told to everybody."""
+        """The deletion of the account is always sent, whatever the types."""
         return not self._types or event.type in self._types or event.type == ACCOUNT_ERASED
 
     def ends_with(self, event: Event) -> bool:
-        """Nothing comes after an account."""
+        """The stream ends with the deletion of the account."""
         return event.type == ACCOUNT_ERASED
 
     async def snapshot(self) -> tuple[str, BaseModel, bool]:
-        """The jobs that are under way."""
+        """The jobs in progress."""
         page = await self._resources.job_list.load_page(
             self._account_id, _SHOWN_JOBS, wanted=lambda job: not job.status.ended
         )
         return ACCOUNT_SNAPSHOT, AccountSnapshot(data=UnfinishedJobs(jobs=list(map(_state, page.jobs)))), False
 
     async def is_over(self) -> bool:
-        """An account goes on."""
+        """Never: an account's stream ends with an event."""
         return False
 
 
 class JobFeed:
-    """What happens to a job, to its end."""
+    """The events of a job, until it ends."""
 
     def __init__(self, resources: Resources, job: Job) -> None:
-        """Of a job as it was a moment ago."""
+        """``job``: as just loaded."""
         self._resources = resources
         self._job = job
 
     def wants(self, event: Event) -> bool:
-        """With its account it goes, too."""
+        """Events of the job, and the deletion of its account, which deletes the job."""
         return event.data.get("job_id") == self._job.id or event.type == ACCOUNT_ERASED
 
     def ends_with(self, event: Event) -> bool:
-        """One of its ends."""
+        """The stream ends when the job ends, or with its account."""
         return event.type in _JOB_ENDS or event.type == ACCOUNT_ERASED
 
     async def snapshot(self) -> tuple[str, BaseModel, bool]:
-        """Its status and progress; as it was last seen, when it is gone."""
+        """Its status and progress; the last known ones if the job is no longer stored."""
         found = await self._resources.jobs.load_job(self._job.id)
         self._job = found or self._job
         return JOB_SNAPSHOT, JobSnapshot(data=_state(self._job)), found is None or found.status.ended
 
     async def is_over(self) -> bool:
-        """Whether it has ended or is gone."""
+        """Whether the job has ended or is no longer stored."""
         found = await self._resources.jobs.load_job(self._job.id)
         return found is None or found.status.ended
 
 
 class EventStream(EventSourceResponse):
-    """The answer that tells a story. Who does not take what is sent is cut off, and resumes when it comes back."""
+    """The streaming response. A client that does not read in time is disconnected; it can reconnect and resume."""
 
     def __init__(
         self, content: AsyncIterator[ServerSentEvent | bytes], listening: EventListeners, listener: Listener
     ) -> None:
-        """``listener`` leaves when the answer is over, however that comes about."""
-        # The heartbeats are part of the story, which looks around at each of them: those of the library stay off.
+        """``listener`` leaves when the response ends, for whatever reason."""
+        # Heartbeats are sent by the stream itself, with a check at each: those of the library are off.
         super().__init__(content, ping=0, sep="\n", send_timeout=_CUT_AFTER_SECONDS)
         self._listening = listening
         self._listener = listener
@@ -140,7 +140,7 @@ class EventStream(EventSourceResponse):
 
 
 async def open_stream(resources: Resources, caller: Caller, story: EventFeed, after: str | None) -> EventStream:
-    """Begin to listen, then answer. ``after``: the last event that was heard. Raises `TooManyListeners` and
+    """Start listening, then respond. ``after``: the last event that the client received. Raises `TooManyListeners` and
     `ServiceUnavailable`."""
     listening = resources.listeners
     listener = listening.join(caller.account.id, Purpose.STREAM, caller.key.id)
@@ -153,7 +153,7 @@ async def open_stream(resources: Resources, caller: Caller, story: EventFeed, af
 
 
 async def is_all_told(resources: Resources, account_id: str, story: EventFeed, after: str) -> bool:
-    """Whether somebody who heard everything up to ``after`` has nothing more to hear of what is kept."""
+    """Whether no kept event of the stream follows ``after``."""
     if await resources.events.find_place(account_id, after) != after:
         return False
     return not any(map(story.wants, await resources.events.load_events(account_id, after)))
@@ -161,10 +161,10 @@ async def is_all_told(resources: Resources, account_id: str, story: EventFeed, a
 
 @asynccontextmanager
 async def listening_until_exit(listening: EventListeners) -> AsyncIterator[None]:
-    """End all listening as soon as the server is told to stop: it waits for answers that are under way."""
+    """End all listeners as soon as the server is asked to stop, because it waits for open responses."""
 
     async def watch() -> None:
-        # The library knows: it has the signal told to it.
+        # The library handles the signal and sets this flag.
         while not AppStatus.should_exit:  # noqa: ASYNC110  # set by a signal, which sets no event
             await asyncio.sleep(_EXIT_SECONDS)
         listening.end()
@@ -179,7 +179,7 @@ async def listening_until_exit(listening: EventListeners) -> AsyncIterator[None]
 async def _told(
     resources: Resources, listener: Listener, story: EventFeed, after: str | None
 ) -> AsyncIterator[ServerSentEvent | bytes]:
-    # So that those who were cut off together do not come back together.
+    # Random, so that clients that were disconnected together do not reconnect together.
     yield ServerSentEvent(retry=random.randint(*_RETRY_MILLISECONDS), sep="\n")  # noqa: S311  # spreads load, guards no secret
     try:
         async for each in _chapters(resources, listener, story, after):
@@ -221,7 +221,7 @@ async def _chapters(
         after = last
         if (heard or await listener.wait(max(0.0, beat_at - time()))) and time() < beat_at:
             continue
-        # What was passed over need not be read again by who resumes.
+        # The id lets a client that resumes skip the events that were filtered out.
         yield ServerSentEvent(comment="", id=last if last != told else None, sep="\n")
         beat_at, told = time() + HEARTBEAT_SECONDS, last
         if await story.is_over():
@@ -231,15 +231,15 @@ async def _chapters(
 
 
 async def _telling(resources: Resources, listener: Listener, event: Event) -> bytes:
-    """An event as it goes over the wire; made once for all who listen to the account."""
-    commons = listener.commons
-    if commons.last_told[0] != event.id:
-        if event.data.get("usage_point_id", "") not in {"", *commons.prms}:
+    """A serialised event; built once for all listeners of the account."""
+    cache = listener.cache
+    if cache.last_told[0] != event.id:
+        if event.data.get("usage_point_id", "") not in {"", *cache.prms}:
             points = await resources.usage_points.list_for_account(listener.account_id)
-            commons.prms.update({point.id: point.prm for point in points})
-        message = _message(EventDocument.of(event, commons.prms), event.type, event.id)
-        commons.last_told = (event.id, message.encode())
-    return commons.last_told[1]
+            cache.prms.update({point.id: point.prm for point in points})
+        message = _message(EventDocument.of(event, cache.prms), event.type, event.id)
+        cache.last_told = (event.id, message.encode())
+    return cache.last_told[1]
 
 
 def _state(job: Job) -> JobState:

@@ -1,4 +1,4 @@
-"""Webhooks: where the account wants to be told of its events. What is on its way is in `webhook_deliveries`."""
+"""Webhooks: URLs that receive the events of the account. Their deliveries are in `delivery_routes`."""
 
 from datetime import datetime, timedelta
 
@@ -27,7 +27,7 @@ from shared.resources import Resources
 
 router = APIRouter(tags=["webhooks"])
 
-# Each looks a name up that somebody chose.
+# Each request resolves a host name that the account chose.
 _RATE = Rate(30, timedelta(minutes=1))
 
 
@@ -35,10 +35,10 @@ _RATE = Rate(30, timedelta(minutes=1))
     "/v1/webhooks",
     status_code=201,
     operation_id="create_webhook",
-    summary="Be told of events",
+    summary="Create a webhook",
     dependencies=NO_IDEMPOTENCY,
     responses={
-        201: {"headers": location("Where the webhook is.", "/v1/webhooks/hook_0123456789abcdef")},
+        201: {"headers": location("The path of the webhook.", "/v1/webhooks/hook_0123456789abcdef")},
         **documented(
             *KEY_REFUSALS,
             Forbidden,
@@ -54,15 +54,15 @@ _RATE = Rate(30, timedelta(minutes=1))
 async def create_webhook(
     resources: ResourcesDep, caller: Manager, now: Now, request: WebhookRequest, response: Response
 ) -> NewWebhook:
-    """From now on each event is sent to `url` as a message by Standard Webhooks: type, moment, ids and links; never a
-    reading. Verify `webhook-signature` with the secret, which is shown this once, and answer with any 2xx within 15
-    seconds. What is not taken is tried again over three days; `webhook-id` stays the same. Redirects are not followed.
-    """
+    """Each event is sent to `url` as a Standard Webhooks message with its type, time, ids and links, and never with
+    readings. Verify `webhook-signature` with the secret, which is returned only in this response, and respond with a
+    2xx status within 15 seconds. Failed deliveries are retried over three days with the same `webhook-id`. Redirects
+    are not followed."""
     await _check_target(resources, caller.account.id, request.url, now)
     webhook, secret = await resources.webhooks.create_webhook(
         caller.account.id, request.url, request.events, request.description, caller.key.id, now
     )
-    await _note_wish(resources, webhook)
+    await _subscribe(resources, webhook)
     response.headers["Location"] = f"/v1/webhooks/{webhook.id}"
     return _with_secret(webhook, secret, now, response)
 
@@ -70,11 +70,11 @@ async def create_webhook(
 @router.get(
     "/v1/webhooks",
     operation_id="list_webhooks",
-    summary="The account's webhooks",
+    summary="List webhooks",
     responses=documented(*KEY_REFUSALS, Forbidden, ServiceUnavailable),
 )
 async def list_webhooks(resources: ResourcesDep, caller: Manager, now: Now) -> WebhookList:
-    """Oldest first, without their secrets."""
+    """Oldest first. Their secrets are not returned."""
     found = await resources.webhooks.list_webhooks(caller.account.id)
     return WebhookList(webhooks=[WebhookDocument.of(each, now) for each in found])
 
@@ -82,18 +82,18 @@ async def list_webhooks(resources: ResourcesDep, caller: Manager, now: Now) -> W
 @router.get(
     "/v1/webhooks/{webhook_id}",
     operation_id="get_webhook",
-    summary="One webhook",
+    summary="Get a webhook",
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def get_webhook(resources: ResourcesDep, caller: Manager, now: Now, webhook_id: WebhookId) -> WebhookDocument:
-    """Where it leads, what it wants to be told, and whether it was disabled."""
+    """Returns its URL, its event types and whether it is disabled."""
     return WebhookDocument.of(await resources.webhooks.load_webhook(webhook_id, caller.account.id), now)
 
 
 @router.patch(
     "/v1/webhooks/{webhook_id}",
     operation_id="change_webhook",
-    summary="Change a webhook",
+    summary="Update a webhook",
     responses=documented(
         *KEY_REFUSALS, Forbidden, NotFound, TooManyRequests, ValidationFailed, ServiceUnavailable, body=True
     ),
@@ -101,15 +101,15 @@ async def get_webhook(resources: ResourcesDep, caller: Manager, now: Now, webhoo
 async def change_webhook(
     resources: ResourcesDep, caller: Manager, now: Now, webhook_id: WebhookId, changes: WebhookChanges
 ) -> WebhookDocument:
-    """What the body does not name stays as it is. What is on its way goes to the new address. What failed while it was
-    disabled can be replayed."""
+    """Fields that the body does not contain keep their values. Pending deliveries are sent to the new address.
+    Deliveries that failed while the webhook was disabled can be replayed."""
     webhook = await resources.webhooks.load_webhook(webhook_id, caller.account.id)
     given = {name: getattr(changes, name) for name in changes.model_fields_set}
     if "url" in given:
         await _check_target(resources, caller.account.id, changes.url, now)
     if given:
         webhook = await resources.webhooks.change_webhook(webhook, given, caller.key.id, now)
-        await _note_wish(resources, webhook)
+        await _subscribe(resources, webhook)
     if not webhook.enabled:
         await resources.deliveries.stop(webhook.id, DeliveryError.WEBHOOK_DISABLED)
     return WebhookDocument.of(webhook, now)
@@ -119,12 +119,12 @@ async def change_webhook(
     "/v1/webhooks/{webhook_id}",
     status_code=204,
     operation_id="delete_webhook",
-    summary="Be told no more",
-    response_description="It is gone.",
+    summary="Delete a webhook",
+    response_description="The webhook is deleted.",
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def delete_webhook(resources: ResourcesDep, caller: Manager, now: Now, webhook_id: WebhookId) -> None:
-    """Nothing is sent there any more, and its deliveries are forgotten."""
+    """No more events are sent, and the list of its deliveries is deleted."""
     webhook = await resources.webhooks.load_webhook(webhook_id, caller.account.id)
     await resources.webhooks.delete_webhook(webhook, caller.key.id, now)
     await resources.deliveries.forget_webhook(webhook.account_id, webhook.id)
@@ -133,7 +133,7 @@ async def delete_webhook(resources: ResourcesDep, caller: Manager, now: Now, web
 @router.post(
     "/v1/webhooks/{webhook_id}/secret",
     operation_id="rotate_webhook_secret",
-    summary="Change the secret of a webhook",
+    summary="Rotate the secret of a webhook",
     dependencies=NO_IDEMPOTENCY,
     responses=documented(
         *KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, IdempotencyNotOffered, ServiceUnavailable
@@ -142,8 +142,8 @@ async def delete_webhook(resources: ResourcesDep, caller: Manager, now: Now, web
 async def rotate_webhook_secret(
     resources: ResourcesDep, caller: Manager, now: Now, webhook_id: WebhookId, response: Response
 ) -> NewWebhook:
-    """For 24 hours each message bears two signatures, of the new secret and of the one before: exchange it meanwhile,
-    and no message is lost. The new one is shown this once."""
+    """For 24 hours each message is signed with both the new and the previous secret, so that receivers can be updated
+    without losing messages. The new secret is returned only in this response."""
     webhook = await resources.webhooks.load_webhook(webhook_id, caller.account.id)
     return _with_secret(*await resources.webhooks.rotate_secret(webhook, caller.key.id, now), now, response)
 
@@ -156,9 +156,9 @@ async def _check_target(resources: Resources, account_id: str, url: str, now: da
         raise ValidationFailed(errors=[FieldError("/url", str(refusal))]) from None
 
 
-async def _note_wish(resources: Resources, webhook: Webhook) -> None:
-    # Who is killed before it has what SQL says noted later: the courier does it every few minutes.
-    await resources.deliveries.note_wish(webhook.account_id, webhook.id, webhook.version, webhook.wish)
+async def _subscribe(resources: Resources, webhook: Webhook) -> None:
+    # If this process dies before the note, the courier copies the state from SQL every few minutes.
+    await resources.deliveries.subscribe(webhook.account_id, webhook.id, webhook.version, webhook.subscription)
 
 
 def _with_secret(webhook: Webhook, secret: str, now: datetime, response: Response) -> NewWebhook:

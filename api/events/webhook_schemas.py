@@ -1,4 +1,4 @@
-"""Webhooks and their deliveries on the wire."""
+"""Request and response schemas of webhooks and their deliveries."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -13,13 +13,13 @@ from shared.events.store import ACCOUNT_ERASED, EVENT_TYPES
 from shared.events.webhook_urls import LONGEST_URL
 from shared.events.webhooks import DisabledReason, Webhook
 
-# Of an erased account nobody is told anything any more.
+# A deleted account has no webhooks left.
 TOLD_TYPES = tuple(each for each in EVENT_TYPES if each != ACCOUNT_ERASED)
 
 
 def _known_type(name: str) -> str:
     if name not in TOLD_TYPES:
-        raise PydanticCustomError("event_type", "There is no such type of event.")
+        raise PydanticCustomError("event_type", "This event type does not exist.")
     return name
 
 
@@ -27,15 +27,15 @@ Url = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LONGEST_URL),
     Field(
-        description="Where to send: `https://`, port 443 or 1024 and above, a host on the public internet, checked now "
-        "and with each delivery. Kept encrypted.",
+        description="Destination URL: `https://`, port 443 or at least 1024, a host on the public internet. Checked "
+        "now and with each delivery. Stored encrypted.",
         examples=["https://receiver.example/releve"],
     ),
 ]
 Description = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    Field(description="What you call it. Kept encrypted.", examples=["Home Assistant"]),
+    Field(description="Display name. Stored encrypted.", examples=["Home Assistant"]),
 ]
 EventType = Annotated[str, AfterValidator(_known_type), WithJsonSchema({"type": "string", "enum": list(TOLD_TYPES)})]
 Events = Annotated[
@@ -43,15 +43,15 @@ Events = Annotated[
     Field(
         min_length=1,
         max_length=len(TOLD_TYPES),
-        description=f"Which events to be told; `null`: all but {', '.join(f'`{each}`' for each in QUIET_TYPES)}, also "
-        "those of later versions.",
+        description=f"Event types to send; `null`: all except {', '.join(f'`{each}`' for each in QUIET_TYPES)}, "
+        "including types of later versions.",
         examples=[["job.succeeded", "job.failed"]],
     ),
 ]
 
 
 class WebhookRequest(Body):
-    """A webhook to be made."""
+    """The properties of a new webhook."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -61,33 +61,35 @@ class WebhookRequest(Body):
 
     url: Url
     events: Events = None
-    description: Annotated[Description | None, Field(description="What you call it. Kept encrypted.")] = None
+    description: Annotated[Description | None, Field(description="Display name. Stored encrypted.")] = None
 
 
 def _without_default(schema: dict[str, Any]) -> None:
-    # What is left out stays; that is no URL that could be sent.
+    # An omitted field keeps its value, and the default is not a valid URL.
     schema.pop("default", None)
 
 
 class WebhookChanges(Body):
-    """What to change of a webhook; what is left out stays."""
+    """The fields to change; omitted fields keep their values."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": True}, {"description": None}]})
 
     url: Annotated[Url, Field(json_schema_extra=_without_default)] = ""
     events: Events = None
-    description: Annotated[Description | None, Field(description="`null` takes it away. Kept encrypted.")] = None
+    description: Annotated[
+        Description | None, Field(description="Display name; `null` removes it. Stored encrypted.")
+    ] = None
     enabled: Annotated[
-        StrictBool, Field(description="`false`: what is not delivered yet fails. `true` also after it was disabled.")
+        StrictBool, Field(description="`false`: pending deliveries fail. `true`: also re-enables a disabled webhook.")
     ] = True
 
 
 class WebhookLinks(Document):
-    """Where to go on."""
+    """Related resources."""
 
     self: str = Field(description="The webhook.", examples=["/v1/webhooks/hook_0123456789abcdef"])
     deliveries: str = Field(
-        description="Its last deliveries.", examples=["/v1/webhooks/hook_0123456789abcdef/deliveries"]
+        description="Its recent deliveries.", examples=["/v1/webhooks/hook_0123456789abcdef/deliveries"]
     )
 
 
@@ -95,27 +97,27 @@ class WebhookDocument(Document):
     """A webhook, without its secret."""
 
     id: str = Field(description="The webhook's id.", examples=["hook_0123456789abcdef"])
-    url: str = Field(description="Where its messages are sent.", examples=["https://receiver.example/releve"])
+    url: str = Field(description="Destination URL.", examples=["https://receiver.example/releve"])
     events: list[str] | None = Field(
-        description=f"Of which it is told; `null`: all but {', '.join(f'`{each}`' for each in QUIET_TYPES)}.",
+        description=f"Event types to send; `null`: all except {', '.join(f'`{each}`' for each in QUIET_TYPES)}.",
         examples=[["job.succeeded", "job.failed"]],
     )
-    description: str | None = Field(description="What its owner calls it.", examples=["Home Assistant"])
-    enabled: bool = Field(description="Whether anything is sent there.")
+    description: str | None = Field(description="Display name.", examples=["Home Assistant"])
+    enabled: bool = Field(description="Whether events are sent.")
     disabled_reason: DisabledReason | None = Field(
-        description="Why the gateway has disabled it: the receiver answered 410 (`gone`), or a delivery failed at each "
-        "of its tries (`exhausted`)."
+        description="Why the gateway disabled it: the receiver responded with 410 (`gone`), or all attempts of a "
+        "delivery failed (`exhausted`)."
     )
-    disabled_at: datetime | None = Field(description="When the gateway has disabled it.")
+    disabled_at: datetime | None = Field(description="Time at which the gateway disabled it.")
     created_at: CreatedAt
     previous_secret_until: datetime | None = Field(
-        description="After a rotation: until then the messages are signed with the secret before as well."
+        description="After a rotation: the time until which messages are also signed with the previous secret."
     )
     links: WebhookLinks
 
     @classmethod
     def of(cls, webhook: Webhook, now: datetime) -> Self:
-        """What is shown of a webhook."""
+        """Build the document of a webhook."""
         until = webhook.previous_secret_until
         return cls(
             id=webhook.id,
@@ -138,49 +140,49 @@ class WebhookList(Document):
 
 
 class NewWebhook(WebhookDocument):
-    """A webhook with the secret that signs its messages."""
+    """A webhook, with the secret that signs its messages."""
 
     secret: str = Field(
-        description="With what the messages are signed, by Standard Webhooks. Shown this once.",
+        description="Signing secret (Standard Webhooks). Returned only in this response.",
         examples=["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="],
     )
 
 
 class DeliveryLinks(Document):
-    """Where to go on."""
+    """Related resources."""
 
-    webhook: str = Field(description="Whose it is.", examples=["/v1/webhooks/hook_0123456789abcdef"])
+    webhook: str = Field(description="The webhook.", examples=["/v1/webhooks/hook_0123456789abcdef"])
     replay: str = Field(
-        description="What to POST to have it delivered once more.",
+        description="Send `POST` to replay the delivery.",
         examples=["/v1/webhooks/hook_0123456789abcdef/deliveries/dlv_0123456789abcdef01234567/replay"],
     )
 
 
 class DeliveryDocument(Document):
-    """One event for one webhook, and how its last try went. What the receiver answered is not kept."""
+    """The delivery of one event to one webhook, with the result of its last attempt. Response bodies are not stored."""
 
     id: str = Field(
-        description="The `webhook-id` of the message, the same with each try.",
+        description="The `webhook-id` of the message, the same for all attempts.",
         examples=["dlv_0123456789abcdef01234567"],
     )
-    type: str = Field(description="The type of the event.", examples=["job.succeeded"])
+    type: str = Field(description="Event type.", examples=["job.succeeded"])
     created_at: CreatedAt
     status: DeliveryStatus = Field(examples=["delivered"])
-    attempts: int = Field(description="How often it was tried.", examples=[1])
+    attempts: int = Field(description="Number of attempts.", examples=[1])
     last_attempt_at: datetime | None = Field(
-        description="`null`: it was not tried yet.", examples=["2026-09-21T14:13:21Z"]
+        description="Time of the last attempt; `null` if there was none.", examples=["2026-09-21T14:13:21Z"]
     )
     status_code: int | None = Field(
-        description="What the receiver answered to the last try, if it did.", examples=[204]
+        description="HTTP status of the receiver's response to the last attempt, if it responded.", examples=[204]
     )
-    error: DeliveryError | None = Field(description="Why the last try failed, or why there is none any more.")
-    duration_ms: int | None = Field(description="How long the last try took.", examples=[84])
-    next_attempt_at: datetime | None = Field(description="`null` when it is over.")
+    error: DeliveryError | None = Field(description="Why the last attempt failed, or why there are no more attempts.")
+    duration_ms: int | None = Field(description="Duration of the last attempt.", examples=[84])
+    next_attempt_at: datetime | None = Field(description="Time of the next attempt; `null` if there is none.")
     links: DeliveryLinks
 
     @classmethod
     def of(cls, delivery: Delivery) -> Self:
-        """What is shown of a delivery."""
+        """Build the document of a delivery."""
         webhook = f"/v1/webhooks/{delivery.webhook_id}"
         return cls(
             id=delivery.id,
@@ -198,16 +200,16 @@ class DeliveryDocument(Document):
 
 
 class DeliveryPageLinks(Document):
-    """Where the list goes on."""
+    """Links of a page."""
 
     next: str | None = Field(
-        description="The next page; `null` at the end of the list.",
+        description="The next page; `null` on the last page.",
         examples=["/v1/webhooks/hook_0123456789abcdef/deliveries?limit=20&cursor=dlv_0123456789abcdef01234567"],
     )
 
 
 class DeliveryPage(Document):
-    """Some deliveries of a webhook, newest first."""
+    """A page of the deliveries of a webhook."""
 
     deliveries: list[DeliveryDocument] = Field(description="Newest first.")
     links: DeliveryPageLinks

@@ -1,4 +1,4 @@
-"""What a route can ask for by type. The sole reader of the application's state."""
+"""The dependencies of routes. The only module that reads the application's state."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -20,17 +20,17 @@ from shared.resources import Resources
 
 
 async def opened_resources(request: Request) -> Resources:
-    """What this process has open."""
+    """The open resources of this process."""
     return cast(Resources, request.app.state.resources)
 
 
 async def current_time() -> datetime:
-    """The present moment: the only place where the API looks at the clock to decide something."""
+    """The current time: the only place where the API reads the clock to decide something."""
     return datetime.now(UTC)
 
 
 async def current_meters(request: Request) -> Meters:
-    """What this process has counted of itself."""
+    """The metrics of this process."""
     return cast(Meters, request.app.state.meters)
 
 
@@ -40,7 +40,7 @@ Now = Annotated[datetime, Depends(current_time)]
 
 
 async def current_address(request: Request) -> str:
-    """Where a request comes from, as far as one household or server has it: of IPv6 the network."""
+    """The client address that rate limits apply to, one per household or server: for IPv6 the /64 network."""
     return _address_of(request)
 
 
@@ -59,19 +59,20 @@ Address = Annotated[str, Depends(current_address)]
 
 
 async def refuse_too_many(resources: Resources, what: str, address: str, rate: Rate, now: datetime) -> None:
-    """Count one try from an address. Raises `TooManyRequests`."""
+    """Count one attempt from an address. Raises `TooManyRequests`."""
     retry_at = await resources.rate_limiter.try_once(what, address, rate, now)
     if retry_at is not None:
         raise TooManyRequests(retry_at=retry_at)
 
 
 async def current_caller(request: Request, now: Now, api_key: Annotated[str, Depends(shown_api_key)]) -> Caller:
-    """Who asks. Raises `Unauthenticated`, `AccountSuspended`, and `TooManyRequests` for who shows many wrong keys.
+    """Authenticate the caller. Raises `Unauthenticated`, `AccountSuspended`, and `TooManyRequests` for an address with
+    many invalid keys.
 
-    A right key always lets in: behind one address may be many homes, and one of them must not lock the others out.
+    A valid key is always accepted: many homes may share one address, and one of them must not lock out the others.
     """
-    # Looked up here and not asked for: the framework takes its time for each thing that is asked for, and this is
-    # asked for with every request.
+    # Looked up here instead of declared as dependencies: the framework takes time to resolve each dependency, and this
+    # runs with every request.
     parts = await opened_resources(request)
     try:
         return await parts.accounts.authenticate(api_key, now)
@@ -93,21 +94,21 @@ def _caller_with(*scopes: Scope) -> Callable[[Caller], Awaitable[Caller]]:
 
 
 Reader = Annotated[Caller, Depends(_caller_with(Scope.READ))]
-"""Who may read what is stored."""
+"""A caller with the scope `read`."""
 Asker = Annotated[Caller, Depends(_caller_with(Scope.FETCH))]
-"""Who may have data fetched."""
+"""A caller with the scope `fetch`."""
 Manager = Annotated[Caller, Depends(_caller_with(Scope.MANAGE))]
-"""Who may manage the account."""
+"""A caller with the scope `manage`."""
 
 
 async def require_admin(
     resources: ResourcesDep, now: Now, address: Address, shown: Annotated[str, Depends(shown_admin_key)]
 ) -> None:
-    """Let administrators in. Raises `NotFound` where there is no such key, `Unauthenticated` for every other one, an
-    account's too, and `TooManyRequests` for who shows many."""
+    """Authenticate an administrator. Raises `NotFound` if no key is configured, `Unauthenticated` for any other key,
+    including those of accounts, and `TooManyRequests` for an address with many invalid keys."""
     expected = resources.settings.admin_api_key.get_secret_value()
     if not expected:
-        raise NotFound("This gateway has no API for administrators: ADMIN_API_KEY is not set.")
+        raise NotFound("The administration API is disabled: ADMIN_API_KEY is not set.")
     if not is_admin_key(shown, expected):
         rate = Rate(resources.settings.failed_logins_per_minute, timedelta(minutes=1))
         await refuse_too_many(resources, "admin-login", address, rate, now)
@@ -115,14 +116,14 @@ async def require_admin(
 
 
 ADMIN_ONLY = [Depends(require_admin)]
-"""What a router of routes for administrators depends on."""
+"""The dependencies of administration routers."""
 
 
 UsagePointId = Annotated[Prm, Path(description="14 digits (PRM, PDL).", examples=["12345678901234"])]
 
 
 async def own_usage_point(resources: ResourcesDep, caller: CurrentCaller, usage_point_id: UsagePointId) -> UsagePoint:
-    """The usage point in the path, if it is the caller's. Raises `NotFound`."""
+    """The usage point in the path, if it belongs to the caller. Raises `NotFound`."""
     return await resources.usage_points.find(caller.account.id, usage_point_id)
 
 
@@ -137,12 +138,12 @@ WebhookId = Annotated[ObjectId, Path(description="The webhook's id.", examples=[
 DeliveryId = Annotated[ObjectId, Path(description="The delivery's id.", examples=["dlv_0123456789abcdef01234567"])]
 
 DatasetInPath = Annotated[DatasetName, Path(description="One of `GET /v1/datasets`.")]
-PageSize = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
-SmallPageSize = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
+PageSize = Annotated[int, Query(ge=1, le=500, description="Maximum number of items.")]
+SmallPageSize = Annotated[int, Query(ge=1, le=100, description="Maximum number of items.")]
 IfNoneMatch = Annotated[
     str | None,
     Header(
-        description="The `ETag` of an earlier answer: 304 when nothing has changed.",
+        description="`ETag` of an earlier response: returns 304 if it has not changed.",
         examples=['W/"0123456789abcdef0123456789abcdef"'],
     ),
 ]
@@ -152,12 +153,12 @@ async def wanted_wait(
     prefer: Annotated[
         str | None,
         Header(
-            description="`wait=N`: hold the answer back until the job has ended, N seconds at most (30 at most).",
+            description="`wait=N`: wait until the job has ended, for up to N seconds (maximum 30).",
             examples=["wait=10"],
         ),
     ] = None,
 ) -> int:
-    """Seconds that the caller would rather wait than ask again; 0 when it did not say."""
+    """The requested wait in seconds; 0 if none was requested."""
     return parse_wait(prefer or "")
 
 

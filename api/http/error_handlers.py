@@ -1,4 +1,4 @@
-"""Every failure as a problem document (RFC 9457), in one place. What a caller sent is never repeated in one."""
+"""Converts every failure to a problem document (RFC 9457). A problem document never repeats values of the request."""
 
 import math
 import re
@@ -49,7 +49,7 @@ _PART = re.compile(r"\{(\w+)[^}]*\}")
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Have ``app`` answer every failure with a problem document; `api.http.middleware.LastResort` does what is left."""
+    """Install the exception handlers of ``app``; `api.http.middleware.LastResort` handles all other exceptions."""
     app.exception_handler(AppError)(_app_error)
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_error)
@@ -59,7 +59,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def error_response(request: Request, error: AppError) -> Response:
-    """The problem document of an error of our tree."""
+    """The problem document of an `AppError`."""
     headers = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
@@ -81,7 +81,7 @@ def error_response(request: Request, error: AppError) -> Response:
 
 
 def internal_error_response(request: Request) -> Response:
-    """The problem document of what nobody foresaw; it says nothing about it."""
+    """The problem document of an unexpected exception; it contains no details."""
     return _problem(request, FRAMEWORK_KINDS[500])
 
 
@@ -90,7 +90,7 @@ async def _app_error(request: Request, error: AppError) -> Response:
 
 
 async def _store_failure(request: Request, error: Exception) -> Response:
-    # Its text may name hosts and parameters: it stays here.
+    # Its text may contain hosts and parameters, so it is only logged.
     logger.error("store_unavailable", error=type(error).__name__, exc_info=error)
     return error_response(request, ServiceUnavailable())
 
@@ -110,8 +110,8 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 async def _invalid_request(request: Request, error: RequestValidationError) -> Response:
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
-        return _problem(request, FRAMEWORK_KINDS[400], detail="The request's body is not JSON.")
-    # The framework leaves a body that does not call itself JSON as it came.
+        return _problem(request, FRAMEWORK_KINDS[400], detail="The request body is not valid JSON.")
+    # The framework passes on a body without a JSON content type as bytes.
     if isinstance(error.body, bytes) and any(each["loc"] == ("body",) for each in found):
         return _problem(request, FRAMEWORK_KINDS[415])
     return error_response(request, ValidationFailed(errors=[_field_error(each) for each in found]))
@@ -120,8 +120,8 @@ async def _invalid_request(request: Request, error: RequestValidationError) -> R
 def _field_error(found: Mapping[str, Any]) -> FieldError:
     place, *path = found["loc"]
     if found["type"] == "extra_forbidden":
-        # The name of an unknown field is the caller's text.
-        return FieldError(_pointer(path[:-1]), "There is a field that is not known here.")
+        # The name of an unknown field is text of the caller.
+        return FieldError(_pointer(path[:-1]), "There is an unknown field.")
     return FieldError(_pointer(path) if place == "body" else ".".join(map(str, path)), found["msg"])
 
 
@@ -158,9 +158,9 @@ def _problem(
 
 
 def showable_path(template: str | None, values: Mapping[str, Any]) -> str:
-    """The path by the route that it matched, its values masked that are not ids of ours or words of the catalogue.
+    """The path from the matched route, with all values masked except ids of this gateway and dataset names.
 
-    Of a path that leads nowhere, nothing: it is the caller's text.
+    A path that matches no route is masked entirely: it is text of the caller.
     """
     if template is None:
         return f"/{_MASK}"

@@ -1,4 +1,4 @@
-"""A whole example of each schema of the OpenAPI document, put together out of those of its fields."""
+"""Examples of the schemas of the OpenAPI document, composed from the examples of their fields."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,14 @@ _BY_FORMAT = {"date": "2026-09-01", "date-time": "2026-09-21T14:13:20Z"}
 
 
 def add_examples(schemas: Mapping[str, dict[str, Any]]) -> None:
-    """Give each object of ``schemas`` that has none of its own an example."""
+    """Add an example to each object schema that has none."""
     for schema in schemas.values():
         if "properties" in schema and "examples" not in schema:
             schema["examples"] = [_example(schema, schemas)]
 
 
 def _example(schema: Mapping[str, Any], schemas: Mapping[str, dict[str, Any]]) -> Any:
-    """What a field says itself; of what may be `null`, that; else the first or simplest that there is."""
+    """The example of a field; `null` if it is nullable; otherwise the first or simplest value."""
     if "examples" in schema:
         return schema["examples"][0]
     if "$ref" in schema:

@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: a client that does not know whether its request arrived sends it again, and it is done once.
+"""`Idempotency-Key`: a client that does not know whether its request arrived can repeat it; it is executed once.
 
-Only what was done is remembered, and of it only its id: a request that is refused leaves its key free. Where an answer
-holds a secret that is shown once, it can't be given twice, and such a key is refused.
+Only the id of the created object is stored: a rejected request leaves its key free. Operations that return a secret
+once cannot repeat their response, and reject the header.
 """
 
 from collections.abc import AsyncIterator
@@ -17,13 +17,14 @@ from shared.core.errors import FieldError, IdempotencyNotOffered, ValidationFail
 from shared.resources import Resources
 
 _NAME = "Idempotency-Key"
-# A string of structured fields, as the draft has it, or the same without its quotes, as most clients send it.
+# A structured-field string, as in the draft, or the same without quotes, as most clients send it.
 _FORM = r'^("[A-Za-z0-9_.:~+/=@-]{1,128}"|[A-Za-z0-9_.:~+/=@-]{1,128})$'
 
 REPLAYED = "Idempotency-Replayed"
 REPLAYED_HEADER = {
     REPLAYED: {
-        "description": "`true`: a request with this `Idempotency-Key` did it before; nothing was done or counted now.",
+        "description": "`true`: an earlier request with this `Idempotency-Key` was executed; this one was neither "
+        "executed nor counted.",
         "schema": {"type": "string", "enum": ["true"]},
     }
 }
@@ -35,15 +36,15 @@ async def shown_idempotency_key(
         Annotated[str, StringConstraints(pattern=_FORM)] | None,
         Header(
             alias=_NAME,
-            description="Up to 128 letters, digits and `.:~+/=@_-`, in quotes or not; made anew for each request. "
-            "Repeated with the same request within 24 hours, it gives the outcome of the first.",
+            description="Up to 128 letters, digits and `.:~+/=@_-`, with or without quotes; a new key for each "
+            "request. Repeating a request with its key within 24 hours returns the outcome of the first.",
             examples=['"5a7ecb1d-7f2c-4a8e-9d54-1f0f9b6d2c11"'],
         ),
     ] = None,
 ) -> str | None:
-    """The key that a request shows, without its quotes. Raises `ValidationFailed` for more than one."""
+    """The idempotency key of a request, without quotes. Raises `ValidationFailed` for more than one."""
     if len(request.headers.getlist(_NAME)) > 1:
-        raise ValidationFailed(errors=[FieldError(_NAME, "There is more than one.")])
+        raise ValidationFailed(errors=[FieldError(_NAME, "The header is sent more than once.")])
     return key and key.strip('"')
 
 
@@ -51,18 +52,18 @@ IdempotencyKey = Annotated[str | None, Depends(shown_idempotency_key)]
 
 
 async def refuse_idempotency_key(request: Request) -> None:
-    """Raises `IdempotencyNotOffered` for a request with such a key."""
+    """Reject an idempotency key. Raises `IdempotencyNotOffered`."""
     if _NAME in request.headers:
         raise IdempotencyNotOffered
 
 
 NO_IDEMPOTENCY = [Depends(refuse_idempotency_key)]
-"""What a route depends on whose answer holds a secret."""
+"""The dependencies of routes that return a secret."""
 
 
 @dataclass
 class IdempotentOperation:
-    """What a request does. ``outcome``: the id of what it made; when it is there from the start, it was made before."""
+    """One execution. ``outcome``: the id of the created object; set from the start if it was created earlier."""
 
     outcome: str | None = None
 
@@ -71,9 +72,9 @@ class IdempotentOperation:
 async def once(
     resources: Resources, account_id: str, key: str | None, operation: str, body: BaseModel, now: datetime
 ) -> AsyncIterator[IdempotentOperation]:
-    """Do something at most once for each ``key`` of an account; without a key, do it.
+    """Execute an operation at most once per ``key`` of an account; without a key, execute it.
 
-    Raises `IdempotencyKeyReused` and `IdempotencyInProgress`. Whoever is killed inside frees the key a minute later.
+    Raises `IdempotencyKeyReused` and `IdempotencyInProgress`. If the process dies, the key is released a minute later.
     """
     if key is None:
         yield IdempotentOperation()

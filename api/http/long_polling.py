@@ -1,4 +1,4 @@
-"""Waiting for something to end, without asking again and again: the account's events say when to look."""
+"""Long polling: wait for an object to reach its end, reloading it when an event of the account concerns it."""
 
 import asyncio
 import re
@@ -12,14 +12,14 @@ from shared.events.store import Event
 Thing = TypeVar("Thing")
 
 LONGEST_WAIT_SECONDS = 30
-# An event can be lost with the process that had to send it: so often it is looked without one.
+# An event is lost if its process dies before sending it, so the object is also reloaded at this interval.
 _LOOK_AGAIN_SECONDS = 5.0
 
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
 
 
 def parse_wait(prefer: str) -> int:
-    """Seconds from a ``Prefer`` header (RFC 7240), 30 at most; 0 for one that says nothing usable about waiting."""
+    """Seconds from a ``Prefer`` header (RFC 7240), 30 at most; 0 if it contains no valid ``wait``."""
     found = _WAIT.search(prefer[:1000])
     return min(int(found[1]), LONGEST_WAIT_SECONDS) if found else 0
 
@@ -32,9 +32,10 @@ async def wait_until(
     concerns: Callable[[Event], bool],
     wait_seconds: float,
 ) -> Thing:
-    """What ``load`` gives as soon as it ``is_over``, at the end of the wait, or when this process ends.
+    """The result of ``load`` as soon as it ``is_over``, when the wait times out, or when this process stops.
 
-    Nothing is missed: it listens before the first look. An account of which too many wait already waits no longer.
+    No event is missed: listening starts before the first load. If too many requests of the account already wait, this
+    one does not.
     """
     if wait_seconds <= 0:
         return await load()

@@ -1,6 +1,6 @@
-"""What `/metrics` tells: requests as this process has served them, and the whole gateway's figures as Redis has them.
+"""The metrics of `/metrics`: requests served by this process, and metrics of the whole gateway from Redis.
 
-The format is that of Prometheus. No label names an account, a usage point or a path that somebody chose.
+Prometheus text format. No label contains an account, a usage point or a path chosen by a client.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ from shared.resources import Resources
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BOUNDS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-# Anybody may ask, but the stores are asked this often only.
+# The endpoint is public, so the stores are queried at most this often.
 _KEPT_SECONDS = 5.0
 
 
 class Meters:
-    """The figures of one process of the API, and its look at those of the gateway."""
+    """The metrics of one API process, and its cached view of the gateway's metrics."""
 
     def __init__(self) -> None:
-        """Nothing was served yet."""
+        """Start with empty counters."""
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "releve_http_requests", "Requests served.", ("method", "route", "status"), registry=self._registry
         )
         self._seconds = Histogram(
             "releve_http_request_seconds",
-            "How long requests took; those that wait, and streams of events, for as long as they do.",
+            "Duration of requests, including waits and event streams.",
             ("method", "route"),
             buckets=_BOUNDS_SECONDS,
             registry=self._registry,
@@ -44,13 +44,13 @@ class Meters:
         self._gateway = b""
 
     def note_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """A request was served; ``route``: its template, never its path; ``status`` 0: nobody was there any more."""
+        """Count a served request; ``route``: its template, never its path; ``status`` 0: no response started."""
         method = method if method in _METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
     async def tell(self, resources: Resources, now: datetime) -> bytes:
-        """Everything, in the text format of Prometheus; the gateway's figures may be some seconds old."""
+        """All metrics in the Prometheus text format; those of the gateway may be some seconds old."""
         async with self._looking:
             if time.monotonic() - self._looked_at > _KEPT_SECONDS:
                 self._gateway = generate_latest(_registry_of(await _look(resources, now)))
@@ -59,7 +59,7 @@ class Meters:
 
 
 class _Prepared:
-    """Figures that are there already."""
+    """A collector of prepared metrics."""
 
     def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
@@ -86,19 +86,19 @@ async def _look(resources: Resources, now: datetime) -> list[Metric]:
 
 
 def _of_backlog(backlog: Backlog) -> Iterator[Metric]:
-    yield _gauge("releve_queue_messages", "Calls in the queue of a lane.", "lane", backlog.queued)
-    yield _gauge("releve_line_accounts", "Accounts whose calls wait for their turn.", "line", backlog.accounts_waiting)
+    yield _gauge("releve_queue_messages", "Calls in the queue, by lane.", "lane", backlog.queued)
+    yield _gauge("releve_line_accounts", "Accounts with waiting calls.", "line", backlog.accounts_waiting)
     yield _gauge(
-        "releve_line_places", "Calls that are enqueued, at work or without a slot.", "line", backlog.places_taken
+        "releve_line_places", "Calls that are queued, running or waiting for a slot.", "line", backlog.places_taken
     )
-    yield GaugeMetricFamily("releve_calls_leased", "Calls enqueued, at work or laid aside.", backlog.leased)
-    yield GaugeMetricFamily("releve_dead_calls", "Calls given up that are still listed.", backlog.dead)
+    yield GaugeMetricFamily("releve_calls_leased", "Calls that are queued, running or deferred.", backlog.leased)
+    yield GaugeMetricFamily("releve_dead_calls", "Failed calls in the dead-letter list.", backlog.dead)
 
 
 def _of_settled(settled: Settled) -> Iterator[Metric]:
-    calls = CounterMetricFamily("releve_calls_settled", "Calls by how they ended.", labels=("lane", "outcome"))
+    calls = CounterMetricFamily("releve_calls_settled", "Ended calls by outcome.", labels=("lane", "outcome"))
     jobs = CounterMetricFamily(
-        "releve_jobs_ended", "Jobs by how they ended, but for cancelled ones.", labels=("lane", "status")
+        "releve_jobs_ended", "Ended jobs by status, without cancelled ones.", labels=("lane", "status")
     )
     for family, counts in ((calls, settled.calls), (jobs, settled.jobs)):
         for labels, count in sorted(counts.items()):
@@ -109,8 +109,8 @@ def _of_settled(settled: Settled) -> Iterator[Metric]:
 def _of_slots(uses: list[QuotaUse]) -> Iterator[Metric]:
     of_api = ("provider", "api")
     used = GaugeMetricFamily("releve_slots_used", "Calls to an API.", labels=(*of_api, "lane", "within"))
-    is_open = GaugeMetricFamily("releve_api_open", "1 while calls go to an API.", labels=(*of_api, "lacks"))
-    failures = GaugeMetricFamily("releve_api_failures", "Failures in a row.", labels=of_api)
+    is_open = GaugeMetricFamily("releve_api_open", "1 while calls to an API are allowed.", labels=(*of_api, "lacks"))
+    failures = GaugeMetricFamily("releve_api_failures", "Consecutive failures.", labels=of_api)
     for use in uses:
         api = (use.provider, use.api)
         used.add_metric((*api, "all", "second"), use.used_last_second)
@@ -123,21 +123,21 @@ def _of_slots(uses: list[QuotaUse]) -> Iterator[Metric]:
 
 
 def _of_refresh(waves: list[Wave], begins: datetime) -> Iterator[Metric]:
-    yield GaugeMetricFamily("releve_refresh_next_timestamp_seconds", "When the next wave begins.", begins.timestamp())
+    yield GaugeMetricFamily("releve_refresh_next_timestamp_seconds", "Start time of the next wave.", begins.timestamp())
     left = sum(wave.calls_left for wave in waves)
-    yield GaugeMetricFamily("releve_refresh_calls_left", "Calls of all waves that are not settled.", left)
+    yield GaugeMetricFamily("releve_refresh_calls_left", "Calls of all waves that have not ended.", left)
     if not waves:
         return
     newest = waves[0]
     for name, of_what, value in (
-        ("started_timestamp_seconds", "When the newest wave began.", newest.started_at.timestamp()),
-        ("planned", "1 once the newest wave is planned.", newest.planned_at is not None),
-        ("points", "Usage points that the newest wave has looked at.", newest.points),
-        ("jobs", "Jobs of the newest wave.", newest.jobs),
-        ("calls", "Calls of the newest wave.", newest.calls),
-        ("calls_failed", "Calls of the newest wave that were given up.", newest.calls_failed),
-        ("series_waiting", "Series that it left out: an earlier job is under way.", newest.waiting),
-        ("left_by_earlier", "Calls that were left when it began.", newest.left_by_earlier),
+        ("started_timestamp_seconds", "Start time of the latest wave.", newest.started_at.timestamp()),
+        ("planned", "1 once the latest wave is planned.", newest.planned_at is not None),
+        ("points", "Usage points checked by the latest wave.", newest.points),
+        ("jobs", "Jobs of the latest wave.", newest.jobs),
+        ("calls", "Calls of the latest wave.", newest.calls),
+        ("calls_failed", "Failed calls of the latest wave.", newest.calls_failed),
+        ("series_waiting", "Series that it skipped: an earlier job is in progress.", newest.waiting),
+        ("left_by_earlier", "Remaining calls of earlier waves when it started.", newest.left_by_earlier),
     ):
         yield GaugeMetricFamily(f"releve_refresh_{name}", of_what, float(value))
 

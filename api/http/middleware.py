@@ -1,6 +1,6 @@
-"""What happens around every request: a log line, headers, the largest body, and the answer when all else failed.
+"""Middleware for every request: access log, security headers, body size limit, and the handler of last resort.
 
-Plain ASGI: nothing here reads a body or builds a response that it does not have to.
+Plain ASGI: no middleware reads a body or builds a response unless necessary.
 """
 
 import time
@@ -22,7 +22,7 @@ _ALWAYS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-# What is not set by the route itself: an answer loads nothing, and nobody on the way keeps it.
+# Defaults unless the route sets the header: a response loads nothing and is not cached.
 _UNLESS_SET = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
@@ -30,10 +30,11 @@ _UNLESS_SET = [
 
 
 class AccessLog:
-    """One log line a request: the route's template, never the path, which may hold a usage point. And its figures."""
+    """Logs one line per request, with the route's template, never the path, which may contain a usage point. Also
+    records its metrics."""
 
     def __init__(self, app: ASGIApp, meters: Meters) -> None:
-        """Log what ``app`` answers, and count it."""
+        """Log and count the responses of ``app``."""
         self._app = app
         self._meters = meters
 
@@ -42,7 +43,7 @@ class AccessLog:
         if scope["type"] != "http" or scope["path"].startswith(_QUIET):
             await self._app(scope, receive, send)
             return
-        status = 0  # stays 0 when the client left, or the server was stopped, before an answer began
+        status = 0  # stays 0 if the client disconnects, or the server stops, before a response starts
 
         async def note_status(message: Message) -> None:
             nonlocal status
@@ -62,10 +63,10 @@ class AccessLog:
 
 
 class SecurityHeaders:
-    """Headers that make a browser careful with every answer."""
+    """Adds security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Add headers to what ``app`` answers."""
+        """Add headers to the responses of ``app``."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,14 +87,14 @@ class SecurityHeaders:
 
 
 class LastResort:
-    """Answers with an empty-handed problem document whatever no handler knew, and logs it with its traceback."""
+    """Converts unhandled exceptions to a problem document without details, and logs them with a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Catch what ``app`` raises."""
+        """Catch the exceptions of ``app``."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, or answer 500."""
+        """Serve, or respond with 500."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -114,18 +115,18 @@ class LastResort:
 
 
 class BodyLimit:
-    """Ends the reading of a body that is larger than allowed, whether it says so beforehand or not.
+    """Rejects a body that exceeds the limit, with or without a Content-Length.
 
-    FastAPI's own ``max_body_size`` does the same but answers in plain text, which can't be changed from inside.
+    FastAPI's own ``max_body_size`` does the same but responds in plain text, which cannot be changed.
     """
 
     def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
-        """Let ``app`` read up to ``max_body_bytes``."""
+        """Limit the bodies that ``app`` reads to ``max_body_bytes``."""
         self._app = app
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve; whoever reads too much gets an `HTTPException`, which becomes a problem document."""
+        """Serve; reading beyond the limit raises an `HTTPException`, which becomes a problem document."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

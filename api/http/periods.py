@@ -1,21 +1,21 @@
-"""The days that a request names."""
+"""Validation of the period of a request."""
 
 from datetime import date
 
 from shared.core.calendar import DayRange
 from shared.core.errors import FieldError, ValidationFailed
 
-# Ten years, and some.
+# A little more than ten years.
 MAX_DAYS = 4000
 
 
 def check_days(start: date | None, end: date | None) -> DayRange:
-    """The days that a series is read by. Raises `ValidationFailed`."""
+    """The period of a time series. Raises `ValidationFailed`."""
     if start is None or end is None:
         lacking = [name for name, day in (("start", start), ("end", end)) if day is None]
-        raise ValidationFailed(errors=[FieldError(name, "A series is read by its days.") for name in lacking])
+        raise ValidationFailed(errors=[FieldError(name, "A time series requires a period.") for name in lacking])
     if end <= start:
-        raise ValidationFailed(errors=[FieldError("end", "The end has to be after the start; it is not included.")])
+        raise ValidationFailed(errors=[FieldError("end", "The end must be after the start; it is not included.")])
     if (end - start).days > MAX_DAYS:
-        raise ValidationFailed(errors=[FieldError("end", f"One request covers {MAX_DAYS} days at most.")])
+        raise ValidationFailed(errors=[FieldError("end", f"A request covers at most {MAX_DAYS} days.")])
     return DayRange(start, end)

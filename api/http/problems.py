@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457), and which of them a route can answer with."""
+"""Problem documents (RFC 9457), and the OpenAPI responses of routes that return them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,23 +32,23 @@ _HEADERS: dict[str, HeaderDocs] = {
 }
 
 KEY_REFUSALS: tuple[type[AppError], ...] = (Unauthenticated, AccountSuspended, TooManyRequests)
-"""What every route can raise that takes an account's API key."""
+"""The errors of every route that takes an API key of an account."""
 
 NO_CONTENT: dict[int | str, dict[str, Any]] = {202: {"content": {"application/json": {"schema": {"type": "null"}}}}}
-"""The ``responses`` of a route that has nothing to say yet, but for its problems."""
+"""The ``responses`` of a route that returns 202 without a body, except its problems."""
 
 
 class ProblemKind(BaseModel):
-    """One kind of problem: what every occurrence of it has in common."""
+    """A problem type: the members that all its occurrences share."""
 
     model_config = ConfigDict(frozen=True)
 
-    code: str = Field(description="Stable, for programs.", examples=["out_of_history"])
+    code: str = Field(description="Stable error code.", examples=["out_of_history"])
     title: str = Field(
-        description="What it means, for people.",
+        description="Description of the problem type.",
         examples=[OutOfHistory.title()],
     )
-    status: int = Field(description="The HTTP status it is answered with.", examples=[422])
+    status: int = Field(description="HTTP status of the response.", examples=[422])
     retryable: bool = Field(description="Whether the same request may succeed later.", examples=[False])
 
 
@@ -68,64 +68,62 @@ _PROBLEM_EXAMPLE: dict[str, Any] = {
 
 
 class ProblemField(BaseModel):
-    """One thing wrong with a request."""
+    """One invalid value of a request."""
 
-    pointer: str = Field(description="A JSON pointer into the body, or a parameter's name.", examples=["/end"])
-    detail: str = Field(description="What is wrong with it.", examples=["There is no such day in the calendar."])
+    pointer: str = Field(description="JSON pointer into the body, or name of a parameter.", examples=["/end"])
+    detail: str = Field(description="Why it is invalid.", examples=["This day does not exist in the calendar."])
 
 
 class Problem(BaseModel):
-    """What every error is answered with, as `application/problem+json` (RFC 9457)."""
+    """An error response, as `application/problem+json` (RFC 9457)."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_PROBLEM_EXAMPLE]})
 
-    type: str = Field(description="Where this kind of problem is explained.", examples=["/problems/out_of_history"])
-    title: str = Field(description="The kind of problem, for people.")
-    status: int = Field(description="The HTTP status.", examples=[422])
-    detail: str = Field(description="This occurrence, for people.")
-    instance: str = Field(description="The path that was asked for; what could identify somebody is masked.")
-    code: str = Field(description="The kind of problem, for programs.", examples=["out_of_history"])
-    upstream_code: str | None = Field(None, description="The provider's own code, when it was the provider.")
+    type: str = Field(description="URI of the problem type's description.", examples=["/problems/out_of_history"])
+    title: str = Field(description="Description of the problem type.")
+    status: int = Field(description="HTTP status.", examples=[422])
+    detail: str = Field(description="Description of this occurrence.")
+    instance: str = Field(description="Path of the request; values that could identify a person are masked.")
+    code: str = Field(description="Stable error code.", examples=["out_of_history"])
+    upstream_code: str | None = Field(None, description="Error code of the provider, if the provider failed.")
     retryable: bool = Field(description="Whether the same request may succeed later.")
-    trace_id: str | None = Field(None, description="Quote it when you ask for help.")
-    errors: list[ProblemField] = Field(default_factory=list, description="What is wrong with the request, by place.")
+    trace_id: str | None = Field(None, description="Trace id; include it in support requests.")
+    errors: list[ProblemField] = Field(default_factory=list, description="The invalid values of the request.")
     links: dict[str, str] = Field(
         default_factory=dict,
-        description="Where to look instead: URI templates (RFC 6570), because a problem never names a usage point.",
+        description="Alternatives, as URI templates (RFC 6570): a problem document never contains a usage point.",
         examples=[{"readings": "/v1/usage-points/{usage_point_id}/readings/daily_consumption"}],
     )
 
 
 def kind_of(error: type[AppError]) -> ProblemKind:
-    """The kind of problem that an error of our tree is answered with."""
+    """The problem type of an `AppError` class."""
     return ProblemKind(code=error.code, title=error.title(), status=error.status, retryable=error.retryable)
 
 
-# What the framework finds, or nobody foresaw; by status, because that is how the framework says it.
+# Errors raised by the framework, and unexpected ones, by status, because that is how the framework reports them.
 FRAMEWORK_KINDS = {
     kind.status: kind
     for kind in (
-        ProblemKind(code="malformed_request", title="The request can't be read.", status=400, retryable=False),
+        ProblemKind(code="malformed_request", title="The request cannot be parsed.", status=400, retryable=False),
         ProblemKind(
-            code="method_not_allowed", title="This address does not take that method.", status=405, retryable=False
+            code="method_not_allowed", title="This URL does not support the method.", status=405, retryable=False
         ),
-        ProblemKind(code="body_too_large", title="The request's body is too large.", status=413, retryable=False),
-        ProblemKind(
-            code="unsupported_media_type", title="The request's body must be JSON.", status=415, retryable=False
-        ),
-        ProblemKind(code="internal_error", title="Something failed on our side.", status=500, retryable=True),
+        ProblemKind(code="body_too_large", title="The request body is too large.", status=413, retryable=False),
+        ProblemKind(code="unsupported_media_type", title="The request body must be JSON.", status=415, retryable=False),
+        ProblemKind(code="internal_error", title="An internal error occurred.", status=500, retryable=True),
     )
 }
 
 
 def problem_kinds() -> dict[str, ProblemKind]:
-    """Every kind of problem, by code."""
+    """All problem types, by code."""
     kinds = {error.code: kind_of(error) for error in leaves()}
     return kinds | {kind.code: kind for kind in FRAMEWORK_KINDS.values()}
 
 
 def documented(*errors: type[AppError], body: bool = False) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route that can raise these errors; with ``body``, of one that reads a body, too."""
+    """The ``responses`` of a route that can raise these errors; ``body``: the route also reads a body."""
     kinds = [kind_of(error) for error in dict.fromkeys(errors)]
     if body:
         kinds += [FRAMEWORK_KINDS[status] for status in (400, 413, 415)]

@@ -1,4 +1,4 @@
-"""Jobs as they are shown: found for their account only, with a tag by which a client knows whether one went on."""
+"""Job responses: lookup within the caller's account, response documents, and entity tags for conditional requests."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,17 +22,17 @@ _CALLS_PER_SECOND = 5
 
 
 async def find_job(resources: Resources, job_id: str, account_id: str) -> Job:
-    """A job of this account. Raises `NotFound`, and `JobGone` for one that it had."""
+    """A job of this account. Raises `NotFound`, or `JobGone` if the job existed but is no longer stored."""
     job = await resources.jobs.load_job(job_id)
     if job is not None and job.account_id == account_id:
         return job
     if job is None and is_job_id_of(account_id, job_id):
         raise JobGone
-    raise NotFound("This account has no such job.")
+    raise NotFound("This job does not exist in this account.")
 
 
 async def await_end(resources: Resources, job: Job, wait_seconds: float) -> Job:
-    """The job as soon as it has ended, or as it is at the end of the wait."""
+    """The job as soon as it has ended, or its current state when the wait times out."""
     return await wait_until(
         is_over=lambda each: each.status.ended,
         load=lambda: find_job(resources, job.id, job.account_id),
@@ -44,7 +44,7 @@ async def await_end(resources: Resources, job: Job, wait_seconds: float) -> Job:
 
 
 async def job_document(resources: Resources, job: Job, prm: str, now: datetime) -> JobDocument:
-    """A job with what of it is not stored at this moment."""
+    """A job with the days that are currently not stored."""
     dataset, days = DATASETS[job.dataset], DayRange(job.start, job.end)
     stock = await resources.readings.load_stock(job.series, days)
     missing = [MissingDays.of(gap) for gap in missing_days(dataset, days, stock.coverage, now, stock.derived)]
@@ -52,7 +52,7 @@ async def job_document(resources: Resources, job: Job, prm: str, now: datetime) 
 
 
 def job_summary(job: Job, prm: str) -> JobSummary:
-    """What is known of a job by itself."""
+    """A job without its missing days, from the job record alone."""
     is_series = DATASETS[job.dataset].is_series
     return JobSummary(
         id=job.id,
@@ -77,17 +77,17 @@ def job_summary(job: Job, prm: str) -> JobSummary:
 
 
 def job_progress(job: Job) -> JobProgress:
-    """How far a job is."""
+    """The progress of a job."""
     return JobProgress(calls_done=job.calls_done, calls_total=job.calls_total, calls_failed=job.calls_failed)
 
 
 def job_path(job_id: str) -> str:
-    """Where a job is."""
+    """The path of a job."""
     return f"/v1/jobs/{job_id}"
 
 
 def pause_headers(job: Job) -> dict[str, str]:
-    """When it is worth asking again; nothing for a job that has ended."""
+    """`Retry-After` for the next poll; empty for a job that has ended."""
     if job.status.ended:
         return {}
     left = (job.calls_total - job.calls_done) // _CALLS_PER_SECOND
@@ -95,8 +95,8 @@ def pause_headers(job: Job) -> dict[str, str]:
 
 
 def job_tag(server: ServerSecret, job: Job) -> str:
-    """An entity tag: another one as soon as the job went on. It takes nothing but the job's record, so it does not tell
-    of days that another job stored, or somebody erased, meanwhile."""
+    """An entity tag that changes whenever the job record changes. It is computed from the job record alone, so it does
+    not reflect days that another job stored, or that were erased, in the meantime."""
     seen = (job.id, job.status, job.calls_done, job.calls_failed, sorted(job.errors.items()))
     return entity_tag(server, repr((*seen, job.started_at, job.finished_at)).encode())
 

@@ -1,4 +1,4 @@
-"""Missing days on the wire."""
+"""Response schema of missing days."""
 
 from datetime import UTC, datetime
 
@@ -9,17 +9,17 @@ from shared.readings.models import Gap, Reason
 
 
 class MissingDays(Document):
-    """Days that are not there, or not whole, and why; of a record, the day on which it was asked for."""
+    """Consecutive days that are missing or incomplete, with the reason. For a record: the day of the request."""
 
     start: FirstDay
     end: EndDay
     reason: Reason
-    retryable: bool = Field(description="Whether asking for these days again may bring something.")
-    ask_again_at: datetime | None = Field(description="When it is worth asking again.")
+    retryable: bool = Field(description="Whether a new request for these days may return data.")
+    ask_again_at: datetime | None = Field(description="The earliest time at which a new request may return data.")
 
     @classmethod
     def of(cls, gap: Gap) -> "MissingDays":
-        """A gap as it is shown."""
+        """Build the document of a gap."""
         return cls(
             start=gap.start,
             end=gap.end,

@@ -1,4 +1,4 @@
-"""The list of jobs, page by page."""
+"""The list of jobs, with filters and pagination."""
 
 import base64
 import binascii
@@ -42,7 +42,7 @@ def _as_moment(value: object) -> object:
     # A bare number would be taken for seconds since 1970.
     if isinstance(value, str) and _DATE_TIME.match(value):
         return value
-    raise PydanticCustomError("moment", "A moment is written as in RFC 3339, with its offset.")
+    raise PydanticCustomError("moment", "The value must be an RFC 3339 date-time with an offset.")
 
 
 Moment = Annotated[
@@ -51,7 +51,7 @@ Moment = Annotated[
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2199, 12, 31, tzinfo=UTC)),
 ]
 Cursor = Annotated[
-    str | None, Query(max_length=300, description="From `links.next` of the page before.", examples=["…"])
+    str | None, Query(max_length=300, description="Cursor from `links.next` of the previous page.", examples=["…"])
 ]
 
 
@@ -59,7 +59,7 @@ Cursor = Annotated[
 @router.get(
     "/v1/jobs",
     operation_id="list_jobs",
-    summary="All jobs",
+    summary="List jobs",
     responses=documented(*KEY_REFUSALS, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def list_jobs(
@@ -68,18 +68,18 @@ async def list_jobs(
     status: Status = [],  # noqa: B006  # FastAPI copies it
     dataset: Dataset = None,
     prm: Point = None,
-    created_after: Annotated[Moment | None, Query(description="Only jobs made at this moment or later.")] = None,
-    created_before: Annotated[Moment | None, Query(description="Only jobs made before this moment.")] = None,
+    created_after: Annotated[Moment | None, Query(description="Only jobs created at or after this time.")] = None,
+    created_before: Annotated[Moment | None, Query(description="Only jobs created before this time.")] = None,
     limit: SmallPageSize = 20,
     cursor: Cursor = None,
 ) -> JobPage:
-    """Newest first, also those of the nightly refresh. Follow `links.next` until it is `null`: jobs that come in
-    meanwhile move no page. A page may hold fewer than `limit` though there are more, when few of many are wanted."""
+    """Newest first, including jobs of the nightly refresh. Follow `links.next` until it is `null`; new jobs do not
+    shift the pages. With filters, a page may hold fewer than `limit` jobs although more follow."""
     account_id = caller.account.id
     place = None if cursor is None else _open_cursor(resources.server, account_id, cursor)
     points = {each.id: each.prm for each in await resources.usage_points.list_for_account(account_id)}
     if prm is not None and prm not in points.values():
-        raise NotFound("This account has no such usage point.")
+        raise NotFound("This usage point does not exist in this account.")
 
     def is_wanted(job: Job) -> bool:
         return (
@@ -117,8 +117,8 @@ def _close_cursor(server: ServerSecret, account_id: str, place: Place) -> str:
 
 
 def _open_cursor(server: ServerSecret, account_id: str, cursor: str) -> Place:
-    """The place that a cursor of ours names. Raises `ValidationFailed` for any other text."""
-    refused = ValidationFailed(errors=[FieldError("cursor", "This is no cursor of this list.")])
+    """The position that a cursor encodes. Raises `ValidationFailed` for a cursor that this list did not issue."""
+    refused = ValidationFailed(errors=[FieldError("cursor", "This is not a valid cursor of this list.")])
     try:
         opened = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):

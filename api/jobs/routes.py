@@ -1,4 +1,4 @@
-"""Jobs: asking for data, and seeing how far it is."""
+"""Jobs: requests to fetch data, and their progress."""
 
 from datetime import datetime
 
@@ -34,11 +34,11 @@ from shared.resources import Resources
 
 router = APIRouter(tags=["jobs"])
 
-_PAUSE: HeaderDocs = {"Retry-After": header("Seconds until it is worth asking again, while it has not ended.", 5)}
+_PAUSE: HeaderDocs = {"Retry-After": header("Seconds to wait before the next poll, while the job has not ended.", 5)}
 _JOB_HEADERS = _PAUSE | PREFERENCE_APPLIED | ETAG
-_LOCATION = location("Where the job is.", "/v1/jobs/job_0123456789abcdef01234567")
+_LOCATION = location("The path of the job.", "/v1/jobs/job_0123456789abcdef01234567")
 _CREATED_HEADERS = _LOCATION | _JOB_HEADERS | LIMITS | REPLAYED_HEADER
-# A browser may keep it for its person and has to ask each time whether it still holds; nobody on the way keeps it.
+# A browser may cache the response but must revalidate it each time; shared caches must not store it.
 _CACHING = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Key, Prefer"}
 
 
@@ -46,11 +46,11 @@ _CACHING = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-
     "/v1/jobs",
     status_code=202,
     operation_id="create_job",
-    summary="Ask for data",
+    summary="Create a job",
     responses={
         200: {
             "model": JobDocument,
-            "description": "With `Prefer: wait=N`: the job, which has ended.",
+            "description": "With `Prefer: wait=N`: the job, if it has ended.",
             "headers": _CREATED_HEADERS,
         },
         202: {"description": "The job.", "headers": _CREATED_HEADERS},
@@ -82,8 +82,8 @@ async def create_job(
     request: JobRequest,
     response: Response,
 ) -> JobDocument:
-    """What can be checked is checked first. Only the days that are not stored yet are fetched, a record only when the
-    stored one is old. With an `Idempotency-Key` that came before, the same job again, as it is now."""
+    """The request is validated before the job is created. Only days that are not stored yet are fetched, and a record
+    only if the stored one is out of date. A repeated `Idempotency-Key` returns the same job in its current state."""
     account = caller.account
     async with once(resources, account.id, key, "create_job", request, now) as deed:
         if deed.outcome is None:
@@ -108,11 +108,11 @@ async def create_job(
 @router.get(
     "/v1/jobs/{job_id}",
     operation_id="get_job",
-    summary="How far a job is",
+    summary="Get a job",
     response_model=JobDocument,
     responses={
         200: {"headers": _JOB_HEADERS},
-        304: {"description": "The job has not gone on since `If-None-Match`.", "headers": _JOB_HEADERS},
+        304: {"description": "The job has not changed since the version in `If-None-Match`.", "headers": _JOB_HEADERS},
         **documented(*KEY_REFUSALS, NotFound, JobGone, ValidationFailed, ServiceUnavailable),
     },
 )
@@ -125,7 +125,7 @@ async def get_job(
     response: Response,
     if_none_match: IfNoneMatch = None,
 ) -> JobDocument | Response:
-    """Ask again after `Retry-After` seconds, until `status` is `succeeded`, `partial`, `failed` or `cancelled`."""
+    """Poll after `Retry-After` seconds until `status` is `succeeded`, `partial`, `failed` or `cancelled`."""
     job = await find_job(resources, job_id, caller.account.id)
     if wait:
         job = await _wait(resources, job, wait, response)
@@ -147,8 +147,8 @@ async def get_job(
 async def delete_job(
     resources: ResourcesDep, caller: Asker, now: Now, job_id: JobId, response: Response
 ) -> JobDocument:
-    """What it has stored stays; what is on its way is not stored, and what is queued is not asked for. A job that has
-    ended stays as it is."""
+    """Data that is already stored remains. Running calls are not stored, and queued calls are not made. A job that has
+    ended is not changed."""
     job = await resources.job_service.cancel(await find_job(resources, job_id, caller.account.id), now)
     return await _answer(resources, job, now, response)
 

@@ -1,4 +1,4 @@
-"""Jobs on the wire."""
+"""Request and response schemas of jobs."""
 
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from shared.jobs.models import JobStatus
 
 
 def _describe_both_forms(schema: dict[str, Any]) -> None:
-    """A series is asked for with its days, a record without: two forms, told apart by the dataset."""
+    """A time series is requested with a period, a record without: two forms, distinguished by the dataset."""
     fields = schema.pop("properties")
     for day in ("start", "end"):
         fields[day].pop("default")
@@ -42,84 +42,90 @@ def _describe_both_forms(schema: dict[str, Any]) -> None:
 
 
 class JobRequest(Body):
-    """One dataset of one usage point: the days of a series, calendar days in Europe/Paris, or a record as it is now."""
+    """A dataset of a usage point: a period of a time series (calendar days in Europe/Paris), or the current record."""
 
     model_config = ConfigDict(json_schema_extra=_describe_both_forms)
 
     usage_point_id: Prm = Field(description="14 digits (PRM, PDL).", examples=["12345678901234"])
     dataset: DatasetName = Field(description="One of `GET /v1/datasets`.")
-    start: AbsentDay = Field(None, description="The first day.")
-    end: AbsentDay = Field(None, description="Not included; today at the latest.", examples=["2026-10-01"])
+    start: AbsentDay = Field(None, description="First day of the period.")
+    end: AbsentDay = Field(
+        None, description="Day after the last day of the period; today at the latest.", examples=["2026-10-01"]
+    )
 
 
 class JobProgress(Document):
-    """How far a job is."""
+    """The progress of a job."""
 
-    calls_done: int = Field(description="Calls to the provider that have ended, well or not.", examples=[3])
-    calls_total: int = Field(description="0 when everything that can be had was stored already.", examples=[5])
-    calls_failed: int = Field(description="Of the ended ones, those that failed for good.", examples=[0])
+    calls_done: int = Field(description="Provider calls that have ended, successfully or not.", examples=[3])
+    calls_total: int = Field(
+        description="Provider calls of the job; 0 if all available data was already stored.", examples=[5]
+    )
+    calls_failed: int = Field(description="Ended calls that failed permanently.", examples=[0])
 
 
 class JobError(Document):
-    """What most of a job's failed calls failed of."""
+    """The most frequent error of a job's failed calls."""
 
-    code: str = Field(description="The kind of problem, for programs.", examples=["provider_unavailable"])
-    title: str = Field(description="The same for people.", examples=["The provider is not working at the moment."])
+    code: str = Field(description="Error code.", examples=["provider_unavailable"])
+    title: str = Field(description="Error message.", examples=["The provider is temporarily unavailable."])
 
 
 class JobLinks(Document):
-    """Where to go on."""
+    """Related resources."""
 
     self: str = Field(description="The job.", examples=["/v1/jobs/job_0123456789abcdef01234567"])
     readings: str = Field(
-        description="What is stored of what it was asked for.",
+        description="The stored readings of the requested period, or the stored record.",
         examples=["/v1/usage-points/12345678901234/readings/daily_consumption?start=2026-09-01&end=2026-10-01"],
     )
     events: str = Field(
-        description="What happens to it, as it happens.",
+        description="The event stream of the job.",
         examples=["/v1/jobs/job_0123456789abcdef01234567/events"],
     )
     cancel: str | None = Field(
-        description="What to DELETE to cancel it; `null` when it has ended.",
+        description="Send `DELETE` to cancel the job; `null` if it has ended.",
         examples=["/v1/jobs/job_0123456789abcdef01234567"],
     )
 
 
 class JobSummary(Document):
-    """A job: what was asked for, and how far it is."""
+    """A job: its request, status and progress."""
 
     id: ShownJobId
     status: JobStatus = Field(examples=["running"])
     usage_point_id: ShownPrm
     dataset: ShownDataset
-    start: date | None = Field(description="`null` for a record.", examples=["2026-09-01"])
-    end: date | None = Field(description="Not included; `null` for a record.", examples=["2026-10-01"])
+    start: date | None = Field(description="First day of the period; `null` for a record.", examples=["2026-09-01"])
+    end: date | None = Field(
+        description="Day after the last day of the period; `null` for a record.", examples=["2026-10-01"]
+    )
     created_at: CreatedAt
     started_at: datetime | None = Field(
-        description="When its first call began; `null`: none has.", examples=["2026-09-21T14:13:21Z"]
+        description="Start time of the first call; `null` if none has started.", examples=["2026-09-21T14:13:21Z"]
     )
-    finished_at: datetime | None = Field(description="When it ended; `null` while it has not.")
+    finished_at: datetime | None = Field(description="End time; `null` if the job has not ended.")
     progress: JobProgress
-    error: JobError | None = Field(description="`null` when no call failed.")
+    error: JobError | None = Field(description="`null` if no call failed.")
     links: JobLinks
 
 
 class JobDocument(JobSummary):
-    """A job, and what is not there."""
+    """A job and its missing days."""
 
-    missing: list[MissingDays] = Field(description="What of it is not stored whole at this moment.")
+    missing: list[MissingDays] = Field(description="Days of the period that are currently missing or incomplete.")
 
 
 class PageLinks(Document):
-    """Where the list goes on."""
+    """Links of a page."""
 
     next: str | None = Field(
-        description="The next page; `null` at the end of the list.", examples=["/v1/jobs?limit=20&cursor=…"]
+        description="The next page; `null` on the last page.", examples=["/v1/jobs?limit=20&cursor=…"]
     )
 
 
 class JobPage(Document):
-    """Some jobs of the account, newest first."""
+    """A page of jobs of the account."""
 
     jobs: list[JobSummary] = Field(description="Newest first.")
     links: PageLinks

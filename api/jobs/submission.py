@@ -1,6 +1,6 @@
-"""Asking for data: check everything that can be checked, plan the fewest calls, write the job down, enqueue.
+"""Job submission: validate the request, plan the fewest calls, store the job, enqueue its calls.
 
-Independent of HTTP, so that every contract that submits jobs does it in the same way.
+Independent of HTTP, so that every API that submits jobs does it in the same way.
 """
 
 from datetime import date, datetime
@@ -29,7 +29,7 @@ from shared.resources import Resources
 
 
 def check_period(dataset: Dataset, start: date | None, end: date | None, now: datetime) -> DayRange:
-    """The days asked for, if the provider can have them; of a record, which is asked for without, today.
+    """The requested days, if the provider may have data for them; for a record, which has no period, today.
 
     Raises `DatasetNotAvailable`, `ValidationFailed` or `OutOfHistory`.
     """
@@ -39,26 +39,26 @@ def check_period(dataset: Dataset, start: date | None, end: date | None, now: da
     if not dataset.is_series:
         surplus = [pointer for pointer, day in given.items() if day is not None]
         if surplus:
-            raise ValidationFailed(errors=[FieldError(each, "A record is asked for without days.") for each in surplus])
+            raise ValidationFailed(errors=[FieldError(each, "A record does not take a period.") for each in surplus])
         return current_days(now)
     if start is None or end is None:
         lacking = [pointer for pointer, day in given.items() if day is None]
-        raise ValidationFailed(errors=[FieldError(each, "A series is asked for with its days.") for each in lacking])
+        raise ValidationFailed(errors=[FieldError(each, "A time series requires a period.") for each in lacking])
     if end <= start:
-        raise ValidationFailed(errors=[FieldError("/end", "The end has to be after the start; it is not included.")])
+        raise ValidationFailed(errors=[FieldError("/end", "The end must be after the start; it is not included.")])
     if end > day_of(now):
         raise ValidationFailed(
-            errors=[FieldError("/end", "The end is in the future: today, which is not included, is the last.")]
+            errors=[FieldError("/end", "The end is in the future. The latest end is today, which is not included.")]
         )
     oldest = history_start(dataset, now)
     if start < oldest:
-        detail = f"The provider keeps this dataset from {oldest} on."
+        detail = f"The provider keeps this dataset from {oldest}."
         raise OutOfHistory(detail, errors=[FieldError("/start", detail)])
     return DayRange(start, end)
 
 
 def check_right(usage_point: UsagePoint, dataset: Dataset, now: datetime) -> None:
-    """Whether the provider may be asked for this dataset of this point, and would have it.
+    """Check that the consent is active, and that the provider offers this dataset for this usage point.
 
     Raises `ConsentMissing`, `WrongDirection` or `DatasetNotAvailable`.
     """
@@ -70,16 +70,16 @@ def check_right(usage_point: UsagePoint, dataset: Dataset, now: datetime) -> Non
         case Reason.WRONG_DIRECTION:
             raise WrongDirection(errors=[FieldError("/dataset", WrongDirection.title())])
         case _:
-            detail = f"The provider does not collect this dataset of this usage point: {CurveNotCollected.title()}"
+            detail = f"The provider does not collect this dataset for this usage point: {CurveNotCollected.title()}"
             raise DatasetNotAvailable(detail, errors=[FieldError("/dataset", detail)])
 
 
 async def submit_job(
     resources: Resources, account: Account, usage_point: UsagePoint, dataset: Dataset, days: DayRange, now: datetime
 ) -> tuple[Job, Usage]:
-    """A job for the days that are not stored yet, its first calls enqueued; and what the account has left of the quota
-    that it counts for: that of fetching, or that of reading when nothing has to be fetched. Raises `QuotaExceeded`, and
-    `ProviderDown` before anything is counted.
+    """Create a job for the days that are not stored yet and enqueue its first calls. Also returns the usage of the
+    quota that the request counts against: `fetch`, or `read` if nothing has to be fetched. Raises `QuotaExceeded`, and
+    `ProviderDown` before the request is counted.
     """
     series = Series(usage_point.account_id, usage_point.id, dataset.name)
     stock = await resources.readings.load_stock(series, days)

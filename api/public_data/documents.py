@@ -1,7 +1,7 @@
-"""Public data as routes of any contract read it: what is stored of some days, why the others are not, and an answer
-that anybody on the way may keep for a moment.
+"""Public data for the routes of all APIs: the stored days, the reason for each missing day, and responses that shared
+caches may store for a short time.
 
-Nothing here asks a provider: workers do, on a schedule.
+Nothing here calls a provider: workers do, on a schedule.
 """
 
 from collections.abc import Mapping
@@ -23,27 +23,26 @@ from shared.public_data.tempo_tariff import Colour
 from shared.resources import Resources
 
 CACHED: HeaderDocs = ETAG | {
-    "Cache-Control": header("Anybody may keep it until the minute is over.", "public, max-age=42")
+    "Cache-Control": header("Caches may store the response until the end of the minute.", "public, max-age=42")
 }
 PUBLIC_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"headers": CACHED},
-    304: {"description": "What was read before is still so.", "headers": CACHED},
+    304: {"description": "The data has not changed.", "headers": CACHED},
 }
-"""What a public route answers with, but for its problems."""
+"""The responses of a public route, without its problems."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicDays:
-    """What is known of some days of a public dataset: documents that say something, oldest first, and for each other
-    day why there is none."""
+    """The days of a public dataset in a period: non-empty documents, oldest first, and why each other day is absent."""
 
     documents: Mapping[date, Mapping[str, Any]]
     absent: Mapping[date, PublicReason]
 
     @property
     def missing(self) -> list[dict[str, Any]]:
-        """The absent days, those in a row with the same reason together: `MissingPublicDays`."""
-        # Days in a row have the same difference to their place among all.
+        """The absent days, with consecutive days of the same reason merged: `MissingPublicDays`."""
+        # Consecutive days have the same difference to their index.
         runs = groupby(enumerate(self.absent.items()), lambda each: (each[1][0].toordinal() - each[0], each[1][1]))
         missing = []
         for (_, reason), found in runs:
@@ -53,7 +52,7 @@ class PublicDays:
 
 
 async def load_public_days(resources: Resources, dataset: PublicDataset, days: DayRange, now: datetime) -> PublicDays:
-    """What is known of these days."""
+    """The stored and the absent days of a period."""
     stored = await resources.public_days.load_days(dataset.name, days)
     source = await resources.public_days.load_source(dataset.name)
     documents = {day: each for day, each in stored.items() if each[dataset.essential] is not None}
@@ -66,22 +65,22 @@ async def load_public_days(resources: Resources, dataset: PublicDataset, days: D
 
 
 def colours_of(known: PublicDays) -> dict[date, Colour]:
-    """The colours that are known of some days of Tempo, oldest first."""
+    """The known Tempo colours, oldest first."""
     return {day: Colour(document[TEMPO.essential]) for day, document in known.documents.items()}
 
 
 def is_offered(resources: Resources, dataset: PublicDataset) -> bool:
-    """Whether this gateway has what it takes to ask the provider of a dataset."""
+    """Whether this gateway has credentials for the provider of a dataset."""
     return dataset.provider == "rte" and bool(resources.settings.rte_client_id)
 
 
 def public_answer(
     resources: Resources, document: Mapping[str, Any], if_none_match: str | None, now: datetime
 ) -> Response:
-    """The document, in the form of the route's model, or that the caller has it already."""
+    """The document in the form of the route's model, or 304 if the client already has it."""
     content = orjson.dumps(document, option=orjson.OPT_UTC_Z)
     tag = entity_tag(resources.server, content)
-    # Until the minute is over: days and prices change at full minutes, and what was kept never says the one before.
+    # Until the end of the minute: days and prices change at full minutes, so a cached response is never outdated.
     headers = {"ETag": tag, "Cache-Control": f"public, max-age={60 - now.second}"}
     if is_current(if_none_match, tag):
         return Response(status_code=304, headers=headers)
@@ -97,7 +96,7 @@ def _reason(
         return PublicReason.NOT_OFFERED
     if day <= today:
         return PublicReason.NOT_SAID if is_stored else PublicReason.NOT_FETCHED
-    # Of days to come: what nobody could ask with success may have been published long since.
+    # A future day: if the last request failed, the data may have been published already.
     if (day - today).days <= dataset.ahead_days and (source.succeeded_at is None or source.failure is not None):
         return PublicReason.NOT_FETCHED
     return PublicReason.NOT_PUBLISHED_YET

@@ -1,4 +1,4 @@
-"""EcoWatt, for everybody: how tense the electricity system is. Without a key: it is about nobody."""
+"""EcoWatt: the state of the electricity system. Public data, so no API key is needed."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -23,7 +23,7 @@ _FORECAST = ONE_DAY + timedelta(days=ECOWATT.ahead_days)
 @router.get(
     "/v1/ecowatt",
     operation_id="list_ecowatt_days",
-    summary="How tense the electricity system is",
+    summary="Get the EcoWatt signals",
     response_model=EcowattDays,
     responses=PUBLIC_ANSWERS | documented(ValidationFailed, ServiceUnavailable),
 )
@@ -32,11 +32,11 @@ async def list_days(
     now: Now,
     start: Annotated[AbsentDay, Query(description="First day, Europe/Paris; today by default.")] = None,
     end: Annotated[
-        AbsentDay, Query(description="Day after the last one, 4,000 days later at most; by default four days later.")
+        AbsentDay, Query(description="Day after the last day; at most 4,000 days after the first, by default four.")
     ] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Days and their hours, as RTE last said it. A day or an hour of which it says nothing is not there."""
+    """Returns days and hours as RTE last published them. Days and hours without a signal are left out."""
     first = start or day_of(now)
     known = await load_public_days(resources, ECOWATT, check_days(first, end or first + _FORECAST), now)
     days = [shown_day(day, document) for day, document in known.documents.items()]

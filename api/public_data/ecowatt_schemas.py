@@ -1,4 +1,4 @@
-"""EcoWatt on the wire."""
+"""Response schemas of EcoWatt."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -11,33 +11,33 @@ from api.public_data.schemas import MissingPublicDays
 
 
 class EcowattHour(Document):
-    """An hour."""
+    """The EcoWatt signal of an hour."""
 
-    hour: int = Field(ge=0, le=23, description="Of the clock in Paris.", examples=[19])
+    hour: int = Field(ge=0, le=23, description="Hour of the day, Europe/Paris.", examples=[19])
     level: int = Field(
-        ge=0, le=3, description="0: little carbon, 1: normal, 2: tense, 3: very tense, cuts are likely.", examples=[2]
+        ge=0, le=3, description="0: low carbon, 1: normal, 2: tense, 3: very tense, cuts are likely.", examples=[2]
     )
 
 
 class EcowattDay(Document):
-    """How tense the electricity system is on a day."""
+    """The EcoWatt signal of a day."""
 
     day: date = Field(description="Europe/Paris.", examples=["2026-01-14"])
-    level: int = Field(ge=1, le=3, description="1: normal, 2: tense, 3: very tense. As its worst hour.", examples=[2])
-    message: str = Field(description="RTE's own words, in French.", examples=["Aucune alerte."])
-    hours: list[EcowattHour] = Field(description="Those of which RTE says something.")
-    generated_at: datetime | None = Field(description="When RTE made it, where that is known.")
+    level: int = Field(ge=1, le=3, description="1: normal, 2: tense, 3: very tense. The worst hour.", examples=[2])
+    message: str = Field(description="Message of RTE, in French.", examples=["Aucune alerte."])
+    hours: list[EcowattHour] = Field(description="The hours with a signal.")
+    generated_at: datetime | None = Field(description="Time at which RTE generated the signal, if known.")
 
 
 class EcowattDays(Document):
-    """How tense the electricity system is on some days."""
+    """The EcoWatt signals of a period."""
 
-    days: list[EcowattDay] = Field(description="Those of which something is known, oldest first.")
-    missing: list[MissingPublicDays] = Field(description="All others, and why.")
+    days: list[EcowattDay] = Field(description="The days with a signal, oldest first.")
+    missing: list[MissingPublicDays] = Field(description="All other days, with the reason.")
 
 
 def shown_day(day: date, document: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored document as an `EcowattDay`: not made through the model, for there may be thousands."""
+    """A stored document as an `EcowattDay`, built without the model because there may be thousands."""
     return {
         "day": day,
         "level": document["level"],

@@ -1,4 +1,4 @@
-"""What all public datasets say alike on the wire: days that are not there, and how their providers were asked."""
+"""Response schemas that all public datasets share: missing days, and the requests to their providers."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from api.http.fields import Document, EndDay, FirstDay
 
 
 class PublicReason(StrEnum):
-    """Why a public day is not there."""
+    """Why a day of a public dataset is missing."""
 
     NOT_PUBLISHED_YET = "not_published_yet"
     NOT_SAID = "not_said"
@@ -19,14 +19,14 @@ class PublicReason(StrEnum):
 
 
 REASON_WORDS = (
-    "`not_published_yet`: the provider will say it later. `not_said`: it was asked and does not say. `not_fetched`: it "
-    "was not asked yet, or did not answer. `beyond_history`: older than anything that it has. `not_offered`: this "
-    "gateway does not ask it."
+    "`not_published_yet`: the provider will publish it later. `not_said`: the provider's response does not contain it. "
+    "`not_fetched`: it was not requested yet, or the provider did not respond. `beyond_history`: older than the "
+    "provider's data. `not_offered`: this gateway does not fetch it."
 )
 
 
 class MissingPublicDays(Document):
-    """Days in a row that are not there."""
+    """Consecutive missing days."""
 
     start: FirstDay
     end: EndDay
@@ -34,31 +34,31 @@ class MissingPublicDays(Document):
 
 
 class SourceState(Document):
-    """How a provider was last asked."""
+    """The last request to a provider."""
 
-    asked_at: datetime | None = Field(description="When it was last asked.")
-    succeeded_at: datetime | None = Field(description="When it last answered.")
+    asked_at: datetime | None = Field(description="Time of the last request.")
+    succeeded_at: datetime | None = Field(description="Time of the last successful request.")
     failure: str | None = Field(
-        description="The code of what went wrong the last time; `null`: nothing.", examples=["provider_throttled"]
+        description="Error code of the last request; `null` if it succeeded.", examples=["provider_throttled"]
     )
-    not_before: datetime | None = Field(description="It is left alone until then, at its own word or after a failure.")
+    not_before: datetime | None = Field(
+        description="Time before which no request is made, as required by the provider or after a failure."
+    )
 
 
 class PublicSourceDocument(SourceState):
-    """What is stored of a public dataset, and how its provider was last asked for what is current."""
+    """The stored data of a public dataset, and the last request for its current data."""
 
-    name: str = Field(description="Of the dataset.", examples=["tempo"])
-    provider: str = Field(description="Where it comes from.", examples=["rte"])
-    offered: bool = Field(description="Whether this gateway has what it takes to ask: credentials at the provider.")
-    history: SourceState = Field(description="How the provider, or its archive, was last asked for what lies back.")
-    day_count: int = Field(
-        description="How many days are stored, those of which there is nothing included.", examples=[4467]
-    )
-    first_day: date | None = Field(description="The oldest of them.", examples=["2014-09-01"])
-    last_day: date | None = Field(description="The newest of them.", examples=["2026-11-24"])
+    name: str = Field(description="Name of the dataset.", examples=["tempo"])
+    provider: str = Field(description="Provider of the data.", examples=["rte"])
+    offered: bool = Field(description="Whether this gateway has credentials for the provider.")
+    history: SourceState = Field(description="The last request for past data, to the provider or its archive.")
+    day_count: int = Field(description="Number of stored days, including days without data.", examples=[4467])
+    first_day: date | None = Field(description="Oldest stored day.", examples=["2014-09-01"])
+    last_day: date | None = Field(description="Newest stored day.", examples=["2026-11-24"])
 
 
 class PublicSourceList(Document):
-    """How all public datasets stand."""
+    """The state of all public datasets."""
 
-    datasets: list[PublicSourceDocument] = Field(description="Each there is.")
+    datasets: list[PublicSourceDocument] = Field(description="One entry per public dataset.")

@@ -1,4 +1,4 @@
-"""Tempo, for everybody: the colours of days, what is left of the season, prices. Without a key: it is about nobody."""
+"""Tempo: the colours of days, the remaining days of the season, prices. Public data, so no API key is needed."""
 
 from datetime import datetime
 from typing import Annotated
@@ -31,7 +31,7 @@ router = APIRouter(prefix="/v1/tempo", tags=["public data"])
 @router.get(
     "/days",
     operation_id="list_tempo_days",
-    summary="The colours of days",
+    summary="Get the Tempo colours of a period",
     response_model=TempoDays,
     responses=PUBLIC_ANSWERS | documented(ValidationFailed, ServiceUnavailable),
 )
@@ -39,11 +39,11 @@ async def list_days(
     resources: ResourcesDep,
     now: Now,
     start: Annotated[Day, Query(description="First day, Europe/Paris.")],
-    end: Annotated[Day, Query(description="Day after the last one; 4,000 days after the first at most.")],
+    end: Annotated[Day, Query(description="Day after the last day; at most 4,000 days after the first.")],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """A day whose colour is not known is in `missing`, with the reason. A colour holds from 06:00 of its day to 06:00
-    of the next one."""
+    """Days without a known colour are listed in `missing`, with the reason. A colour is valid from 06:00 on its day to
+    06:00 on the next day."""
     known = await load_public_days(resources, TEMPO, check_days(start, end), now)
     days = [shown_day(day, colour) for day, colour in colours_of(known).items()]
     return public_answer(resources, {"days": days, "missing": known.missing}, if_none_match, now)
@@ -52,12 +52,13 @@ async def list_days(
 @router.get(
     "/today",
     operation_id="get_tempo_today",
-    summary="The colour of today, and what is billed now",
+    summary="Get the Tempo colour of today",
     response_model=TempoToday,
     responses=PUBLIC_ANSWERS | documented(ValidationFailed, ServiceUnavailable),
 )
 async def get_today(resources: ResourcesDep, now: Now, if_none_match: IfNoneMatch = None) -> Response:
-    """Today's colour holds from 06:00; before, `now` says the one of yesterday, which is what is billed."""
+    """Today's colour is valid from 06:00. Before 06:00, `now` is the colour of yesterday, which is the one that is
+    billed."""
     today = day_of(now)
     known = await load_public_days(resources, TEMPO, DayRange(today - ONE_DAY, today + ONE_DAY), now)
     prices = await resources.tempo_prices.prices_on(today)
@@ -73,12 +74,12 @@ async def get_today(resources: ResourcesDep, now: Now, if_none_match: IfNoneMatc
 @router.get(
     "/tomorrow",
     operation_id="get_tempo_tomorrow",
-    summary="The colour of tomorrow",
+    summary="Get the Tempo colour of tomorrow",
     response_model=TempoDayState,
     responses=PUBLIC_ANSWERS | documented(ValidationFailed, ServiceUnavailable),
 )
 async def get_tomorrow(resources: ResourcesDep, now: Now, if_none_match: IfNoneMatch = None) -> Response:
-    """`null` with `not_published_yet` until RTE has said it, in the morning; at about 11:20 it is final."""
+    """`null` with `not_published_yet` until RTE publishes it in the morning. The colour is final from about 11:20."""
     tomorrow = day_of(now) + ONE_DAY
     known = await load_public_days(resources, TEMPO, DayRange(tomorrow, tomorrow + ONE_DAY), now)
     shown = shown_day(tomorrow, colours_of(known).get(tomorrow))
@@ -89,12 +90,12 @@ async def get_tomorrow(resources: ResourcesDep, now: Now, if_none_match: IfNoneM
 @router.get(
     "/remaining",
     operation_id="get_tempo_remaining",
-    summary="How many days of each colour are left",
+    summary="Get the remaining Tempo days of each colour",
     response_model=TempoRemaining,
     responses=PUBLIC_ANSWERS | documented(ValidationFailed, ServiceUnavailable),
 )
 async def get_remaining(resources: ResourcesDep, now: Now, if_none_match: IfNoneMatch = None) -> Response:
-    """Of the season in which today is. Tomorrow is counted as soon as its colour is known: `counted_through`."""
+    """For the current season. Tomorrow is included once its colour is known: see `counted_through`."""
     season = season_of(day_of(now))
     known = await load_public_days(resources, TEMPO, season, now)
     document = TempoRemaining.of(count_season(season, colours_of(known)))
@@ -104,17 +105,18 @@ async def get_remaining(resources: ResourcesDep, now: Now, if_none_match: IfNone
 @router.get(
     "/prices",
     operation_id="get_tempo_prices",
-    summary="What a kWh costs",
+    summary="Get the Tempo prices",
     response_model=TempoPricesDocument,
     responses=PUBLIC_ANSWERS | documented(NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def get_prices(
     resources: ResourcesDep,
     now: Now,
-    day: Annotated[AbsentDay, Query(description="Which day's; today's by default.")] = None,
+    day: Annotated[AbsentDay, Query(description="Day of the prices; today by default.")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """RTE has no prices: the administrators of this gateway set them. 404 when they set none for that day."""
+    """RTE does not publish prices: the administrators of this gateway set them. Returns 404 if none are set for that
+    day."""
     prices = await resources.tempo_prices.prices_on(day or day_of(now))
     if prices is None:
         raise NotFound("No prices are set for this day.")

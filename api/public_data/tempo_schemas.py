@@ -1,4 +1,4 @@
-"""Tempo on the wire: colours, what is left of a season, prices."""
+"""Request and response schemas of Tempo: colours, remaining days of a season, prices."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -13,7 +13,7 @@ from shared.public_data.tempo_prices import TempoPrices
 from shared.public_data.tempo_tariff import Colour, ColourCount, Hours, SeasonCount, tempo_day_start
 
 Price = Annotated[str, Field(pattern=r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)$")]
-"""Euros a kWh, from 0 to 100, with a dot and six decimals at most."""
+"""Euros per kWh, from 0 to 100, with a dot and at most six decimals."""
 
 _PRICES: dict[str, JsonValue] = {
     "blue_hc": "0.1000",
@@ -24,12 +24,12 @@ _PRICES: dict[str, JsonValue] = {
     "red_hp": "0.7000",
 }
 
-ShownDay = Annotated[date, Field(description="The date under which RTE publishes the colour.", examples=["2026-01-14"])]
-StartsAt = Annotated[datetime, Field(description="06:00 of it in Paris.", examples=["2026-01-14T06:00:00+01:00"])]
-EndsAt = Annotated[datetime, Field(description="06:00 of the next date.", examples=["2026-01-15T06:00:00+01:00"])]
-MaybeColour = Annotated[Colour | None, Field(description="`null`: not known, see `reason`.", examples=["RED"])]
+ShownDay = Annotated[date, Field(description="Date under which RTE publishes the colour.", examples=["2026-01-14"])]
+StartsAt = Annotated[datetime, Field(description="06:00 on the day, Paris.", examples=["2026-01-14T06:00:00+01:00"])]
+EndsAt = Annotated[datetime, Field(description="06:00 on the next day.", examples=["2026-01-15T06:00:00+01:00"])]
+MaybeColour = Annotated[Colour | None, Field(description="`null` if unknown: see `reason`.", examples=["RED"])]
 MaybeReason = Annotated[
-    PublicReason | None, Field(description=f"Why the colour is not known; `null`: it is. {REASON_WORDS}")
+    PublicReason | None, Field(description=f"Why the colour is unknown; `null` if it is known. {REASON_WORDS}")
 ]
 
 
@@ -43,14 +43,14 @@ class TempoDay(Document):
 
 
 class TempoDays(Document):
-    """The colours of some days."""
+    """The colours of a period."""
 
-    days: list[TempoDay] = Field(description="Those whose colour is known, oldest first.")
-    missing: list[MissingPublicDays] = Field(description="All others, and why.")
+    days: list[TempoDay] = Field(description="Days with a known colour, oldest first.")
+    missing: list[MissingPublicDays] = Field(description="All other days, with the reason.")
 
 
 class TempoDayState(Document):
-    """The colour of a day, or why it is not known."""
+    """The colour of a day, or the reason why it is unknown."""
 
     day: ShownDay
     colour: MaybeColour
@@ -60,7 +60,7 @@ class TempoDayState(Document):
 
 
 class SixPrices(Document):
-    """What a kWh costs in each colour, off-peak (`hc`, 22:00 to 06:00) and peak (`hp`)."""
+    """The price of a kWh for each colour, off-peak (`hc`, 22:00 to 06:00) and peak (`hp`)."""
 
     blue_hc: Price = Field(description="Euros, as a decimal text.", examples=[_PRICES["blue_hc"]])
     blue_hp: Price = Field(description="Euros, as a decimal text.", examples=[_PRICES["blue_hp"]])
@@ -77,53 +77,53 @@ class PricesRequest(SixPrices, Body):
 
 
 class TempoPricesDocument(SixPrices):
-    """The prices of a tariff, and from when on they hold."""
+    """The prices of a tariff, with the day from which they apply."""
 
-    valid_from: date = Field(description="The first day on which they hold, Europe/Paris.", examples=["2026-08-01"])
-    set_at: datetime = Field(description="When an administrator set them.")
+    valid_from: date = Field(description="First day on which the prices apply, Europe/Paris.", examples=["2026-08-01"])
+    set_at: datetime = Field(description="Time at which an administrator set them.")
 
     @classmethod
     def of(cls, prices: TempoPrices) -> Self:
-        """A set of prices as it is shown."""
+        """Build the document of a set of prices."""
         return cls(**prices.prices, valid_from=prices.valid_from, set_at=prices.set_at.astimezone(UTC))
 
 
 class TempoPricesList(Document):
-    """Every set of prices."""
+    """All sets of prices."""
 
-    prices: list[TempoPricesDocument] = Field(description="The newest first; each holds until the next newer one does.")
+    prices: list[TempoPricesDocument] = Field(description="Newest first; each applies until a newer one does.")
 
 
 class BilledNow(Document):
-    """What is billed at this moment: before 06:00 the colour of the day before."""
+    """The colour and price that are billed now; before 06:00, the colour of the previous day."""
 
     day: ShownDay
     colour: MaybeColour
     reason: MaybeReason
-    hours: Hours = Field(description="`peak` from 06:00 to 22:00 in Paris, else `off_peak`.")
-    until: datetime = Field(description="When these hours end.", examples=["2026-01-14T22:00:00+01:00"])
+    hours: Hours = Field(description="`peak` from 06:00 to 22:00 in Paris, otherwise `off_peak`.")
+    until: datetime = Field(description="End of these hours.", examples=["2026-01-14T22:00:00+01:00"])
     price: str | None = Field(
-        description="Euros a kWh; `null`: the colour is not known, or no prices are set.", examples=["0.7000"]
+        description="Euros per kWh; `null` if the colour is unknown or no prices are set.", examples=["0.7000"]
     )
 
 
 class TempoToday(TempoDayState):
-    """The colour of today, what is billed at this moment, and the prices that hold."""
+    """The colour of today, the colour and price that are billed now, and the current prices."""
 
     now: BilledNow
-    prices: TempoPricesDocument | None = Field(description="Those that hold today; `null`: none are set.")
+    prices: TempoPricesDocument | None = Field(description="Prices that apply today; `null` if none are set.")
 
 
 class ColourCountDocument(Document):
-    """How the days of a colour stand."""
+    """The number of days of a colour."""
 
-    allowed: int = Field(description="How many the season has.", examples=[22])
-    used: int = Field(description="How many of those that are counted had it.", examples=[2])
-    remaining: int = Field(description="The difference.", examples=[20])
+    allowed: int = Field(description="Days of this colour in the season.", examples=[22])
+    used: int = Field(description="Counted days with this colour.", examples=[2])
+    remaining: int = Field(description="`allowed` minus `used`.", examples=[20])
 
     @classmethod
     def of(cls, count: ColourCount) -> Self:
-        """A count as it is shown."""
+        """Build the document of a count."""
         return cls(allowed=count.allowed, used=count.used, remaining=count.left)
 
 
@@ -135,15 +135,16 @@ class TempoSeason(Document):
 
 
 class TempoRemaining(Document):
-    """How many days of each colour are left in the season."""
+    """The remaining days of each colour in the season."""
 
     season: TempoSeason
     counted_through: date | None = Field(
-        description="The last day that is counted: tomorrow as soon as its colour is known. `null`: none is.",
+        description="Last counted day: tomorrow, as soon as its colour is known. `null` if no day is counted.",
         examples=["2026-11-24"],
     )
     unknown_days: int = Field(
-        description="Days up to that one whose colour is not known: of some colours so many less remain.",
+        description="Days up to `counted_through` with an unknown colour: `remaining` is too high by that many in "
+        "total.",
         examples=[0],
     )
     blue: ColourCountDocument
@@ -152,7 +153,7 @@ class TempoRemaining(Document):
 
     @classmethod
     def of(cls, count: SeasonCount) -> Self:
-        """A season as it is shown."""
+        """Build the document of a season."""
         by_colour: Mapping[str, ColourCountDocument] = {
             colour.lower(): ColourCountDocument.of(each) for colour, each in count.colours.items()
         }
@@ -165,6 +166,6 @@ class TempoRemaining(Document):
 
 
 def shown_day(day: date, colour: Colour | None) -> dict[str, Any]:
-    """What is said of any day: not made through a model, for there may be thousands."""
+    """The fields of any day, built without a model because there may be thousands."""
     starts_at, ends_at = (tempo_day_start(each).astimezone(PARIS) for each in (day, day + ONE_DAY))
     return {"day": day, "colour": colour, "starts_at": starts_at, "ends_at": ends_at}

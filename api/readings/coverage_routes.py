@@ -1,4 +1,4 @@
-"""Coverage: which days are stored, and why the others are not. No blob is opened for it, nor could one be."""
+"""Coverage: the stored days, and the reason for each missing day. No blob is decrypted, and none could be."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -25,16 +25,14 @@ from shared.resources import Resources
 
 router = APIRouter(tags=["readings"])
 
-_NOT_CHANGED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "What was read before is still so.", "headers": ETAG}
-}
+_NOT_CHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The coverage has not changed.", "headers": ETAG}}
 _NOT_ASKED = frozenset({Reason.NOT_FETCHED, Reason.BEYOND_HISTORY, Reason.NOT_PUBLISHED_YET})
 
 
 @router.get(
     "/v1/usage-points/{usage_point_id}/coverage/{dataset}",
     operation_id="get_coverage",
-    summary="Which days of a series are stored",
+    summary="Get the coverage of a dataset",
     response_model=CoverageDocument,
     responses={
         200: {"headers": ETAG},
@@ -49,13 +47,14 @@ async def get_coverage(
     now: Now,
     dataset: DatasetInPath,
     start: Annotated[Day, Query(description="First day, Europe/Paris.")],
-    end: Annotated[Day, Query(description="Day after the last one.")],
+    end: Annotated[Day, Query(description="Day after the last day.")],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Day by day, days in a row together: complete, partial, absent with the reason, unknown. Counts for no quota."""
+    """Returns ranges of consecutive days with their state: complete, partial, absent (with the reason) or unknown. Does
+    not count against a quota."""
     described = DATASETS[dataset]
     if not described.is_series:
-        raise ValidationFailed(errors=[FieldError("dataset", "A record has no days.")])
+        raise ValidationFailed(errors=[FieldError("dataset", "Only time series have a coverage by day.")])
     days = check_days(start, end)
     known = await load_stored_days(resources, usage_point, described, days, now)
     ranges = list(_ranges(known, now))
@@ -79,7 +78,7 @@ async def get_coverage(
 @router.get(
     "/v1/usage-points/{usage_point_id}/coverage",
     operation_id="get_coverage_overview",
-    summary="What is stored of every dataset, in one look",
+    summary="Get the coverage of all datasets",
     response_model=CoverageOverview,
     responses={
         200: {"headers": ETAG},
@@ -90,7 +89,7 @@ async def get_coverage(
 async def get_coverage_overview(
     resources: ResourcesDep, caller: CurrentCaller, usage_point: OwnUsagePoint, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """One entry for each dataset there is, also for those of which nothing was ever fetched. Counts for no quota."""
+    """Returns one entry per dataset, including datasets that were never fetched. Does not count against a quota."""
     datasets = []
     for dataset in DATASETS.values():
         series = Series(usage_point.account_id, usage_point.id, dataset.name)
@@ -109,7 +108,7 @@ def _answer(resources: Resources, document: Document, if_none_match: str | None)
 
 
 def _ranges(known: StoredDays, now: datetime) -> Iterator[CoveredDays]:
-    """The gaps, and between them what is whole."""
+    """The gaps, and the complete days between them."""
     measured = missing_days(known.dataset, known.days, known.stock.coverage, now) if known.stock.derived else []
     unmeasured = {day for gap in measured for day in days_between(gap.start, gap.end)}
     day = known.days.start
@@ -121,7 +120,7 @@ def _ranges(known: StoredDays, now: datetime) -> Iterator[CoveredDays]:
 
 
 def _whole(start: date, end: date, unmeasured: Collection[date]) -> Iterator[CoveredDays]:
-    """Days that are whole; what is whole and was not measured is derived."""
+    """Complete days, split into measured and derived ones: a complete day that was not measured is derived."""
     for is_derived, days in groupby(days_between(start, end), key=unmeasured.__contains__):
         first, *others = days
         yield _range(first, (others or [first])[-1] + ONE_DAY, "complete", origin="derived" if is_derived else None)

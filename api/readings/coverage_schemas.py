@@ -1,4 +1,4 @@
-"""Coverage on the wire: which days are there, and why the others are not."""
+"""Response schemas of coverage: the stored days, and the reason for each missing day."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -12,57 +12,59 @@ State = Literal["complete", "partial", "absent", "unknown"]
 
 
 class CoveredDays(Document):
-    """Days in a row of which the same is known."""
+    """Consecutive days with the same state."""
 
     start: FirstDay
     end: EndDay
-    days: int = Field(description="How many there are.", examples=[30])
+    days: int = Field(description="Number of days.", examples=[30])
     state: State = Field(
-        description="`complete`: stored whole. `partial`: something of each day is missing. `absent`: asked for, not "
-        "there. `unknown`: never asked for, not published yet, or too old to be asked for."
+        description="`complete`: fully stored. `partial`: a part of each day is missing. `absent`: requested, but "
+        "missing. `unknown`: never requested, not published yet, or too old to be requested."
     )
     origin: Literal["derived"] | None = Field(
-        description="`derived`: the stored load curve gives these days, no call was needed; `null` otherwise."
+        description="`derived`: computed from the stored load curve, without a provider call; `null` otherwise."
     )
-    reason: Reason | None = Field(description="Why they are not whole; `null` of complete ones.")
-    ask_again_at: datetime | None = Field(description="When it is worth asking again.")
+    reason: Reason | None = Field(description="Why the days are missing or incomplete; `null` for complete days.")
+    ask_again_at: datetime | None = Field(description="The earliest time at which a new request may return data.")
 
 
 class CoverageDocument(Document):
-    """What is known of some days of a series; nothing was opened for it."""
+    """The coverage of a time series in a period."""
 
     usage_point_id: ShownPrm
     dataset: ShownDataset
     start: FirstDay
     end: EndDay
-    complete: int = Field(description="How many of the days are stored whole.", examples=[29])
-    partial: int = Field(description="Of how many something is missing.", examples=[0])
-    absent: int = Field(description="How many were asked for and are not there.", examples=[1])
-    unknown: int = Field(description="Of how many nothing is known.", examples=[0])
-    ranges: list[CoveredDays] = Field(description="All of the days, oldest first.")
+    complete: int = Field(description="Number of complete days.", examples=[29])
+    partial: int = Field(description="Number of incomplete days.", examples=[0])
+    absent: int = Field(description="Number of days that were requested but are missing.", examples=[1])
+    unknown: int = Field(description="Number of days with an unknown state.", examples=[0])
+    ranges: list[CoveredDays] = Field(description="All days of the period, oldest first.")
 
 
 class SeriesCoverage(Document):
-    """What is known of a whole dataset, in short. Days that only a load curve gives don't count here."""
+    """A summary of the coverage of a dataset. Days that are only derived from a load curve are not counted."""
 
     dataset: ShownDataset
     start: date | None = Field(
-        description="The first day that was ever asked for; `null`: none, or a record.", examples=["2026-09-01"]
+        description="The first day that was ever requested; `null` if there is none, and for a record.",
+        examples=["2026-09-01"],
     )
-    end: date | None = Field(description="The day after the last one that was ever asked for.", examples=["2026-10-01"])
+    end: date | None = Field(description="The day after the last day ever requested.", examples=["2026-10-01"])
     newest: date | None = Field(
-        description="The newest day of which something is stored; `null`: none, or a record.", examples=["2026-09-30"]
+        description="The latest day with stored data; `null` if there is none, and for a record.",
+        examples=["2026-09-30"],
     )
-    complete: int = Field(description="How many days are stored whole; of a record 1 when it is.", examples=[90])
-    partial: int = Field(description="Of how many days something is missing.", examples=[0])
-    absent: int = Field(description="How many days were asked for and are not there.", examples=[1])
+    complete: int = Field(description="Number of complete days; 1 for a complete record.", examples=[90])
+    partial: int = Field(description="Number of incomplete days.", examples=[0])
+    absent: int = Field(description="Number of days that were requested but are missing.", examples=[1])
     fetched_at: datetime | None = Field(
-        description="When the provider was last asked; `null`: never.", examples=["2026-10-01T08:00:00Z"]
+        description="Time of the last fetch; `null` if it was never fetched.", examples=["2026-10-01T08:00:00Z"]
     )
 
 
 class CoverageOverview(Document):
-    """What is known of every dataset of a usage point."""
+    """The coverage of every dataset of a usage point."""
 
     usage_point_id: ShownPrm
-    datasets: list[SeriesCoverage] = Field(description="One entry for each dataset there is.")
+    datasets: list[SeriesCoverage] = Field(description="One entry per dataset.")

@@ -1,9 +1,9 @@
-"""Fetching what is missing before reading: days or a record that are not stored yet become a job, which is waited for.
+"""Fetch missing data before a read: create a job for days or a record that are not stored yet, and wait for it.
 
-`fetch_missing` reports what became of it, for /v1, which answers with what is stored in any case. `fetch_then_read` is
-for the contracts of other gateways, which know of no jobs: an answer is whole as far as the provider has it, or it is
-what was stored before when the provider can't be asked; while a job goes on there is no answer, because it would look
-whole.
+`fetch_missing` reports the result of the fetch, for /v1, which returns the stored data in any case. `fetch_then_read`
+is for the APIs of other gateways, which have no jobs: a response is complete as far as the provider has the data, or it
+contains the previously stored data if the provider cannot be called. While a job is in progress no data is returned,
+because it would look complete.
 """
 
 from collections.abc import Mapping
@@ -28,22 +28,22 @@ from shared.readings.planning import current_days, history_start, missing_window
 from shared.resources import Resources
 
 _ASK_AGAIN_SECONDS = 5
-# A job that waits for longer than this is not looked for among thousands: another one shares its calls all the same.
+# An older job is not searched for among thousands: a new job shares its calls anyway.
 _LOOKED_BACK = timedelta(days=1)
-# A day of which the provider was asked in vain, or which a job left out that was cancelled.
+# Days whose call failed, or that a cancelled job did not reach.
 _PASSING = frozenset({Reason.PROVIDER_ERROR, Reason.NOT_FETCHED})
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """What became of it: a job, or why there is none."""
+    """The result of a fetch: a job, or the reason why there is none."""
 
     job: Job | None = None
     refusal: AppError | None = None
 
     @property
     def document(self) -> Mapping[str, Any]:
-        """What `FetchDocument` describes."""
+        """The content of `FetchDocument`."""
         if self.job is not None:
             return {"status": self.job.status, "code": None, "detail": None, "links": {"job": job_path(self.job.id)}}
         if self.refusal is not None:
@@ -52,7 +52,7 @@ class Fetch:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The same for who can't read the document."""
+        """The same as headers, for formats without the document."""
         if self.job is not None:
             location = {"Location": job_path(self.job.id), "X-Fetch-Status": str(self.job.status)}
             return location | pause_headers(self.job)
@@ -68,9 +68,9 @@ async def fetch_missing(
     wait_seconds: float,
     now: datetime,
 ) -> Fetch:
-    """A job for those of the days that the provider can have, waited for; of a record for the present one.
+    """Create a job for the days that the provider may have, or for a record, and wait for it.
 
-    Raises nothing that speaks against the fetch: it is the `Fetch.refusal`.
+    An error that prevents the fetch is not raised but returned as `Fetch.refusal`.
     """
     wanted = _fetchable_days(dataset, days, now)
     if wanted is None:
@@ -92,11 +92,11 @@ async def fetch_then_read(
     days: DayRange | None,
     now: datetime,
 ) -> StoredDays:
-    """What is known of these days, none of them after today, or of a record (``days`` is ``None``), once it was
-    fetched as far as can be. Counted as one request: of fetching when that has to begin, else of reading.
+    """The stored state of these days, none of them after today, or of a record (``days`` is ``None``), after fetching
+    the missing data if possible. Counts as one request: `fetch` if a fetch has to be started, `read` otherwise.
 
-    Raises `Forbidden`; `StillFetching` when it takes longer than is waited, and the next try joins it; what
-    `check_right` and `submit_job` do when nothing is stored to answer with instead.
+    Raises `Forbidden`; `StillFetching` if the fetch takes longer than the wait (a retry joins the same job); and the
+    errors of `check_right` and `submit_job` if there is no stored data to return instead.
     """
     caller.require(Scope.READ)
     known = await load_stored_days(resources, usage_point, dataset, days, now)
@@ -122,15 +122,15 @@ async def fetch_then_read(
 
 
 def is_anything_stored(known: StoredDays) -> bool:
-    """Whether there is any reading in these days, or a record."""
+    """Whether any reading of these days, or the record, is stored."""
     if not known.dataset.is_series:
-        # One that lacks a part, or could not be had anew, is there all the same.
+        # A record that is incomplete, or could not be fetched again, is stored all the same.
         return bool(known.stock.coverage) and all(gap.partial for gap in known.gaps)
     return any(gap.partial for gap in known.gaps) or known.missing_days < known.days.days
 
 
 def why_nothing(known: StoredDays) -> AppError:
-    """What to say where nothing is stored. What may come later is no `NotFound`: that would pass for the last word."""
+    """The error to return if nothing is stored. Data that may follow is not a `NotFound`, which would read as final."""
     reasons = {gap.reason for gap in known.gaps}
     if reasons & _PASSING:
         again = [gap.ask_again_at for gap in known.gaps if gap.reason in _PASSING and gap.ask_again_at is not None]
@@ -141,7 +141,7 @@ def why_nothing(known: StoredDays) -> AppError:
 
 
 def _fetchable_days(dataset: Dataset, days: DayRange | None, now: datetime) -> DayRange | None:
-    """The days that a job may ask for: of a record the present one, of a series those that the provider can have."""
+    """The days that a job may request: today for a record, the days that the provider may have for a time series."""
     return current_days(now) if days is None else days.clipped(history_start(dataset, now), day_of(now))
 
 
@@ -153,7 +153,7 @@ async def _note_read(resources: Resources, caller: Caller, usage_point: UsagePoi
 async def _running_job(
     resources: Resources, caller: Caller, known: StoredDays, wanted: DayRange, now: datetime
 ) -> Job | None:
-    """The job that fetches all of this already: whoever tries again after a wait asks for nothing new."""
+    """The job that already fetches all of this, so that a retry after a timeout does not start a new one."""
     missing = missing_windows(known.dataset, wanted, known.stock.coverage, now, known.stock.derived)
     if not missing:
         return None
@@ -162,7 +162,7 @@ async def _running_job(
     def fetches_it(job: Job) -> bool:
         return (
             not job.status.ended
-            # The nightly refresh may take hours; who waits for an answer goes before it.
+            # The nightly refresh may take hours; a waiting client goes before it.
             and job.lane is Lane.INTERACTIVE
             and job.series == known.series
             and (

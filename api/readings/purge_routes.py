@@ -1,4 +1,4 @@
-"""Erasing stored readings, of a period or all of a dataset."""
+"""Deletion of stored readings: a period, or a whole dataset."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["readings"])
 @router.delete(
     "/v1/usage-points/{usage_point_id}/readings/{dataset}",
     operation_id="erase_readings",
-    summary="Erase stored readings",
+    summary="Delete stored readings",
     responses=documented(*KEY_REFUSALS, Forbidden, NotFound, ValidationFailed, ServiceUnavailable),
 )
 async def delete_readings(
@@ -27,23 +27,23 @@ async def delete_readings(
     usage_point: OwnUsagePoint,
     now: Now,
     dataset: DatasetInPath,
-    start: Annotated[AbsentDay, Query(description="First day, Europe/Paris; with `end`, of a series only.")] = None,
-    end: Annotated[AbsentDay, Query(description="Day after the last one; with `start`, of a series only.")] = None,
+    start: Annotated[AbsentDay, Query(description="First day, Europe/Paris. Requires `end`; time series only.")] = None,
+    end: Annotated[AbsentDay, Query(description="Day after the last day. Requires `start`; time series only.")] = None,
 ) -> PurgeDocument:
-    """Without days all of the dataset. With days every window that they touch, whole: a day of a load curve, a month of
-    daily values; the answer says which days that were. Jobs that fetch the dataset are cancelled. Nothing keeps the
-    days from being fetched again, if a job or the nightly refresh asks for them."""
+    """Without a period, deletes the whole dataset. With a period, deletes every storage window that it overlaps: a day
+    of a load curve, a month of daily values; the response names the deleted days. Jobs that fetch the dataset are
+    cancelled. A later job or nightly refresh can fetch the days again."""
     series = Series(usage_point.account_id, usage_point.id, dataset)
     days = None
     if start is not None or end is not None:
         if not DATASETS[dataset].is_series:
             given = [name for name, day in (("start", start), ("end", end)) if day is not None]
-            raise ValidationFailed(errors=[FieldError(each, "A record is erased without days.") for each in given])
+            raise ValidationFailed(errors=[FieldError(each, "A record does not take a period.") for each in given])
         if start is None or end is None:
             lacking = "end" if end is None else "start"
-            raise ValidationFailed(errors=[FieldError(lacking, "A period has a start and an end.")])
+            raise ValidationFailed(errors=[FieldError(lacking, "A period requires a start and an end.")])
         if end <= start:
-            detail = "The end has to be after the start; it is not included."
+            detail = "The end must be after the start; it is not included."
             raise ValidationFailed(errors=[FieldError("end", detail)])
         days = DayRange(start, end)
     purge = await resources.erasure.erase_readings(series, days, caller.key.id, now)

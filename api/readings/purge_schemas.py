@@ -1,4 +1,4 @@
-"""What a purge of stored readings did, on the wire."""
+"""Response schema of a deletion of stored readings."""
 
 from datetime import date
 
@@ -8,13 +8,13 @@ from api.http.fields import Document, ShownDataset, ShownPrm
 
 
 class PurgeDocument(Document):
-    """What is gone. Readings are stored in windows, days of a curve and months of daily values, which go whole."""
+    """The deleted data. Readings are deleted in whole windows: days of a load curve, months of daily values."""
 
     usage_point_id: ShownPrm
     dataset: ShownDataset
-    windows: int = Field(description="How many windows were erased.", examples=[30])
+    windows: int = Field(description="Number of deleted windows.", examples=[30])
     start: date | None = Field(
-        description="The first day of those; `null` for a record, and when there were none.", examples=["2026-09-01"]
+        description="First deleted day; `null` for a record, and if nothing was deleted.", examples=["2026-09-01"]
     )
-    end: date | None = Field(description="The day after the last one of those.", examples=["2026-10-01"])
-    jobs_cancelled: int = Field(description="How many jobs that were fetching the dataset were ended.", examples=[0])
+    end: date | None = Field(description="Day after the last deleted day.", examples=["2026-10-01"])
+    jobs_cancelled: int = Field(description="Number of cancelled jobs that were fetching the dataset.", examples=[0])

@@ -1,6 +1,6 @@
-"""Stored readings and records, opened with the key that asks for them.
+"""Stored readings and records, decrypted with the API key of the request.
 
-The way that has to be fast: no model is built for a reading, and what is small is sent in one go.
+This is the hot path: no model is built per reading, and small responses are sent in one piece.
 """
 
 from collections.abc import AsyncIterator
@@ -51,21 +51,21 @@ from shared.resources import Resources
 
 router = APIRouter(tags=["readings"])
 
-# So much is written before it is sent, and so much fits into one answer with a length.
+# Size of a streamed block; a response that fits into one block is sent with a Content-Length.
 _BLOCK_BYTES = 32_768
 
 
 @router.get(
     "/v1/usage-points/{usage_point_id}/readings/{dataset}",
     operation_id="get_readings",
-    summary="Stored readings",
+    summary="Get readings",
     response_model=StoredDocument,
     responses={
         200: {
             "content": OTHER_FORMATS,
             "headers": READING_HEADERS,
         },
-        304: {"description": "What was read before is still so.", "headers": UNCHANGED_HEADERS},
+        304: {"description": "The data has not changed.", "headers": UNCHANGED_HEADERS},
         **documented(
             *KEY_REFUSALS,
             Forbidden,
@@ -86,45 +86,47 @@ async def get_readings(
     usage_point_id: UsagePointId,
     dataset: DatasetInPath,
     start: Annotated[
-        AbsentDay, Query(description="First day, Europe/Paris; of a series only, and needed there.")
+        AbsentDay, Query(description="First day, Europe/Paris. Required for time series, not allowed for records.")
     ] = None,
-    end: Annotated[AbsentDay, Query(description="Day after the last one; of a series only, and needed there.")] = None,
+    end: Annotated[
+        AbsentDay, Query(description="Day after the last day. Required for time series, not allowed for records.")
+    ] = None,
     resolution: Annotated[
         Resolution | None,
         Query(
-            description="Sum values up over hours, days, weeks from Monday on, or months, of Paris: energy is added up "
-            "exactly, of peaks the highest is kept. `coverage` says what part of each interval is measured.",
+            description="Aggregate values by hour, day, week (from Monday) or month, Paris time: energy is summed "
+            "exactly, and the maximum of peaks is kept. `coverage` is the measured fraction of each interval.",
             examples=["day"],
         ),
     ] = None,
     unit: Annotated[
         Unit | None,
         Query(
-            description="Show energy as such (`Wh`, `kWh`), or as the mean power over its interval (`W`).",
+            description="Return energy as energy (`Wh`, `kWh`) or as the mean power over its interval (`W`).",
             examples=["kWh"],
         ),
     ] = None,
     fetch: Annotated[
         Literal["missing"] | None,
         Query(
-            description="`missing`: first have fetched what is not stored, as `POST /v1/jobs` does, and wait for it as "
-            "`Prefer` says. Needs a key that may `fetch` too. Whatever becomes of it, `fetch` tells and what is stored "
-            "is answered with.",
+            description="`missing`: first fetch data that is not stored, as `POST /v1/jobs` does, and wait for it as "
+            "requested by `Prefer`. Also requires the scope `fetch`. The response always contains the stored data; "
+            "`fetch` reports the result.",
             examples=["missing"],
         ),
     ] = None,
     accept: Annotated[
         str | None,
         Header(
-            description="One of the formats below; JSON for who says nothing. A record is JSON only.",
+            description="One of the formats below; JSON by default. Records are available as JSON only.",
             examples=["application/json"],
         ),
     ] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """What is stored of these days, or of this record, and why the rest is missing. Ask for the rest with
-    `POST /v1/jobs`, or here with `fetch=missing`."""
-    # Both could be asked for as dependencies; that would take as long as what they do.
+    """Returns the stored readings of the period, or the stored record, and the reason for each missing day. Missing
+    days are fetched by a job (`POST /v1/jobs`), or by this request with `fetch=missing`."""
+    # Both could be dependencies, but resolving those would take as long as the checks themselves.
     caller.require(Scope.READ)
     if fetch is not None:
         caller.require(Scope.FETCH)
@@ -150,7 +152,7 @@ async def get_readings(
         return await _answer_record(resources, known, usage_point.prm, private_key, more, headers)
     question = [usage_point.id, dataset, str(days.start), str(days.end), media_type, resolution, shown_in, more]
     headers["ETag"] = entity_tag(resources.server, orjson.dumps(question) + known.fingerprint())
-    # A copy may be kept by who asked, and is good only after asking whether it still is.
+    # The client may cache the response but must revalidate it each time.
     headers["Cache-Control"] = "private, no-cache"
     if is_current(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
@@ -175,10 +177,10 @@ def _computed(about: About, batches: AsyncIterator[Columns]) -> AsyncIterator[Co
 async def _send(
     representation: Representation, about: About, batches: AsyncIterator[Columns], headers: dict[str, str]
 ) -> Response:
-    """What fits into one block at once; more than that block by block.
+    """Send a response that fits into one block in one piece, and a larger one block by block.
 
-    A blob that does not open is a problem document in either case if it is among the first; later on the connection is
-    cut, so that nobody takes the part for the whole.
+    A blob that cannot be decrypted becomes a problem document if it is among the first blocks. Later, the connection is
+    closed, so that clients do not mistake the partial response for a complete one.
     """
     if representation.extension is not None:
         name = f"{about.dataset.name}_{about.days.start}_{about.days.end}.{representation.extension}"
@@ -232,12 +234,12 @@ async def _answer_record(
 def _check_question(
     dataset: Dataset, start: date | None, end: date | None, resolution: Resolution | None, unit: Unit | None
 ) -> tuple[DayRange | None, str]:
-    """The days, of a series, and the unit of the answer. Raises `ValidationFailed`."""
+    """The period, for a time series, and the unit of the response. Raises `ValidationFailed`."""
     if not dataset.is_series:
         given = {"start": start, "end": end, "resolution": resolution, "unit": unit}
         surplus = [name for name, value in given.items() if value is not None]
         if surplus:
-            raise ValidationFailed(errors=[FieldError(name, "A record is read without this.") for name in surplus])
+            raise ValidationFailed(errors=[FieldError(name, "A record has no such parameter.") for name in surplus])
         return None, ""
     days = check_days(start, end)
     try:

@@ -1,7 +1,7 @@
-"""Readings and records on the wire.
+"""Response schemas of readings and records.
 
-The models only describe: readings are written without them, because a model for each would cost more than everything
-else together.
+The models are documentation only: readings are serialised without them, because one model per reading would cost more
+than all other steps together.
 """
 
 from datetime import datetime
@@ -19,42 +19,43 @@ _JOB = "/v1/jobs/job_0123456789abcdef01234567"
 
 UNCHANGED_HEADERS: HeaderDocs = {
     "X-Cache-Status": header(
-        "`hit`: nothing of it would need a call to the provider now. `miss`: nothing of it was ever fetched. "
+        "`hit`: no part of the data requires a provider call now. `miss`: no part of it was ever fetched. "
         "`partial`: in between.",
         "hit",
         enum=["hit", "partial", "miss"],
     ),
     **ETAG,
     "X-Fetch-Status": header(
-        "With `fetch=missing`: the status of the job, `not_needed`, or the code of why it was refused.", "succeeded"
+        "With `fetch=missing`: the status of the job, `not_needed`, or the error code of the refused fetch.",
+        "succeeded",
     ),
-    **location("With `fetch=missing`: the job, if there is one.", _JOB),
+    **location("With `fetch=missing`: the path of the job, if there is one.", _JOB),
     "Retry-After": header(
-        "With `fetch=missing`: seconds until it is worth asking again, while the job has not ended.", 5
+        "With `fetch=missing`: seconds to wait before the next request, while the job has not ended.", 5
     ),
     **PREFERENCE_APPLIED,
     **LIMITS,
 }
-"""Of an answer that there is nothing new, too."""
+"""Headers of 200 and 304 responses."""
 
 READING_HEADERS: HeaderDocs = {
     **UNCHANGED_HEADERS,
     "X-Missing-Days": header(
-        "How many of the days are not stored whole; why, says `missing`, or what `Link` leads to.", 1
+        "Number of missing or incomplete days; the reasons are in `missing`, and behind `Link`.", 1
     ),
     "Link": header(
-        "`describedby`: the coverage of these days.",
+        "`describedby`: the coverage of the period.",
         "</v1/usage-points/12345678901234/coverage/daily_consumption?start=2026-09-01&end=2026-10-01>; "
         'rel="describedby"',
     ),
-    **file_name("A name for the file, of CSV and Parquet.", "daily_consumption_2026-09-01_2026-10-01.csv"),
+    **file_name("Suggested file name, for CSV and Parquet.", "daily_consumption_2026-09-01_2026-10-01.csv"),
 }
 
 OTHER_FORMATS: dict[str, Any] = {
     "application/x-ndjson": {
         "schema": {
             "type": "string",
-            "description": "A reading a line, each with its `unit`.",
+            "description": "One reading per line, each with its `unit`.",
             "examples": [
                 '{"start":"2026-10-25T02:00:00+02:00","step":"PT30M","value":540,"quality":"raw","unit":"W"}\n'
             ],
@@ -63,101 +64,101 @@ OTHER_FORMATS: dict[str, Any] = {
     "text/csv": {
         "schema": {
             "type": "string",
-            "description": "RFC 4180, with a header; its further columns depend on the dataset and the question.",
+            "description": "RFC 4180, with a header row; the additional columns depend on the dataset and the request.",
             "examples": [
                 "start,step,value,unit,quality\r\n2026-10-25T02:00:00+02:00,PT30M,540,W,raw\r\n",
             ],
         }
     },
     "application/vnd.apache.parquet": {
-        "schema": {"type": "string", "format": "binary", "description": "The columns of the CSV."}
+        "schema": {"type": "string", "format": "binary", "description": "Same columns as CSV."}
     },
 }
-"""Of series, beside JSON."""
+"""The formats of time series in addition to JSON."""
 
 
 class ReadingDocument(Document):
     """One value over one interval."""
 
     start: datetime = Field(
-        description="Start of the interval with the offset of Paris.", examples=["2026-10-25T02:00:00+02:00"]
+        description="Start of the interval, with the UTC offset of Paris.", examples=["2026-10-25T02:00:00+02:00"]
     )
-    step: str = Field(description="Length of the interval, ISO 8601.", examples=["PT30M"])
+    step: str = Field(description="Length of the interval (ISO 8601 duration).", examples=["PT30M"])
     value: int | float = Field(
-        description="In the document's unit; decimals only with `resolution` or `unit`.",
+        description="Value in the unit of the document; has decimals only with `resolution` or `unit`.",
         examples=[540],
     )
     quality: Literal["raw", "computed"] = Field(
-        description="`raw`: as the provider gave it, whatever the unit. `computed`: of several, by `resolution`."
+        description="`raw`: one provider value, whatever the unit. `computed`: aggregated from several by `resolution`."
     )
     origin: Literal["derived"] | None = Field(
-        None, description="`derived`: the sum of the day's whole load curve; absent when it was measured."
+        None, description="`derived`: the sum of the complete load curve of the day. Omitted for measured values."
     )
-    at: datetime | None = Field(None, description="When within the interval, for a peak; absent otherwise.")
+    at: datetime | None = Field(None, description="Time of a peak within the interval. Omitted otherwise.")
     registers: dict[str, int | float] | None = Field(
         None,
-        description="For an index, what each time-class register of the meter shows; absent otherwise.",
+        description="For an index: the value of each time-class register of the meter. Omitted otherwise.",
         examples=[{"HCB": 5_211_043, "HPB": 9_874_120}],
     )
     coverage: float | None = Field(
         None,
-        description="Of a value by `resolution`: what part of its interval is measured and asked for. 1: whole; "
-        "with anything less, the value is no total of the interval.",
+        description="With `resolution`: the measured and requested fraction of the interval. If it is less than 1, the "
+        "value is not the total of the interval.",
         examples=[1, 0.9791],
     )
 
 
 class FetchLinks(Document):
-    """Where to look on."""
+    """Related resources."""
 
     job: str | None = Field(
         None,
-        description="The job that fetches; absent when there is none.",
+        description="The job that fetches the missing data. Omitted if there is none.",
         examples=[_JOB],
     )
 
 
 class FetchDocument(Document):
-    """What became of `fetch=missing`."""
+    """The result of `fetch=missing`."""
 
     status: Literal["not_needed", "refused"] | JobStatus = Field(
-        description="`not_needed`: nothing that can be had was missing. `refused`: see `code`. Else that of the job."
+        description="`not_needed`: no available data was missing. `refused`: see `code`. Otherwise the job's status."
     )
     code: str | None = Field(
-        description="Why it was refused: that of the problem that `POST /v1/jobs` answers with.",
+        description="Error code of a refused fetch, the same as `POST /v1/jobs` returns.",
         examples=["quota_exceeded"],
     )
     detail: str | None = Field(
-        description="The same for people.", examples=["This account has used up its requests for today."]
+        description="Error message.", examples=["The daily request quota of this account is exhausted."]
     )
     links: FetchLinks
 
 
 class ReadingsDocument(Document):
-    """The stored readings of some days. A gap is a gap, not a zero."""
+    """The stored readings of a period. Missing readings are omitted, not returned as zero."""
 
     usage_point_id: ShownPrm
     dataset: ShownDataset
-    unit: str = Field(description="Of every value.", examples=["W"])
+    unit: str = Field(description="Unit of all values.", examples=["W"])
     timezone: Literal["Europe/Paris"]
-    resolution: Resolution | None = Field(None, description="As asked for; absent otherwise.")
+    resolution: Resolution | None = Field(None, description="The requested resolution. Omitted if none was requested.")
     readings: list[ReadingDocument] = Field(description="Oldest first.")
-    missing: list[MissingDays] = Field(description="The days that are not stored whole, and why.")
-    fetch: FetchDocument | None = Field(None, description="With `fetch=missing`; absent otherwise.")
+    missing: list[MissingDays] = Field(description="Missing or incomplete days, with the reason.")
+    fetch: FetchDocument | None = Field(None, description="The result of `fetch=missing`. Omitted without it.")
 
 
 class RecordDocument(Document):
-    """A stored record: what the provider knew when it was last asked."""
+    """A stored record, as last fetched from the provider."""
 
     usage_point_id: ShownPrm
     dataset: ShownDataset = Field(examples=["contract"])
     record: dict[str, Any] | None = Field(
-        description="`null` while nothing of it is stored.",
+        description="The record; `null` if none is stored.",
         examples=[{"segment": "C5", "subscribed_power": {"value": 6, "unit": "kVA"}}],
     )
-    fetched_at: datetime | None = Field(description="When the provider was last asked; `null`: never.")
-    missing: list[MissingDays] = Field(description="Why it is not there, or not whole; empty when it is.")
-    fetch: FetchDocument | None = Field(None, description="With `fetch=missing`; absent otherwise.")
+    fetched_at: datetime | None = Field(description="Time of the last fetch; `null` if it was never fetched.")
+    missing: list[MissingDays] = Field(description="Why the record is missing or incomplete; empty if it is complete.")
+    fetch: FetchDocument | None = Field(None, description="The result of `fetch=missing`. Omitted without it.")
 
 
 def _one_of(schema: dict[str, Any]) -> None:
@@ -183,6 +184,6 @@ _RECORD_EXAMPLE = {
 
 
 class StoredDocument(RootModel[ReadingsDocument | RecordDocument]):
-    """What is stored of a dataset: readings of a series, or a record."""
+    """The stored data of a dataset: the readings of a time series, or a record."""
 
     model_config = ConfigDict(frozen=True, json_schema_extra=_one_of)

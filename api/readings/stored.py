@@ -1,6 +1,7 @@
-"""What is stored of a series over some days: what is known of it before anything is opened, then the readings.
+"""The stored data of a time series in a period: first its coverage, without decryption, then the readings.
 
-Opened in batches and given on at once: memory does not grow with the days, and other requests get their turn.
+Readings are decrypted and passed on in batches: memory does not grow with the period, and other requests get their
+turn.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -21,14 +22,14 @@ from shared.readings.models import Gap, Stock
 from shared.readings.planning import current_days, missing_days, missing_windows, window_name, windows_of
 from shared.resources import Resources
 
-# So many windows are taken from the store at once: a month of a load curve, two milliseconds of opening.
+# Windows that are loaded at once: a month of a load curve, two milliseconds of decryption.
 _WINDOWS_AT_ONCE = 31
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDays:
-    """What coverage says of some days of a dataset; nothing was opened for it. ``cache_status``: as the header of that
-    name. ``stock``: with the blobs, where they are so few that they were taken with the coverage."""
+    """The coverage of a dataset in a period; nothing is decrypted. ``cache_status``: the value of `X-Cache-Status`.
+    ``stock``: includes the blobs if they are few enough to be loaded with the coverage."""
 
     series: Series
     dataset: Dataset
@@ -39,18 +40,18 @@ class StoredDays:
 
     @property
     def missing(self) -> list[dict[str, Any]]:
-        """The gaps as they are shown."""
+        """The gaps as `MissingDays` documents."""
         return [MissingDays.of(gap).model_dump() for gap in self.gaps]
 
     @property
     def missing_days(self) -> int:
-        """How many days are not stored whole."""
+        """The number of missing or incomplete days."""
         return sum((gap.end - gap.start).days for gap in self.gaps)
 
     def fingerprint(self) -> bytes:
-        """Changes whenever what is stored of these days, or what is said of the others, may have changed.
+        """Changes whenever the stored data of these days, or the reason for a missing day, may have changed.
 
-        A window is never written without the moment at which it was fetched.
+        A window is never written without its fetch time.
         """
         fetched = {name: known.fetched_at for name, known in self.stock.coverage.items()}
         derived = {str(day): fetched_at for day, fetched_at in self.stock.derived.items()}
@@ -66,8 +67,8 @@ async def load_stored_days(
     *,
     will_open: bool = False,
 ) -> StoredDays:
-    """What is known of these days of a series, or of a record. ``will_open``: what is sealed is needed as well, almost
-    surely; of few days it then comes on the same way."""
+    """The stored state of these days of a time series, or of a record. ``will_open``: the encrypted blobs will almost
+    certainly be needed too; for a short period they are then loaded in the same round trip."""
     series = Series(usage_point.account_id, usage_point.id, dataset.name)
     days = days or current_days(now)
     is_short = len(windows_of(dataset, days)) <= _WINDOWS_AT_ONCE
@@ -86,7 +87,7 @@ def _cache_status(
     *,
     usable: bool,
 ) -> str:
-    # What can't be asked for of this point needs no call.
+    # Data that cannot be requested for this usage point needs no call.
     if not (usable or not dataset.is_series) or not missing_windows(dataset, days, stock.coverage, now, stock.derived):
         return "hit"
     asked_for = bool(stock.derived) or any(
@@ -97,12 +98,11 @@ def _cache_status(
 
 
 async def open_stored_days(resources: Resources, known: StoredDays, private_key: bytes) -> AsyncIterator[Columns]:
-    """The readings, oldest first, a batch after the other. Raises `CannotOpen` when the turn comes to what does not
-    open."""
-    # A window at an end may hold more than was asked for.
+    """The readings in batches, oldest first. Raises `CannotOpen` at the batch that cannot be decrypted."""
+    # The first and the last window may contain more than was requested.
     first, last = (int(day_start(day).timestamp()) for day in (known.days.start, known.days.end))
     windows = windows_of(known.dataset, known.days)
-    # A month of daily values may need as many days of the curve as there are.
+    # One month of daily values may need every day of its load curve.
     at_once = 1 if known.stock.derived else _WINDOWS_AT_ONCE
     for index in range(0, len(windows), at_once):
         part = windows[index : index + at_once]
@@ -125,7 +125,7 @@ async def _blobs(resources: Resources, known: StoredDays, names: list[str]) -> M
 async def _with_derived(
     resources: Resources, known: StoredDays, measured: Columns, derived: list[date], private_key: bytes
 ) -> Columns:
-    """The measured days, and between them those that the stored curve gives; what was measured stays."""
+    """The measured days, with the missing ones derived from the stored load curve; measured values take precedence."""
     there = set(measured.starts)
     names = [str(day) for day in derived if int(day_start(day).timestamp()) not in there]
     curve = replace(known.series, dataset=known.dataset.derived_from or "")
@@ -136,7 +136,7 @@ async def _with_derived(
 async def summed_up(
     batches: AsyncIterator[Columns], quantity: Quantity, resolution: Resolution, unit: Unit | None, days: DayRange
 ) -> AsyncIterator[Columns]:
-    """The same readings over longer intervals."""
+    """The same readings, aggregated to longer intervals."""
     summary = Summary(quantity, resolution, unit, days)
     async for columns in batches:
         yield summary.add(columns)
@@ -144,7 +144,7 @@ async def summed_up(
 
 
 async def in_unit(batches: AsyncIterator[Columns], quantity: Quantity, unit: Unit) -> AsyncIterator[Columns]:
-    """The same readings in another unit."""
+    """The same readings, converted to another unit."""
     change = UnitChange(quantity, unit)
     async for columns in batches:
         yield change.apply(columns)

@@ -1,4 +1,4 @@
-"""The catalogue."""
+"""The list of datasets."""
 
 from fastapi import APIRouter
 
@@ -17,9 +17,9 @@ _LINKS = {
 }
 
 
-@router.get("/v1/datasets", operation_id="list_datasets", summary="What can be asked for")
+@router.get("/v1/datasets", operation_id="list_datasets", summary="List datasets")
 async def list_datasets(resources: ResourcesDep, now: Now) -> DatasetList:
-    """Each kind of data with its unit, its step, and how far back it goes. Needs no API key."""
+    """Returns each dataset with its unit, its step and its history. No API key is needed."""
     return DatasetList(
         datasets=[
             DatasetDocument(

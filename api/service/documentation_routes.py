@@ -1,8 +1,7 @@
-"""The documentation page: Swagger UI over our OpenAPI document, all of it from this gateway.
+"""The documentation page: Swagger UI for the OpenAPI document, served entirely by this gateway.
 
-Nothing is loaded from elsewhere: whoever reads the documentation, and perhaps types an API key into it, is seen by
-nobody else, and it works without the internet. The viewer's two files are those that the library `fastapi_offline`
-carries.
+Nothing is loaded from third parties: they cannot see who reads the documentation, or an API key that is entered there,
+and the page works without internet access. The viewer's two files are shipped with the library `fastapi_offline`.
 """
 
 from importlib.resources import files
@@ -13,7 +12,7 @@ from fastapi import APIRouter
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, Response
 
-# No part of the contract that it shows.
+# Not part of the API that it documents.
 router = APIRouter(include_in_schema=False)
 
 _PAGE = """<!doctype html>
@@ -21,7 +20,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Relève: the API</title>
+<title>Relève API</title>
 <link rel="stylesheet" href="/docs/swagger-ui.css">
 </head>
 <body>
@@ -52,13 +51,13 @@ _MEDIA_TYPES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "te
 
 @router.get("/docs")
 async def get_documentation() -> Response:
-    """The page."""
+    """The documentation page."""
     return Response(_PAGE, headers={"Content-Security-Policy": _POLICY}, media_type="text/html")
 
 
 @router.get("/docs/start.js")
 async def get_start() -> Response:
-    """What starts the viewer: a file, because the page allows no script inside of it."""
+    """The script that starts the viewer; a separate file, because the page allows no inline scripts."""
     return Response(_START, headers=_KEEP_A_DAY, media_type="text/javascript")
 
 

@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether what it rests on answers. For machines."""
+"""Health checks: liveness of this process, and readiness of its stores."""
 
 import asyncio
 
@@ -15,20 +15,20 @@ router = APIRouter(tags=["service"])
 _LONGEST_CHECK_SECONDS = 3.0
 
 
-@router.get("/health/live", operation_id="get_liveness", summary="Whether the process lives")
+@router.get("/health/live", operation_id="get_liveness", summary="Check liveness")
 async def get_liveness() -> HealthDocument:
-    """Always 200."""
+    """Returns 200 while the process runs."""
     return HealthDocument(status="live")
 
 
 @router.get(
     "/health/ready",
     operation_id="get_readiness",
-    summary="Whether requests can be served",
+    summary="Check readiness",
     responses=documented(ServiceUnavailable),
 )
 async def get_readiness(resources: ResourcesDep) -> HealthDocument:
-    """200 when Redis and the database answer."""
+    """Returns 200 if Redis and the database are available."""
     with untraced():
         async with asyncio.timeout(_LONGEST_CHECK_SECONDS), resources.database.transaction() as connection:
             await connection.exec_driver_sql("SELECT 1")

@@ -1,4 +1,4 @@
-"""What an operator's Prometheus reads. For machines."""
+"""Metrics for Prometheus."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -12,7 +12,7 @@ router = APIRouter(tags=["service"])
 
 
 class MetricsText(Response):
-    """Text in the format of Prometheus."""
+    """A response in the Prometheus text format."""
 
     media_type = CONTENT_TYPE_LATEST
 
@@ -20,8 +20,8 @@ class MetricsText(Response):
 @router.get(
     "/metrics",
     operation_id="get_metrics",
-    summary="Figures for Prometheus",
-    response_description="The figures, in the text format of Prometheus.",
+    summary="Get Prometheus metrics",
+    response_description="The metrics, in the Prometheus text format.",
     response_class=MetricsText,
     responses={
         200: {
@@ -29,7 +29,7 @@ class MetricsText(Response):
                 CONTENT_TYPE_LATEST: {
                     "schema": {
                         "type": "string",
-                        "examples": ["# HELP releve_dead_calls Calls given up that are still listed.\n"],
+                        "examples": ["# HELP releve_dead_calls Failed calls in the dead-letter list.\n"],
                     }
                 }
             }
@@ -38,7 +38,7 @@ class MetricsText(Response):
     },
 )
 async def get_metrics(resources: ResourcesDep, now: Now, meters: CurrentMeters) -> MetricsText:
-    """Needs no key, as no figure is anybody's: queues, quotas, the nightly refresh, how calls and jobs ended; and the
-    requests that this process has served."""
+    """Queues, quotas, the nightly refresh, results of calls and jobs, and the requests served by this process. No
+    metric is about a person, and no key is needed."""
     with untraced():
         return MetricsText(await meters.tell(resources, now))

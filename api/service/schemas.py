@@ -1,4 +1,4 @@
-"""What the gateway says of itself, on the wire."""
+"""Response schemas of the service routes."""
 
 from typing import Literal
 
@@ -8,19 +8,19 @@ from api.http.fields import Document
 
 
 class HealthDocument(Document):
-    """The answer of a part that works."""
+    """The result of a successful health check."""
 
     status: Literal["live", "ready"] = Field(
-        description="`live`: the process answers. `ready`: its stores do too.", examples=["ready"]
+        description="`live`: the process responds. `ready`: its stores respond too.", examples=["ready"]
     )
 
 
 class IndexDocument(Document):
-    """Where to begin."""
+    """The entry point of the API."""
 
     name: Literal["Relève"]
-    version: str = Field(description="Of this gateway.", examples=["0.1.0"])
-    documentation: str = Field(description="For people.", examples=["/docs"])
-    openapi: str = Field(description="This document.", examples=["/openapi.json"])
-    datasets: str = Field(description="What can be asked for.", examples=["/v1/datasets"])
-    health: str = Field(description="Whether requests can be served.", examples=["/health/ready"])
+    version: str = Field(description="Version of this gateway.", examples=["0.1.0"])
+    documentation: str = Field(description="Documentation page.", examples=["/docs"])
+    openapi: str = Field(description="OpenAPI document.", examples=["/openapi.json"])
+    datasets: str = Field(description="List of datasets.", examples=["/v1/datasets"])
+    health: str = Field(description="Readiness check.", examples=["/health/ready"])

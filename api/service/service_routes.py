@@ -1,4 +1,4 @@
-"""What the gateway says of itself: where to begin, and what its problems mean."""
+"""The entry point of the API, and the descriptions of problem types."""
 
 from importlib.metadata import version
 from typing import Annotated
@@ -12,9 +12,9 @@ from shared.core.errors import NotFound, ValidationFailed
 router = APIRouter(tags=["service"])
 
 
-@router.get("/", operation_id="get_index", summary="Where to begin")
+@router.get("/", operation_id="get_index", summary="Get the entry point")
 async def get_index() -> IndexDocument:
-    """Where the documentation is."""
+    """Returns links to the documentation."""
     return IndexDocument(
         name="Relève",
         version=version("releve"),
@@ -28,7 +28,7 @@ async def get_index() -> IndexDocument:
 @router.get(
     "/problems/{code}",
     operation_id="get_problem",
-    summary="What a kind of problem means",
+    summary="Get the description of a problem type",
     responses=documented(NotFound, ValidationFailed),
 )
 async def get_problem(
@@ -36,7 +36,7 @@ async def get_problem(
         str, Path(max_length=64, description="The `code` of a problem document.", examples=["out_of_history"])
     ],
 ) -> ProblemKind:
-    """What the `type` of a problem document leads to."""
+    """The target of the `type` URI of problem documents."""
     kind = problem_kinds().get(code)
     if kind is None:
         raise NotFound

@@ -1,4 +1,4 @@
-"""Python imports this at its start, before anything that could look at a clock, where `bench.clock` put its folder."""
+"""Imported by Python at startup, before any code that could read a clock, where `bench.clock` added its folder."""
 
 import os
 import time
@@ -6,5 +6,5 @@ import time
 import time_machine
 
 time_machine.travel(time.time() + float(os.environ["CLOCK_SHIFT_SECONDS"]), tick=True).start()
-# Its clock begins to tick when it is first looked at: at this moment, and not later by what is imported before.
+# Its clock starts when it is first read: now, so that later imports do not delay it.
 time.time()

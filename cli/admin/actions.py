@@ -1,6 +1,6 @@
-"""What the commands of `releve admin` do: the same as `/v1/admin`, for who has a shell on the gateway's machine.
+"""The `releve admin` commands: the operations of `/v1/admin`, for operators with a shell on the gateway.
 
-Each opens the resources, does one thing and closes them. Must never print a reading or a usage point's number.
+Each opens the resources, performs one operation and closes them. Must never print a reading or a usage point number.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _PAGE = 500
 
 
 def run(work: Callable[[Resources], Awaitable[Result]]) -> Result:
-    """Do ``work`` with everything open; a message and status 1 when it is refused."""
+    """Run ``work`` with open resources; ends with a message and status 1 when it is refused."""
 
     async def done() -> Result:
         async with open_resources(settings_or_end()) as resources:
@@ -36,11 +36,11 @@ def run(work: Callable[[Resources], Awaitable[Result]]) -> Result:
 async def invite(resources: Resources, days: int) -> None:
     """Print a new invitation."""
     invitation, code = await resources.invitations.create_invitation(_now(), timedelta(days=days))
-    typer.echo(f"{code}\n{invitation.id}, good for one account until {_text(invitation.expires_at)}; not shown again")
+    typer.echo(f"{code}\n{invitation.id}, valid for one account until {_text(invitation.expires_at)}; not shown again")
 
 
 async def print_accounts(resources: Resources) -> None:
-    """Print every account, one a line."""
+    """Print every account, one per line."""
     after = ""
     while page := await resources.administration.list_accounts(after, _PAGE):
         for each in page:
@@ -56,13 +56,13 @@ async def suspend(resources: Resources, account_id: str, *, suspended: bool) -> 
 
 
 async def recover(resources: Resources, account_id: str) -> None:
-    """Print the new key of an account whose keys are lost."""
+    """Print a new key for an account whose keys are lost."""
     key, api_key = await resources.recovery.recover(account_id, _now())
     typer.echo(f"{api_key}\n{key.id}, the only key of {account_id}; not shown again")
 
 
 async def print_awaiting(resources: Resources) -> None:
-    """Print the consents that wait for a word, one a line."""
+    """Print the consents that await approval, one per line."""
     after = ""
     while page := await resources.consents.list_awaiting(after, _PAGE):
         for each in page:
@@ -71,7 +71,7 @@ async def print_awaiting(resources: Resources) -> None:
 
 
 async def print_dead_calls(resources: Resources) -> None:
-    """Print the calls that were given up, newest first, one a line."""
+    """Print the calls that were given up, newest first, one per line."""
     after = None
     while page := await resources.dead_letters.list_calls(after, _PAGE, _now()):
         for each in page:
@@ -82,18 +82,18 @@ async def print_dead_calls(resources: Resources) -> None:
 
 
 async def approve(resources: Resources, consent_id: str) -> None:
-    """Let a consent be exchanged."""
+    """Approve a consent for exchange."""
     await resources.consents.approve(consent_id, ADMIN, _now())
     await resources.task_queue.enqueue_consent(consent_id)
 
 
 async def deny(resources: Resources, consent_id: str) -> None:
-    """Refuse a consent."""
+    """Deny a consent."""
     await resources.consents.deny(consent_id, ADMIN, _now())
 
 
 async def print_audit(resources: Resources, chain: str) -> None:
-    """Print a chain, newest first, and where it is broken if it is."""
+    """Print an audit chain, newest first, and the position of a break, if any."""
     before = None
     while page := await resources.audit.load_events(chain, before, _PAGE):
         for each in page:
@@ -101,23 +101,23 @@ async def print_audit(resources: Resources, chain: str) -> None:
             typer.echo(f"{each.number}  {_text(each.at)}  {each.actor}  {each.action}  {details}")
         before = page[-1].number
     broken_at = await resources.audit.find_break(chain)
-    typer.echo("the chain is whole" if broken_at is None else f"the chain is broken at event {broken_at}")
+    typer.echo("the chain is intact" if broken_at is None else f"the chain is broken at event {broken_at}")
 
 
 async def rotate_secret(resources: Resources, *, forget_readings: bool) -> None:
-    """Bring everything in SQL under the current secret; print what still needs another one."""
+    """Re-encrypt everything in SQL with the current secret; print what still needs another one."""
     from cli.admin.secret_report import describe
     from shared.lifecycle.secret_rotation import SecretRotation
 
     rotation = SecretRotation(resources.database, resources.server, resources.readings)
-    typer.echo(f"{await rotation.rotate(_now())} rows brought under the current secret {resources.server.key_id}")
+    typer.echo(f"{await rotation.rotate(_now())} rows re-encrypted with the current secret {resources.server.key_id}")
     if forget_readings:
-        typer.echo(f"{await rotation.forget_readings()} windows forgotten; they are fetched anew")
+        typer.echo(f"{await rotation.forget_readings()} windows deleted; they are fetched again")
     _print(describe(await rotation.count_use()))
 
 
 async def check_secrets(resources: Resources) -> None:
-    """Print how much rests on each server secret."""
+    """Print how much depends on each server secret."""
     from cli.admin.secret_report import describe
     from shared.lifecycle.secret_rotation import SecretRotation
 

@@ -1,4 +1,4 @@
-"""`releve admin`: what an operator does by hand. Each command opens the resources and ends."""
+"""`releve admin`: manual operations for operators. Each command opens the resources, runs and exits."""
 
 import asyncio
 from typing import Annotated
@@ -19,10 +19,10 @@ def admin() -> None:
 @app.command()
 def refresh(
     now: Annotated[bool, typer.Option("--now", help="Plan the nightly refresh at once.")] = False,
-    status: Annotated[bool, typer.Option("--status", help="Tell how far it is.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: the status as one JSON object.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Show the progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable: the status as one JSON object.")] = False,
 ) -> None:
-    """Fetch what is missing up to yesterday, for every usage point with an active consent; or tell how far that is."""
+    """Fetch missing data up to yesterday for every usage point with an active consent; or show the progress."""
     if status:
         from cli.admin.actions import run
         from cli.admin.refresh_status import print_status
@@ -31,16 +31,16 @@ def refresh(
         return
     if not now:
         raise typer.BadParameter(
-            "the refresh runs by itself every morning; say --now to run it at once, --status to see how far it is"
+            "the refresh runs automatically every morning; use --now to run it at once, --status to show its progress"
         )
-    typer.echo(f"{asyncio.run(_refresh())} jobs planned; the bulk workers do them")
+    typer.echo(f"{asyncio.run(_refresh())} jobs planned; the bulk workers execute them")
 
 
 @app.command("check-enedis")
 def check_enedis(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable: one JSON object.")] = False,
 ) -> None:
-    """Try whether this gateway can speak to Enedis: credentials, token, APIs, addresses. Prints no secret."""
+    """Check whether this gateway can connect to Enedis: credentials, token, APIs, addresses. Prints no secret."""
     from cli.admin.enedis_check import run_check
 
     raise typer.Exit(run_check(as_json=as_json))
@@ -56,7 +56,7 @@ def accounts() -> None:
 
 @app.command()
 def suspend(account_id: AccountId) -> None:
-    """Let nobody in with a key of this account, and fetch nothing for it; everything that is stored stays."""
+    """Reject all keys of this account and fetch nothing for it; stored data is kept."""
     from cli.admin import actions as administration
 
     administration.run(lambda resources: administration.suspend(resources, account_id, suspended=True))
@@ -73,19 +73,19 @@ def resume(account_id: AccountId) -> None:
 @app.command()
 def recover(
     account_id: AccountId,
-    yes: Annotated[bool, typer.Option("--yes", help="Forget everything that is stored of this account.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete all stored data of this account.")] = False,
 ) -> None:
-    """Give an account whose last key is lost a new one: its readings are forgotten and fetched anew."""
+    """Create a new key for an account whose last key is lost: its readings are deleted and fetched again."""
     from cli.admin import actions as administration
 
     if not yes:
-        raise typer.BadParameter("nothing that is stored can be opened again: say --yes to forget it")
+        raise typer.BadParameter("stored data will be deleted: confirm with --yes")
     administration.run(lambda resources: administration.recover(resources, account_id))
 
 
 @app.command()
-def invite(days: Annotated[int, typer.Option(min=1, max=90, help="For how long it can be used.")] = 7) -> None:
-    """Print a code that lets one account be created where registration is by invitation."""
+def invite(days: Annotated[int, typer.Option(min=1, max=90, help="Days until it expires.")] = 7) -> None:
+    """Print a code to create one account where registration is by invitation."""
     from cli.admin import actions as administration
 
     administration.run(lambda resources: administration.invite(resources, days))
@@ -101,7 +101,7 @@ def calls() -> None:
 
 @app.command()
 def awaiting() -> None:
-    """List the consents that wait for a word: somebody else holds their usage point."""
+    """List the consents that await approval: another account holds their usage point."""
     from cli.admin.actions import print_awaiting, run
 
     run(print_awaiting)
@@ -109,7 +109,7 @@ def awaiting() -> None:
 
 @app.command()
 def approve(consent_id: ConsentId) -> None:
-    """Let the account of a consent that waits have its usage point too."""
+    """Approve a pending consent: its account gets access to the usage point too."""
     from cli.admin import actions as administration
 
     administration.run(lambda resources: administration.approve(resources, consent_id))
@@ -117,7 +117,7 @@ def approve(consent_id: ConsentId) -> None:
 
 @app.command()
 def deny(consent_id: ConsentId) -> None:
-    """Refuse a consent that waits."""
+    """Deny a pending consent."""
     from cli.admin import actions as administration
 
     administration.run(lambda resources: administration.deny(resources, consent_id))
@@ -125,7 +125,7 @@ def deny(consent_id: ConsentId) -> None:
 
 @app.command()
 def audit(chain: Annotated[str, typer.Argument(help="`admin`, or an account's id.")] = "admin") -> None:
-    """Print who did what, newest first, and whether anything was changed or taken out."""
+    """Print the audit events, newest first, and verify that none was changed or removed."""
     from cli.admin import actions as administration
 
     administration.run(lambda resources: administration.print_audit(resources, chain))
@@ -134,10 +134,10 @@ def audit(chain: Annotated[str, typer.Argument(help="`admin`, or an account's id
 @app.command("rotate-secret")
 def rotate_secret(
     forget_readings: Annotated[
-        bool, typer.Option("--forget-readings", help="Forget the readings that only an earlier secret vouches for.")
+        bool, typer.Option("--forget-readings", help="Delete readings whose encryption depends on an earlier secret.")
     ] = False,
 ) -> None:
-    """Bring what earlier values of RELEVE_SECRET_KEY have closed under the present one, while the gateway runs."""
+    """Re-encrypt data of earlier RELEVE_SECRET_KEY values with the current one, while the gateway runs."""
     from cli.admin import actions as administration
 
     administration.run(lambda resources: administration.rotate_secret(resources, forget_readings=forget_readings))
@@ -145,7 +145,7 @@ def rotate_secret(
 
 @app.command("check-secrets")
 def check_secrets() -> None:
-    """Count how much rests on each value that RELEVE_SECRET_KEY ever had."""
+    """Count how much depends on each current and earlier value of RELEVE_SECRET_KEY."""
     from cli.admin.actions import check_secrets as check
     from cli.admin.actions import run
 

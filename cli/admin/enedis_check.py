@@ -1,4 +1,4 @@
-"""`releve admin check-enedis`: what the check found, for a person or for a program. Must never print a secret."""
+"""`releve admin check-enedis`: the check's findings, as text or as JSON. Must never print a secret."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ _MARKS = {"ok": "[green]✓[/]", "failed": "[bold red]✗[/]", "skipped": "[yell
 
 
 def run_check(*, as_json: bool) -> int:
-    """Check, print, and give the exit status: 0 when nothing has to be mended, else 1."""
+    """Check, print, and return the exit status: 0 when nothing has to be fixed, else 1."""
     from workers.providers.enedis.self_check import check_enedis, has_failed
 
     findings = asyncio.run(check_enedis(_settings()))
@@ -30,12 +30,12 @@ def run_check(*, as_json: bool) -> int:
         console.out(json.dumps(document, ensure_ascii=False, indent=2), highlight=False)
     else:
         console.print(_table(findings))
-        console.print("[bold red]Not ready:[/] mend what is marked ✗." if failed else "[bold green]Ready.[/]")
+        console.print("[bold red]Not ready:[/] fix the items marked ✗." if failed else "[bold green]Ready.[/]")
     return int(failed)
 
 
 def _settings() -> "Settings":
-    """The settings, as far as they concern Enedis: the check needs no store, so none has to be set."""
+    """The Enedis settings only: the check needs no store, so none has to be configured."""
     from shared.config.settings import SettingsError, load_settings
 
     unused = {

@@ -1,4 +1,4 @@
-"""`releve admin refresh --status`: how far the nightly refresh is, for a person or for a program."""
+"""`releve admin refresh --status`: the progress of the nightly refresh, as text or as JSON."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from shared.resources import Resources
 
 
 async def print_status(resources: Resources, *, as_json: bool) -> None:
-    """Print the newest waves: the document of `GET /v1/admin/refresh`, or lines for people."""
+    """Print the newest waves: the document of `GET /v1/admin/refresh`, or readable lines."""
     first = time_of_first_wave(resources.settings, resources.server)
     state = RefreshState.of(await resources.refreshes.load_waves(), next_wave_at(datetime.now(UTC), first))
     if as_json:

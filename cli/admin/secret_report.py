@@ -1,4 +1,4 @@
-"""What `releve admin check-secrets` says: how much rests on each server secret, and what becomes of the old ones."""
+"""The report of `releve admin check-secrets`: how much depends on each server secret, and how to retire old ones."""
 
 from collections.abc import Iterator
 
@@ -11,11 +11,11 @@ def describe(use: SecretUse) -> Iterator[str]:
         yield f"{_role(use, key_id)} {key_id}"
         yield from (f"  {count:>8}  {kind}" for kind, count in _counts(use, key_id))
         if not use.total(key_id):
-            yield "  nothing rests on it"
+            yield "  nothing depends on it"
     if use.consent_hashes:
         yield (
-            f"{use.consent_hashes} consents are recognised by hashes that name no secret: keep the previous one "
-            "listed for a day after every process has the new one, and until those that wait for a word were decided"
+            f"{use.consent_hashes} consents are identified by hashes that name no secret: keep the previous one "
+            "listed for a day after every process has the new one, and until those that await approval are decided"
         )
     yield from _advice(use)
 
@@ -25,19 +25,19 @@ def _advice(use: SecretUse) -> Iterator[str]:
         if key_id == use.current or not use.total(key_id):
             continue
         if key_id not in use.known:
-            yield f"{key_id} is not listed: what rests on it opens only when RELEVE_PREVIOUS_SECRET_KEYS lists it again"
+            yield f"{key_id} is not listed: list it in RELEVE_PREVIOUS_SECRET_KEYS to decrypt what depends on it"
             continue
         if any(key_id in each for each in use.encrypted.values()):
             yield f"{key_id} has rows left: run `releve admin rotate-secret`"
         if key_id in use.readings:
             yield (
-                f"{key_id} vouches for readings, which open only while it is listed: wait until they are fetched anew "
-                "or too old to be kept, or forget them with `releve admin rotate-secret --forget-readings`"
+                f"{key_id} protects readings, which can be decrypted only while it is listed: wait until they are "
+                "fetched again or too old to keep, or delete them with `releve admin rotate-secret --forget-readings`"
             )
         if key_id in use.audit_links:
             yield (
-                f"{key_id} is in links of the audit: without it those chains count as broken, until retention has "
-                "removed their old events"
+                f"{key_id} is in links of the audit: without it those chains are reported as broken, until retention "
+                "has removed their old events"
             )
 
 

@@ -1,1 +1,1 @@
-"""`releve demo`: the whole of Relève, for real, on this machine, in a minute."""
+"""`releve demo`: a complete Relève, running on this machine, in a minute."""

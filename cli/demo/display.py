@@ -1,4 +1,4 @@
-"""What the demo shows: a month as a chart, a trace as a tree. Pure drawing."""
+"""The demo's output: a month as a chart, a trace as a tree. Pure rendering."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,12 +16,12 @@ _MAX_CHILDREN = 6
 
 
 def month_chart(readings: Sequence[dict[str, Any]], title: str) -> RenderableType:
-    """Daily energies (Wh) of a month as columns, one a day, with the scale in kWh."""
+    """Daily energies (Wh) of a month as columns, one per day, with the scale in kWh."""
     values = [reading["value"] for reading in readings]
     top = max(values, default=1) or 1
     lines = [Text(title, style="bold")]
     for row in range(_HEIGHT, 0, -1):
-        # Each column is a number of eighths of a cell high.
+        # The height of a column is a number of eighths of a cell.
         cells = [min(8, max(0, round(value / top * _HEIGHT * 8) - (row - 1) * 8)) for value in values]
         scale = f"{top * row / _HEIGHT / 1000:6.1f} kWh ┤" if row in (_HEIGHT, _HEIGHT // 2) else " " * 11 + "│"
         lines.append(Text(scale + " ".join(_BLOCKS[cell] for cell in cells), style="cyan"))
@@ -33,7 +33,7 @@ def month_chart(readings: Sequence[dict[str, Any]], title: str) -> RenderableTyp
 
 
 def trace_tree(roots: Sequence[Node]) -> RenderableType:
-    """A trace from the request to the provider. What each step asks of Redis and SQL is counted, not listed."""
+    """A trace from the request to the provider. The Redis and SQL calls of each step are counted, not listed."""
     tree = Tree("[bold]one trace[/]", guide_style="dim")
     for root in roots:
         _grow(tree, root)
@@ -61,7 +61,7 @@ def _is_store_call(span: Span) -> bool:
 
 
 def figures_table(figures: dict[str, Any]) -> RenderableType:
-    """The demo's figures, for people."""
+    """The demo's figures as a table."""
     table = Table(show_header=False, box=None)
     for name, value in figures.items():
         table.add_row(name, str(value))

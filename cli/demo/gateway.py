@@ -1,6 +1,6 @@
-"""A `releve up` of one's own, on free ports in a directory of its own: started, awaited, used, stopped.
+"""A private `releve up`, on free ports and in its own directory: started, awaited, used, stopped.
 
-Owns the process and what it announces. Must never outlive it: the process ends when its standard input does.
+Owns the process and reads its events. The process must never outlive this one: it ends when its standard input closes.
 """
 
 import json
@@ -14,17 +14,17 @@ from pathlib import Path
 from cli.up.child import COMMAND
 
 STOP_SECONDS = 120.0
-# What would turn the embedded default into somebody's real gateway.
+# Settings that would replace the embedded defaults with a real gateway's.
 FOREIGN_PREFIXES = ("RELEVE_", "REDIS_", "DATABASE_", "ENEDIS_", "SIMULATOR_", "FLOWER_", "OTEL_", "ADMIN_")
 
 
 class GatewayFailed(Exception):
-    """`releve up` did not start or did not stop as it should; the message says how."""
+    """`releve up` failed to start or to stop; the message states how."""
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """A running gateway: where its parts are, and their process ids."""
+    """A running gateway: the addresses of its parts, and their process ids."""
 
     api: str
     docs: str
@@ -39,9 +39,9 @@ class Gateway:
 def running_gateway(
     data_dir: Path, extra: Mapping[str, str], command: Sequence[str] = (*COMMAND, "up")
 ) -> Iterator[Gateway]:
-    """Start `releve up` in ``data_dir`` with ``extra`` settings; everything has ended when the block is left.
+    """Start `releve up` in ``data_dir`` with ``extra`` settings; all processes have ended when the block exits.
 
-    ``command``: another program that takes its options. Raises `GatewayFailed`.
+    ``command``: another program with the same options. Raises `GatewayFailed`.
     """
     environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_PREFIXES)}
     argv = [*command, "--data-dir", str(data_dir), "--output", "json", "--while-stdin-open"]
@@ -69,7 +69,7 @@ def running_gateway(
 
 def _await_ready(process: "subprocess.Popen[str]", data_dir: Path) -> Gateway:
     told = []
-    # Every start has a deadline of its own in the supervisor: this ends, with a ready event or without.
+    # The supervisor sets a deadline for every start: this loop ends, with or without a ready event.
     for line in process.stdout or ():
         event = json.loads(line)
         if event["event"] == "ready":

@@ -1,7 +1,7 @@
-"""A small receiver of OpenTelemetry traces, on a loopback port of its own.
+"""A small receiver of OpenTelemetry traces, on its own loopback port.
 
-Owns the decoding of OTLP/HTTP (protobuf, https://opentelemetry.io/docs/specs/otlp/#otlphttp) into spans that a demo
-can print and a test can check. Must never forward or keep a span outside this process.
+Owns the decoding of OTLP/HTTP (protobuf, https://opentelemetry.io/docs/specs/otlp/#otlphttp) into spans that a demo can
+print and a test can check. Must never forward or store a span outside this process.
 """
 
 import gzip
@@ -30,12 +30,12 @@ SHUTDOWN_POLL_SECONDS = 0.02
 
 
 class MalformedExport(ValueError):
-    """A body is not an export of traces."""
+    """The body is not a trace export."""
 
 
 @dataclass(frozen=True)
 class SpanEvent:
-    """Something that happened within a span: an exception, as a rule."""
+    """An event of a span, usually an exception."""
 
     name: str
     attributes: Mapping[str, Any]
@@ -65,13 +65,13 @@ class Span:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """The duration."""
         return (self.end_ns - self.start_ns) / 1e9
 
 
 @dataclass(frozen=True)
 class Node:
-    """A span and those below it, by start."""
+    """A span and its children, ordered by start."""
 
     span: Span
     children: tuple["Node", ...] = ()
@@ -104,7 +104,7 @@ def parse_export(body: bytes) -> list[Span]:
 
 
 def build_tree(spans: Sequence[Span]) -> tuple[Node, ...]:
-    """Arrange spans as trees. A span whose parent is missing is a root of its own: a broken trace shows."""
+    """Arrange spans as trees. A span whose parent is missing becomes a root, so that a broken trace is visible."""
     known = {span.span_id for span in spans}
     below: dict[str | None, list[Span]] = {}
     for span in sorted(spans, key=lambda span: span.start_ns):
@@ -121,7 +121,7 @@ class OtlpReceiver:
     """Receives on `http://127.0.0.1:PORT` between `__enter__` and `__exit__`."""
 
     port: int = 0
-    """0 means any free one; the chosen one is here once it receives."""
+    """0 means any free port; holds the chosen port once the receiver is running."""
     _spans: list[Span] = field(default_factory=list, init=False)
     _arrived: threading.Condition = field(default_factory=threading.Condition, init=False)
     _server: ThreadingHTTPServer | None = field(default=None, init=False)
@@ -146,29 +146,29 @@ class OtlpReceiver:
             self._server.server_close()
 
     def spans(self) -> tuple[Span, ...]:
-        """What arrived so far, in the order of arrival."""
+        """The spans received so far, in the order of arrival."""
         with self._arrived:
             return tuple(self._spans)
 
     def trace(self, trace_id: str) -> tuple[Span, ...]:
-        """What arrived of one trace."""
+        """The received spans of one trace."""
         return tuple(span for span in self.spans() if span.trace_id == trace_id)
 
     def tree(self, trace_id: str) -> tuple[Node, ...]:
-        """One trace as a tree: a single root when nothing of it is missing."""
+        """One trace as a tree: a single root when it is complete."""
         return build_tree(self.trace(trace_id))
 
     def wait_until(self, predicate: Callable[[tuple[Span, ...]], bool], timeout_seconds: float) -> tuple[Span, ...]:
-        """Wait until what arrived satisfies `predicate`, and return it.
+        """Wait until the received spans satisfy `predicate`, and return them.
 
         Raises:
-            TimeoutError: it did not in time.
+            TimeoutError: they did not in time.
         """
         deadline = time.monotonic() + timeout_seconds
         with self._arrived:
             while not predicate(spans := tuple(self._spans)):
                 if not self._arrived.wait(deadline - time.monotonic()):
-                    raise TimeoutError(f"{len(spans)} spans arrived in {timeout_seconds:g} s, not those awaited")
+                    raise TimeoutError(f"{len(spans)} spans arrived in {timeout_seconds:g} s, not the expected ones")
             return spans
 
     def _receive(self, spans: list[Span]) -> None:
@@ -206,7 +206,7 @@ def _handler_for(receive: Callable[[list[Span]], None]) -> type[BaseHTTPRequestH
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: standard error belongs to whoever receives."""
+            """Log nothing: standard error belongs to the caller."""
 
     return Handler
 

@@ -1,8 +1,8 @@
-"""Looks for what must not be readable in the files that a gateway leaves: keys, usage points, readings.
+"""Searches a gateway's files for data that must not be readable: keys, usage points, readings.
 
-A reading alone is a short number and short numbers are everywhere, so it is looked for in the ways in which somebody
-would have written it: in a row with its neighbours, as text or as binary numbers, and beside the word ``value``. Text
-inside Base64, which is how a queue wraps its messages, is looked at too.
+A single reading is a short number and short numbers occur everywhere, so the search uses the forms in which readings
+would be written: in a sequence with their neighbours, as text or as binary numbers, and next to the word ``value``.
+Base64 text, in which the queue wraps its messages, is decoded and searched too.
 """
 
 import base64
@@ -24,51 +24,51 @@ _BINARY_FORMS = ("<{}h", ">{}h", "<{}i", ">{}i", "<{}d", ">{}d")
 
 @dataclass(frozen=True)
 class Secrets:
-    """What was seen: texts that must not occur anywhere, and series of readings in order."""
+    """The plaintext to search for: texts that must not occur anywhere, and series of readings in order."""
 
     texts: Sequence[str] = field(repr=False)
     series: Sequence[Sequence[int]] = field(repr=False)
 
     @property
     def readings(self) -> int:
-        """How many readings are looked for."""
+        """The number of readings searched for."""
         return sum(len(values) for values in self.series)
 
     @cached_property
     def rows(self) -> frozenset[tuple[int, ...]]:
-        """Neighbouring readings that nobody writes by chance.
+        """Sequences of readings that do not occur by chance.
 
-        Small numbers stand beside each other everywhere: among ids and in ciphertext, every tenth household had a row
-        like (0, 0, 111) somewhere. Of two larger ones in a row none had.
+        Small numbers are adjacent everywhere: for every tenth household a sequence like (0, 0, 111) occurred somewhere
+        in ids or ciphertext. Sequences with two larger numbers never did.
         """
         rows = {tuple(values[at : at + _ROW]) for values in self.series for at in range(len(values) - _ROW + 1)}
         return frozenset(row for row in rows if len(set(row)) > 1 and sum(value > 99 for value in row) > 1)
 
     @cached_property
     def numbers(self) -> frozenset[int]:
-        """The readings that tell something when they are called a value."""
+        """The readings that are significant when labelled as a value."""
         return frozenset(value for values in self.series for value in values if value > 99)
 
     @cached_property
     def patterns(self) -> tuple[bytes, ...]:
-        """Some rows of each series as machine numbers; a store that keeps them so keeps these too."""
+        """Some sequences of each series as binary numbers; a store that writes series in binary contains these too."""
         return tuple(_binary_patterns(self.series))
 
 
 def count_hits(secrets: Secrets, data: bytes) -> int:
-    """How many times something secret can be read in ``data``."""
+    """The number of readable secrets in ``data``."""
     return sum(_hits(secrets, view) for view in (data, *_unwrapped(data)))
 
 
 def files_to_search(data_dir: Path) -> list[Path]:
-    """Everything that the gateway has written: Redis's append-only file, which holds every write since the start,
-    SQL, logs. What the simulator keeps is Enedis's own knowledge and not the gateway's."""
+    """Every file that the gateway has written: Redis's append-only file, which holds every write since the start, SQL,
+    logs. The simulator's files are excluded: they represent Enedis's data, not the gateway's."""
     found = (path for path in data_dir.rglob("*") if path.is_file() and not path.name.startswith("simulator"))
     return sorted(found)
 
 
 def count_file_hits(secrets: Secrets, paths: Iterable[Path]) -> int:
-    """How many times something secret can be read in these files."""
+    """The number of readable secrets in these files."""
     return sum(count_hits(secrets, path.read_bytes()) for path in paths)
 
 

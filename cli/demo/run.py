@@ -1,6 +1,6 @@
-"""The demo's story: an account, a consent, three years of days, sixty days of half-hours, asked twice, traced, sealed.
+"""The demo: an account, a consent, three years of days, sixty days of half-hours, cached, traced, encrypted.
 
-Each step checks what it shows. The first one that does not hold ends the demo with a clear message and status 1.
+Each step checks what it shows. The first failed check ends the demo with a message and status 1.
 """
 
 import json
@@ -32,12 +32,12 @@ ENDED = frozenset({"succeeded", "partial", "failed", "cancelled"})
 
 
 class DemoFailed(Exception):
-    """Something that the demo shows did not hold."""
+    """A check of the demo failed."""
 
 
 @dataclass
 class Figures:
-    """What the demo measured; the names are those of ``DEMO_JSON``."""
+    """The demo's measurements; the names are those of ``DEMO_JSON``."""
 
     ok: bool = False
     calls_first: int = 0
@@ -50,7 +50,7 @@ class Figures:
 
 @dataclass
 class Seen:
-    """What came past that nobody else may read."""
+    """The confidential data that the demo received."""
 
     texts: list[str] = field(default_factory=list)
     series: list[list[int]] = field(default_factory=list)
@@ -58,12 +58,12 @@ class Seen:
 
     @property
     def secrets(self) -> Secrets:
-        """For the search."""
+        """The secrets to search for."""
         return Secrets(self.texts, self.series)
 
 
 def run_demo() -> int:
-    """Run the demo. 0 only if everything it shows held; with ``DEMO_JSON`` the figures go to that file too."""
+    """Run the demo. Returns 0 only if every check passed; ``DEMO_JSON``: a file for the figures."""
     console = Console()
     figures = Figures()
     started = time.monotonic()
@@ -97,7 +97,7 @@ def _tell_story(console: Console, figures: Figures) -> None:
 
 @dataclass
 class EventFeed:
-    """The part that is told while the gateway runs."""
+    """The steps that run while the gateway is up."""
 
     console: Console
     figures: Figures
@@ -107,7 +107,7 @@ class EventFeed:
     seen: Seen
 
     def tell(self) -> None:
-        """From no account to readings, a second time for free, and how it all hangs together."""
+        """From no account to readings, a second time without provider calls, and the trace of the request."""
         usage_point_id = self._become_a_user()
         today = day_of(datetime.now(UTC))
         asked = {
@@ -125,17 +125,17 @@ class EventFeed:
         for dataset, days in asked.items():
             self._fetch(usage_point_id, dataset, *days)
         self.figures.calls_again = self._provider_calls() - before
-        _require(self.figures.calls_again == 0, "asking again made provider calls")
-        _done(self.console, "asked again: not one call to Enedis")
+        _require(self.figures.calls_again == 0, "the second request made provider calls")
+        _done(self.console, "requested again: no call to Enedis")
         self._show_trace(trace_ids[0])
 
     def _become_a_user(self) -> str:
         created = self._json(self.client.post("/v1/accounts"), 201)
         self.client.headers["Authorization"] = f"Bearer {created['api_key']}"
         self.seen.texts += [created["api_key"], created["api_key"].removeprefix("rlv_")]
-        _done(self.console, f"account {created['account']['id']}; its API key is shown once and kept nowhere")
+        _done(self.console, f"account {created['account']['id']}; its API key is shown once and stored nowhere")
         consent = self._json(self.client.post("/v1/consents"), 201)
-        # As a person would in the browser: the page of this gateway, then that of the simulated Enedis, then back.
+        # As in a browser: the gateway's page, then the simulated Enedis's page, then the redirect back.
         page = self._json(self.client.post(consent["authorize_url"]), 200)["provider_url"]
         self._json(self.client.get(f"{page}&auto=approve"), 200)
         point = self._json(self.client.get("/v1/usage-points"), 200)["usage_points"][0]
@@ -145,10 +145,10 @@ class EventFeed:
         return usage_point_id
 
     def _fetch(self, usage_point_id: str, dataset: str, start: date, end: date) -> str:
-        """Submit a job and see it through; returns the id of its trace."""
+        """Submit a job and wait until it ends; returns its trace id."""
         body = {"usage_point_id": usage_point_id, "dataset": dataset, "start": str(start), "end": str(end)}
         trace_id = os.urandom(16).hex()
-        # A client with tracing of its own sends such a header; here it lets us find the trace again.
+        # A client with its own tracing sends such a header; the demo uses it to find the trace.
         headers = {"traceparent": f"00-{trace_id}-{os.urandom(8).hex()}-01"}
         job = self._json(self.client.post("/v1/jobs", json=body, headers=headers), 202)
         columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -189,7 +189,7 @@ class EventFeed:
             raise DemoFailed("the trace does not reach the provider") from None
         roots = self.receiver.tree(trace_id)
         self.figures.trace_spans = sum(1 for root in roots for _ in root.walk())
-        _require(_connected(roots), "the trace is in pieces")
+        _require(_connected(roots), "the trace is not connected")
         self.console.print(trace_tree(roots))
         _done(self.console, f"one trace of {self.figures.trace_spans} spans, from the request to Enedis")
 
@@ -205,17 +205,17 @@ class EventFeed:
 
 def _search_files(console: Console, figures: Figures, seen: Seen, data_dir: Path) -> None:
     secrets = seen.secrets
-    # A search that finds nothing anywhere proves nothing: it must find them where they are.
-    _require(all(count_hits(secrets, answer) > 0 for answer in seen.answers), "the search does not find what is there")
+    # Validates the search itself: it must find the secrets in the API's responses.
+    _require(all(count_hits(secrets, answer) > 0 for answer in seen.answers), "the search misses known secrets")
     paths = files_to_search(data_dir)
     names = {path.suffix for path in paths}
-    _require({".aof", ".db", ".log"} <= names, f"the dumps are not where they should be: {sorted(names)}")
+    _require({".aof", ".db", ".log"} <= names, f"the files to search are missing: {sorted(names)}")
     figures.plaintext_hits = count_file_hits(secrets, paths)
     _require(figures.plaintext_hits == 0, f"{figures.plaintext_hits} secrets can be read in the files left behind")
     _done(
         console,
-        f"looked for {secrets.readings} readings, the usage point and the key in {len(paths)} files of Redis, SQL and "
-        "logs: none can be read",
+        f"searched for {secrets.readings} readings, the usage point and the key in {len(paths)} files of Redis, SQL "
+        "and logs: none is readable",
     )
 
 
@@ -224,7 +224,7 @@ def _is_provider_call(span: Span) -> bool:
 
 
 def _connected(roots: Sequence[Node]) -> bool:
-    """Whether the request is the one root, with the calls to the provider below it."""
+    """Whether the request is the only root, with the provider calls below it."""
     if len(roots) != 1 or roots[0].span.kind != "server":
         return False
     return any(_is_provider_call(span) for _, span in roots[0].walk())

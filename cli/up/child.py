@@ -1,6 +1,6 @@
-"""What the supervisor knows about a child: its command, when it is ready, and when it may be stopped.
+"""A child as the supervisor sees it: its command, its readiness, and its stop order.
 
-Owns the shape of a child and the probes that find out whether it is ready. Must never start a process.
+Owns the definition of a child and the readiness probes. Must never start a process.
 """
 
 import asyncio
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 HTTP_OK = 200
-# `-P`: a folder named `api` or `shared` in the directory where somebody types the command must not be taken for ours.
+# `-P`: a folder named `api` or `shared` in the current directory must not shadow this project's packages.
 COMMAND = (sys.executable, "-P", "-m", "cli.main")
 
 
 class Probe(Protocol):
-    """A question to a running child: ready now? Answers False instead of raising."""
+    """Checks whether a running child is ready now. Returns False instead of raising."""
 
     async def __call__(self) -> bool: ...
 
@@ -48,7 +48,7 @@ class AcceptsTcp:
 
 @dataclass(frozen=True)
 class AnswersHttp:
-    """Ready once `GET path` is answered with 200."""
+    """Ready once `GET path` returns 200."""
 
     host: str
     port: int
@@ -76,7 +76,7 @@ class Child:
     """One supervised process."""
 
     name: str
-    """As in file names and events: `worker-bulk`."""
+    """As used in file names and events: `worker-bulk`."""
     argv: tuple[str, ...]
     ready: Probe | Announces | Finishes
     # Holds secrets: never printed.
@@ -84,19 +84,19 @@ class Child:
     after: tuple[str, ...] = ()
     """Names of the children that must be ready before this one starts."""
     stop_stage: int = 0
-    """Stage 0 is stopped first; a stage begins when the one before has ended."""
+    """Stage 0 is stopped first; a stage begins when the previous one has ended."""
     ready_seconds: float = 60.0
-    """How long it may take to become ready; generous: the first start of all compiles every module."""
+    """Readiness timeout; generous: the very first start compiles every module."""
     reload_on: frozenset[str] = frozenset()
-    """Folders whose changes restart this child when `--reload` is given."""
+    """Folders whose changes restart this child with `--reload`."""
 
     @property
     def words(self) -> tuple[str, ...] | None:
-        """What follows `releve` on the command line, of a command of our own; None: another program."""
+        """The arguments after `releve`, for the project's own commands; None: another program."""
         ours = len(COMMAND)
         return self.argv[ours:] if self.argv[:ours] == COMMAND else None
 
     @property
     def title(self) -> str:
-        """The name for people: `worker bulk`."""
+        """The display name: `worker bulk`."""
         return self.name.replace("-", " ")

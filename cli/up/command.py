@@ -1,6 +1,6 @@
 """`releve up`: everything on one machine, in one foreground command.
 
-Owns the order in which things are checked, claimed and started, and what the command says. Must never start a child
+Owns the order in which things are checked, claimed and started, and the command's output. Must never start a child
 itself: the supervisor does.
 """
 
@@ -33,7 +33,7 @@ from cli.up.supervisor import Limits, Supervisor
 
 @dataclass(frozen=True)
 class UpOptions:
-    """What `releve up` was asked for. A port of 0 means any free one."""
+    """The options of `releve up`. Port 0 means any free port."""
 
     data_dir: Path
     host: str
@@ -46,9 +46,9 @@ class UpOptions:
 
 
 def run_up(options: UpOptions, environ: Mapping[str, str], limits: Limits | None = None) -> int:
-    """Run everything until it is asked to stop; return the exit code: 0 after a requested stop, else 1.
+    """Run everything until a stop is requested; return the exit code: 0 after a requested stop, else 1.
 
-    ``limits``: other ones than the supervisor's own.
+    ``limits``: overrides the supervisor's defaults.
     """
     report = reporter_for(options.output)
     try:
@@ -79,17 +79,17 @@ async def _run(
     report: Reporter,
     limits: Limits | None,
 ) -> int:
-    # The guard holds the lock too: whoever comes after a kill -9 waits until the last process has ended.
+    # The guard holds the lock too: a start after a kill -9 waits until the last process has ended.
     async with await Guard.start(inherited=(directory.lock,)) as guard, AsyncExitStack() as stack:
         socket: SocketPlace | None = None
         if needs_valkey(environ):
             socket = place_socket(directory.valkey)
             if socket.private_directory is not None:
-                # Removed by the guard in any case: after a stop, which closes its pipe, as after a kill.
+                # The guard removes it in every case: after a stop, which closes its pipe, and after a kill.
                 guard.watch_directory(socket.private_directory)
         plan = plan_processes(environ, directory, listening, socket)
         report(Starting(str(directory.path), os.getpid()))
-        # A file that has changed must be imported anew; and outside Linux libraries of the system do not bear a fork.
+        # A changed file must be imported again; and outside Linux, system libraries do not survive a fork.
         forks = not options.reload and sys.platform == "linux"
         fork_server = await stack.enter_async_context(_guarded_fork_server(environ, guard)) if forks else None
         for notice in plan.notices:
@@ -111,18 +111,18 @@ async def _run(
 
 @asynccontextmanager
 async def _guarded_fork_server(environ: Mapping[str, str], guard: Guard) -> AsyncIterator[ForkServer]:
-    """A fork server without secrets, for the length of the block."""
+    """A fork server without secrets, for the duration of the block."""
     async with running_fork_server(without_secrets(environ)) as server:
         guard.watch_group(server.pid, REMEMBERING_STAGE)
         try:
             yield server
         finally:
-            # Before it ends: afterwards its number may belong to others. It ends by itself if nobody is left to end it.
+            # Before it ends: afterwards its pid may be reused. It exits on its own if no supervisor is left to stop it.
             guard.forget_group(server.pid)
 
 
 def _stop_with_stdin(supervisor: Supervisor) -> None:
-    """Stop when standard input ends: whoever started this command with a pipe is gone, however it went."""
+    """Stop when standard input closes: the process that started this command with a pipe has ended."""
     loop = asyncio.get_running_loop()
     descriptor = sys.stdin.fileno()
 
@@ -133,5 +133,5 @@ def _stop_with_stdin(supervisor: Supervisor) -> None:
 
     try:
         loop.add_reader(descriptor, read)
-    except PermissionError:  # A file or the null device: it cannot be waited for, it has no end to come.
+    except PermissionError:  # A file or the null device: cannot be polled, its end never arrives.
         supervisor.request_stop("standard input is not a pipe")

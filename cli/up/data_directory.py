@@ -1,7 +1,7 @@
-"""The directory in which `releve up` keeps what must survive it.
+"""The directory for the persistent data of `releve up`.
 
-Owns its layout, its lock and the secrets that are made in it. Must never print a secret, and must never let two
-supervisors use one directory.
+Owns its layout, its lock and the secrets generated in it. Must never print a secret, and must never let two supervisors
+use one directory.
 
     lock              held by the one `releve up` that uses the directory, and by its guard
     secret_key        RELEVE_SECRET_KEY, when the environment does not set it
@@ -30,7 +30,7 @@ TAKE_OVER_POLL_SECONDS = 0.05
 
 
 class DataDirectoryRefused(Exception):
-    """The data directory cannot be used; the message says why."""
+    """The data directory cannot be used; the message states why."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class DataDirectory:
 
     path: Path
     lock: int
-    """The open file that holds the lock; whoever inherits it holds the lock too."""
+    """The open file that holds the lock; a process that inherits it holds the lock too."""
 
     @property
     def logs(self) -> Path:
-        """Where the children's logs are."""
+        """The directory of the children's logs."""
         return self.path / "logs"
 
     @property
     def valkey(self) -> Path:
-        """Where the embedded server keeps its data."""
+        """The directory of the embedded server's data."""
         return self.path / "valkey"
 
     @property
@@ -57,7 +57,7 @@ class DataDirectory:
         return f"sqlite+aiosqlite:///{self.path / 'releve.db'}"
 
     def kept_secret(self, name: str) -> tuple[Path, bool]:
-        """The file `name` with a secret in it, made when there is none; and whether it was made now."""
+        """The file `name` with a secret in it, created when missing; and whether it was created now."""
         path = self.path / name
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -70,7 +70,7 @@ class DataDirectory:
 
 @contextlib.contextmanager
 def open_data_directory(path: Path, take_over_seconds: float = TAKE_OVER_SECONDS) -> Iterator[DataDirectory]:
-    """Make the directory when it is missing, and hold its lock.
+    """Create the directory when it is missing, and hold its lock.
 
     Raises:
         DataDirectoryRefused: another `releve up` uses it, or it cannot be written.
@@ -79,7 +79,7 @@ def open_data_directory(path: Path, take_over_seconds: float = TAKE_OVER_SECONDS
     try:
         for part in (path, path / "logs", path / "valkey"):
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Never truncated by opening: it may hold the other supervisor's number.
+        # Must not be truncated by opening: it may contain the other supervisor's pid.
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise DataDirectoryRefused(f"cannot use the data directory {path}: {error.strerror}") from error

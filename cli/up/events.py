@@ -1,4 +1,4 @@
-"""What `releve up` says: one dataclass an event.
+"""The events of `releve up`, one dataclass each.
 
 Owns the names and fields of the events, which programs rely on (`--output json`). Must never hold a secret.
 """
@@ -10,24 +10,24 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Event:
-    """Something that people and programs are told."""
+    """An event reported to users and programs."""
 
     event: ClassVar[str]
 
 
 @dataclass(frozen=True)
 class Starting(Event):
-    """The children are about to be started; nothing refuses any more."""
+    """The children are about to be started; all checks have passed."""
 
     event = "starting"
     data_dir: str
     pid: int
-    """Of `releve up` itself."""
+    """The pid of `releve up` itself."""
 
 
 @dataclass(frozen=True)
 class Notice(Event):
-    """Something to know: a secret was made, and where it is."""
+    """A notice, for example that a secret was generated, and its location."""
 
     event = "notice"
     message: str
@@ -35,7 +35,7 @@ class Notice(Event):
 
 @dataclass(frozen=True)
 class Refused(Event):
-    """Nothing was started, and why."""
+    """Nothing was started; states why."""
 
     event = "refused"
     message: str
@@ -49,7 +49,7 @@ class ChildReady(Event):
     name: str
     pid: int
     seconds: float
-    """Since its start."""
+    """Seconds since its start."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class Ready(Event):
 
 @dataclass(frozen=True)
 class ChildExited(Event):
-    """A child ended by itself, or was ended by someone else, and is started again."""
+    """A child exited or was killed from outside, and is restarted."""
 
     event = "child_exited"
     name: str
     pid: int
     reason: str
     returncode: int | None
-    """Negative: the number of the signal. None when it did not end but did not become ready in time either."""
+    """Negative: the signal number. None when it is running but did not become ready in time."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class ChildRestarted(Event):
 
 @dataclass(frozen=True)
 class Reloading(Event):
-    """A file changed, the child is started again."""
+    """A file changed, the child is restarted."""
 
     event = "reloading"
     name: str
@@ -93,7 +93,7 @@ class Reloading(Event):
 
 @dataclass(frozen=True)
 class AwaitingChange(Event):
-    """With `--reload`: a child does not start; it is started again when a file changes."""
+    """With `--reload`: a child fails to start; it is restarted when a file changes."""
 
     event = "awaiting_change"
     name: str
@@ -103,7 +103,7 @@ class AwaitingChange(Event):
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """A child makes it impossible to go on; everything is stopped."""
+    """A child failed fatally; everything is stopped."""
 
     event = "failed"
     name: str

@@ -1,13 +1,13 @@
-"""The program that the processes of `releve up` are forked from: it has imported what they need, once for all.
+"""The program from which the processes of `releve up` are forked, with their imports already loaded.
 
 Run as `python -P -m cli.up.fork_server NUMBER`, where NUMBER is an inherited socket (Unix, sequential packets) whose
-other end the supervisor holds. Each packet from there is a `Request` with descriptors: the log, the gate, and where to
-say "ready", of who says so. Answers are `{"forked": pid}` at once, in the order of the requests, and `{"ended": pid,
-"status": number}` when a process has ended. When the other end is closed, the server ends; whatever it forked is for
-the guard to end.
+other end the supervisor holds. Each packet from there is a `Request` with descriptors: the log, the gate and, for
+children that announce readiness, the readiness pipe. Responses are `{"forked": pid}` at once, in the order of the
+requests, and `{"ended": pid, "status": number}` when a process has ended. When the other end is closed, the server
+ends; the guard ends the forked processes.
 
-Must never start a thread, open a connection or read a setting: everything forked from here would share it. Only for
-Linux: elsewhere libraries of the system do not survive a fork.
+Must never start a thread, open a connection or read a setting: everything forked from here would share it. Linux only:
+elsewhere, system libraries do not survive a fork.
 """
 
 import gc
@@ -26,7 +26,7 @@ from setproctitle import setproctitle
 from cli.up.guard import OPEN_GATE
 from cli.up.ready_pipe import announcing_on
 
-# What takes time to import, the first needed first. None of them has a thread, a connection or a setting afterwards.
+# Slow imports, in the order of need. None of them starts a thread, opens a connection or reads a setting.
 PRELOADED = (
     "shared.storage.database",
     "alembic.command",
@@ -52,27 +52,27 @@ _FAILED = 1
 
 @dataclass(frozen=True)
 class Request:
-    """A process to fork: ``releve`` with these words, in this environment."""
+    """A process to fork: ``releve`` with these arguments, in this environment."""
 
     words: Sequence[str]
     environment: dict[str, str]
 
     def to_packet(self) -> bytes:
-        """As it is sent."""
+        """Serialise it for the socket."""
         return json.dumps([self.words, self.environment]).encode()
 
     @classmethod
     def from_packet(cls, packet: bytes) -> "Request":
-        """As it was sent."""
+        """Parse a packet from the socket."""
         return cls(*json.loads(packet))
 
 
 def main() -> None:
-    """Serve until nobody asks any more; in each process that is forked, run its command."""
+    """Serve until the socket is closed; in each forked process, run its command."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     for name in PRELOADED:
         import_module(name)
-    # What is never collected is never written to, and stays shared with every process.
+    # Objects exempt from garbage collection are not written to, so their memory stays shared with every process.
     gc.collect()
     gc.freeze()
     setproctitle("releve fork server")
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def serve(channel: socket.socket) -> Request | None:
-    """Fork what is asked for. Returns None in this process, at the end; in a forked one what that one has to do."""
+    """Fork on request. Returns None in this process, at the end; in a forked process its request."""
     woken, waking = socket.socketpair()
     waking.setblocking(False)
     signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
@@ -113,8 +113,8 @@ def serve(channel: socket.socket) -> Request | None:
 
 
 def run(request: Request) -> None:
-    """Become the command; returns as it does, or raises its `SystemExit`."""
-    # By name, as what is preloaded: it stands above this package.
+    """Run the command; returns when it does, or raises its `SystemExit`."""
+    # By name, like the preloaded modules: it is a layer above this package.
     releve = import_module("cli.main").main
 
     os.environ.clear()
@@ -125,7 +125,7 @@ def run(request: Request) -> None:
 
 
 def _past_the_gate(request: Request, log: int, gate: int, *announcement: int) -> Request:
-    """Take the descriptors; return when the supervisor says so, and end when it is gone."""
+    """Install the descriptors; return on the supervisor's signal, and exit when it is gone."""
     _own_group(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor, number in ((nothing, 0), (log, 1), (log, 2)):
@@ -139,10 +139,10 @@ def _past_the_gate(request: Request, log: int, gate: int, *announcement: int) ->
 
 
 def _own_group(pid: int) -> None:
-    """Lead a group of its own: said on both sides, whoever is first, before anybody knows the process."""
+    """Move the process into its own group: by parent and child, so that it precedes the report of the pid."""
     try:
         os.setpgid(pid, pid)
-    except (PermissionError, ProcessLookupError):  # It has ended, or is past this.
+    except (PermissionError, ProcessLookupError):  # It has ended, or has already set its group.
         return
 
 
@@ -160,7 +160,7 @@ def _tell_ended(channel: socket.socket) -> None:
 def _tell(channel: socket.socket, **what: int) -> None:
     try:
         channel.send(json.dumps(what).encode())
-    except BrokenPipeError:  # The supervisor is gone; the next look at the socket says so too.
+    except BrokenPipeError:  # The supervisor is gone; the next read of the socket shows it too.
         return
 
 

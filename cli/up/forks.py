@@ -1,7 +1,7 @@
-"""The supervisor's side of the fork server: processes that start in a moment and share what they have imported.
+"""The supervisor's side of the fork server: processes that start quickly and share their imports.
 
-Owns the server process and what is known of those that were forked from it. Must never be needed: whatever keeps the
-server from forking, its caller starts the same command as a program of its own.
+Owns the server process and the state of the forked ones. Must stay optional: when the server cannot fork, the caller
+starts the same command as a separate program.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from cli.up.fork_server import PACKET_BYTES, Request
 
 SERVER_COMMAND = (sys.executable, "-P", "-m", "cli.up.fork_server")
-# As a shell says it of a command that it knows nothing of.
+# The status that a shell reports for an unknown command.
 UNKNOWN_END = 255
 
 
 class NotForked(Exception):
-    """The fork server is gone, or can't take this request."""
+    """The fork server is gone, or cannot accept this request."""
 
 
 class ForkedProcess:
-    """A process that was forked: what the supervisor needs of `asyncio.subprocess.Process`."""
+    """A forked process: the part of the `asyncio.subprocess.Process` interface that the supervisor needs."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -34,7 +34,7 @@ class ForkedProcess:
 
     @property
     def returncode(self) -> int | None:
-        """How it ended: its status, or the negative number of a signal; None while it runs."""
+        """Its exit status, or the negative number of a signal; None while it runs."""
         return self._end.result() if self._end.done() else None
 
     async def wait(self) -> int:
@@ -42,7 +42,7 @@ class ForkedProcess:
         return await asyncio.shield(self._end)
 
     def has_ended(self, returncode: int) -> None:
-        """Note its end; only the first counts."""
+        """Record its end; only the first call counts."""
         if not self._end.done():
             self._end.set_result(returncode)
 
@@ -65,12 +65,12 @@ class ForkServer:
     async def fork(
         self, words: Sequence[str], environment: Mapping[str, str], log: int, gate: int, *announcement: int
     ) -> ForkedProcess:
-        """Fork ``releve`` with these words; it goes on when a byte comes out of the gate.
+        """Fork ``releve`` with these arguments; the process continues when it reads a byte from the gate.
 
-        ``log``, ``gate``, ``announcement``: descriptors, the last where it is to announce that it is ready, if it is.
+        ``log``, ``gate``, ``announcement``: descriptors; the last is its readiness pipe, if it has one.
 
         Raises:
-            NotForked: there is no such process.
+            NotForked: no process was forked.
         """
         if self._channel is None:
             raise NotForked("the fork server has ended")
@@ -79,12 +79,12 @@ class ForkServer:
         try:
             socket.send_fds(self._channel, [packet], [log, gate, *announcement])
         except OSError as error:
-            raise NotForked(f"the fork server does not take the request: {error.strerror}") from None
+            raise NotForked(f"the fork server does not accept the request: {error.strerror}") from None
         self._asked.append(answer)
         return await answer
 
     async def close(self) -> None:
-        """End the server; those that were forked are for their owner to end before."""
+        """End the server; the caller must end the forked processes before."""
         self._lose()
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
@@ -110,7 +110,7 @@ class ForkServer:
             self._forked.pop(said["ended"]).has_ended(said["status"])
 
     def _lose(self) -> None:
-        """Nothing more is heard: who waits to be forked is told, and nobody's end would be seen any more."""
+        """The connection is lost: pending fork requests fail, and the ends of processes can no longer be observed."""
         if self._channel is None:
             return
         asyncio.get_running_loop().remove_reader(self._channel)
@@ -125,9 +125,9 @@ class ForkServer:
 
 @contextlib.asynccontextmanager
 async def running_fork_server(environment: Mapping[str, str]) -> AsyncIterator[ForkServer]:
-    """A fork server for the length of the block; it is still importing when the block begins, and forks afterwards.
+    """A fork server for the duration of the block; it is still importing when the block begins, and forks afterwards.
 
-    ``environment``: the server's own. It holds no secret: whatever is forked can read it.
+    ``environment``: the server's own. Must contain no secret: every forked process can read it.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:

@@ -2,11 +2,11 @@
 
 Run as a script with nothing but the standard library (`python -I -S guard.py gate|watch …`):
 
-- `gate COMMAND…` waits for one byte on its standard input and then becomes COMMAND. When the supervisor dies first the
-  pipe closes and the gate ends, so there is no moment at which a child runs that the guard has not been told of.
+- `gate COMMAND…` waits for one byte on its standard input and then becomes COMMAND. If the supervisor dies first, the
+  pipe closes and the gate ends, so a child never runs before the guard is notified of it.
 - `watch` reads lines from its standard input, whose other end only the supervisor holds: `group PGID STAGE`,
-  `ended PGID`, `directory PATH`. At the end of the file, which also a `kill -9` of the supervisor brings, it ends the
-  groups that are left, lowest stage first, removes the directories and ends.
+  `ended PGID`, `directory PATH`. At end of file, which a `kill -9` of the supervisor also causes, it ends the
+  remaining groups, lowest stage first, removes the directories and exits.
 
 Must never import from the project, and must never be stopped by the signals that stop the supervisor.
 """
@@ -24,26 +24,26 @@ POLL_SECONDS = 0.02
 
 
 def send_signal(pid: int, number: signal.Signals) -> None:
-    """Send a signal to one process; one that is gone is no error."""
+    """Send a signal to one process; a process that is gone is not an error."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
 
 
 def kill_group(pgid: int) -> None:
-    """Kill all that is left of a process group; an empty one is no error."""
-    # macOS answers EPERM for a group of zombies.
+    """Kill the remaining processes of a group; an empty group is not an error."""
+    # macOS returns EPERM for a group of zombies.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pgid, signal.SIGKILL)
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs. One that has ended and was not yet collected does not, where `/proc` tells."""
+    """Whether a process runs. A zombie counts as ended, where `/proc` is available."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return False  # The number belongs to someone else's process by now.
+        return False  # The pid now belongs to another user's process.
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
             # "4711 (name, with anything in it) Z …"
@@ -55,7 +55,7 @@ def is_alive(pid: int) -> bool:
 def end_groups(stages: dict[int, int], grace_seconds: float = LAST_GRACE_SECONDS) -> None:
     """End process groups (`{pgid: stage}`), the lowest stage first: SIGTERM to the leader, SIGKILL to the rest.
 
-    Only the leader is asked: a Celery worker ends its pool itself, and a pool process takes SIGTERM as "at once".
+    Only the leader gets SIGTERM: a Celery worker ends its pool itself, and a pool process treats SIGTERM as "at once".
     """
     for stage in sorted(set(stages.values())):
         leaders = [pgid for pgid, its_stage in stages.items() if its_stage == stage]
@@ -70,7 +70,7 @@ def end_groups(stages: dict[int, int], grace_seconds: float = LAST_GRACE_SECONDS
 
 def watch() -> None:
     """Keep the list of groups until the supervisor is gone, then end them."""
-    # The supervisor decides when things end; the terminal's Ctrl-C and a shutdown's SIGTERM go to it.
+    # The supervisor decides when processes end; the terminal's Ctrl-C and a shutdown's SIGTERM are for it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     stages: dict[int, int] = {}
@@ -90,7 +90,7 @@ def watch() -> None:
 
 
 def pass_gate(command: list[str]) -> None:
-    """Become `command` when the supervisor says so; end when it is gone."""
+    """Exec `command` on the supervisor's signal; exit when it is gone."""
     if os.read(0, 1) != OPEN_GATE:
         raise SystemExit(1)
     nothing = os.open(os.devnull, os.O_RDONLY)

@@ -1,6 +1,6 @@
 """The children's log files.
 
-Owns how large they may grow. Must never read what is in them.
+Owns their size limit. Must never read their content.
 """
 
 import os
@@ -16,10 +16,10 @@ def log_path(directory: Path, name: str) -> Path:
 
 
 def bound_log(log: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> bool:
-    """Move a log that has grown beyond the limit to `….log.1`, in place of the one before; say whether it did.
+    """Move a log beyond the limit to `….log.1`, replacing the previous one; return whether it did.
 
-    Copied and then emptied, not renamed: the child keeps writing to the file that it has open, and `tail -F` follows.
-    A line that is written between the two is lost.
+    Copied and then truncated, not renamed: the child keeps writing to its open file, and `tail -F` follows. A line
+    written between the two steps is lost.
     """
     try:
         size = log.stat().st_size

@@ -1,7 +1,7 @@
 """The table of the processes that `releve up` runs: command, environment, readiness, order.
 
-Owns what each child is told. The one place that decides between an external service and an embedded one: an address
-or a credential in the environment wins. Must never start anything, and must never print an environment.
+Owns each child's environment. The only place that decides between an external service and an embedded one: an address
+or a credential in the environment takes precedence. Must never start anything, and must never print an environment.
 """
 
 import secrets
@@ -12,12 +12,12 @@ from cli.up.child import COMMAND, AcceptsTcp, Announces, AnswersHttp, Child, Fin
 from cli.up.data_directory import DataDirectory
 from cli.up.embedded_valkey import SocketPlace, valkey_child
 
-# The order of a stop: first what produces work, then what it calls, then what remembers it.
+# The stop order: first the producers of work, then the services that they call, then the stores.
 WORKING_STAGE, CALLED_STAGE, REMEMBERING_STAGE = 0, 1, 2
 MIGRATION_SECONDS = 600.0
 FLOWER_USER = "admin"
 SIMULATOR_CLIENT_ID = "releve-simulator"
-# What the children that need no secret do not get.
+# Settings withheld from children that need no secret.
 SECRET_VARIABLES = frozenset(
     {
         "ADMIN_API_KEY",
@@ -34,7 +34,7 @@ SECRET_VARIABLES = frozenset(
 
 @dataclass(frozen=True)
 class Listening:
-    """Where the children listen."""
+    """The listening addresses of the children."""
 
     host: str
     api_port: int
@@ -43,19 +43,19 @@ class Listening:
     """None without a simulator."""
 
     def url(self, port: int) -> str:
-        """The address for people and for other processes on this machine."""
+        """The URL for users and for other processes on this machine."""
         host = {"0.0.0.0": "localhost", "::": "localhost"}.get(self.host, self.host)
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
     def probe_host(self) -> str:
-        """Where a child that listens on every address can be reached."""
+        """The host at which a child that listens on every address is reachable."""
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run, and what to tell people about it."""
+    """The children to run, and the notices to print."""
 
     children: tuple[Child, ...]
     addresses: Mapping[str, str | None]
@@ -68,7 +68,7 @@ def is_set(environ: Mapping[str, str], name: str) -> bool:
 
 
 def without_secrets(settings: Mapping[str, str]) -> dict[str, str]:
-    """The settings that a process may see which needs no secret."""
+    """The settings for a process that needs no secret."""
     return {name: value for name, value in settings.items() if name not in SECRET_VARIABLES}
 
 
@@ -85,11 +85,11 @@ def needs_simulator(environ: Mapping[str, str]) -> bool:
 def plan_processes(
     environ: Mapping[str, str], directory: DataDirectory, listening: Listening, socket: SocketPlace | None
 ) -> Plan:
-    """The children for these settings; secrets that are missing are made and kept in the data directory.
+    """The children for these settings; missing secrets are generated and stored in the data directory.
 
     Args:
-        environ: the environment of `releve up`; each child's is made from it.
-        socket: of the embedded server; None with a `REDIS_URL`.
+        environ: the environment of `releve up`; each child's is derived from it.
+        socket: the embedded server's; None with a `REDIS_URL`.
     """
     notices: list[str] = []
     settings = dict(environ) | {"PYTHONUNBUFFERED": "1", "RELEVE_DATA_DIR": str(directory.path)}
@@ -101,7 +101,7 @@ def plan_processes(
         settings["RELEVE_SECRET_KEY_FILE"] = str(kept)
         if is_new:
             notices.append(
-                f"made RELEVE_SECRET_KEY and kept it in {kept}; keep a copy: without it, what is stored does not open"
+                f"generated RELEVE_SECRET_KEY in {kept}; keep a copy: without it, stored data cannot be decrypted"
             )
     first: list[Child] = []
     if socket is not None:
@@ -112,7 +112,7 @@ def plan_processes(
         instead = _settings_for_simulator(simulator, listening.url(listening.simulator_port), environ)
         settings |= instead
         for name in instead:
-            settings.pop(f"{name}_FILE", None)  # It would win over the simulator's.
+            settings.pop(f"{name}_FILE", None)  # It would override the simulator's.
         first.append(simulator)
     flower, password_file = _flower_child(settings, directory, listening)
     children = (*first, *_service_children(settings, listening), flower)
@@ -187,7 +187,7 @@ def _flower_child(
 def _simulator_child(settings: Mapping[str, str], directory: DataDirectory, listening: Listening, port: int) -> Child:
     own = {
         "SIMULATOR_CLIENT_ID": SIMULATOR_CLIENT_ID,
-        # Of no use outside this run: it opens nothing but the simulator.
+        # Useless outside this run: it is valid only for the simulator.
         "SIMULATOR_CLIENT_SECRET": secrets.token_urlsafe(24),
         "SIMULATOR_REDIRECT_URI": settings["RELEVE_PUBLIC_URL"].rstrip("/") + "/oauth/callback",
         "SIMULATOR_STATE_FILE": str(directory.path / "simulator.json"),
@@ -203,7 +203,7 @@ def _simulator_child(settings: Mapping[str, str], directory: DataDirectory, list
 
 
 def _settings_for_simulator(simulator: Child, url: str, environ: Mapping[str, str]) -> dict[str, str]:
-    # Whose consent page is set to v1 gets the simulator's v1.
+    # A consent page configured as v1 uses the simulator's v1.
     page = "v1" if "/dataconnect/v1/" in environ.get("ENEDIS_AUTHORIZE_URL", "") else "v2"
     client_id, client_secret = (simulator.env[f"SIMULATOR_{name}"] for name in ("CLIENT_ID", "CLIENT_SECRET"))
     enedis = {
@@ -223,7 +223,7 @@ def _settings_for_simulator(simulator: Child, url: str, environ: Mapping[str, st
 
 
 def _after_those_present(children: tuple[Child, ...]) -> tuple[Child, ...]:
-    """The children without the dependencies that do not run here: an external Redis is simply expected to answer."""
+    """The children without dependencies that do not run here: an external Redis is expected to be available."""
     names = {child.name for child in children}
     return tuple(replace(child, after=tuple(name for name in child.after if name in names)) for child in children)
 

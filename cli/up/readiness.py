@@ -1,4 +1,4 @@
-"""Waiting for a child that was started to become ready.
+"""Waits for a started child to become ready.
 
 Owns the race between a child's readiness, its end and its time limit. Must never end a child.
 """
@@ -13,13 +13,13 @@ PROBE_SECONDS = 0.05
 
 
 async def until_ready(running: Running) -> str | None:
-    """Wait until a child is ready; return None, or why it is not: it ended or took too long."""
+    """Wait until a child is ready; return None, or the reason why it is not: it ended or timed out."""
     child = running.child
     ended = asyncio.create_task(running.process.wait())
     ready = asyncio.create_task(_readiness(running))
     try:
         await asyncio.wait({ended, ready}, timeout=child.ready_seconds, return_when=asyncio.FIRST_COMPLETED)
-        # Asked first: a process that has ended is not ready, whatever answers in its place.
+        # Checked first: a process that has ended is not ready, even if another one responds in its place.
         if ended.done():
             finished = isinstance(child.ready, Finishes) and ended.result() == 0
             return None if finished else describe_end(ended.result())
@@ -32,7 +32,7 @@ async def until_ready(running: Running) -> str | None:
 
 
 def describe_end(returncode: int) -> str:
-    """How a process ended, for people: `ended (signal 9)`."""
+    """How a process ended, as text: `ended (signal 9)`."""
     return f"ended (signal {-returncode})" if returncode < 0 else f"ended (status {returncode})"
 
 
@@ -41,10 +41,10 @@ async def _readiness(running: Running) -> None:
         case Announces():
             await running.announced()
         case Finishes():
-            await asyncio.Event().wait()  # Its end is watched anyway.
+            await asyncio.Event().wait()  # Its end is watched elsewhere.
         case probe:
             ready = await probe()
             while not ready:
-                # The other process announces nothing; a short poll is all there is.
+                # The process sends no notification; polling is the only option.
                 await asyncio.sleep(PROBE_SECONDS)
                 ready = await probe()

@@ -1,6 +1,6 @@
-"""Telling people and programs what `releve up` does.
+"""Reports the events of `releve up` to users and programs.
 
-Owns the words for people and the lines for programs, both on standard output. Must never decide anything.
+Owns the text for users and the JSON lines for programs, both on standard output. Must never make a decision.
 """
 
 import json
@@ -29,7 +29,7 @@ from cli.up.events import (
     Stopping,
 )
 
-# In this order, with these words, when they are known.
+# Display order and titles of the addresses that are known.
 ADDRESS_TITLES = {
     "api": "API",
     "docs": "API documentation",
@@ -48,12 +48,12 @@ def event_line(event: Event) -> str:
 
 
 def report_json(event: Event) -> None:
-    """Write an event for programs."""
+    """Write an event as JSON."""
     _write(event_line(event) + "\n")
 
 
 def report_people(event: Event) -> None:
-    """Write an event for people, with colours on a terminal."""
+    """Write an event as text, with colours on a terminal."""
     console = Console(highlight=False, soft_wrap=True)
     with console.capture() as capture:
         for line in people_lines(event):
@@ -67,7 +67,7 @@ def reporter_for(output: str) -> Reporter:
 
 
 def people_lines(event: Event) -> list[str]:
-    """The lines, with rich's markup, that tell people an event."""
+    """The lines, with rich's markup, that describe an event to users."""
     match event:
         case Starting(data_dir=data_dir):
             return [f"[bold]Relève[/] is starting, its data in {escape(data_dir)}"]
@@ -80,19 +80,19 @@ def people_lines(event: Event) -> list[str]:
         case Ready():
             return _ready_lines(event)
         case ChildExited(name=name, reason=reason):
-            return [f"[yellow]{_title(name)} {escape(reason)}, started again[/]"]
+            return [f"[yellow]{_title(name)} {escape(reason)}, restarted[/]"]
         case ChildRestarted(name=name):
             return [f"  [green]ready[/] {_title(name)}, again"]
         case Reloading(name=name):
             return [f"  [cyan]reloading[/] {_title(name)}"]
         case AwaitingChange(name=name, reason=reason, log_tail=tail):
-            told = [f"[bold red]{_title(name)} {escape(reason)}[/]; it is started again when a file changes"]
+            told = [f"[bold red]{_title(name)} {escape(reason)}[/]; it restarts when a file changes"]
             return told + _tail_lines(tail)
         case Failed(name=name, reason=reason, log=log, log_tail=tail):
             told = [f"[bold red]{_title(name)} {escape(reason)}[/]; everything is stopped. Its log: {escape(log)}"]
             return told + _tail_lines(tail)
         case Stopping(reason=reason):
-            return [f"[bold]Relève[/] is stopping ({escape(reason)}); once more to kill"]
+            return [f"[bold]Relève[/] is stopping ({escape(reason)}); interrupt again to kill"]
         case ChildKilled(name=name):
             return [f"[yellow]{_title(name)} did not end in time and was killed[/]"]
         case Stopped(seconds=seconds):
@@ -113,7 +113,7 @@ def _ready_lines(event: Ready) -> list[str]:
             where = event.addresses.get("flower_password_file")
             password = f"its password is in {where}" if where else "with the password of FLOWER_PASSWORD"
             lines.append(f"  {'':<18} [dim]user {escape(user)}, {escape(password)}[/]")
-    lines.append("  [dim]Ctrl-C ends it.[/]")
+    lines.append("  [dim]Ctrl-C stops it.[/]")
     return lines
 
 
@@ -130,6 +130,6 @@ def _write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Nobody reads any more, as after `| head`; the processes go on. The null device takes what follows, so that
-        # neither the next line nor the flush at the end fails.
+        # The reader is gone, as after `| head`; the processes keep running. The null device takes further output, so
+        # that neither the next line nor the flush at the end fails.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

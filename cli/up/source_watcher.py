@@ -1,6 +1,6 @@
-"""Noticing that a source file changed, for `releve up --reload`.
+"""Detects source file changes, for `releve up --reload`.
 
-Owns which folders are watched. Must never run where no reload was asked for: it is for development.
+Owns which folders are watched. Must never run without `--reload`: it is for development.
 """
 
 from collections.abc import AsyncGenerator

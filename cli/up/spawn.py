@@ -1,8 +1,7 @@
-"""Starting child processes in groups of their own, under the guard.
+"""Starts child processes in their own groups, under the guard.
 
-Owns the guard process and the way a child is started, as a program or by a fork: announced to the guard before it does
-anything, its output in its log, its readiness pipe inherited. Must never decide when a child starts or ends: that is
-the supervisor's part.
+Owns the guard process and how a child is started, as a program or by a fork: registered with the guard before it runs,
+its output in its log, its readiness pipe inherited. Must never decide when a child starts or ends: the supervisor does.
 """
 
 import asyncio
@@ -21,12 +20,12 @@ from cli.up.forks import ForkServer, NotForked
 from cli.up.log_rotation import bound_log
 from cli.up.ready_pipe import READY_LINE, announcing_on
 
-# Isolated, without site-packages: starts in some 15 ms and cannot be changed by the environment.
+# Isolated, without site-packages: starts in about 15 ms and cannot be changed by the environment.
 GUARD_COMMAND = (sys.executable, "-I", "-S", guard_program.__file__)
 
 
 class Guard:
-    """The guard process, and the one end of its pipe whose closing tells it that the supervisor is gone."""
+    """The guard process, and the end of its pipe whose closing signals that the supervisor is gone."""
 
     def __init__(self, process: asyncio.subprocess.Process, pipe: int) -> None:
         self._process = process
@@ -34,7 +33,7 @@ class Guard:
 
     @classmethod
     async def start(cls, inherited: tuple[int, ...] = ()) -> Self:
-        """Start the guard. It keeps `inherited` open until it ends: the data directory's lock, for one."""
+        """Start the guard. It keeps `inherited` open until it ends, for example the data directory's lock."""
         reading, writing = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -65,7 +64,7 @@ class Guard:
         return self._process.pid
 
     async def ended(self) -> None:
-        """Return when the guard has ended, which it does before the supervisor only when someone kills it."""
+        """Return when the guard has ended, which happens before the supervisor ends only if the guard is killed."""
         await self._process.wait()
 
     def watch_group(self, pgid: int, stop_stage: int) -> None:
@@ -73,7 +72,7 @@ class Guard:
         self._tell(f"group {pgid} {stop_stage}")
 
     def forget_group(self, pgid: int) -> None:
-        """The group has ended; its number may soon belong to someone else."""
+        """The group has ended; its id may soon be reused."""
         self._tell(f"ended {pgid}")
 
     def watch_directory(self, directory: Path) -> None:
@@ -81,28 +80,28 @@ class Guard:
         self._tell(f"directory {directory}")
 
     def _tell(self, line: str) -> None:
-        # A broken pipe: the guard was killed. The supervisor learns it from `ended` and stops everything.
+        # A broken pipe: the guard was killed. The supervisor detects it through `ended` and stops everything.
         with contextlib.suppress(BrokenPipeError):
             os.write(self._pipe, os.fsencode(line + "\n"))
 
 
 class Process(Protocol):
-    """What is needed of a process that was started, in whatever way."""
+    """The interface of a started process, however it was started."""
 
     @property
     def pid(self) -> int:
-        """Its id, and that of its group."""
+        """Its pid, which is also that of its group."""
 
     @property
     def returncode(self) -> int | None:
-        """Its status, or the negative number of the signal that ended it; None while it runs."""
+        """Its exit status, or the negative number of the signal that ended it; None while it runs."""
 
     async def wait(self) -> int:
         """Return its `returncode` when it has ended."""
 
 
 class Running:
-    """A child that was started."""
+    """A started child."""
 
     def __init__(
         self,
@@ -124,16 +123,16 @@ class Running:
         return self.process.pid
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Send SIGTERM to it."""
         if self.process.returncode is None:
             guard_program.send_signal(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it and every process it started, at once."""
+        """Kill it and every process it started, at once."""
         guard_program.kill_group(self.pid)
 
     async def announced(self) -> None:
-        """Return when the child has announced that it is ready; never, when it closes the pipe without a word."""
+        """Return when the child has announced that it is ready; never, if it closes the pipe without announcing."""
         if self._announcement is None:
             raise ValueError(f"{self.child.name} has no pipe to announce on")
         loop = asyncio.get_running_loop()
@@ -153,7 +152,7 @@ class Running:
             loop.remove_reader(descriptor)
 
     def close(self) -> None:
-        """Close what belongs to the child in this process."""
+        """Close the child's descriptors in this process."""
         if self._announcement is not None:
             os.close(self._announcement)
             self._announcement = None
@@ -161,14 +160,14 @@ class Running:
     def log_tail(self, lines: int) -> list[str]:
         """The last lines that this run of the child wrote."""
         with self.log.open("rb") as written:
-            # A log that was emptied since holds only this run.
+            # A log that was truncated since contains only this run.
             written.seek(self._log_start if self._log_start <= self.log.stat().st_size else 0)
             text = written.read().decode(errors="replace")
         return text.splitlines()[-lines:]
 
 
 async def spawn(child: Child, guard: Guard, log: Path, fork_server: ForkServer | None = None) -> Running:
-    """Start a child in a group of its own, its output appended to `log`.
+    """Start a child in its own group, its output appended to `log`.
 
     Raises:
         OSError: the program cannot be started.
@@ -199,12 +198,12 @@ async def spawn(child: Child, guard: Guard, log: Path, fork_server: ForkServer |
 async def _start(
     child: Child, fork_server: ForkServer | None, log: int, gate: int, inherited: tuple[int, ...]
 ) -> Process:
-    """Start it behind its gate: forked where that is possible, else as a program.
+    """Start it behind its gate: forked where possible, else as a program.
 
-    `inherited`: where it announces itself, if it does.
+    `inherited`: its readiness pipe, if it has one.
     """
     if fork_server is not None and child.words is not None:
-        # Whatever is wrong with the server: the same command starts without it, only later.
+        # Whatever the server's error: the same command starts without it, only more slowly.
         with contextlib.suppress(NotForked):
             return await fork_server.fork(child.words, child.env, log, gate, *inherited)
     return await asyncio.create_subprocess_exec(

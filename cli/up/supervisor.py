@@ -1,6 +1,6 @@
 """The supervisor: starts the children in order, keeps them running, stops them all.
 
-Owns the life of every child, from its start to its last process. Knows nothing of what the children do, of ports or
+Owns the lifecycle of every child, from its start to its last process. Independent of what the children do, of ports and
 of settings. Must never block its event loop, and must never end while a process it started runs.
 """
 
@@ -38,18 +38,18 @@ LOG_TAIL_LINES = 20
 
 @dataclass(frozen=True)
 class Limits:
-    """How long the supervisor waits, and for what. Together the stages of a stop stay under 15 seconds."""
+    """The supervisor's timeouts. The stages of a stop together stay under 15 seconds."""
 
     stop_seconds: tuple[float, ...] = (8.0, 2.0, 3.0)
-    """For the children of each stop stage to end after SIGTERM; later stages take the last value."""
+    """Time for the children of each stop stage to end after SIGTERM; later stages use the last value."""
     restarts: int = 3
-    """How often one child is started again within the window; the next end stops everything."""
+    """The number of restarts of one child within the window; the next exit stops everything."""
     restart_window_seconds: float = 60.0
     log_check_seconds: float = 60.0
 
 
 class ChildFailed(Exception):
-    """A child makes it impossible to go on."""
+    """A child failed fatally."""
 
     def __init__(self, event: Failed) -> None:
         super().__init__(f"{event.name} {event.reason}")
@@ -57,13 +57,13 @@ class ChildFailed(Exception):
 
     @classmethod
     def of(cls, running: Running, reason: str) -> Self:
-        """The failure of a child, with what it wrote last."""
+        """The failure of a child, with its last output."""
         tail = tuple(running.log_tail(LOG_TAIL_LINES))
         return cls(Failed(running.child.name, reason, str(running.log), log_tail=tail))
 
 
 class Supervisor:
-    """Runs children until it is asked to stop or cannot go on."""
+    """Runs children until a stop is requested or a child fails fatally."""
 
     def __init__(
         self,
@@ -77,17 +77,17 @@ class Supervisor:
         changes: AsyncIterator[frozenset[str]] | None = None,
         fork_server: ForkServer | None = None,
     ) -> None:
-        """Build it within a running event loop.
+        """Create it within a running event loop.
 
         Args:
             children: in any order; `after` decides.
-            report: told everything that happens.
-            guard: told of every process group.
+            report: receives every event.
+            guard: notified of every process group.
             log_directory: where each child's output goes.
-            addresses: told with the event `ready`.
-            limits: how long to wait.
-            changes: folders in which a file changed; the children that `reload_on` them are started again.
-            fork_server: what our own commands are forked from, where they are.
+            addresses: reported with the event `ready`.
+            limits: the timeouts.
+            changes: folders in which a file changed; the children that `reload_on` them are restarted.
+            fork_server: from which the project's own commands are forked, if it is used.
         """
         self._children = children
         self._report = report
@@ -109,7 +109,7 @@ class Supervisor:
         return log_path(self._log_directory, name)
 
     def request_stop(self, reason: str) -> None:
-        """Stop everything; asked a second time, kill everything."""
+        """Stop everything; a second request kills everything."""
         if not self._stop_requested.done():
             self._stop_requested.set_result(reason)
         if self._stopping:
@@ -149,7 +149,7 @@ class Supervisor:
         if failures is None:
             raise error
         if self._stop_requested.done():
-            return None  # What fails while everything is asked to stop does not count.
+            return None  # Failures during a requested stop do not count.
         failure = next(_leaves(failures))
         self._report(failure.event)
         return failure
@@ -165,7 +165,7 @@ class Supervisor:
                 group.create_task(self._follow(self._changes))
 
     async def _keep(self, child: Child) -> None:
-        """One child's life: start it when it may, then start it again whenever it ends."""
+        """One child's lifecycle: start it when its dependencies are ready, then restart it whenever it ends."""
         for name in child.after:
             await self._ready[name].wait()
         restarts: deque[float] = deque()
@@ -182,7 +182,7 @@ class Supervisor:
                 continue
             await self._end(running)
             if self._changes is not None and child.reload_on and self._ready[child.name].is_set():
-                # Most likely the file that was just saved; whoever works on it is about to save it again.
+                # Most likely caused by the file that was just saved; it will be saved again soon.
                 tail = tuple(running.log_tail(LOG_TAIL_LINES))
                 self._report(AwaitingChange(child.name, reason, log_tail=tail))
                 await self._changed[child.name].wait()
@@ -191,7 +191,7 @@ class Supervisor:
             self._report(ChildExited(child.name, running.pid, reason, running.process.returncode))
 
     async def _start(self, child: Child) -> tuple[Running, str | None]:
-        """Start a child and wait until it is ready; return it, and why it is not."""
+        """Start a child and wait until it is ready; return it, and the reason if it is not."""
         started = time.monotonic()
         running = await spawn(child, self._guard, self.log_of(child.name), self._fork_server)
         self._running[child.name] = running
@@ -206,7 +206,7 @@ class Supervisor:
         return running, reason
 
     async def _until_end_or_change(self, running: Running) -> str | None:
-        """Wait until a child ends, and return how; or until a file of it changed, and return None."""
+        """Wait until a child ends, and return how; or until one of its files changed, and return None."""
         ended = asyncio.create_task(running.process.wait())
         changed = asyncio.create_task(self._changed[running.child.name].wait())
         try:
@@ -216,7 +216,7 @@ class Supervisor:
             await cancel_all(ended, changed)
 
     def _count_restart(self, running: Running, reason: str, restarts: deque[float]) -> None:
-        """Allow one more start of a child that ended, or raise ChildFailed."""
+        """Allow one more restart of a child that ended, or raise ChildFailed."""
         if not self._ready[running.child.name].is_set():
             raise ChildFailed.of(running, reason)
         now = time.monotonic()
@@ -224,7 +224,7 @@ class Supervisor:
             restarts.popleft()
         if len(restarts) >= self._limits.restarts:
             window = f"{self._limits.restart_window_seconds:g} s"
-            raise ChildFailed.of(running, f"{reason}, after {len(restarts)} starts again within {window}")
+            raise ChildFailed.of(running, f"{reason}, after {len(restarts)} restarts within {window}")
         restarts.append(now)
 
     async def _tell_ready(self) -> None:
@@ -241,7 +241,7 @@ class Supervisor:
 
     async def _watch_guard(self) -> None:
         await self._guard.ended()
-        # Without it a kill -9 would leave processes behind; that promise is worth more than going on.
+        # Without it a kill -9 would leave processes behind; preventing that takes precedence over continuing.
         raise ChildFailed(Failed("guard", "has ended", log=""))
 
     async def _follow(self, changes: AsyncIterator[frozenset[str]]) -> None:
@@ -251,7 +251,7 @@ class Supervisor:
                     self._changed[child.name].set()
 
     async def _stop_all(self, reason: str) -> float:
-        """Stop what runs, stage after stage; return how many seconds it took."""
+        """Stop the running children, stage after stage; return the seconds it took."""
         self._stopping = True
         self._report(Stopping(reason))
         started = time.monotonic()
@@ -274,7 +274,7 @@ class Supervisor:
         finally:
             await cancel_all(*waits)
         for running in group:
-            running.kill()  # What it started and left behind; nothing, as a rule.
+            running.kill()  # Remaining descendants; usually none.
             running.close()
             self._guard.forget_group(running.pid)
             del self._running[running.child.name]

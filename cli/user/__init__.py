@@ -1,1 +1,1 @@
-"""What people type: log in, consent, fetch, show, export, watch. A client of the HTTP API like any other."""
+"""The user commands: log in, consent, fetch, show, export, watch. A regular client of the HTTP API."""

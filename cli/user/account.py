@@ -1,4 +1,4 @@
-"""Who one is at the gateway, what it holds, how fresh that is, and what it has to offer."""
+"""The account at the gateway, its stored data and freshness, and the available datasets."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from cli.user.words import ago, moment_words
 
 
 def print_identity(screen: Screen) -> None:
-    """The account, in a line."""
+    """Print the account in one line."""
     with logged_in(screen) as gateway:
         account = gateway.get("/v1/account")
         screen.give({"url": gateway.url, "account_id": account["id"], "scopes": account["key"]["scopes"]})
@@ -21,7 +21,7 @@ def print_identity(screen: Screen) -> None:
 
 
 def print_status(screen: Screen) -> None:
-    """The account, what it has left for today, its usage points, and what is stored of each."""
+    """Print the account, its remaining quotas, its usage points, and the stored data of each."""
     with logged_in(screen) as gateway:
         account = gateway.get("/v1/account")
         listed = gateway.get("/v1/usage-points")["usage_points"]
@@ -36,7 +36,7 @@ def print_status(screen: Screen) -> None:
         table.add_row(f"To {quota['quota']}", used)
     screen.say(table)
     if not points:
-        screen.say("\nNo usage point yet: `releve consent` asks for one.")
+        screen.say("\nNo usage point yet: run `releve consent` to add one.")
     for point in points:
         screen.say()
         screen.say(_point_line(point, is_full=screen.is_full))
@@ -44,7 +44,7 @@ def print_status(screen: Screen) -> None:
 
 
 def print_datasets(screen: Screen) -> None:
-    """What can be asked for."""
+    """Print the datasets that can be requested."""
     with logged_in(screen) as gateway:
         found = gateway.get("/v1/datasets")["datasets"]
     screen.give({"datasets": found})
@@ -58,11 +58,11 @@ def print_datasets(screen: Screen) -> None:
 
 
 def consent_words(point: Document) -> str:
-    """What a usage point's consent is worth."""
+    """The state of a usage point's consent, as text."""
     consent = point["consent"]
     if not consent["active"]:
         return f"consent {consent['status']}, not active"
-    return f"consent {consent['status']} until {consent['expires_on'] or 'it is ended'}"
+    return f"consent {consent['status']} until {consent['expires_on'] or 'revoked'}"
 
 
 def _point_line(point: Document, *, is_full: bool) -> Text:
@@ -77,9 +77,9 @@ def _point_line(point: Document, *, is_full: bool) -> Text:
 
 def _coverage_table(point: Document, now: datetime) -> Table | str:
     if not point["coverage"]:
-        return "  nothing stored yet: `releve fetch` asks for it"
+        return "  nothing stored yet: run `releve fetch`"
     table = Table(box=None, padding=(0, 0, 0, 2), header_style="dim")
-    for title in ("stored", "of the days", "fetched", "not whole"):
+    for title in ("stored", "of the days", "fetched", "incomplete"):
         table.add_column(title, no_wrap=title in ("stored", "dataset"))
     for each in point["coverage"]:
         days = f"{each['start']} to {each['end']}" if each["start"] else "as it is now"

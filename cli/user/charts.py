@@ -1,6 +1,6 @@
-"""Charts for a terminal, of rich's own parts and Unicode's blocks. Pure drawing.
+"""Charts for a terminal, from rich's elements and Unicode blocks. Pure rendering.
 
-A gap is drawn as a gap, never as a zero. Without colours everything can still be read: colour only repeats a height.
+A gap is drawn as a gap, never as a zero. Charts stay readable without colours: colour only repeats a height.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ Cells = Sequence[float | None]
 
 @dataclass(frozen=True)
 class Row:
-    """A bar with what stands before and behind it; without a value, why."""
+    """A bar with its label and its note; without a value, the note is the reason."""
 
     label: str
     value: float | None
@@ -32,7 +32,7 @@ class Row:
 
 
 def bars(rows: Sequence[Row], unit: str, width: int) -> RenderableType:
-    """One line for each row; the longest bar fills what the ``width`` leaves."""
+    """One line per row; the longest bar fills the rest of ``width``."""
     top = max((row.value for row in rows if row.value), default=0.0) or 1.0
     texts = [_GAP if row.value is None else f"{row.value:,.2f} {unit}" for row in rows]
     notes = any(row.note and row.value is not None for row in rows)
@@ -51,7 +51,7 @@ def bars(rows: Sequence[Row], unit: str, width: int) -> RenderableType:
 
 
 def columns(cells: Cells, unit: str) -> RenderableType:
-    """A day as columns, one a cell, with a scale and the hours below."""
+    """A day as columns, one per cell, with a scale and the hours below."""
     top = max((cell for cell in cells if cell is not None), default=0.0) or 1.0
     lines = []
     for row in range(_HEIGHT, 0, -1):
@@ -68,13 +68,13 @@ def columns(cells: Cells, unit: str) -> RenderableType:
 def _column_part(cell: float | None, top: float, row: int) -> tuple[str, str]:
     if cell is None:
         return (_GAP if row == 1 else " "), "dim"
-    # A column is a number of eighths high; what was measured is never nothing.
+    # The height of a column is a number of eighths; a measured value is never drawn as empty.
     eighths = max(1, round(cell / top * _HEIGHT * 8))
     return _BLOCKS[min(8, max(0, eighths - (row - 1) * 8))], _colour(cell / top)
 
 
 def strips(days: Mapping[date, Cells], notes: Mapping[date, str]) -> RenderableType:
-    """One line a day, each cell as high, and as warm, as it is against the highest of all of them."""
+    """One line per day; height and colour of each cell are relative to the highest cell of all days."""
     top = max((cell for cells in days.values() for cell in cells if cell is not None), default=0.0) or 1.0
     longest = max(days.values(), key=len)
     lines = [Text(" " * 15 + _hours(longest), style="dim")]
@@ -91,7 +91,7 @@ def strips(days: Mapping[date, Cells], notes: Mapping[date, str]) -> RenderableT
 
 
 def _hours(cells: Cells) -> str:
-    """The hours that have passed since midnight, each above or below its cell; there are one or two cells an hour."""
+    """The hours elapsed since midnight, each above or below its cell; there are one or two cells per hour."""
     an_hour = 2 if len(cells) > 25 else 1
     line = ""
     for hour in _HOURS:

@@ -1,4 +1,4 @@
-"""Asking the holder of a meter for consent: the link, the browser, and waiting until it is given."""
+"""Requests the consent of a meter's holder: shows the link, opens the browser, and waits for the decision."""
 
 import time
 import webbrowser
@@ -22,8 +22,8 @@ _UNDECIDED = ("pending", "exchanging")
 
 
 @dataclass(frozen=True)
-class ConsentWish:
-    """What was typed after `consent`."""
+class ConsentOptions:
+    """The arguments of `consent`."""
 
     usage_point_id: str | None
     renews: bool
@@ -33,27 +33,27 @@ class ConsentWish:
 
 
 def ask_consent(
-    screen: Screen, wish: ConsentWish, open_page: Callable[[str], Any] = webbrowser.open, sleep: Any = time.sleep
+    screen: Screen, options: ConsentOptions, open_page: Callable[[str], Any] = webbrowser.open, sleep: Any = time.sleep
 ) -> None:
-    """Show the link, and the usage points as soon as they are there."""
-    body: Document = {"renew": True} if wish.renews else {}
-    if wish.usage_point_id:
-        body["usage_point_id"] = wish.usage_point_id
-    if wish.proves:
-        body["proof"] = _asked_proof(wish)
+    """Show the link, and the usage points as soon as they are available."""
+    body: Document = {"renew": True} if options.renews else {}
+    if options.usage_point_id:
+        body["usage_point_id"] = options.usage_point_id
+    if options.proves:
+        body["proof"] = _asked_proof(options)
     with logged_in(screen) as gateway:
         started = gateway.ask("POST", "/v1/consents", body=body)
         link = started["authorize_url"]
-        # With `--json` too: somebody has to open it, and standard output is for the outcome.
+        # With `--json` too: a user has to open it, and standard output is for the result.
         until = moment_words(started["expires_at"])[-5:]
-        screen.err.print(f"Open this page before {until}, and say yes on Enedis's:\n  {link}", soft_wrap=True)
-        if wish.opens_browser and screen.err.is_terminal:
+        screen.err.print(f"Open this page before {until}, and confirm on Enedis's page:\n  {link}", soft_wrap=True)
+        if options.opens_browser and screen.err.is_terminal:
             open_page(link)
         consent = _await_decision(screen, gateway, started, sleep)
         points = _opened_points(gateway, consent)
-        if wish.label and len(points) == 1:
+        if options.label and len(points) == 1:
             path = f"/v1/usage-points/{points[0]['usage_point_id']}"
-            points = [gateway.ask("PATCH", path, body={"label": wish.label})]
+            points = [gateway.ask("PATCH", path, body={"label": options.label})]
     screen.give({"consent": consent, "usage_points": points})
     for point in points:
         name = point_name(point, is_full=screen.is_full)
@@ -64,11 +64,11 @@ def ask_consent(
 def _await_decision(screen: Screen, gateway: Gateway, started: Document, sleep: Any) -> Document:
     deadline = datetime.fromisoformat(started["expires_at"])
     with screen.progress("{task.description}") as progress:
-        progress.add_task("Waiting for your decision … (Ctrl-C ends the waiting, not the consent)")
+        progress.add_task("Waiting for your decision … (Ctrl-C stops waiting, the consent request stays open)")
         consent = gateway.get(f"/v1/consents/{started['id']}")
         while consent["status"] in _UNDECIDED:
             if consent["status"] == "pending" and datetime.now(UTC) > deadline:
-                raise Failure("nobody decided in time; start again")
+                raise Failure("the consent was not decided in time; start again")
             sleep(_LOOK_SECONDS)
             consent = gateway.get(f"/v1/consents/{started['id']}")
     if consent["status"] != "granted":
@@ -83,17 +83,17 @@ def _opened_points(gateway: Gateway, consent: Document) -> list[Document]:
     return [each for each in listed if each["usage_point_id"] in wanted]
 
 
-def _asked_proof(wish: ConsentWish) -> Document:
-    """Facts of a bill; asked for, so that they stand in no list of processes."""
-    if not wish.usage_point_id:
-        raise WrongUse("a proof is about one usage point: name it with --usage-point")
+def _asked_proof(options: ConsentOptions) -> Document:
+    """Facts from a bill; prompted for, so that they do not appear in the list of processes."""
+    if not options.usage_point_id:
+        raise WrongUse("a proof concerns one usage point: name it with --usage-point")
     asked = {
         "subscribed_power": "Subscribed power in kVA, as on your bill",
         "postal_code": "Postal code of the meter",
-        "activated_on": "Day on which the supply began for you (2024-05-31)",
+        "activated_on": "Day on which your supply began (2024-05-31)",
     }
     given = {
-        name: typer.prompt(f"{question} (Enter: not known)", default="", show_default=False, err=True).strip()
+        name: typer.prompt(f"{question} (Enter: unknown)", default="", show_default=False, err=True).strip()
         for name, question in asked.items()
     }
     proof: Document = {name: text for name, text in given.items() if text}

@@ -1,7 +1,7 @@
-"""The gateway's address and the API key of whoever types, in one file that its owner alone can read.
+"""The gateway's address and the user's API key, in one file that only its owner can read.
 
-What the environment says wins. A stored key is only ever sent to the address that it was stored with. Must never print
-a key.
+The environment takes precedence. A stored key is only ever sent to the address that it was stored with. Must never
+print a key.
 """
 
 import json
@@ -23,14 +23,14 @@ URL, KEY, DIRECTORY = "RELEVE_URL", "RELEVE_API_KEY", "RELEVE_CONFIG_DIR"
 
 @dataclass(frozen=True)
 class Credentials:
-    """Where to ask, and the key to ask with."""
+    """The gateway's address, and the key."""
 
     url: str
     api_key: str = field(repr=False)
 
 
 def credentials_path(environ: Mapping[str, str]) -> Path:
-    """Where the credentials are kept: `RELEVE_CONFIG_DIR`, or `releve` where the system keeps settings (XDG)."""
+    """The path of the credentials: in `RELEVE_CONFIG_DIR`, or in `releve` in the XDG configuration directory."""
     if environ.get(DIRECTORY):
         return Path(environ[DIRECTORY]) / "credentials.json"
     settings = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or Path.home()) / ".config"
@@ -38,7 +38,7 @@ def credentials_path(environ: Mapping[str, str]) -> Path:
 
 
 def find_credentials(environ: Mapping[str, str]) -> Credentials:
-    """What to ask with now. Raises `NotLoggedIn`."""
+    """The current credentials. Raises `NotLoggedIn`."""
     stored = load_credentials(environ)
     named = parse_url(environ[URL]) if environ.get(URL) else None
     if environ.get(KEY):
@@ -46,12 +46,12 @@ def find_credentials(environ: Mapping[str, str]) -> Credentials:
     if stored is None:
         raise NotLoggedIn
     if named not in (None, stored.url):
-        raise NotLoggedIn(f"{URL} names {named}, and the stored key is for {stored.url}")
+        raise NotLoggedIn(f"{URL} is {named}, but the stored key is for {stored.url}")
     return stored
 
 
 def find_url(environ: Mapping[str, str]) -> str:
-    """Where to ask for what needs no key. Raises `Failure` and `WrongUse`."""
+    """The gateway's address, for requests without a key. Raises `Failure` and `WrongUse`."""
     if environ.get(URL):
         return parse_url(environ[URL])
     stored = load_credentials(environ)
@@ -59,7 +59,7 @@ def find_url(environ: Mapping[str, str]) -> str:
 
 
 def load_credentials(environ: Mapping[str, str]) -> Credentials | None:
-    """What is stored, if anything. Raises `Failure` when it can't be read."""
+    """The stored credentials, if any. Raises `Failure` when they cannot be read."""
     path = credentials_path(environ)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -69,15 +69,15 @@ def load_credentials(environ: Mapping[str, str]) -> Credentials | None:
     except OSError as error:
         raise Failure(f"{path} can't be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, WrongUse):
-        # A broken file may still hold the only copy of a key: it is left as it is.
-        raise Failure(f"{path} is not what `releve login` has written") from None
+        # A corrupt file may still contain the only copy of a key: it is left unchanged.
+        raise Failure(f"{path} is not a file written by `releve login`") from None
 
 
 def save_credentials(environ: Mapping[str, str], credentials: Credentials) -> Path:
-    """Store them, whole or not at all, for their owner alone; where."""
+    """Store them atomically, readable only by their owner; returns the path."""
     path = credentials_path(environ)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A temporary file is made with mode 0600.
+    # A temporary file is created with mode 0600.
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".credentials-", delete=False) as file:
         try:
             json.dump({"url": credentials.url, "api_key": credentials.api_key}, file, indent=2)
@@ -93,19 +93,19 @@ def save_credentials(environ: Mapping[str, str], credentials: Credentials) -> Pa
 
 
 def forget_credentials(environ: Mapping[str, str]) -> None:
-    """Delete what is stored."""
+    """Delete the stored credentials."""
     credentials_path(environ).unlink(missing_ok=True)
 
 
 def parse_key(text: str) -> str:
-    """An API key. Raises `Failure`, which never repeats what was given."""
+    """An API key. Raises `Failure`, which never repeats the input."""
     if not _KEY_FORM.fullmatch(text.strip()):
-        raise Failure("that is no API key: one begins with rlv_ and is 40 to 60 letters and digits long, or is a JWT")
+        raise Failure("invalid API key: a key begins with rlv_ and has 40 to 60 letters and digits, or is a JWT")
     return text.strip()
 
 
 def parse_url(text: str) -> str:
-    """The address of a gateway, without a slash at its end. Raises `WrongUse`."""
+    """The address of a gateway, without a trailing slash. Raises `WrongUse`."""
     try:
         parts = urlsplit(text.strip())
         is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
@@ -118,7 +118,7 @@ def parse_url(text: str) -> str:
 
 
 def is_unprotected(url: str) -> bool:
-    """Whether a key would travel readable over a network."""
+    """Whether a key would be sent unencrypted over a network."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     return parts.scheme == "http" and host not in ("localhost", "::1") and not host.startswith("127.")

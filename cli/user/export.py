@@ -1,6 +1,6 @@
-"""Readings, or everything that is held, into a file or a pipe, without keeping them in memory.
+"""Exports readings, or all data of the account, to a file or a pipe, without holding them in memory.
 
-A file appears whole or not at all, and only its owner can read it.
+A file is written atomically, and only its owner can read it.
 """
 
 import os
@@ -34,8 +34,8 @@ _BINARY = ("parquet", "zip")
 
 
 @dataclass(frozen=True)
-class ExportWish:
-    """What was typed after `export`."""
+class ExportOptions:
+    """The arguments of `export`."""
 
     dataset: str | None
     point: str | None
@@ -47,15 +47,15 @@ class ExportWish:
     is_everything: bool
 
 
-def export(screen: Screen, wish: ExportWish) -> None:
-    """Write the readings of a dataset, or everything."""
-    if wish.is_everything == (wish.dataset is not None):
-        raise WrongUse("say which dataset, or --all for everything")
+def export(screen: Screen, options: ExportOptions) -> None:
+    """Write the readings of a dataset, or all data."""
+    if options.is_everything == (options.dataset is not None):
+        raise WrongUse("specify a dataset, or --all for everything")
     with logged_in(screen) as gateway:
-        if wish.is_everything:
-            _export_everything(screen, gateway, wish)
+        if options.is_everything:
+            _export_everything(screen, gateway, options)
         else:
-            _export_dataset(screen, gateway, wish)
+            _export_dataset(screen, gateway, options)
 
 
 def _format_of(output: Path | None) -> str | None:
@@ -63,34 +63,34 @@ def _format_of(output: Path | None) -> str | None:
     return suffix if suffix in _FORMATS else None
 
 
-def _export_everything(screen: Screen, gateway: Gateway, wish: ExportWish) -> None:
-    if wish.format or wish.resolution or wish.unit or not wish.words.are_silent:
-        raise WrongUse("--all is one zip of everything: without a period, format, resolution or unit")
-    output = wish.output or Path(f"releve-export-{day_of(datetime.now(UTC))}.zip")
+def _export_everything(screen: Screen, gateway: Gateway, options: ExportOptions) -> None:
+    if options.format or options.resolution or options.unit or not options.words.are_silent:
+        raise WrongUse("--all writes one zip of everything: it takes no period, format, resolution or unit")
+    output = options.output or Path(f"releve-export-{day_of(datetime.now(UTC))}.zip")
     _deliver(screen, gateway, "/v1/account/export", {}, "application/zip", output, "zip")
 
 
-def _export_dataset(screen: Screen, gateway: Gateway, wish: ExportWish) -> None:
-    described = find_dataset(gateway, wish.dataset or "")
-    form = wish.format or _format_of(wish.output) or ("csv" if described["step"] else "json")
-    point = find_point(gateway, wish.point)
-    params = {name: value for name, value in (("resolution", wish.resolution), ("unit", wish.unit)) if value}
-    days = _days(gateway, f"/v1/usage-points/{point['usage_point_id']}", described, wish.words)
+def _export_dataset(screen: Screen, gateway: Gateway, options: ExportOptions) -> None:
+    described = find_dataset(gateway, options.dataset or "")
+    form = options.format or _format_of(options.output) or ("csv" if described["step"] else "json")
+    point = find_point(gateway, options.point)
+    params = {name: value for name, value in (("resolution", options.resolution), ("unit", options.unit)) if value}
+    days = _days(gateway, f"/v1/usage-points/{point['usage_point_id']}", described, options.words)
     if days:
         params |= {"start": str(days.start), "end": str(days.end)}
     path = f"/v1/usage-points/{point['usage_point_id']}/readings/{described['name']}"
-    _deliver(screen, gateway, path, params, _FORMATS[form], wish.output or _STDOUT, form)
+    _deliver(screen, gateway, path, params, _FORMATS[form], options.output or _STDOUT, form)
 
 
 def _days(gateway: Gateway, point_path: str, described: Document, words: PeriodWords) -> DayRange | None:
-    """The days that were named; when none were, all since the first that was ever fetched."""
+    """The requested days; by default all days since the first one ever fetched."""
     today = day_of(datetime.now(UTC))
     if not words.are_silent or described["step"] is None:
         return parse_days_of(described, words, today, {"": 0})
     starts = {each["dataset"]: each["start"] for each in gateway.get(point_path)["coverage"] if each["start"]}
     if not starts:
-        raise Failure(f"nothing is stored: `releve fetch {described['name']}` asks for it")
-    # Days of energy need not be fetched where a load curve gives them.
+        raise Failure(f"no stored data: run `releve fetch {described['name']}`")
+    # Daily energies need not be fetched where they are derived from a load curve.
     return DayRange(date.fromisoformat(starts.get(described["name"]) or min(starts.values())), today)
 
 
@@ -98,11 +98,11 @@ def _deliver(
     screen: Screen, gateway: Gateway, path: str, params: dict[str, str], media_type: str, output: Path, form: str
 ) -> None:
     if output == _STDOUT and form in _BINARY and sys.stdout.isatty():
-        raise WrongUse(f"a {form} file is nothing for a terminal: say --output FILE")
+        raise WrongUse(f"a {form} file cannot be written to a terminal: use --output FILE")
     with gateway.stream("GET", path, params=params, headers={"Accept": media_type}) as answer:
         answered = answer.headers.get("Content-Type", "").partition(";")[0]
         if answered != media_type:
-            raise Failure(f"{gateway.url} does not write {form}; it offers {answered or 'nothing'}")
+            raise Failure(f"{gateway.url} does not support {form}; it offers {answered or 'nothing'}")
         with screen.progress(SpinnerColumn(), "{task.description}", DownloadColumn(), TimeElapsedColumn()) as progress:
             task = progress.add_task(form, total=None)
             written = 0
@@ -116,13 +116,13 @@ def _deliver(
     missing = answer.headers.get("X-Missing-Days", "0")
     if missing != "0":
         screen.note(
-            f"{missing} of these days are not stored whole: `releve show` says why, `releve fetch` asks for them."
+            f"{missing} of these days are not stored completely: `releve show` shows why, `releve fetch` requests them."
         )
 
 
 @contextmanager
 def _sink(output: Path) -> Iterator[IO[bytes]]:
-    """Where the bytes go; a file gets its name when it is whole. Raises `Failure`."""
+    """The output stream; a file gets its final name when it is complete. Raises `Failure`."""
     if output == _STDOUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

@@ -1,10 +1,10 @@
-"""Why a command ends without what was asked for, each in words that a person can act on. No traceback is shown.
+"""The failures of a command, each with a message that a user can act on. No traceback is shown.
 
 Failure             status 1
-├── Refused         the gateway's own problem document (RFC 9457)
-├── Unreachable     nobody answers at the gateway's address
-├── NotLoggedIn     no key is at hand
-└── WrongUse        status 2: the command was asked for what it can't do
+├── Refused         the gateway's problem document (RFC 9457)
+├── Unreachable     no response from the gateway's address
+├── NotLoggedIn     no key is available
+└── WrongUse        status 2: invalid arguments
 """
 
 from collections.abc import Mapping
@@ -12,48 +12,48 @@ from typing import Any
 
 from cli.user.words import printable
 
-# What a person can do about a problem, by its code, with these commands.
+# What a user can do about a problem with these commands, by its code.
 _HINTS = {
-    "unauthenticated": "`releve login` takes another key",
+    "unauthenticated": "`releve login` stores another key",
     "forbidden": "this key lacks a scope; `releve status` shows which it has",
-    "consent_missing": "`releve consent` asks for one",
-    "consent_lost": "`releve consent` asks for a new one",
-    "consent_already_active": "`releve consent --renew` asks for a new one all the same",
+    "consent_missing": "`releve consent` requests one",
+    "consent_lost": "`releve consent` requests a new one",
+    "consent_already_active": "`releve consent --renew` requests a new one anyway",
     "invitation_refused": "ask the operator of this gateway for a code",
-    "out_of_history": "`releve datasets` says how far back each goes",
-    "quota_exceeded": "`releve status` says when there is more",
-    "usage_point_taken": "`releve consent --prove` shows that you know its contract",
+    "out_of_history": "`releve datasets` shows how far back each goes",
+    "quota_exceeded": "`releve status` shows when it resets",
+    "usage_point_taken": "`releve consent --prove` proves that you know its contract",
 }
 
 
 class Failure(Exception):
-    """Something did not work; the message is all that is printed."""
+    """The command failed; only the message is printed."""
 
     status = 1
 
 
 class WrongUse(Failure):
-    """The command was asked for what it can't do."""
+    """The arguments are invalid."""
 
     status = 2
 
 
 class NotLoggedIn(Failure):
-    """There is no key to ask with."""
+    """No key is available."""
 
     def __init__(self, because: str = "you are not logged in") -> None:
         super().__init__(f"{because}: `releve login` first")
 
 
 class Unreachable(Failure):
-    """Nobody answers at the gateway's address."""
+    """There is no response from the gateway's address."""
 
     def __init__(self, url: str, cause: Exception) -> None:
-        super().__init__(f"no answer from {url}: {printable(str(cause)) or type(cause).__name__}")
+        super().__init__(f"no response from {url}: {printable(str(cause)) or type(cause).__name__}")
 
 
 class Refused(Failure):
-    """The gateway said no; ``problem`` is its document."""
+    """The gateway refused the request; ``problem`` is its document."""
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
         self.code = str(problem.get("code", ""))
@@ -62,7 +62,7 @@ class Refused(Failure):
 
 
 def _in_one_line(problem: Mapping[str, Any]) -> str:
-    """Title, detail where it says more, each wrong field, what to do, and what to quote when asking for help."""
+    """Title, detail if it adds information, each invalid field, what to do, and what to quote in a support request."""
     title, detail = str(problem.get("title", "")), str(problem.get("detail", ""))
     said = [title] if detail in ("", title) else [title, detail]
     for each in problem.get("errors") or ():

@@ -1,4 +1,4 @@
-"""Having data fetched: the job, its progress, and what is missing in the end."""
+"""Fetches data: the job, its progress, and the missing data at the end."""
 
 import uuid
 from datetime import UTC, datetime
@@ -15,12 +15,12 @@ from cli.user.words import counted, missing_lines, reason_words
 from shared.core.calendar import day_of
 
 _DEFAULT_DAYS = {"": 30}
-# How a job ended, at a glance.
+# Symbols for a job's final status.
 ENDS = {"succeeded": ("✓", "green"), "partial": ("!", "yellow"), "failed": ("✗", "red"), "cancelled": ("✗", "red")}
 
 
 def fetch(screen: Screen, dataset: str, wanted_point: str | None, words: PeriodWords, *, waits: bool) -> int:
-    """Submit a job and see it through. The exit status: 1 for one that failed or was cancelled, 130 after Ctrl-C."""
+    """Submit a job and follow it. Exit status: 1 for a job that failed or was cancelled, 130 after Ctrl-C."""
     with logged_in(screen) as gateway:
         described = find_dataset(gateway, dataset)
         days = parse_days_of(described, words, day_of(datetime.now(UTC)), _DEFAULT_DAYS)
@@ -28,7 +28,7 @@ def fetch(screen: Screen, dataset: str, wanted_point: str | None, words: PeriodW
         body = {"usage_point_id": point["usage_point_id"], "dataset": described["name"]}
         if days:
             body |= {"start": str(days.start), "end": str(days.end)}
-        # So that a second try of the same request makes no second job.
+        # So that a retry of the same request creates no second job.
         job = gateway.ask("POST", "/v1/jobs", body=body, headers={"Idempotency-Key": str(uuid.uuid4())})
         title = f"{described['name']} of {point_name(point, is_full=screen.is_full)}"
         if not waits:
@@ -39,7 +39,7 @@ def fetch(screen: Screen, dataset: str, wanted_point: str | None, words: PeriodW
 
 
 def see_through(screen: Screen, gateway: Gateway, job: Document, title: str) -> int:
-    """Show a job's progress until it ends, and how it ended; the exit status."""
+    """Show a job's progress until it ends, and its result; returns the exit status."""
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "calls", TimeElapsedColumn())
     try:
         with screen.progress(*columns) as progress:
@@ -49,7 +49,7 @@ def see_through(screen: Screen, gateway: Gateway, job: Document, title: str) -> 
                 done, total = job["progress"]["calls_done"], job["progress"]["calls_total"]
                 progress.update(bar, completed=done, total=total or None)
     except KeyboardInterrupt:
-        screen.note(f"The job goes on: `releve watch {job['id']}` follows it, `releve cancel {job['id']}` ends it.")
+        screen.note(f"The job continues: `releve watch {job['id']}` follows it, `releve cancel {job['id']}` ends it.")
         return 130
     screen.give(job)
     _tell_end(screen, job, title)
@@ -57,7 +57,7 @@ def see_through(screen: Screen, gateway: Gateway, job: Document, title: str) -> 
 
 
 def cancel(screen: Screen, job_id: str) -> None:
-    """End a job; what it has stored stays."""
+    """Cancel a job; data that it has stored is kept."""
     with logged_in(screen) as gateway:
         job = gateway.ask("DELETE", f"/v1/jobs/{job_id}")
     screen.give(job)
@@ -67,7 +67,7 @@ def cancel(screen: Screen, job_id: str) -> None:
 def _tell_end(screen: Screen, job: Document, title: str) -> None:
     mark, style = ENDS[job["status"]]
     calls = job["progress"]["calls_total"]
-    cost = f"with {counted(calls, 'call')} to Enedis" if calls else "all of it was stored already"
+    cost = f"with {counted(calls, 'call')} to Enedis" if calls else "everything was already stored"
     screen.say(f"{mark} {title}: {job['status']}, {cost}", style)
     if job["error"]:
         screen.say(f"  {job['error']['title']} [{job['error']['code']}]")

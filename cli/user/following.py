@@ -1,4 +1,4 @@
-"""Following a job until it ends: by its events, or by looking again where there are none."""
+"""Follows a job until it ends: by its events, or by polling where there are none."""
 
 from collections.abc import Iterator
 
@@ -7,15 +7,15 @@ from cli.user.gateway import Document, Gateway
 from cli.user.listening import listen
 
 ENDED = frozenset({"succeeded", "partial", "failed", "cancelled"})
-# What is answered to who can't listen: there are no events, or too many listen.
+# Error codes that prevent streaming: events are not available, or too many clients listen.
 NO_EVENTS = (404, 405, 429, 503)
 _LOOK_SECONDS = 1
-# A gateway that is started again is back within a minute.
+# A restarted gateway is back within a minute.
 _BREAKS = 60
 
 
 def follow_job(gateway: Gateway, job: Document) -> Iterator[Document]:
-    """The job as it is, each time that something may have happened; last as it has ended. Raises `Failure`."""
+    """The job's state each time that it may have changed; the last one is its final state. Raises `Failure`."""
     yield job
     if job["status"] not in ENDED:
         for wait_seconds in _occasions(gateway, job):
@@ -26,12 +26,12 @@ def follow_job(gateway: Gateway, job: Document) -> Iterator[Document]:
 
 
 def _occasions(gateway: Gateway, job: Document) -> Iterator[int]:
-    """Each moment at which it is worth looking, and how long the gateway may then wait for the job's end."""
+    """Yields at each time to poll the job, with how long the gateway may then wait for its end."""
     try:
         for _ in listen(gateway, f"{job['links']['self']}/events"):
             yield 0
     except Refused as refusal:
-        # Should something be wrong with the job itself, the next look says so.
+        # If the job itself has a problem, the next poll reports it.
         if refusal.http_status not in NO_EVENTS:
             raise
     while True:

@@ -1,7 +1,7 @@
-"""Asking the gateway over HTTP: one place for waiting when it says so, and for turning its refusals into words.
+"""HTTP client of the gateway: the only place for pauses on its request, and for turning its errors into messages.
 
-Must never follow a redirect: the key goes to the address that the person named, and nowhere else. Must never let a text
-in that a terminal would obey.
+Must never follow a redirect: the key goes only to the address that the user configured. Must never return a text with
+terminal control characters.
 """
 
 import time
@@ -19,20 +19,20 @@ from cli.user.words import all_printable
 Document = dict[str, Any]
 
 ATTEMPTS = 5
-# Whoever would have to wait longer is told so instead.
+# Beyond this pause, the command fails with a message instead.
 LONGEST_PAUSE_SECONDS = 60
-# Longer than the gateway lets anybody wait with `Prefer: wait`.
+# Longer than the gateway's maximum for `Prefer: wait`.
 _TIMEOUT_SECONDS = 40.0
 _BUSY = (429, 503)
 
 
 class Gateway:
-    """A gateway, asked with one key or with none."""
+    """A gateway, called with one key or with none."""
 
     def __init__(
         self, client: httpx.Client, tell: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        """``tell`` is told about every pause; ``sleep`` makes them."""
+        """``tell`` reports every pause; ``sleep`` performs it."""
         self.client = client
         self._tell = tell
         self.sleep = sleep
@@ -51,7 +51,7 @@ class Gateway:
         body: Document | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Document:
-        """The JSON document of an answer; empty when there is none. Raises `Refused`, `Unreachable`, `Failure`."""
+        """The JSON document of a response; empty when there is none. Raises `Refused`, `Unreachable`, `Failure`."""
         with self.stream(method, path, params=params, body=body, headers=headers) as answer:
             content = answer.read()
         try:
@@ -76,7 +76,7 @@ class Gateway:
         body: Document | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[httpx.Response]:
-        """A successful answer of which nothing is read yet. Raises `Refused`, `Unreachable`, `Failure`."""
+        """A successful response with an unread body. Raises `Refused`, `Unreachable`, `Failure`."""
         request = self.client.build_request(method, path, params=params or None, json=body, headers=headers)
         try:
             answer = self._send(request)
@@ -97,12 +97,12 @@ class Gateway:
             refusal, pause = self._refusal(answer), self._pause_seconds(answer, attempt)
             if pause is None:
                 raise refusal
-            self._tell(f"the gateway asks to wait {pause:g} s: {refusal}")
+            self._tell(f"the gateway requests a pause of {pause:g} s: {refusal}")
             self.sleep(pause)
             attempt += 1
 
     def _pause_seconds(self, answer: httpx.Response, attempt: int) -> float | None:
-        """How long to wait before asking the same again; ``None``: it is not worth it, or would do something twice."""
+        """The pause before a retry; ``None``: a retry is pointless, or not idempotent."""
         request = answer.request
         is_repeatable = request.method != "POST" or "Idempotency-Key" in request.headers or answer.status_code == 429
         if answer.status_code not in _BUSY or attempt == ATTEMPTS or not is_repeatable:
@@ -118,17 +118,17 @@ class Gateway:
         if problem:
             return Refused(problem)
         if answer.is_redirect:
-            return Failure(f"{self.url} leads elsewhere; log in with the address of the gateway itself")
+            return Failure(f"{self.url} redirects elsewhere; log in with the address of the gateway itself")
         return self._stranger(answer)
 
     def _stranger(self, answer: httpx.Response) -> Failure:
         return Failure(
-            f"{self.url} answers {answer.status_code}, and not as a Relève gateway does: is the address right?"
+            f"{self.url} responds with {answer.status_code}, but not like a Relève gateway: is the address right?"
         )
 
 
 def _problem(answer: httpx.Response) -> Document:
-    """The problem document of an answer, or nothing."""
+    """The problem document of a response, or an empty one."""
     if not answer.headers.get("Content-Type", "").startswith("application/problem+json"):
         return {}
     try:
@@ -140,7 +140,7 @@ def _problem(answer: httpx.Response) -> Document:
 
 @contextmanager
 def open_gateway(url: str, credentials: Credentials | None, tell: Callable[[str], None]) -> Iterator[Gateway]:
-    """A gateway to ask, with a key or, to make an account, without."""
+    """A client of a gateway, with a key or, to create an account, without."""
     headers = {"User-Agent": f"releve/{version('releve')}", "Accept": "application/json"}
     if credentials:
         headers["Authorization"] = f"Bearer {credentials.api_key}"

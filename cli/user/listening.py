@@ -1,7 +1,7 @@
-"""Server-sent events of the gateway, over as many connections as it takes.
+"""Server-sent events of the gateway, across reconnections.
 
-Goes on after a break where it was (`Last-Event-ID`). Must never take a silent connection for a dead one: the gateway
-sends heartbeats, and only their absence breaks it off.
+Resumes after an interruption (`Last-Event-ID`). Must never treat a quiet connection as dead: the gateway sends
+heartbeats, and only their absence ends it.
 """
 
 import json
@@ -16,13 +16,13 @@ from cli.user.gateway import Gateway
 from cli.user.words import all_printable, printable
 
 _RETRY_SECONDS = 2.0
-# In a row, with nothing heard between them: some minutes.
+# Consecutive failures without an event in between: a few minutes.
 _BREAKS = 60
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened: a type, ids, and when. A snapshot of how things stand has no moment."""
+    """An event: type, ids, and time. A snapshot of the current state has no time."""
 
     id: str
     type: str
@@ -31,7 +31,7 @@ class Event:
 
 
 def listen(gateway: Gateway, path: str) -> Iterator[Event]:
-    """What happens, until the gateway says that nothing more will (204). Raises `Refused`, `Unreachable`, `Failure`."""
+    """The events, until the gateway signals the end of the stream (204). Raises `Refused`, `Unreachable`, `Failure`."""
     last_id, pause, breaks = "", _RETRY_SECONDS, 0
     while True:
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
@@ -60,5 +60,5 @@ def _parse(sent: ServerSentEvent) -> Event:
         body = all_printable(json.loads(sent.data))
         return Event(sent.id, printable(sent.event), dict(body["data"]), body.get("timestamp"))
     except (ValueError, KeyError, TypeError, AttributeError):
-        # Of a kind that is not known here: that it came is all that can be said.
+        # An unknown type: only its arrival can be shown.
         return Event(sent.id, printable(sent.event), {})

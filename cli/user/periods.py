@@ -1,4 +1,4 @@
-"""From what a person types to days of Europe/Paris. Pure."""
+"""Parses period options into days of Europe/Paris. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _YEAR = re.compile(r"[0-9]{4}")
 
 @dataclass(frozen=True)
 class PeriodWords:
-    """What was typed: `--from` and `--to`, or `--last`, or `--on`, or nothing."""
+    """The period options: `--from` and `--to`, or `--last`, or `--on`, or none."""
 
     start: str | None = None
     end: str | None = None
@@ -25,39 +25,39 @@ class PeriodWords:
 
     @property
     def are_silent(self) -> bool:
-        """Whether nothing was typed."""
+        """Whether no option was given."""
         return self == PeriodWords()
 
 
 def parse_period(words: PeriodWords, today: date, default_days: int) -> DayRange:
-    """The days that are meant; the end is not included, and is today where none was named. Raises `WrongUse`."""
+    """The requested days; the end is exclusive, and defaults to today. Raises `WrongUse`."""
     ways = [words.last is not None, words.on is not None, words.start is not None or words.end is not None]
     if sum(ways) > 1:
-        raise WrongUse("say either --from and --to, or --last, or --on")
+        raise WrongUse("use either --from and --to, or --last, or --on")
     if words.on is not None:
         start, end = _on(words.on, today)
-        # Of a month that has not ended, the days until now.
+        # For a month that has not ended, the days up to now.
         end = max(min(end, today), start + ONE_DAY)
     elif words.start is not None:
         start, end = parse_day(words.start, today), parse_day(words.end, today) if words.end else today
     elif words.end is not None:
-        raise WrongUse("--to needs a --from")
+        raise WrongUse("--to requires --from")
     else:
         start, end = (_before(today, words.last) if words.last else today - default_days * ONE_DAY), today
     if start >= end:
-        raise WrongUse(f"a period ends after it begins: {start} to {end} (the end is not included)")
+        raise WrongUse(f"a period must end after it begins: {start} to {end} (the end is exclusive)")
     return DayRange(start, end)
 
 
 def parse_days_of(
     dataset: Mapping[str, Any], words: PeriodWords, today: date, default_days: Mapping[str, int]
 ) -> DayRange | None:
-    """The days that are meant of a dataset of the catalogue; ``None`` of a record, which has none. ``default_days``: by
-    step, for when none were named. Raises `WrongUse`."""
+    """The requested days of a dataset of the catalogue; ``None`` for a record, which has none. ``default_days``: by
+    step, when no period is given. Raises `WrongUse`."""
     if dataset["step"] is not None:
         return parse_period(words, today, default_days.get(dataset["step"], default_days[""]))
     if not words.are_silent:
-        raise WrongUse(f"{dataset['name']} is a record: it is what it is now, and has no days")
+        raise WrongUse(f"{dataset['name']} is a record: it holds the current state only, and takes no period")
     return None
 
 

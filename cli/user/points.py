@@ -1,4 +1,4 @@
-"""Which usage point is meant, and how it is called on a screen. Pure."""
+"""Selection of a usage point, and its display name. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,12 +16,12 @@ def point_name(point: Point, *, is_full: bool) -> str:
 
 
 def choose_point(points: Sequence[Point], wanted: str | None) -> Point:
-    """The one of that label or of those last digits; without a word the only one there is.
+    """The usage point with that label or those last digits; without ``wanted``, the only one.
 
-    Raises `Failure` when there is none at all, `WrongUse` when it isn't clear which.
+    Raises `Failure` when there is none at all, `WrongUse` when the choice is ambiguous.
     """
     if not points:
-        raise Failure("this account has no usage point yet: `releve consent` asks for one")
+        raise Failure("this account has no usage point yet: run `releve consent` to add one")
     if wanted is None:
         found = list(points)
     else:
@@ -31,8 +31,8 @@ def choose_point(points: Sequence[Point], wanted: str | None) -> Point:
         return found[0]
     names = ", ".join(point_name(point, is_full=False) for point in found or points)
     if not found:
-        raise WrongUse(f"none of your usage points is called that: {names}")
-    raise WrongUse(f"say which usage point with --point, by its label or last digits: {names}")
+        raise WrongUse(f"no usage point has that label or those last digits: {names}")
+    raise WrongUse(f"specify the usage point with --point, by its label or last digits: {names}")
 
 
 def _ends_with(point: Point, wanted: str) -> bool:

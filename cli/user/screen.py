@@ -1,7 +1,6 @@
-"""What a command prints: data on standard output, everything said beside it on standard error.
+"""A command's output: data on standard output, messages on standard error.
 
-Owns colours (none where nobody would see them), masking and `--json`. A text from elsewhere is printed as text, never
-as markup.
+Owns colours (only on a terminal), masking and `--json`. External text is printed as text, never as markup.
 """
 
 import json
@@ -30,21 +29,21 @@ class Screen:
     err: Console = field(default_factory=lambda: _console(is_error=True))
 
     def say(self, what: RenderableType = "", style: str | None = None) -> None:
-        """For people, on standard output; nothing with `--json`."""
+        """For users, on standard output; nothing with `--json`."""
         if not self.as_json:
             self.out.print(what, style=style, soft_wrap=isinstance(what, str | Text))
 
     def note(self, what: str) -> None:
-        """For people, beside the data."""
+        """For users, on standard error."""
         self.err.print(what, style="dim", soft_wrap=True)
 
     def give(self, document: Any) -> None:
-        """For programs, with `--json`: a document in one line, or over several where a person looks on."""
+        """For programs, with `--json`: a document in one line, or over several on a terminal."""
         if self.as_json:
             text = json.dumps(document, ensure_ascii=False, indent=2 if self.out.is_terminal else None)
             self.out.file.write((text if self.is_full else masked(text)) + "\n")
             self.out.file.flush()
 
     def progress(self, *columns: str | ProgressColumn) -> Progress:
-        """Bars that go away when they are full; nothing where nobody looks on."""
+        """Progress bars that disappear when complete; nothing without a terminal."""
         return Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal)

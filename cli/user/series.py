@@ -1,4 +1,4 @@
-"""Readings as a chart needs them: instants, lengths, numbers, and what can be said of them all. Pure."""
+"""Readings prepared for charts: instants, durations, numbers, and a summary. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Any
 
 from shared.core.calendar import day_of, day_seconds, day_start
 
-# What one reading of a step that is not a number of seconds is called; a day may have 23 hours, a month 28 days.
+# Names of the steps without a fixed number of seconds; a day may have 23 hours, a month 28 days.
 _CALENDAR_STEPS = {"P1D": "day", "P1W": "week", "P7D": "week", "P1M": "month", "P1Y": "year"}
 _POWER_UNITS = {"W": 1.0, "kW": 1000.0}
 
 
 @dataclass(frozen=True)
 class Value:
-    """A reading: ``start`` aware, in Paris; ``value`` in the unit of its series; ``at``: when, for a peak; ``known``:
-    what part of the interval was measured."""
+    """A reading: ``start`` aware, in Paris; ``value`` in the unit of its series; ``at``: the time of a peak; ``known``:
+    the measured part of the interval."""
 
     start: datetime
     step: str
@@ -25,7 +25,7 @@ class Value:
 
     @property
     def minutes(self) -> int | None:
-        """Its length; ``None`` for one that the calendar says: a day, a week, a month."""
+        """Its length; ``None`` for a calendar interval: a day, a week, a month."""
         if not self.step.startswith("PT") or self.step[-1] not in "MH" or not self.step[2:-1].isdigit():
             return None
         return int(self.step[2:-1]) * (60 if self.step[-1] == "H" else 1)
@@ -33,7 +33,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Summary:
-    """``total`` with its unit where the values can be added up; mean and extremes of the intervals that are whole."""
+    """``total`` with its unit where the values can be summed; mean and extremes of the complete intervals."""
 
     total: float | None
     total_unit: str
@@ -43,7 +43,7 @@ class Summary:
 
 
 def parse_values(readings: Iterable[Mapping[str, Any]]) -> list[Value]:
-    """The readings of the API that have a value, oldest first."""
+    """The API's readings with a value, oldest first."""
     return [
         Value(
             datetime.fromisoformat(each["start"]),
@@ -58,19 +58,19 @@ def parse_values(readings: Iterable[Mapping[str, Any]]) -> list[Value]:
 
 
 def step_name(values: Sequence[Value]) -> str:
-    """`day`, `week`, `month`, or nothing for steps within a day."""
+    """`day`, `week`, `month`, or an empty string for steps within a day."""
     return _CALENDAR_STEPS.get(values[0].step, "") if values else ""
 
 
 def summarize(values: Sequence[Value], unit: str) -> Summary:
-    """What can be said of at least one value: power over time adds up to energy, energy too, a peak to nothing."""
+    """The summary of at least one value: power over time and energy sum to energy, peaks have no sum."""
     total, total_unit = None, ""
     if unit in _POWER_UNITS:
         hours = sum(each.value * (each.minutes or 0) / 60 for each in values)
         total, total_unit = hours * _POWER_UNITS[unit], "Wh"
     elif unit.endswith("Wh"):
         total, total_unit = sum(each.value for each in values), unit
-    # A week of which a day is known says nothing beside whole ones.
+    # A week with one known day is not comparable to complete weeks.
     whole = [each for each in values if each.known == 1] or values
     return Summary(
         total,
@@ -82,7 +82,7 @@ def summarize(values: Sequence[Value], unit: str) -> Summary:
 
 
 def scale_for(top: float, unit: str) -> tuple[float, str]:
-    """What to divide by so that people read no long numbers, and the unit then: Wh to kWh or MWh, W to kW."""
+    """The divisor for short display values, and the resulting unit: Wh to kWh or MWh, W to kW."""
     for factor, prefix in ((1e6, "M"), (1e3, "k")):
         if unit in ("Wh", "W", "VA") and top >= factor:
             return factor, prefix + unit
@@ -90,8 +90,7 @@ def scale_for(top: float, unit: str) -> tuple[float, str]:
 
 
 def cells_of_day(day: date, values: Iterable[Value], cell_minutes: int) -> list[float | None]:
-    """The mean of a day's values in each of its cells, by the time that has really passed since midnight: 23, 24 or 25
-    hours of them. ``None`` where nothing was measured."""
+    """The mean of a day's values per cell of elapsed time since midnight (23, 24 or 25 hours). ``None``: no measure."""
     count = day_seconds(day) // 60 // cell_minutes
     found: list[list[float]] = [[] for _ in range(count)]
     midnight = day_start(day)

@@ -1,4 +1,4 @@
-"""What every command after the login begins with: the gateway, the catalogue, the usage point that is meant."""
+"""Common lookups of the commands: the gateway, the catalogue, the selected usage point."""
 
 import difflib
 import os
@@ -14,7 +14,7 @@ from cli.user.screen import Screen
 
 @contextmanager
 def logged_in(screen: Screen) -> Iterator[Gateway]:
-    """The gateway with the key that is at hand. Raises `NotLoggedIn`."""
+    """The gateway with the available key. Raises `NotLoggedIn`."""
     credentials = find_credentials(os.environ)
     with open_gateway(credentials.url, credentials, screen.note) as gateway:
         yield gateway
@@ -22,7 +22,7 @@ def logged_in(screen: Screen) -> Iterator[Gateway]:
 
 @contextmanager
 def anonymous(screen: Screen) -> Iterator[Gateway]:
-    """The gateway, for what needs no key."""
+    """The gateway, for requests without a key."""
     with open_gateway(find_url(os.environ), None, screen.note) as gateway:
         yield gateway
 
@@ -33,10 +33,10 @@ def find_dataset(gateway: Gateway, name: str) -> Document:
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    hint = f"did you mean {near[0]}?" if near else f"available: {', '.join(known)}"
     raise WrongUse(f"there is no such dataset: {hint}")
 
 
 def find_point(gateway: Gateway, wanted: str | None) -> Point:
-    """The usage point that is meant. Raises `Failure`, `WrongUse`."""
+    """The selected usage point. Raises `Failure`, `WrongUse`."""
     return choose_point(gateway.get("/v1/usage-points")["usage_points"], wanted)

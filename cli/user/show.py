@@ -1,4 +1,4 @@
-"""Stored readings as a chart in the terminal, or as a table; a record as its facts."""
+"""Stored readings as a chart in the terminal, or as a table; a record as a list of fields."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from cli.user.words import missing_lines, reason_words
 from shared.core.calendar import ONE_DAY, PARIS, DayRange, day_of, day_seconds, days_between
 
 _DEFAULT_DAYS = {"P1D": 30, "": 7}
-"""By the step of a reading."""
+"""Default days by the step of a reading."""
 _STRIPS_DAYS, _BARS_DAYS, _WEEKS_DAYS = 31, 62, 400
 _STRIP_WIDTH = 48 + 15 + 8
 _WHOLE_UNITS = ("W", "Wh", "VA")
@@ -38,7 +38,7 @@ _WHOLE_UNITS = ("W", "Wh", "VA")
 
 @dataclass(frozen=True)
 class View:
-    """What was typed about how to look."""
+    """The display options."""
 
     resolution: str | None = None
     unit: str | None = None
@@ -46,7 +46,7 @@ class View:
 
 
 def show(screen: Screen, dataset: str, wanted_point: str | None, words: PeriodWords, view: View) -> None:
-    """Print what is stored."""
+    """Print the stored data."""
     with logged_in(screen) as gateway:
         described = find_dataset(gateway, dataset)
         days = parse_days_of(described, words, day_of(datetime.now(UTC)), _DEFAULT_DAYS)
@@ -74,14 +74,14 @@ def _read(gateway: Gateway, path: str, days: DayRange, described: Document, view
     try:
         return gateway.get(path, **params, resolution=resolution)
     except Refused as refusal:
-        # Not every dataset adds up; nobody has asked for it here.
+        # Not every dataset can be aggregated; the user did not request it here.
         if view.resolution or refusal.http_status != 422:
             raise
         return gateway.get(path, **params)
 
 
 def _fitting_resolution(days: DayRange, described: Document) -> str | None:
-    """What fits a screen: as it is, or by day, week or month."""
+    """The resolution that fits a screen: unchanged, or by day, week or month."""
     is_daily = described["step"] == "P1D"
     if days.days <= (_BARS_DAYS if is_daily else _STRIPS_DAYS):
         return None
@@ -95,7 +95,7 @@ def _show_series(screen: Screen, found: Document, days: DayRange, view: View) ->
     values = parse_values(readings)
     is_index = any("registers" in each for each in readings)
     if not values:
-        screen.say("nothing is stored of these days", "yellow")
+        screen.say("no data is stored for these days", "yellow")
     elif view.is_table or is_index:
         screen.say(_table(readings, found["unit"]))
     else:
@@ -211,7 +211,7 @@ def _show_record(screen: Screen, found: Document, title: str) -> None:
     screen.give(found)
     screen.say(Text(title, style="bold"))
     if found["record"] is None:
-        screen.say("nothing of it is stored", "yellow")
+        screen.say("no data is stored", "yellow")
     else:
         table = Table.grid(padding=(0, 2))
         for name, value in _facts(found["record"]):
@@ -222,7 +222,7 @@ def _show_record(screen: Screen, found: Document, title: str) -> None:
 
 
 def _facts(record: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
-    """The facts of a record, one a line; those within others by both names."""
+    """The fields of a record, one per line; nested ones under both names."""
     facts: list[tuple[str, str]] = []
     for name, value in record.items():
         if isinstance(value, Mapping):

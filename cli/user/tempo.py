@@ -1,4 +1,4 @@
-"""Tempo in the terminal: today, tomorrow, what is billed now, what is left of the season."""
+"""Tempo in the terminal: today, tomorrow, the current tariff, the remaining days of the season."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,11 +11,11 @@ from cli.user.screen import Screen
 from cli.user.session import anonymous
 from shared.core.calendar import PARIS
 
-# What is read is the word; the colours are for the eye.
+# The word carries the information; the colours are decoration.
 _STYLES = {"BLUE": "bold white on blue", "WHITE": "bold black on white", "RED": "bold white on red"}
 _REASONS = {
     "not_published_yet": "not published yet",
-    "not_said": "RTE does not say",
+    "not_said": "not stated by RTE",
     "not_fetched": "not fetched yet",
     "not_offered": "this gateway has no access to RTE",
 }
@@ -23,7 +23,7 @@ _BAR_WIDTH = 30
 
 
 def print_tempo(screen: Screen) -> None:
-    """Today's colour and tomorrow's, what is billed, and what is left of the season. Needs no login."""
+    """Today's colour and tomorrow's, the current tariff, and the remaining days of the season. Needs no login."""
     with anonymous(screen) as gateway:
         today, tomorrow, remaining = (gateway.get(f"/v1/tempo/{name}") for name in ("today", "tomorrow", "remaining"))
     screen.give({"today": today, "tomorrow": tomorrow, "remaining": remaining})
@@ -52,7 +52,7 @@ def _season_table(remaining: Mapping[str, Any]) -> Table:
 
 def _counted(remaining: Mapping[str, Any]) -> str:
     if remaining["counted_through"] is None:
-        return "nothing of this season is known here yet"
+        return "no data for this season yet"
     unknown = f", {remaining['unknown_days']} of them unknown" if remaining["unknown_days"] else ""
     return f"counted from {remaining['season']['start']} to {remaining['counted_through']}{unknown}"
 

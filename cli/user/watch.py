@@ -1,4 +1,4 @@
-"""Following what happens: one job until it ends, or all of them and everything else until Ctrl-C."""
+"""Follows events: one job until it ends, or all jobs and all other events until Ctrl-C."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -23,13 +23,13 @@ _SNAPSHOT = "account.snapshot"
 
 
 def watch(screen: Screen, job_id: str | None) -> int:
-    """Show it. The exit status is that of the one job; 0 after Ctrl-C when there is none."""
+    """Show the events. The exit status is that of the job; 0 after Ctrl-C when none was given."""
     with logged_in(screen) as gateway:
         labels = {each["usage_point_id"]: each for each in gateway.get("/v1/usage-points")["usage_points"]}
         if job_id is not None:
             job = gateway.get(f"/v1/jobs/{job_id}")
             return see_through(screen, gateway, job, _title(job, labels, is_full=screen.is_full))
-        screen.note(f"Watching {gateway.url}; Ctrl-C ends it.")
+        screen.note(f"Watching {gateway.url}; Ctrl-C stops.")
         with screen.progress("{task.description}", BarColumn(), MofNCompleteColumn(), "calls") as progress:
             board = _Board(screen, progress, labels)
             try:
@@ -42,7 +42,7 @@ def watch(screen: Screen, job_id: str | None) -> int:
 
 
 def _tell(gateway: Gateway, board: "_Board", event: Event) -> None:
-    # A snapshot is of all the jobs that are under way.
+    # A snapshot covers all jobs in progress.
     about = event.data.get("jobs", ()) if event.type == _SNAPSHOT else [event.data]
     if event.type != _SNAPSHOT and not event.type.startswith("job."):
         board.tell(event)
@@ -51,13 +51,13 @@ def _tell(gateway: Gateway, board: "_Board", event: Event) -> None:
         try:
             board.tell_job(event, gateway.get(f"/v1/jobs/{job_id}"))
         except Refused as refusal:
-            # Erased since: there is nothing to tell of it any more.
+            # Erased since then: there is nothing to show.
             if refusal.http_status not in (404, 410):
                 raise
 
 
 class _Board:
-    """A line for each thing that happened, and below them a bar for each job that runs."""
+    """A line per event, and below them a progress bar per running job."""
 
     def __init__(self, screen: Screen, progress: Progress, labels: dict[str, Document]) -> None:
         self._screen = screen
@@ -66,12 +66,12 @@ class _Board:
         self._bars: dict[str, TaskID] = {}
 
     def tell(self, event: Event) -> None:
-        """Something happened that is no job's."""
+        """Show an event that concerns no job."""
         ids = " ".join(str(value) for name, value in sorted(event.data.items()) if name.endswith("_id"))
         self._say(event, f"{event.type} {ids if self._screen.is_full else masked(ids)}")
 
     def tell_job(self, event: Event, job: Document) -> None:
-        """Something happened to a job."""
+        """Show an event of a job."""
         done, total = job["progress"]["calls_done"], job["progress"]["calls_total"]
         title = _title(job, self._labels, is_full=self._screen.is_full)
         if job["status"] not in ENDED:
@@ -87,7 +87,7 @@ class _Board:
 
     def _say(self, event: Event, what: str, style: str | None = None) -> None:
         moment = datetime.fromisoformat(event.timestamp) if event.timestamp else datetime.now(UTC)
-        # With bars on the screen, what is printed goes above them.
+        # With bars on the screen, output is printed above them.
         console = self._progress.console if self._screen.err.is_terminal else self._screen.out
         if not self._screen.as_json:
             console.print(f"{moment.astimezone(PARIS):%H:%M:%S} {what}", style=style, soft_wrap=True)
@@ -98,7 +98,7 @@ def _title(job: Document, labels: dict[str, Document], *, is_full: bool) -> str:
 
 
 def _happenings(gateway: Gateway) -> Iterator[Event]:
-    """What happens; where a gateway tells nobody, what looking at its jobs again and again shows."""
+    """The events; from a gateway without events, the changes found by polling its jobs."""
     try:
         yield from listen(gateway, "/v1/events")
     except Refused as refusal:

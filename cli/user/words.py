@@ -1,4 +1,4 @@
-"""Saying things to people: reasons, numbers, moments, days. Pure."""
+"""Formats values for users: reasons, numbers, times, days. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,30 +7,30 @@ from typing import Any
 
 from shared.core.calendar import ONE_DAY, PARIS
 
-# Why days are missing, in a person's words; an unknown reason is shown as it is.
+# Why days are missing, as text for users; an unknown reason is shown unchanged.
 _REASONS = {
-    "not_fetched": "never fetched: `releve fetch` brings them",
+    "not_fetched": "never fetched: `releve fetch` requests them",
     "not_published_yet": "Enedis has not published them yet",
     "no_measure": "Enedis has no measure",
-    "incomplete": "Enedis has a part only",
-    "before_activation": "the supply was not in service yet",
+    "incomplete": "Enedis has only part of the data",
+    "before_activation": "the supply was not yet in service",
     "beyond_history": "older than what Enedis keeps",
     "curve_not_collected": "the load curve is not collected: its holder can allow it in the Enedis customer account",
     "wrong_direction": "this meter does not count in this direction",
-    "consent_lost": "Enedis sees no consent any more: `releve consent` asks for a new one",
-    "provider_error": "Enedis failed to answer",
+    "consent_lost": "Enedis reports no valid consent: `releve consent` requests a new one",
+    "provider_error": "Enedis failed to respond",
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _PRM = re.compile(r"(?<!\d)\d{10}(\d{4})(?!\d)")
 
 
 def printable(text: str) -> str:
-    """A text from elsewhere in one line, without what a terminal would obey."""
+    """An external text in one line, without terminal control characters."""
     return _CONTROL.sub(" ", text).strip()
 
 
 def all_printable(found: Any) -> Any:
-    """The same JSON document, each of its texts so."""
+    """The same JSON document, with every text made printable."""
     if isinstance(found, str):
         return found if found.isprintable() else printable(found)
     if isinstance(found, list):
@@ -41,17 +41,17 @@ def all_printable(found: Any) -> Any:
 
 
 def masked(text: str) -> str:
-    """With only the last four digits of each usage point."""
+    """The text with only the last four digits of each usage point."""
     return _PRM.sub(r"…\1", text)
 
 
 def reason_words(reason: str) -> str:
-    """Why days are missing."""
+    """The text for a reason."""
     return _REASONS.get(reason, reason)
 
 
 def missing_lines(missing: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One line for each run of days that are missing."""
+    """One line per run of missing days."""
     return [f"{_span(gap)}: {reason_words(gap['reason'])}{_again(gap)}" for gap in missing]
 
 
@@ -62,16 +62,16 @@ def _span(gap: Mapping[str, Any]) -> str:
 
 
 def _again(gap: Mapping[str, Any]) -> str:
-    return f"; worth asking again from {moment_words(gap['ask_again_at'])}" if gap.get("ask_again_at") else ""
+    return f"; retry from {moment_words(gap['ask_again_at'])}" if gap.get("ask_again_at") else ""
 
 
 def moment_words(text: str) -> str:
-    """A moment of the API, to the minute, as a clock in Paris shows it."""
+    """A time from the API, to the minute, in Paris time."""
     return f"{datetime.fromisoformat(text).astimezone(PARIS):%Y-%m-%d %H:%M}"
 
 
 def ago(text: str, now: datetime) -> str:
-    """How long ago a moment of the API was."""
+    """The time elapsed since a time from the API."""
     passed = max(timedelta(), now - datetime.fromisoformat(text))
     for seconds, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if passed.total_seconds() >= seconds:

@@ -1,6 +1,6 @@
-"""What an administrator sees of accounts and changes about them (SQL): never a reading, a PRM or a name.
+"""The administration of accounts (SQL), without access to readings, PRMs or names.
 
-Every change is written down twice, in the account's own chain and in that of the administrators.
+Every change is recorded twice, in the account's own audit chain and in that of the administrators.
 """
 
 from collections.abc import Mapping
@@ -37,12 +37,12 @@ class Administration:
     """The accounts of this gateway, for its administrators."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
-        """Work on ``database``; ``server`` opens e-mail addresses and vouches for what is written down."""
+        """Use ``database``; ``server`` decrypts e-mail addresses and authenticates the audit log."""
         self._database = database
         self._server = server
 
     async def list_accounts(self, after: str = "", limit: int = 100) -> list[AccountOverview]:
-        """A page of the accounts, in the order of their ids, without e-mail addresses."""
+        """A page of the accounts, ordered by id, without e-mail addresses."""
         query = _overview().where(accounts.c.id > after).order_by(accounts.c.id).limit(limit)
         return [_account(row) for row in await self._database.read(query)]
 
@@ -54,7 +54,7 @@ class Administration:
         return _account(rows[0])
 
     async def show_email(self, account_id: str, now: datetime) -> str | None:
-        """The e-mail address of an account, ``None`` without one; that it was shown is written down. Raises
+        """The e-mail address of an account, ``None`` without one; the access is recorded in the audit log. Raises
         `NotFound`."""
         async with self._database.transaction() as connection:
             await lock_account(connection, account_id)
@@ -67,8 +67,8 @@ class Administration:
     async def change_account(
         self, account_id: str, now: datetime, *, suspended: bool | None = None, quotas: Mapping[str, int | None]
     ) -> None:
-        """Suspend or resume an account, and set the ``quotas`` that are given (``fetch_quota``, ``read_quota``:
-        requests a day; ``None``: the gateway's). What is as it shall be already stays. Raises `NotFound`."""
+        """Suspend or resume an account, and set the given ``quotas`` (``fetch_quota``, ``read_quota``: requests per
+        day; ``None``: the gateway's default). Unchanged values have no effect. Raises `NotFound`."""
         async with self._database.transaction() as connection:
             await lock_account(connection, account_id)
             this_account = accounts.c.id == account_id
@@ -84,13 +84,13 @@ class Administration:
                 await record_for_both(connection, self._server, account_id, now, "account.quotas_set", changed)
 
     async def note(self, account_id: str, now: datetime, action: str, details: Mapping[str, Any] | None = None) -> None:
-        """Write down what an administrator is about to do to an account outside of SQL. Raises `NotFound`."""
+        """Record an administrator's action on an account that is about to happen outside SQL. Raises `NotFound`."""
         async with self._database.transaction() as connection:
             await lock_account(connection, account_id)
             await record_for_both(connection, self._server, account_id, now, action, details)
 
     async def note_for_gateway(self, now: datetime, action: str, details: Mapping[str, Any] | None = None) -> None:
-        """Write down what an administrator is about to do that concerns no account alone."""
+        """Record an administrator's action that is about to happen and concerns no single account."""
         async with self._database.transaction() as connection:
             await begin_writing(connection)
             await record(connection, self._server, ADMIN, now, ADMIN, action, details)
@@ -104,8 +104,8 @@ async def record_for_both(
     action: str,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add what an administrator did to the account's chain and to the administrators'; ids and codes only."""
-    # In this order everywhere: a chain is held while it is added to.
+    """Add an administrator's action to the account's chain and to the administrators'; ids and codes only."""
+    # Always in this order, to avoid deadlocks: adding to a chain locks it.
     await record(connection, server, account_id, now, ADMIN, action, details)
     await record(connection, server, ADMIN, now, ADMIN, action, {"account_id": account_id, **(details or {})})
 

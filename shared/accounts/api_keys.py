@@ -1,7 +1,7 @@
-"""API keys (SQL): what each may do, until when, and the copy of the vault's private key that it opens.
+"""API keys (SQL): their scopes, their expiry, and the copy of the vault's private key that each of them unwraps.
 
-An API key passes through here twice, when it is made and when it is checked; it is never stored. A key that may not
-read is given no copy of the private key: not by a rule, but because it has none, it opens nothing.
+An API key is present only at creation and authentication; it is never stored. A key without the scope to read has no
+copy of the private key, so it can't decrypt anything, independently of any permission check.
 """
 
 import hmac
@@ -26,7 +26,7 @@ from shared.storage.sealed_columns import KEY_NAME
 from shared.storage.tables import accounts, api_keys
 
 MOST_KEYS = 50
-"""So many keys may an account have."""
+"""The maximum number of keys per account."""
 _HOUR = timedelta(hours=1)
 
 _OF_VERIFIER = (
@@ -37,7 +37,7 @@ _OF_VERIFIER = (
 
 
 class Scope(StrEnum):
-    """What a key may do: read what is stored, have data fetched, manage the account."""
+    """The permissions of a key: read stored data, fetch data, manage the account."""
 
     READ = "read"
     FETCH = "fetch"
@@ -49,7 +49,7 @@ EVERY_SCOPE = frozenset(Scope)
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is known of a key once it has been shown: everything but the key. ``last_used_at``: to the hour."""
+    """The stored properties of a key, without its text. ``last_used_at``: to the hour."""
 
     id: str
     account_id: str
@@ -64,12 +64,12 @@ class ApiKeyStore:
     """The keys of all accounts."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
-        """Keep keys in ``database``; ``server`` closes their names."""
+        """Store keys in ``database``; ``server`` encrypts their names."""
         self._database = database
         self._server = server
 
     async def list_keys(self, account_id: str) -> list[ApiKey]:
-        """The keys of an account, oldest first; an expired one is among them until it is revoked."""
+        """The keys of an account, oldest first, including expired ones that are not revoked."""
         query = (
             select(api_keys).where(api_keys.c.account_id == account_id).order_by(api_keys.c.created_at, api_keys.c.id)
         )
@@ -86,22 +86,22 @@ class ApiKeyStore:
         expires_at: datetime | None = None,
         token: TokenClaims | None = None,
     ) -> tuple[ApiKey, str]:
-        """Another key of the account of ``maker``, which can give no more than it has; with ``token``, as a JWT.
+        """Create a key in the account of ``maker``, with at most its scopes; with ``token``, as a JWT.
 
-        Raises `Forbidden` for a scope that the maker lacks, `LimitReached`, and `Unauthenticated` when the maker has
-        been revoked meanwhile.
+        Raises `Forbidden` for a scope that the maker lacks, `LimitReached`, and `Unauthenticated` when the maker was
+        revoked in the meantime.
         """
         if not maker.scopes.issuperset(scopes):
-            raise Forbidden("A key can't give what it does not have: these scopes are more than its own.")
+            raise Forbidden("A key can't grant scopes that it does not have.")
         async with self._database.transaction() as connection:
-            # Of keys made at the same time each is counted.
+            # Serialises concurrent creations, so that each key is counted.
             await lock_account(connection, maker.account_id)
-            # A key that was revoked since it was shown makes no other one.
+            # A key revoked after authentication can't create another one.
             if await connection.scalar(select(api_keys.c.id).where(api_keys.c.id == maker.id)) is None:
                 raise Unauthenticated
             of_account = select(func.count()).where(api_keys.c.account_id == maker.account_id)
             if (await connection.scalar(of_account) or 0) >= MOST_KEYS:
-                raise LimitReached(f"An account has {MOST_KEYS} keys at most; revoke one first.")
+                raise LimitReached(f"An account can have at most {MOST_KEYS} keys; revoke one first.")
             made = await insert_key(
                 connection, self._server, maker.account_id, private_key, now, name, scopes, expires_at, token
             )
@@ -110,12 +110,12 @@ class ApiKeyStore:
         return made
 
     async def revoke_key(self, account_id: str, key_id: str, actor: str, now: datetime) -> None:
-        """Delete a key and with it its copy of the private key: no data is written anew, and it is of no use at once.
+        """Delete a key with its copy of the private key: effective immediately, without re-encryption of data.
 
         Raises `NotFound`, and `LastKey` for the last one that may manage the account.
         """
         async with self._database.transaction() as connection:
-            # Of two that are the last ones not both go.
+            # Serialises concurrent revocations, so that the last two keys can't both be deleted.
             await lock_account(connection, account_id)
             this_key = (api_keys.c.id == key_id, api_keys.c.account_id == account_id)
             removed = await connection.execute(delete(api_keys).where(*this_key))
@@ -127,10 +127,10 @@ class ApiKeyStore:
             await record(connection, self._server, account_id, now, actor, "key.revoked", {"key_id": key_id})
 
     async def open_key(self, text: str, now: datetime) -> tuple[ApiKey, bytes | None, Row[Any]]:
-        """The key with this text, the private key that it opens (``None`` when it may not read) and its account's row.
+        """The key with this text, the private key that it unwraps (``None`` without the scope), and its account's row.
 
-        One look-up by an index, whatever the number of accounts. Raises `Unauthenticated`, the same for every kind of
-        wrong key: malformed, unknown, expired, revoked, or one whose row was changed.
+        One index look-up, independently of the number of accounts. Raises `Unauthenticated`, the same for every kind of
+        invalid key: malformed, unknown, expired, revoked, or one whose row was modified.
         """
         try:
             secret = _secret_of(text)
@@ -155,7 +155,7 @@ class ApiKeyStore:
         return key, private_key, row
 
     async def usable_keys(self, key_ids: Collection[str], now: datetime) -> set[str]:
-        """Those of these keys that still let in: neither revoked nor expired, of an account that is not suspended."""
+        """The keys among these that are still accepted: neither revoked nor expired, with an account not suspended."""
         query = (
             select(api_keys.c.id)
             .join_from(api_keys, accounts)
@@ -196,9 +196,9 @@ async def insert_key(
     expires_at: datetime | None = None,
     token: TokenClaims | None = None,
 ) -> tuple[ApiKey, str]:
-    """Add a key in a transaction; gives it with its text, the only time that this is seen.
+    """Insert a key in a transaction. Returns it with its text, which is shown only once.
 
-    Raises `Forbidden` when it shall read and there is no private key to give it.
+    Raises `Forbidden` for the scope to read without a private key.
     """
     key = ApiKey(f"key_{secrets.token_hex(8)}", account_id, name, frozenset(scopes), now, expires_at)
     text = (
@@ -210,7 +210,7 @@ async def insert_key(
     wrapped = None
     if Scope.READ in key.scopes:
         if private_key is None:
-            raise Forbidden("Only a key that may read can make another one that may.")
+            raise Forbidden("Only a key with the scope read can create another key with it.")
         wrapped = wrap_private_key(private_key, secret, account_id=account_id, key_id=key.id)
     await connection.execute(
         insert(api_keys).values(

@@ -1,7 +1,7 @@
-"""How many requests an account may make in a day of Paris (Redis): some that fetch, more that the store serves.
+"""Daily request quotas of accounts (Redis), per day in Paris: one for fetch requests, one for reads of stored data.
 
-What is counted is the request, not the calls it costs: two years asked for at once are one. One script counts and
-refuses, so that of many at the same moment exactly as many pass as may.
+Requests are counted, not the resulting calls: a request for two years counts once. A single script checks and counts,
+so the limit is exact for concurrent requests.
 """
 
 from collections.abc import Awaitable, Mapping
@@ -20,7 +20,7 @@ _KEEP_SECONDS = 2 * 86_400
 
 
 class Quota(StrEnum):
-    """What is counted: requests that ask the provider for something, and requests that the store serves."""
+    """The kinds of quota: requests that fetch from the provider, and requests served from stored data."""
 
     FETCH = "fetch"
     READ = "read"
@@ -28,7 +28,7 @@ class Quota(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How much of a quota is used up on the present day, and when that ends."""
+    """The use of a quota on the current day, and the end of that day."""
 
     quota: Quota
     limit: int
@@ -37,7 +37,7 @@ class Usage:
 
     @property
     def left(self) -> int:
-        """How many more may come today; never negative, though a limit may have been lowered."""
+        """The number of remaining requests today; never negative, even if the limit was lowered."""
         return max(0, self.limit - self.used)
 
 
@@ -45,7 +45,7 @@ class QuotaStore:
     """The counters of all accounts."""
 
     def __init__(self, redis: Redis, limits: Mapping[Quota, int]) -> None:
-        """Count in ``redis``; ``limits`` hold for who has none of their own."""
+        """Count in ``redis``; ``limits`` apply to accounts without limits of their own."""
         self._redis = redis
         self._limits = dict(limits)
         self._count: RedisScript[list[int]] = RedisScript(redis, "shared.accounts", "count")
@@ -59,10 +59,10 @@ class QuotaStore:
         usage = Usage(quota, limit, used, next_midnight(now))
         if not counted:
             raise QuotaExceeded(
-                f"This account has used up its {limit} requests of the kind '{quota}' for today; what is stored can "
-                "still be read."
+                f"This account has used its {limit} requests of the kind '{quota}' for today; stored data can still "
+                "be read."
                 if quota is Quota.FETCH
-                else f"This account has used up its {limit} requests of the kind '{quota}' for today.",
+                else f"This account has used its {limit} requests of the kind '{quota}' for today.",
                 quota=quota,
                 limit=limit,
                 retry_at=usage.resets_at,
@@ -70,7 +70,7 @@ class QuotaStore:
         return usage
 
     async def load(self, account_id: str, own_limits: Mapping[Quota, int | None], now: datetime) -> list[Usage]:
-        """What is used up so far, of each quota."""
+        """The current use of each quota."""
         used = await cast(Awaitable[dict[bytes, bytes]], self._redis.hgetall(quota_key(account_id, now)))
         return [
             Usage(
@@ -91,15 +91,15 @@ class QuotaStore:
 
 
 def quota_key(account_id: str, now: datetime) -> str:
-    """Where an account's counters of a day are; they go away by themselves after the next one."""
+    """The key of an account's counters of a day; it expires after the next day."""
     return f"quota:{account_id}:{day_of(now)}"
 
 
 def quota_keys(account_id: str, now: datetime) -> list[str]:
-    """Every key that may be there: of the present day and of the one before."""
+    """The keys that may exist: of the current day and of the previous one."""
     return [quota_key(account_id, now), quota_key(account_id, now - timedelta(days=1))]
 
 
 def next_midnight(now: datetime) -> datetime:
-    """When the present day ends in Paris."""
+    """The end of the current day in Paris."""
     return day_start(day_of(now) + ONE_DAY)

@@ -1,9 +1,9 @@
-"""Keys by which a client repeats a request without repeating what it does (Redis), as
-draft-ietf-httpapi-idempotency-key-header wants it.
+"""Idempotency keys (Redis), with which clients can safely retry requests, as specified in
+draft-ietf-httpapi-idempotency-key-header.
 
-What is kept of a request is keyed hashes, of its key and of itself, and what came of it: the id of a thing of ours.
-Never an answer: it could hold a secret. A day of Paris has a hash of its own, so that all keys of an account can be
-derived, and go by themselves.
+For each request, keyed hashes of its key and of its content are stored, and its outcome: the id of a created object.
+Responses are never stored, because they may contain secrets. Each day (Paris) has a Redis hash of its own, so that all
+keys of an account can be derived, and expire automatically.
 """
 
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from shared.storage.redis_scripts import RedisScript
 from shared.storage.tombstones import erased_key
 
 KEPT_FOR = timedelta(hours=24)
-"""So long an outcome is given again."""
+"""How long an outcome is replayed."""
 LEASE = timedelta(minutes=1)
-"""After so long a first request that never ended frees its key: longer than any request takes to make something."""
+"""After this time a request that did not end frees its key: longer than any request takes to create an object."""
 _KEEP_SECONDS = 2 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request that came with a key: to be served (``outcome`` is ``None``), or served before with this outcome. The
-    rest says where to remember it, and until when."""
+    """A request with an idempotency key: new (``outcome`` is ``None``), or already served with this outcome. The other
+    fields state where to store the outcome, and until when."""
 
     outcome: str | None
     place: str = ""
@@ -40,16 +40,16 @@ class IdempotencyStore:
     """The keys of all accounts."""
 
     def __init__(self, redis: Redis, server: ServerSecret) -> None:
-        """Keep them in ``redis``; ``server`` hides the keys and the requests."""
+        """Store them in ``redis``; ``server`` hashes the keys and the requests."""
         self._redis = redis
         self._server = server
         self._begin: RedisScript[list[bytes]] = RedisScript(redis, "shared.accounts", "begin")
         self._end: RedisScript[None] = RedisScript(redis, "shared.accounts", "end")
 
     async def begin(self, account_id: str, key: str, request: tuple[str, str], now: datetime) -> Attempt:
-        """Begin a request, its operation and its body, or learn what came of it.
+        """Begin a ``request`` (operation and body), or return its earlier outcome.
 
-        Raises `IdempotencyKeyReused`, `IdempotencyInProgress`, and `NotFound` for an account that is gone.
+        Raises `IdempotencyKeyReused`, `IdempotencyInProgress`, and `NotFound` for an erased account.
         """
         fingerprint = self._hash(length_prefixed(*request).hex())
         field = self._hash(key)
@@ -78,12 +78,12 @@ class IdempotencyStore:
                 raise NotFound
 
     async def keep(self, attempt: Attempt, outcome: str) -> None:
-        """Remember what came of a request."""
+        """Store the outcome of a request."""
         fingerprint = attempt.held.split(" ")[0]
         await self._replace(attempt, f"{fingerprint} {attempt.ends} {outcome}")
 
     async def release(self, attempt: Attempt) -> None:
-        """Nothing came of it: the key is free."""
+        """Free the key of a request without an outcome."""
         await self._replace(attempt, "")
 
     async def forget(self, account_id: str, now: datetime) -> None:
@@ -98,5 +98,5 @@ class IdempotencyStore:
 
 
 def idempotency_keys(account_id: str, now: datetime) -> list[str]:
-    """Every key that may be there: of the present day and of the one before."""
+    """The keys that may exist: of the current day and of the previous one."""
     return [f"idempotency:{account_id}:{day_of(moment)}" for moment in (now, now - timedelta(days=1))]

@@ -1,6 +1,6 @@
-"""Invitations (SQL): a code that lets one person in where registration is by invitation, once and until a day.
+"""Invitations (SQL): single-use codes with an expiry for registration by invitation.
 
-A code is shown when it is made and kept only as a hash.
+A code is shown only at creation and stored as a hash.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from shared.storage.tables import invitations
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What is known of an invitation once its code has been shown: everything but the code."""
+    """The stored properties of an invitation, without its code."""
 
     id: str
     created_at: datetime
@@ -32,12 +32,12 @@ class InvitationStore:
     """The invitations to this gateway."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
-        """Keep them in ``database``; ``server`` vouches for what is written down about them."""
+        """Store them in ``database``; ``server`` authenticates the audit log."""
         self._database = database
         self._server = server
 
     async def create_invitation(self, now: datetime, lifetime: timedelta) -> tuple[Invitation, str]:
-        """A new invitation, good once, and its code, the only time that it is seen."""
+        """Create a single-use invitation. Returns it with its code, which is shown only once."""
         made = Invitation(f"inv_{secrets.token_hex(8)}", now, now + lifetime)
         code = f"rlvi_{secrets.token_urlsafe(24)}"
         async with self._database.transaction() as connection:
@@ -50,12 +50,12 @@ class InvitationStore:
         return made, code
 
     async def list_invitations(self, after: str = "", limit: int = 100) -> list[Invitation]:
-        """A page of them, used and expired ones too, in the order of their ids."""
+        """A page of the invitations, including used and expired ones, ordered by id."""
         query = select(invitations).where(invitations.c.id > after).order_by(invitations.c.id).limit(limit)
         return [_invitation(row) for row in await self._database.read(query)]
 
     async def delete_invitation(self, invitation_id: str, now: datetime) -> None:
-        """Take an invitation back; the account that was made with it stays. Raises `NotFound`."""
+        """Delete an invitation; an account that was created with it is kept. Raises `NotFound`."""
         async with self._database.transaction() as connection:
             removed = await connection.execute(delete(invitations).where(invitations.c.id == invitation_id))
             if not removed.rowcount:
@@ -65,8 +65,8 @@ class InvitationStore:
 
 
 async def use_invitation(connection: AsyncConnection, code: str, now: datetime) -> str:
-    """Use an invitation up, in the transaction of what it is for; its id. Raises `InvitationRefused`, the same for a
-    code that is unknown, expired or used: of many who use one at the same moment one gets through."""
+    """Consume an invitation in the transaction of the registration. Returns its id. Raises `InvitationRefused`, the
+    same for an unknown, expired or used code; of concurrent uses exactly one succeeds."""
     this_code = invitations.c.code_hash == _code_hash(code)
     used = await connection.execute(
         update(invitations)
@@ -79,7 +79,7 @@ async def use_invitation(connection: AsyncConnection, code: str, now: datetime) 
 
 
 def _code_hash(code: str) -> str:
-    # The code has 192 random bits: there is no guess to slow down.
+    # The code has 192 random bits: a fast hash is enough.
     return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -1,7 +1,7 @@
-"""How often something may be tried (Redis): so many at once, then at an even pace. One script, so it is exact.
+"""Rate limiting (Redis): a burst, then a constant rate. One script, so it is exact.
 
-The generic cell rate algorithm: one number a subject, the moment at which it will have caught up. What is counted is
-known by a keyed hash only: an address of the internet is somebody's.
+The generic cell rate algorithm: one number per subject, its theoretical arrival time. Subjects are stored only as keyed
+hashes, because an IP address is personal data.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from shared.storage.redis_scripts import RedisScript
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many tries at once, and as many again over each ``period``."""
+    """A burst of ``tries``, and as many again in each ``period``."""
 
     tries: int
     period: timedelta
 
 
 class RateLimiter:
-    """Counts tries."""
+    """Counts attempts."""
 
     def __init__(self, redis: Redis, server: ServerSecret) -> None:
-        """Count in ``redis``; ``server`` hides the subjects."""
+        """Count in ``redis``; ``server`` hashes the subjects."""
         self._server = server
         self._try: RedisScript[bytes] = RedisScript(redis, "shared.accounts", "try")
 
     async def try_once(self, what: str, subject: str, rate: Rate, now: datetime) -> datetime | None:
-        """Count one try of ``subject``: ``None`` when it may go on, else when it may be tried again."""
+        """Count one attempt of ``subject``: ``None`` when it is allowed, else the time of the next allowed attempt."""
         key = f"throttle:{what}:{self._server.keyed_hash(subject, purpose='throttle')[:32]}"
         cost = rate.period.total_seconds() / rate.tries
         wait_seconds = float(await self._try(rate=key, now=now.timestamp(), cost=cost, burst=rate.tries))

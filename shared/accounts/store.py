@@ -1,4 +1,4 @@
-"""Accounts (SQL): who may come in, and with what their vault opens."""
+"""Accounts (SQL): registration, authentication, and the keys of the vault."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from shared.storage.tables import accounts
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person or a program with a right to some usage points. Quotas: requests a day, the gateway's when ``None``."""
+    """A person or a program with access to usage points. Quotas: requests per day, the gateway's when ``None``."""
 
     id: str
     created_at: datetime
@@ -30,7 +30,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An account that has shown one of its API keys, and what that key may do and open."""
+    """An authenticated account, with its API key and the unwrapped private key."""
 
     account: Account
     key: ApiKey
@@ -38,22 +38,22 @@ class Caller:
 
     @property
     def private_key(self) -> bytes:
-        """What opens the vault. Raises `Forbidden` for a key that was not given it."""
+        """The private key of the vault. Raises `Forbidden` for an API key without a copy of it."""
         if self.opened is None:
-            raise Forbidden("This API key may not read.")
+            raise Forbidden("This API key does not have the scope read.")
         return self.opened
 
     def require(self, *scopes: Scope) -> None:
-        """Raises `Forbidden` when the key has none of these scopes."""
+        """Raise `Forbidden` when the key has none of these scopes."""
         if not self.key.scopes.intersection(scopes):
-            raise Forbidden(f"This needs an API key with the scope {' or '.join(scopes)}.")
+            raise Forbidden(f"This request requires an API key with the scope {' or '.join(scopes)}.")
 
 
 class AccountStore:
     """The accounts of this gateway."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
-        """Keep accounts in ``database``; ``server`` closes what SQL must not show or change."""
+        """Store accounts in ``database``; ``server`` encrypts and authenticates the sensitive columns."""
         self._database = database
         self._server = server
         self.keys = ApiKeyStore(database, server)
@@ -61,9 +61,9 @@ class AccountStore:
     async def create_account(
         self, now: datetime, *, email: str | None = None, invitation: str | None = None
     ) -> tuple[Account, str]:
-        """A new account and its first API key: the only time that the key is seen.
+        """Create an account. Returns it with its first API key, which is shown only once.
 
-        With an ``invitation``, which is used up by it. Raises `InvitationRefused` for one that is not good.
+        Consumes the ``invitation``, if given. Raises `InvitationRefused` for an invalid one.
         """
         account = Account(f"acct_{secrets.token_hex(12)}", now, email)
         vault = new_vault()
@@ -85,9 +85,9 @@ class AccountStore:
         return account, api_key
 
     async def authenticate(self, api_key: str, now: datetime | None = None) -> Caller:
-        """Who shows this key, with the vault opened; ``now``: the clock's, by default.
+        """Authenticate an API key and unwrap the vault's private key; ``now``: the current time by default.
 
-        Raises `Unauthenticated`, the same for every kind of wrong key, and `AccountSuspended` for a right one.
+        Raises `Unauthenticated`, the same for every kind of invalid key, and `AccountSuspended` for a valid one.
         """
         now = now or datetime.now(UTC)
         key, private_key, row = await self.keys.open_key(api_key, now)
@@ -106,7 +106,7 @@ class AccountStore:
         return Caller(account, key, private_key)
 
     async def refuse_suspended(self, account_id: str) -> None:
-        """Raises `AccountSuspended` while nothing is to be done for an account, and `NotFound`."""
+        """Raise `AccountSuspended` if the account is suspended, and `NotFound` if it does not exist."""
         rows = await self._database.read(select(accounts.c.suspended_at).where(accounts.c.id == account_id))
         if not rows:
             raise NotFound
@@ -114,7 +114,7 @@ class AccountStore:
             raise AccountSuspended
 
     async def load_public_key(self, account_id: str) -> bytes:
-        """The half of the vault's key pair that seals. Raises `NotFound`."""
+        """The public key of the vault, which encrypts. Raises `NotFound`."""
         rows = await self._database.read(select(accounts.c.public_key).where(accounts.c.id == account_id))
         if not rows:
             raise NotFound

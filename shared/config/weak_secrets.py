@@ -1,6 +1,6 @@
-"""Whether a secret is one that others may know: short, repetitive, or put together from the words of examples.
+"""Detection of guessable secrets: short, repetitive, or composed of the words of examples.
 
-Pure. It can only refuse what is surely weak; that a secret comes from a random generator, nobody can see from it.
+Pure. It rejects only secrets that are certainly weak; it can't prove that a secret comes from a random generator.
 """
 
 import re
@@ -8,7 +8,7 @@ import re
 _LEAST_CHARACTERS = 12
 _LEAST_LEFT = 8
 _LEAST_DISTINCT = 7
-# What examples, guides, tests and hasty people write where a secret should stand; longer words first.
+# Words that examples, guides and tests use in place of a secret; longer words first.
 _WORDS = (
     "0123456789",
     "1234567890",
@@ -71,12 +71,12 @@ _WORDS = (
 )
 _KNOWN = re.compile("|".join(sorted(_WORDS, key=len, reverse=True)))
 _NO_MATTER = re.compile(r"[\s._:/<>{}$\"'-]")
-# One character again and again, or a few of them in turn.
+# A repeated character, or a repeated sequence of a few characters.
 _REPEATED = re.compile(r"(.{1,8}?)\1{2,}")
 
 
 def is_guessable(secret: str) -> bool:
-    """Whether little is left of a secret without the words of examples, separators and repetitions."""
+    """Whether little remains of a secret after removing the words of examples, separators and repetitions."""
     if len(secret.strip()) < _LEAST_CHARACTERS:
         return True
     left = _NO_MATTER.sub("", _KNOWN.sub("", secret.lower()))

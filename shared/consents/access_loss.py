@@ -1,4 +1,4 @@
-"""How access to a usage point is lost (SQL): the provider's refusals are counted, and a loss is recorded.
+"""The loss of access to usage points (SQL): counts the provider's refusals, and records a loss.
 
 The loss and its entry in the audit log are one transaction.
 """
@@ -19,21 +19,21 @@ from shared.storage.row_locks import lock_row
 from shared.storage.tables import consents, usage_points
 
 UNREFUSED = {"first_refused_at": None, "last_refused_at": None, "refused_days": None, "lost_at": None}
-"""The columns of a usage point of which the provider has refused nothing since the last success."""
+"""The columns of a usage point without refusals since the last success."""
 
 
 class AccessLoss:
-    """The right to each usage point, as the provider's answers show it."""
+    """The access to each usage point, according to the provider's responses."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
-        """Keep it in ``database``; ``server`` seals the audit log."""
+        """Store it in ``database``; ``server`` authenticates the audit log."""
         self._database = database
         self._server = server
 
     async def note_refusal(self, usage_point_id: str, now: datetime) -> bool:
-        """The provider said that there is no right to this point; the policy is that of `shared.consents.loss_policy`.
+        """Record that the provider refused access to this point; the policy is that of `shared.consents.loss_policy`.
 
-        Returns whether this refusal was the one that made the point lost. A consent is lost with its last point.
+        Returns whether the point became lost with this refusal. A consent is lost with its last point.
         """
         this_point = usage_points.c.id == usage_point_id
         async with self._database.transaction() as connection:
@@ -56,7 +56,7 @@ class AccessLoss:
         return refusals.mean_loss
 
     async def mark_lost(self, usage_point_id: str, now: datetime, cause: str) -> bool:
-        """The right to this point is known to have ended; ``cause`` is a word for the audit. Whether it was there."""
+        """Mark a point as lost; ``cause`` is recorded in the audit log. Returns whether it was not lost before."""
         this_point = usage_points.c.id == usage_point_id
         async with self._database.transaction() as connection:
             lost = await connection.execute(
@@ -69,7 +69,7 @@ class AccessLoss:
         return True
 
     async def note_success(self, usage_point: UsagePoint, now: datetime) -> None:
-        """The provider answered for this point: earlier refusals count no more, and the consent was seen to hold today.
+        """Record that the provider returned data for this point: resets refusals, and marks the consent as valid today.
 
         Writes only if there were refusals, and once a day.
         """
@@ -93,15 +93,15 @@ class AccessLoss:
     async def _note_loss(
         self, connection: AsyncConnection, row: Row[tuple[object, ...]], now: datetime, cause: str
     ) -> None:
-        """The point in this row is lost: so is its consent, if that was the last one; and it is written down."""
+        """Mark the consent of a lost point as lost, if that was its last one, and add the loss to the audit log."""
         await lose_consent(connection, row.consent_id)
         details = {"consent_id": row.consent_id, "usage_point_id": row.id, "cause": cause}
         await record(connection, self._server, row.account_id, now, SYSTEM, "consent.lost", details)
 
 
 async def lose_consent(connection: AsyncConnection, consent_id: str) -> None:
-    """A point of this consent is lost: with the last one the consent is."""
-    # Of two points that are lost at once, the second one finds the first one lost.
+    """Mark a consent as lost if all its points are lost."""
+    # Of two points lost concurrently, the second transaction sees the loss of the first.
     await hold(connection, [consent_id])
     another_point = select(usage_points.c.id).where(
         usage_points.c.consent_id == consent_id, usage_points.c.lost_at.is_(None)

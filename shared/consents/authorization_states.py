@@ -1,7 +1,7 @@
-"""The way of a state (SQL): made for an account, opened in one browser, and used once by what comes back with it.
+"""Authorisation states (SQL): created for an account, opened in one browser, and consumed once by the return.
 
-A state is worth something for `STATE_LIFETIME`, in the browser that opened it and nowhere else: docs/decisions/0013.
-It is stored as a hash, and so is what that browser shows.
+A state is valid for `STATE_LIFETIME`, only in the browser that opened it: docs/decisions/0013. The state and the
+browser's token are stored as hashes.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ from shared.storage.tables import accounts, consents
 
 STATE_LIFETIME = timedelta(minutes=15)
 PERSON = "person"
-"""The actor of what is done by whoever has the link, or comes back from the provider: nobody shows a key there."""
+"""The actor of actions by the person with the link or returning from the provider, who presents no API key."""
 _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnedPoints:
-    """What a consent page of generation v1 sends back: the usage points (14 digits each), and a code."""
+    """The return data of a consent page v1: the usage points (14 digits each), and a code."""
 
     prms: tuple[str, ...] = field(repr=False)
     code: str = field(repr=False)
@@ -40,7 +40,7 @@ class ReturnedPoints:
 
 @dataclass(frozen=True, slots=True)
 class Invitee:
-    """What whoever opens a link is told: which consent it is for, and since when there is the account behind it."""
+    """The information shown when a link is opened: its consent, and the creation time of the account behind it."""
 
     consent: Consent
     account_created_at: datetime
@@ -48,10 +48,10 @@ class Invitee:
 
 
 class AuthorizationStates:
-    """The consents that are asked for, up to the moment in which something comes back."""
+    """The requested consents, until the return from the provider."""
 
     def __init__(self, database: Database, server: ServerSecret, usage_points: UsagePoints) -> None:
-        """Keep them in ``database``; ``server`` seals what comes back, ``usage_points`` says what there is already."""
+        """Store them in ``database``; ``server`` encrypts return data, ``usage_points`` finds existing consents."""
         self._database = database
         self._server = server
         self._rows = ConsentRows(server)
@@ -69,12 +69,12 @@ class AuthorizationStates:
         actor: str = SYSTEM,
         most_per_hour: int | None = None,
     ) -> tuple[Consent, str]:
-        """A consent to be given, and the state that comes back with it: single use, `STATE_LIFETIME` long.
+        """Create a pending consent and its state: single use, valid for `STATE_LIFETIME`.
 
-        ``duration`` (ISO 8601) is asked for; ``returns_points`` says that the person is sent to a page of v1, which
-        sends usage points back: from another page none are believed. ``proof`` is kept encrypted until the consent is
-        decided. Raises `TooManyRequests` when the account began more than ``most_per_hour`` within an hour that were
-        not granted: whoever counts through authorisations needs a state for each.
+        ``duration`` (ISO 8601) is the requested duration; ``returns_points``: the person is sent to a consent page v1,
+        which returns usage points, accepted from no other page. ``proof`` is stored encrypted until the consent is
+        decided. Raises `TooManyRequests` when the account started more than ``most_per_hour`` consents within an hour
+        that were not granted: enumerating authorisations requires a state for each.
         """
         state = secrets.token_urlsafe(32)
         consent = Consent(f"cons_{secrets.token_hex(12)}", account_id, ConsentStatus.PENDING, now, now + STATE_LIFETIME)
@@ -99,7 +99,7 @@ class AuthorizationStates:
         return consent, state
 
     async def refuse_if_active(self, account_id: str, prm: str, now: datetime) -> None:
-        """Raises `ConsentAlreadyActive`, with the expiry, if this account holds an active consent for this point."""
+        """Raise `ConsentAlreadyActive`, with the expiry, if this account holds an active consent for this point."""
         try:
             consent = (await self._usage_points.find(account_id, prm)).consent
         except NotFound:
@@ -108,11 +108,11 @@ class AuthorizationStates:
             until = f" until {consent.expires_on.isoformat()}" if consent.expires_on else ""
             raise ConsentAlreadyActive(
                 f"This account already holds an active consent for this usage point{until}; "
-                "send `renew: true` to ask for another one."
+                "send `renew: true` to request another one."
             )
 
     async def look_up(self, state: str, browser: str, now: datetime) -> Invitee:
-        """What a state that can still be given is for; changes nothing. ``browser``: what the browser shows, or "".
+        """The information about a pending state, read-only. ``browser``: the browser's token, or "".
 
         Raises `StateRefused` for an unknown, expired or used state, and for one that another browser opened.
         """
@@ -126,9 +126,9 @@ class AuthorizationStates:
         return Invitee(consent_of(rows[0]), rows[0].account_created_at, rows[0].expected_prm_hash is not None)
 
     async def open(self, state: str, browser: str, now: datetime) -> Consent:
-        """Bind a state to the browser that shows ``browser`` (256 random bits): only that one can come back with it.
+        """Bind a state to the browser with the token ``browser`` (256 random bits): only that browser can consume it.
 
-        Opened again there it stays as it is. Raises `StateRefused` as `look_up` does.
+        Idempotent in the same browser. Raises `StateRefused` as `look_up` does.
         """
         this_state = consents.c.state_hash == _hash_of(state)
         async with self._database.transaction() as connection:
@@ -150,7 +150,7 @@ class AuthorizationStates:
         return consent_of(row)
 
     async def find(self, state: str, browser: str) -> Consent:
-        """The consent of a state, whatever became of it, for the browser that opened it. Raises `StateRefused`."""
+        """The consent of a state, in any status, for the browser that opened it. Raises `StateRefused`."""
         rows = await self._database.read(select(consents).where(consents.c.state_hash == _hash_of(state)))
         if not rows or not _is_of(rows[0], browser):
             raise StateRefused
@@ -165,13 +165,13 @@ class AuthorizationStates:
         *,
         browser: str,
     ) -> tuple[Consent, bool]:
-        """Use a state, once: with the provider's authorisation (v2), with usage points (v1), or with neither when the
-        person refused. Only for the browser that opened it.
+        """Consume a state once: with the provider's authorisation (v2), with usage points (v1), or with neither when
+        the person refused. Only for the browser that opened it.
 
-        The points are kept encrypted until they are bound; the code is not kept. Returns the consent and whether this
-        call was the one that used the state: the same return loaded again gives the consent as it stands.
-        Raises `StateRefused` for an unknown, expired or otherwise used state, one that was not opened or in another
-        browser, and for points that nobody sent for; the state stays as it was.
+        The points are stored encrypted until they are bound; the code is not stored. Returns the consent and whether
+        this call consumed the state: repeating the same return yields the current consent.
+        Raises `StateRefused` for an unknown, expired or otherwise used state, one that was not opened or opened in
+        another browser, and for unrequested points; the state is then unchanged.
         """
         this_state = consents.c.state_hash == _hash_of(state)
         given = autorisation_id is not None or returned is not None
@@ -203,7 +203,7 @@ class AuthorizationStates:
 
 
 async def _refuse_many(connection: AsyncConnection, account_id: str, most: int, now: datetime) -> None:
-    """Count after writing, and alone: of two requests at once one sees the other."""
+    """Count after writing, under a lock: of two concurrent requests one sees the other."""
     await hold(connection, [f"consents:{account_id}"])
     query = (
         select(consents.c.created_at)
@@ -218,7 +218,7 @@ async def _refuse_many(connection: AsyncConnection, account_id: str, most: int, 
     begun = (await connection.execute(query)).scalars().all()
     if len(begun) > most:
         raise TooManyRequests(
-            "This account began many consents within an hour that were not given; please wait.",
+            "This account requested too many consents within an hour that were not granted; retry later.",
             retry_at=begun[0] + _HOUR,
         )
 
@@ -228,10 +228,10 @@ def _is_open(row: Row[Any], now: datetime) -> bool:
 
 
 def _is_of(row: Row[Any], browser: str) -> bool:
-    # Hashes of random values: how long a comparison takes tells nothing, and is the same all the same.
+    # Hashes of random values: timing would reveal nothing, but the comparison is constant-time anyway.
     return row.browser_hash is not None and hmac.compare_digest(str(row.browser_hash), _hash_of(browser))
 
 
 def _hash_of(secret: str) -> str:
-    # Of 256 random bits: there is no guess to slow down.
+    # The input has 256 random bits: a fast hash is enough.
     return hashlib.sha256(secret.encode()).hexdigest()

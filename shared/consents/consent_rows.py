@@ -1,6 +1,6 @@
-"""The rows of consents and usage points (SQL), as the classes of this package share them.
+"""The rows of consents and usage points (SQL), shared by the classes of this package.
 
-What is sealed in a row is opened here, and a PRM is hashed here: it is stored encrypted and as a keyed hash.
+Decrypts the encrypted columns and hashes PRMs, which are stored encrypted and as a keyed hash.
 """
 
 import json
@@ -25,39 +25,39 @@ from shared.storage.sealed_columns import AWAITING_PRMS, CONTRACT_PROOF, LABEL, 
 from shared.storage.tables import consents, usage_points
 
 PRM_HASH_PURPOSE = "usage-point"
-"""What the keyed hash of a PRM is for."""
+"""The purpose of the keyed hash of a PRM."""
 
 UNDECIDED = {"prms_sealed": None, "proof_sealed": None, "awaiting_sealed": None}
-"""The columns that are kept only until a consent is decided."""
+"""The columns that are kept only until a consent is decided, with their empty values."""
 
 
 class ConsentRows:
-    """What the server's secret hides in these rows: to and from what crosses a boundary."""
+    """Converts rows with encrypted columns to and from the models."""
 
     def __init__(self, server: ServerSecret) -> None:
-        """Use ``server`` to hide and to find the PRMs, and to seal what a consent keeps for a while."""
+        """Use ``server`` to encrypt and look up PRMs, and to encrypt the temporary data of a consent."""
         self._server = server
 
     def hash(self, prm: str) -> str:
-        """The keyed hash under which a PRM (14 digits) is stored from now on."""
+        """The keyed hash of a PRM (14 digits) under the current secret, for new rows."""
         return self._server.keyed_hash(prm, purpose=PRM_HASH_PURPOSE)
 
     def hashes(self, prm: str) -> list[str]:
-        """Every keyed hash under which a PRM may be stored: with the secret of today, and with earlier ones."""
+        """Every keyed hash under which a PRM may be stored: with the current secret, and with earlier ones."""
         return self._server.keyed_hashes(prm, purpose=PRM_HASH_PURPOSE)
 
     def seal_prm(self, usage_point_id: str, prm: str) -> bytes:
-        """The PRM, for the column of this usage point."""
+        """The encrypted PRM, for the column of this usage point."""
         return self._server.encrypt(prm.encode(), purpose=PRM.purpose(usage_point_id))
 
     def seal_label(self, usage_point_id: str, label: str | None) -> bytes | None:
-        """The label that the account gave, for the column of this usage point; ``None`` for none."""
+        """The encrypted label, for the column of this usage point; ``None`` for none."""
         return self._server.encrypt(label.encode(), purpose=LABEL.purpose(usage_point_id)) if label else None
 
     def usage_point(self, row: Row[Any]) -> UsagePoint:
-        """The usage point in a row that has its consent's columns beside its own, named with ``_`` before.
+        """The usage point in a row that also has its consent's columns, with the prefix ``_``.
 
-        Raises `CannotOpen` when no known secret opens it.
+        Raises `CannotOpen` when no known secret decrypts it.
         """
         flags = {Direction.CONSUMPTION: row.consumption, Direction.PRODUCTION: row.production}
         consent = consent_of(row, "_")
@@ -83,32 +83,32 @@ class ConsentRows:
         return self._server.decrypt(row.label_sealed, purpose=LABEL.purpose(row.id)).decode()
 
     def seal_proof(self, consent_id: str, proof: ContractProof | None) -> bytes | None:
-        """A proof of the contract, for the column of this consent; ``None`` for none."""
+        """The encrypted contract proof, for the column of this consent; ``None`` for none."""
         return self._server.encrypt(proof.encode(), purpose=CONTRACT_PROOF.purpose(consent_id)) if proof else None
 
     def open_proof(self, row: Row[Any]) -> ContractProof | None:
-        """The proof in a consent's row, ``None`` when there is none. Raises `CannotOpen`."""
+        """Decrypt the proof in a consent's row, ``None`` when there is none. Raises `CannotOpen`."""
         if row.proof_sealed is None:
             return None
         return ContractProof.decode(self._server.decrypt(row.proof_sealed, purpose=CONTRACT_PROOF.purpose(row.id)))
 
     def seal_returned_prms(self, consent_id: str, prms: Sequence[str]) -> bytes:
-        """The PRMs that a return of v1 named, for the column of this consent."""
+        """The encrypted PRMs of a return of v1, for the column of this consent."""
         return self._server.encrypt(" ".join(prms).encode(), purpose=RETURNED_PRMS.purpose(consent_id))
 
     def open_returned_prms(self, row: Row[Any]) -> list[str]:
-        """The PRMs that came back, which the row has. Raises `CannotOpen`."""
+        """Decrypt the PRMs of a return in a consent's row. Raises `CannotOpen`."""
         return self._server.decrypt(row.prms_sealed, purpose=RETURNED_PRMS.purpose(row.id)).decode().split()
 
     def seal_awaiting(self, consent_id: str, points: Sequence[GrantedPoint]) -> bytes:
-        """Points that wait for an administrator, for the column of this consent."""
+        """The encrypted points that await approval, for the column of this consent."""
         encoded = [
             [each.prm, sorted(each.directions), each.expires_on and each.expires_on.isoformat()] for each in points
         ]
         return self._server.encrypt(json.dumps(encoded).encode(), purpose=AWAITING_PRMS.purpose(consent_id))
 
     def open_awaiting(self, row: Row[Any]) -> list[GrantedPoint]:
-        """The points that wait for an administrator, which the row has. Raises `CannotOpen`."""
+        """Decrypt the points that await approval in a consent's row. Raises `CannotOpen`."""
         encoded = self._server.decrypt(row.awaiting_sealed, purpose=AWAITING_PRMS.purpose(row.id))
         return [
             GrantedPoint(prm, frozenset(map(Direction, directions)), expires_on and date.fromisoformat(expires_on))
@@ -124,13 +124,13 @@ class ConsentRows:
         action: str,
         code: str | None = None,
     ) -> None:
-        """Add what was done about a consent to its account's audit log; ``code``: of an error."""
+        """Add an action on a consent to its account's audit log; ``code``: of an error."""
         details = {"consent_id": consent.id} | ({"code": code} if code else {})
         await record(connection, self._server, consent.account_id, now, actor, action, details)
 
 
 async def load_consent_row(connection: AsyncConnection, consent_id: str) -> Row[Any]:
-    """The row of this consent. Raises `NotFound` when its account was erased meanwhile."""
+    """The row of this consent. Raises `NotFound` when its account was erased in the meantime."""
     row = (await connection.execute(select(consents).where(consents.c.id == consent_id))).one_or_none()
     if row is None:
         raise NotFound
@@ -138,7 +138,7 @@ async def load_consent_row(connection: AsyncConnection, consent_id: str) -> Row[
 
 
 def held(now: datetime) -> ColumnElement[bool]:
-    """`Consent.is_active` of a usage point's consent, as the database sees it."""
+    """`Consent.is_active` of a usage point's consent, as an SQL condition."""
     in_time = or_(consents.c.expires_on.is_(None), consents.c.expires_on > day_of(now))
     return and_(consents.c.status == ConsentStatus.GRANTED, in_time, usage_points.c.lost_at.is_(None))
 

@@ -1,7 +1,7 @@
-"""Consents (SQL): what the gateway may ask the provider for, from the link shown to a person to its end.
+"""Consents (SQL): the authorisations to request data from the provider, from the link to their end.
 
-The ledger: what there is, who ends it, who decides what waits for a word, and who is to be told that one runs out. The
-way of a state is in `shared.consents.authorization_states`, what becomes of a return in `shared.consents.grants`.
+Listing, revocation, approval, and expiry warnings. Authorisation states are in `shared.consents.authorization_states`,
+the processing of returns in `shared.consents.grants`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ from shared.storage.database import Database
 from shared.storage.tables import consents, usage_points
 
 WARNING_DAYS = (30, 7, 1)
-"""So many days before its end the holder of a consent is told."""
+"""The days before the expiry of a consent on which its account is warned."""
 APPROVAL_PATIENCE = timedelta(days=30)
-"""What nobody has decided after so long is refused, and its points are forgotten."""
+"""A consent that awaits approval for longer is refused, and its points are deleted."""
 _OPEN = (
     ConsentStatus.PENDING,
     ConsentStatus.EXCHANGING,
@@ -34,7 +34,7 @@ class Consents:
     """The consents of this gateway."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
-        """Keep them in ``database``; ``server`` seals the audit log."""
+        """Store them in ``database``; ``server`` authenticates the audit log."""
         self._database = database
         self._server = server
         self._rows = ConsentRows(server)
@@ -52,7 +52,7 @@ class Consents:
     async def list_for_account(self, account_id: str, after: str = "", limit: int = 50) -> list[Consent]:
         """A page of an account's consents, newest first: those that follow the one with the id ``after``.
 
-        Raises `NotFound` when that one is not the account's.
+        Raises `NotFound` when that one does not belong to the account.
         """
         query = select(consents).where(consents.c.account_id == account_id)
         if after:
@@ -68,10 +68,9 @@ class Consents:
         return [consent_of(row) for row in rows]
 
     async def revoke(self, consent_id: str, account_id: str, actor: str, now: datetime) -> tuple[Consent, bool]:
-        """End an account's consent, also one that is not given yet: nothing is asked of the provider any more on the
-        strength of it. What is stored stays.
+        """Revoke an account's consent, also a pending one: no more data is requested under it. Stored data is kept.
 
-        Returns it, and whether this call ended it: one that has ended already stays as it is. Raises `NotFound`.
+        Returns the consent, and whether this call revoked it; a consent that has ended is unchanged. Raises `NotFound`.
         """
         this_consent = and_(consents.c.id == consent_id, consents.c.account_id == account_id)
         async with self._database.transaction() as connection:
@@ -87,10 +86,10 @@ class Consents:
                 await self._rows.record(connection, consent_of(row), now, actor, "consent.revoked")
         return consent_of(row), revoked.rowcount == 1
 
-    # What waits for an administrator's word
+    # Approval by an administrator
 
     async def list_awaiting(self, after: str = "", limit: int = 100) -> list[Consent]:
-        """A page of the consents of all accounts that wait for a word, in the order of their ids."""
+        """A page of the consents of all accounts that await approval, ordered by id."""
         query = (
             select(consents)
             .where(consents.c.status == ConsentStatus.AWAITING_APPROVAL, consents.c.id > after)
@@ -100,16 +99,16 @@ class Consents:
         return [consent_of(row) for row in await self._database.read(query)]
 
     async def approve(self, consent_id: str, actor: str, now: datetime) -> None:
-        """Let the account have the points though somebody else holds one.
+        """Approve a consent although another account holds one of its points.
 
-        A worker takes the exchange up again, within seconds: it asks the provider anew and tells everybody concerned.
-        Until then the consent is `exchanging`. Raises `NotFound` when nothing of that id waits.
+        A worker resumes the exchange within seconds: it requests the provider's data again and notifies the accounts
+        concerned. Until then the consent is `exchanging`. Raises `NotFound` when no such consent awaits approval.
         """
         values = {"status": ConsentStatus.EXCHANGING, "approved_at": now, "error_code": None, "put_off_until": None}
         await self._decide(consent_id, actor, now, "consent.approved", values)
 
     async def deny(self, consent_id: str, actor: str, now: datetime) -> None:
-        """Refuse it; its points are forgotten. Raises `NotFound` when nothing of that id waits."""
+        """Deny a consent and delete its points. Raises `NotFound` when no such consent awaits approval."""
         values = {**UNDECIDED, "status": ConsentStatus.FAILED, "error_code": UsagePointTaken.code}
         await self._decide(consent_id, actor, now, "consent.denied", values)
 
@@ -123,19 +122,19 @@ class Consents:
                 .values(values)
             )
             if not decided.rowcount:
-                raise NotFound("No consent of that id waits for a word.")
+                raise NotFound("No consent with this id awaits approval.")
             row = (await connection.execute(select(consents).where(consents.c.id == consent_id))).one()
             await self._rows.record(connection, consent_of(row), now, actor, action)
-            # In this order everywhere: the account's chain, then the administrators'.
+            # Always in this order, to avoid deadlocks: the account's chain, then the administrators'.
             details = {"account_id": row.account_id, "consent_id": consent_id}
             await record(connection, self._server, ADMIN, now, actor, action, details)
 
-    # What runs out
+    # Expiry
 
     async def list_ending(self, now: datetime) -> list[Consent]:
-        """The granted consents whose account is to be told that they end, or that they have ended.
+        """The granted consents with a due expiry warning or expiry notification.
 
-        Only those that a usage point rests on: of one that was renewed nobody has to hear.
+        Only those with a usage point: there is no warning for a consent that was renewed.
         """
         last_day = day_of(now) + timedelta(days=max(WARNING_DAYS))
         rests = select(usage_points.c.id).where(
@@ -151,8 +150,8 @@ class Consents:
         return [each for each in found if each.warned_days is None or each.warned_days > (days_warned(each, now) or 0)]
 
     async def note_warning(self, consent: Consent, now: datetime) -> bool:
-        """Its account is about to be told; whether that is for the caller to do, and not for somebody else at the same
-        moment. At the end itself it is also written down."""
+        """Record that the account is being warned. Returns whether the caller must send the warning, and no concurrent
+        caller. The expiry itself is also recorded in the audit log."""
         days = days_warned(consent, now)
         if days is None:
             return False
@@ -167,9 +166,9 @@ class Consents:
         return noted.rowcount == 1
 
     async def forget_undecided(self, now: datetime) -> Sequence[Consent]:
-        """Remove what waited for too long: the proofs of states that have expired, and what no administrator decided.
+        """Remove expired data: the proofs of expired states, and the consents that no administrator has decided.
 
-        Returns the consents that failed by it.
+        Returns the consents that failed as a result.
         """
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -182,7 +181,7 @@ class Consents:
             consents.c.status == ConsentStatus.AWAITING_APPROVAL, consents.c.taken_at < now - APPROVAL_PATIENCE
         )
         rows = await self._database.read(select(consents).where(waiting))
-        # Each by itself: a transaction that adds to several chains would have to hold them all at once.
+        # One transaction each: a transaction that adds to several chains would have to lock them all at once.
         return [consent_of(row) for row in rows if await self._fail_undecided(consent_of(row), waiting, now)]
 
     async def _fail_undecided(self, consent: Consent, waiting: ColumnElement[bool], now: datetime) -> bool:
@@ -198,7 +197,7 @@ class Consents:
 
 
 def days_warned(consent: Consent, now: datetime) -> int | None:
-    """Which of the warnings is due: so many days before the end, 0 at the end itself, ``None`` for none yet."""
+    """The due warning, as days before the end: 0 at the end itself, ``None`` for none yet."""
     if consent.expires_on is None:
         return None
     days_left = (consent.expires_on - day_of(now)).days

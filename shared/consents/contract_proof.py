@@ -1,7 +1,7 @@
-"""What somebody says they know of a usage point's contract, and whether it is so. Pure.
+"""Contract proofs: claimed facts about a usage point's contract, and their verification. Pure.
 
-Only facts that both generations of Enedis's APIs tell, and that stand on a bill: whoever has the contract can look them
-up. A fact that Enedis does not tell proves nothing.
+Only facts that both generations of Enedis's APIs return and that are on a bill, where the contract holder can find
+them. A fact that Enedis does not return proves nothing.
 """
 
 import json
@@ -11,12 +11,12 @@ from datetime import date
 from typing import Any
 
 LEAST_FACTS = 2
-"""So many must be named; all that are named must be so."""
+"""The minimum number of facts; all given facts must be correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContractProof:
-    """The subscribed power (kVA), the postal code of the meter, the day on which the contract's supply began."""
+    """The subscribed power (kVA), the postal code of the meter, the start day of the contract's supply."""
 
     subscribed_power: float | None = field(default=None, repr=False)
     postal_code: str | None = field(default=None, repr=False)
@@ -24,11 +24,11 @@ class ContractProof:
 
     @property
     def facts(self) -> int:
-        """How many are named."""
+        """The number of given facts."""
         return sum(each is not None for each in (self.subscribed_power, self.postal_code, self.activated_on))
 
     def holds(self, contract: Mapping[str, Any], address: Mapping[str, Any]) -> bool:
-        """Whether every fact that is named is that of these two records of the provider, and enough are named."""
+        """Whether every given fact matches these two records of the provider, and enough facts are given."""
         powers = [contract.get("subscribed_power"), _mapping(contract.get("production")).get("subscribed_power")]
         begun = [contract.get("consumption_activated_on"), contract.get("production_activated_on")]
         return (
@@ -39,13 +39,13 @@ class ContractProof:
         )
 
     def encode(self) -> bytes:
-        """As bytes, to be encrypted."""
+        """Encode as bytes, for encryption."""
         activated_on = self.activated_on and self.activated_on.isoformat()
         return json.dumps([self.subscribed_power, self.postal_code, activated_on]).encode()
 
     @classmethod
     def decode(cls, encoded: bytes) -> "ContractProof":
-        """What was encoded."""
+        """Decode the output of `encode`."""
         power, postal_code, activated_on = json.loads(encoded)
         return cls(power, postal_code, activated_on and date.fromisoformat(activated_on))
 

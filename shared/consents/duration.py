@@ -1,4 +1,4 @@
-"""How long a consent is asked for: ISO 8601 durations of years, months or days, in calendar time. Pure."""
+"""The duration of a consent: ISO 8601 durations of years, months or days, in calendar time. Pure."""
 
 import re
 from datetime import date, timedelta
@@ -9,9 +9,9 @@ _DURATION = re.compile(r"P(\d{1,4})([YMD])", re.ASCII)
 
 
 def day_after(day: date, duration: str) -> date:
-    """The day that lies ``duration`` (``P3Y``, ``P36M``, ``P1095D``) after ``day``.
+    """The day ``duration`` (``P3Y``, ``P36M``, ``P1095D``) after ``day``.
 
-    29 February and a year give 28 February. Raises `ValueError` for anything that is not such a duration.
+    29 February plus a year is 28 February. Raises `ValueError` for any other duration.
     """
     found = _DURATION.fullmatch(duration)
     if found is None:

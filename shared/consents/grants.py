@@ -1,6 +1,6 @@
-"""What becomes of a consent that came back (SQL): bound to usage points, failed, or left to an administrator.
+"""The processing of a returned consent (SQL): bound to usage points, failed, or awaiting approval.
 
-The rule of who gets a point that somebody else has is here, and stated in docs/decisions/0013.
+Implements the rule for points that another account holds: docs/decisions/0013.
 """
 
 import secrets
@@ -28,7 +28,7 @@ from shared.storage.tables import consents, usage_points
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Another account that holds a point which was just granted; ``ended``: its consent ended by that."""
+    """Another account that holds a point that was just granted; ``ended``: the grant ended its consent."""
 
     account_id: str
     consent_id: str
@@ -37,20 +37,20 @@ class Holder:
 
 
 class Grants:
-    """The consents that came back."""
+    """The returned consents."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
-        """Keep them in ``database``; ``server`` hides and finds the PRMs."""
+        """Store them in ``database``; ``server`` encrypts and looks up the PRMs."""
         self._database = database
         self._server = server
         self._rows = ConsentRows(server)
 
     async def load_returned_points(self, consent_id: str) -> list[GrantedPoint]:
-        """The points that came back with a return of v1 and are not bound yet, or that wait for a word or had it; empty
-        when there are none.
+        """The points of a return of v1 that are not bound yet, or that await approval or are approved; empty when there
+        are none.
 
-        The return names no direction and no end: both directions are taken for open, and the duration that was asked
-        for is counted from the day of the return. Raises `CannotOpen` when the server's secret is not known any more.
+        The return has no direction and no expiry: both directions are assumed, and the requested duration is counted
+        from the day of the return. Raises `CannotOpen` when the server secret is no longer known.
         """
         async with self._database.transaction() as connection:
             row = await load_consent_row(connection, consent_id)
@@ -62,14 +62,15 @@ class Grants:
         return [GrantedPoint(prm, frozenset(Direction), expires_on) for prm in self._rows.open_returned_prms(row)]
 
     async def load_proof(self, consent_id: str) -> ContractProof | None:
-        """What the person says they know of the contract, if they also named the usage point beforehand: facts of
-        whatever point comes back would prove nothing. Raises `CannotOpen`."""
+        """The contract proof of a consent, if the usage point was also named beforehand: facts about an arbitrary
+        returned point would prove nothing. Raises `CannotOpen`."""
         async with self._database.transaction() as connection:
             row = await load_consent_row(connection, consent_id)
         return None if row.expected_prm_hash is None else self._rows.open_proof(row)
 
     async def stale_exchanges(self, before: datetime) -> list[str]:
-        """Ids of the consents whose exchange was begun, or put off to a moment, before that moment and never ended."""
+        """Ids of the consents whose exchange was started before that time, or postponed to an earlier time, and has not
+        ended."""
         due = or_(consents.c.put_off_until < before, consents.c.put_off_until.is_(None))
         query = select(consents.c.id).where(
             consents.c.status == ConsentStatus.EXCHANGING, consents.c.taken_at < before, due
@@ -77,7 +78,7 @@ class Grants:
         return [row.id for row in await self._database.read(query)]
 
     async def put_off(self, consent_id: str, until: datetime) -> None:
-        """The exchange is not to be begun again before that moment; nothing when it has ended."""
+        """Postpone the exchange until that time; does nothing when it has ended."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 update(consents)
@@ -86,7 +87,7 @@ class Grants:
             )
 
     async def fail(self, consent_id: str, error_code: str, now: datetime) -> None:
-        """The exchange ended without a usage point, for this reason."""
+        """Fail the exchange, which ended without a usage point, with this error code."""
         async with self._database.transaction() as connection:
             failed = await connection.execute(
                 update(consents)
@@ -98,7 +99,7 @@ class Grants:
                 await self._rows.record(connection, consent_of(row), now, SYSTEM, "consent.failed", error_code)
 
     async def await_approval(self, consent_id: str, points: Sequence[GrantedPoint], now: datetime) -> None:
-        """An administrator is to decide; until then the points wait encrypted. Nothing is bound."""
+        """Put a consent up for approval by an administrator; until then its points are stored encrypted, not bound."""
         sealed = self._rows.seal_awaiting(consent_id, points)
         code = UsagePointTaken.code
         async with self._database.transaction() as connection:
@@ -116,12 +117,12 @@ class Grants:
     async def grant(
         self, consent_id: str, points: Sequence[GrantedPoint], now: datetime, *, proved: bool = False
     ) -> Sequence[Holder] | None:
-        """Bind what the provider opened to the consent's account, all or nothing; done twice it changes nothing.
+        """Bind the granted points to the consent's account, atomically and idempotently.
 
-        Returns the other accounts that hold one of the points, ``None`` when there are none. ``proved``: the person has
-        shown to know the contract. Raises `ConsentEmpty` when the provider opened nothing, `ConsentRefused` when it
-        opened another point than the one that was announced, and `UsagePointTaken` when somebody else has a claim and
-        neither was anything proved nor has an administrator approved.
+        Returns the other accounts that hold one of the points, ``None`` when there are none. ``proved``: the contract
+        proof is valid. Raises `ConsentEmpty` when the provider granted no point, `ConsentRefused` when it granted
+        another point than the announced one, and `UsagePointTaken` when another account has a claim and there is
+        neither a valid proof nor an approval.
         """
         if not points:
             raise ConsentEmpty
@@ -135,10 +136,10 @@ class Grants:
             names.add(f"authorisation:{autorisation_id}")
             values["seen_on"] = day_of(now)
         async with self._database.transaction() as connection:
-            # No other grant looks whether one of these points is free before this one has ended. Under every hash, for
-            # two processes need not have the same secret key while it is changed.
+            # Serialises the grants of these points until the end of the transaction. Under every hash, because two
+            # processes may have different secret keys during a rotation.
             await hold(connection, names)
-            # Written first, which is what holds them in SQLite.
+            # Written first, which is the lock in SQLite.
             granted = await connection.execute(
                 update(consents)
                 .where(consents.c.id == consent_id, consents.c.status == ConsentStatus.EXCHANGING)
@@ -149,14 +150,14 @@ class Grants:
                 return None
             for point in points:
                 if row.expected_prm_hash not in (None, *self._rows.hashes(point.prm)):
-                    raise ConsentRefused("The usage point shared is not the one that was announced.")
+                    raise ConsentRefused("The shared usage point is not the announced one.")
             is_contested = await self._is_contested(connection, row, points, now)
             if is_contested and not proved and row.approved_at is None:
                 raise UsagePointTaken
             for point in points:
                 await self._bind(connection, row.account_id, consent_id, point, now)
             holders = await self._note_holders(connection, row, points, now, is_contested)
-            # Chains last, and all at once: of two grants that concern the same accounts none waits for the other.
+            # Chains last, and all at once, to avoid deadlocks between two grants for the same accounts.
             await hold(connection, {f"audit:{chain}" for chain in (row.account_id, *(h.account_id for h in holders))})
             await self._rows.record(connection, consent_of(row), now, SYSTEM, "consent.granted")
             for holder in holders:
@@ -169,7 +170,7 @@ class Grants:
     async def _is_contested(
         self, connection: AsyncConnection, row: Row[Any], points: Sequence[GrantedPoint], now: datetime
     ) -> bool:
-        """Whether somebody else has a claim to the authorisation or to a point, so that having it proves nothing."""
+        """Whether another account has a claim to the authorisation or to a point, so that holding it proves nothing."""
         if row.autorisation_id is not None:
             claims = (
                 await connection.execute(
@@ -178,10 +179,10 @@ class Grants:
                     )
                 )
             ).all()
-            # Enedis gives a person who shares again the number they had: who was granted it before is that person.
+            # Enedis reuses the number when a person shares again: an earlier grant identifies the same person.
             if any(each.account_id == row.account_id and each.granted_at is not None for each in claims):
                 return False
-            # One that failed is no claim: else a number that is guessed beforehand would be taken from its person.
+            # A failed consent is no claim: otherwise guessing a number in advance would block its owner.
             undecided = (ConsentStatus.EXCHANGING, ConsentStatus.AWAITING_APPROVAL)
             if any(
                 each.account_id != row.account_id and (each.granted_at is not None or each.status in undecided)
@@ -198,7 +199,7 @@ class Grants:
             ).all()
             if any(each.account_id == row.account_id and each.is_held for each in rows):
                 continue
-            # A return of v1 is not confirmed by anybody: for it, whoever had the point once has a claim.
+            # A return of v1 can't be verified: for it, every account that ever held the point has a claim.
             if any(
                 each.account_id != row.account_id and (each.is_held or row.autorisation_id is None) for each in rows
             ):
@@ -222,7 +223,7 @@ class Grants:
         if updated.rowcount:
             return
         usage_point_id = f"up_{secrets.token_hex(12)}"
-        # The hash that another account's row has, if any: so the rows of one point are found to be of one point.
+        # Reuse the hash of another account's row, if any, so that all rows of a point have the same hash.
         same_hash = await connection.scalar(select(usage_points.c.prm_hash).where(same_point).limit(1))
         await connection.execute(
             insert(usage_points).values(
@@ -243,13 +244,13 @@ class Grants:
         now: datetime,
         was_contested: bool,
     ) -> list[Holder]:
-        """Who else holds one of the points; ends what can't be verified beside a claim that was proved."""
+        """The other accounts that hold one of the points; ends unverifiable claims that conflict with a proved one."""
         hashes = [hashed for point in points for hashed in self._rows.hashes(point.prm)]
         query = (
             select(usage_points.c.id, usage_points.c.account_id, usage_points.c.consent_id, consents.c.autorisation_id)
             .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
             .where(usage_points.c.prm_hash.in_(hashes), usage_points.c.account_id != row.account_id, held(now))
-            # In one order everywhere: consents are held below.
+            # Always in the same order, to avoid deadlocks: consents are locked below.
             .order_by(usage_points.c.consent_id, usage_points.c.id)
         )
         holders = []

@@ -1,7 +1,7 @@
-"""When the provider's "no right to this usage point" is believed. Pure: a stated policy over days.
+"""The policy for treating a consent as lost after the provider refuses access to a usage point. Pure.
 
-Enedis has refused valid consents by the wave (``ADAM-DC-0007``, ``ADAM-DC-0008``), for hours and for days. So one
-refusal ends nothing; only refusals on several days, with no success in between, do.
+Enedis has temporarily refused many valid consents at once (``ADAM-DC-0007``, ``ADAM-DC-0008``), for hours and for days.
+So a single refusal has no effect; only refusals on several days, without a success in between, do.
 """
 
 from dataclasses import dataclass
@@ -11,33 +11,34 @@ from shared.core.calendar import day_of
 from shared.readings.models import Reason
 
 DAYS_REFUSED = 3
-"""On so many different days of Europe/Paris, at least, has the provider refused…"""
+"""The minimum number of distinct days (Europe/Paris) with a refusal."""
 DAYS_BETWEEN = timedelta(days=3)
-"""… and so many lie between the first of them and the last, at least."""
+"""The minimum time between the first and the last of these days."""
 
 
 NOT_COLLECTED_PAUSE = timedelta(days=30)
-"""Who objected to the load curve may change their mind: so often is it looked whether they did."""
+"""How long a load curve that is not collected is not requested: the holder may withdraw the objection to it."""
 WRONG_DIRECTION_PAUSE = timedelta(days=180)
-"""Somebody may begin to produce; and one wrong answer must not hide a dataset for ever. Two calls a year."""
+"""How long a dataset of the wrong direction is not requested. The point may begin to produce, and one wrong response
+must not hide a dataset permanently. Two calls a year."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The provider does not have a dataset of a usage point: why, and when it said so."""
+    """A dataset that the provider does not have for a usage point: the reason, and the time of that response."""
 
     reason: Reason
     noted_at: datetime
 
     def holds(self, now: datetime) -> bool:
-        """Whether asking again would be a waste."""
+        """Whether another request would be useless."""
         is_curve = self.reason is Reason.CURVE_NOT_COLLECTED
         return now - self.noted_at < (NOT_COLLECTED_PAUSE if is_curve else WRONG_DIRECTION_PAUSE)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """The refusals since the last success: the first, the last, and on how many different days."""
+    """The refusals since the last success: the first, the last, and the number of distinct days."""
 
     first_at: datetime
     last_at: datetime
@@ -45,12 +46,12 @@ class Refusals:
 
     @property
     def mean_loss(self) -> bool:
-        """Whether the consent is to be taken for lost."""
+        """Whether the consent is considered lost."""
         return self.days >= DAYS_REFUSED and day_of(self.last_at) - day_of(self.first_at) >= DAYS_BETWEEN
 
 
 def refused_again(before: Refusals | None, now: datetime) -> Refusals:
-    """The refusals, with one more at ``now``. Many on one day count once; a clock that lags adds nothing."""
+    """The refusals, with one more at ``now``. Several on one day count once; a clock that lags adds nothing."""
     if before is None:
         return Refusals(now, now, 1)
     is_new_day = day_of(now) > day_of(before.last_at)

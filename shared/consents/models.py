@@ -1,4 +1,4 @@
-"""Consents and usage points, as they cross a boundary. Pure data, all frozen."""
+"""Consents and usage points, as passed between modules. Pure data, all frozen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from shared.readings.models import Reason
 
 
 class ConsentStatus(StrEnum):
-    """The life of a consent, from the link shown to a person to its end."""
+    """The status of a consent, from the authorisation link to its end."""
 
     PENDING = "pending"
     EXCHANGING = "exchanging"
-    # Another account holds the usage point, and what was shown is not proof enough: an administrator decides.
+    # Another account holds the usage point, and the proof is not sufficient: an administrator decides.
     AWAITING_APPROVAL = "awaiting"
     GRANTED = "granted"
     REFUSED = "refused"
@@ -27,7 +27,7 @@ class ConsentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GrantedPoint:
-    """A usage point (its 14 digits) that a consent opened, in which directions, and until when."""
+    """A usage point (its 14 digits) covered by a consent, with its directions and its expiry."""
 
     prm: str = field(repr=False)
     directions: frozenset[Direction] = frozenset()
@@ -36,7 +36,7 @@ class GrantedPoint:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """One request for consent and what became of it."""
+    """A request for consent and its outcome."""
 
     id: str
     account_id: str
@@ -54,16 +54,16 @@ class Consent:
     warned_days: int | None = None
 
     def is_active(self, now: datetime) -> bool:
-        """Whether the provider may be asked on the strength of it."""
+        """Whether data may be requested under this consent."""
         in_time = self.expires_on is None or day_of(now) < self.expires_on
         return self.status is ConsentStatus.GRANTED and in_time
 
 
 @dataclass(frozen=True, slots=True)
 class UsagePoint:
-    """A usage point of an account. ``id`` is internal and may be written anywhere; ``prm``, the 14 digits, may not.
+    """A usage point of an account. ``id`` is internal and may be logged; ``prm``, the 14 digits, may not.
 
-    ``consent`` is the consent as it holds for this point: of a consent for several, one point alone can be lost.
+    ``consent`` is the consent as it applies to this point: in a consent for several points a single one can be lost.
     """
 
     id: str
@@ -82,16 +82,16 @@ class UsagePoint:
 
     @property
     def used_on(self) -> date:
-        """The last day on which somebody wanted something of it: read it, or gave a consent."""
+        """The last day on which the point was used: read, or granted by a consent."""
         days = [self.read_on, day_of(self.created_at), self.consent.granted_at and day_of(self.consent.granted_at)]
         return max(day for day in days if day is not None)
 
     def is_refreshed(self, dataset: Dataset) -> bool:
-        """Whether its owner wants the nightly refresh to look after this dataset."""
+        """Whether the nightly refresh includes this dataset of the point."""
         return self.refresh and (self.refresh_datasets is None or dataset.name in self.refresh_datasets)
 
     def reason_against(self, dataset: Dataset, now: datetime) -> Reason | None:
-        """Why a call for this dataset would be wasted, whatever its days: ``None`` when nothing is known against it."""
+        """Why a call for this dataset would be useless for any days; ``None`` when there is no such reason."""
         if dataset.direction is not None and dataset.direction not in self.directions:
             return Reason.WRONG_DIRECTION
         noted = self.unavailable.get(dataset.name)

@@ -1,7 +1,7 @@
-"""The usage points (SQL): whose they are, and what the provider may be asked for.
+"""The usage points (SQL): their accounts, and the data that may be requested for them.
 
-A PRM leaves this module only as a `UsagePoint`. Several accounts may hold the same point, each by a consent and a row
-of its own. What the provider says of the right to one: `shared.consents.access_loss`.
+A PRM leaves this module only as part of a `UsagePoint`. Several accounts may hold the same point, each with a consent
+and a row of its own. The provider's refusals of access are in `shared.consents.access_loss`.
 """
 
 from collections.abc import Collection, Mapping
@@ -38,16 +38,16 @@ _OF_PRM = _POINTS.where(
 
 
 class UsagePoints:
-    """The usage points of this gateway: finding them, and what is known and wanted of them."""
+    """The usage points of this gateway: look-up, status and settings."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
-        """Keep them in ``database``; ``server`` hides and finds the PRMs."""
+        """Store them in ``database``; ``server`` encrypts and looks up the PRMs."""
         self._database = database
         self._server = server
         self._rows = ConsentRows(server)
 
     async def find(self, account_id: str, prm: str) -> UsagePoint:
-        """The usage point with these 14 digits, if it is this account's. Raises `NotFound` otherwise."""
+        """The usage point with these 14 digits, if the account holds it. Raises `NotFound` otherwise."""
         rows = await self._database.read(_OF_PRM, {"account_id": account_id, "hashes": self._rows.hashes(prm)})
         if not rows:
             raise NotFound("This account has no such usage point.")
@@ -61,7 +61,7 @@ class UsagePoints:
         return found[0]
 
     async def load_many(self, usage_point_ids: Collection[str]) -> dict[str, UsagePoint]:
-        """Those of these that there are, by their internal ids; without one that no known secret opens."""
+        """The existing usage points among these internal ids, without those that no known secret decrypts."""
         found = {}
         for row in await self._database.read(_POINTS.where(usage_points.c.id.in_(usage_point_ids))):
             with suppress(CannotOpen):
@@ -69,7 +69,8 @@ class UsagePoints:
         return found
 
     async def load_active(self, usage_point_id: str, now: datetime) -> UsagePoint:
-        """The same, if the provider may be asked for it. Raises `NotFound`, `AccountSuspended` or `ConsentMissing`."""
+        """The usage point with this id, if its data may be requested. Raises `NotFound`, `AccountSuspended` or
+        `ConsentMissing`."""
         usage_point = await self.load(usage_point_id)
         if usage_point.account_suspended:
             raise AccountSuspended
@@ -78,20 +79,20 @@ class UsagePoints:
         return usage_point
 
     async def list_for_account(self, account_id: str) -> list[UsagePoint]:
-        """All the usage points of an account, oldest first."""
+        """The usage points of an account, oldest first."""
         return await self._load(usage_points.c.account_id == account_id)
 
     async def list_holders(self, prm: str) -> list[UsagePoint]:
-        """The usage point with these 14 digits in each account that holds it. For administrators alone."""
+        """The usage point with these 14 digits in each account that holds it. For administrators only."""
         return await self._load(usage_points.c.prm_hash.in_(self._rows.hashes(prm)))
 
     async def other_holders(self, prms: Collection[str], account_id: str, now: datetime) -> list[UsagePoint]:
-        """What other accounts hold of these points under an active consent."""
+        """These points in other accounts that hold them under an active consent."""
         hashes = [hashed for prm in prms for hashed in self._rows.hashes(prm)]
         return await self._load(usage_points.c.prm_hash.in_(hashes), usage_points.c.account_id != account_id, held(now))
 
     async def list_shared(self, now: datetime) -> list[UsagePoint]:
-        """The points that several accounts hold under active consents, as each of them holds it."""
+        """The points that several accounts hold under active consents, one entry per account."""
         several = (
             select(usage_points.c.prm_hash)
             .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
@@ -102,8 +103,8 @@ class UsagePoints:
         return await self._load(usage_points.c.prm_hash.in_(several), held(now))
 
     async def active_ids(self, now: datetime, after: str = "", limit: int = 500) -> list[str]:
-        """A page of internal ids of the points that may be asked for, in the order of their ids; of all accounts but
-        those that are suspended."""
+        """A page of internal ids of the points whose data may be requested, ordered by id, without those of suspended
+        accounts."""
         query = (
             select(usage_points.c.id)
             .join_from(usage_points, consents, usage_points.c.consent_id == consents.c.id)
@@ -115,7 +116,7 @@ class UsagePoints:
         return [row.id for row in await self._database.read(query)]
 
     async def note_read(self, usage_point: UsagePoint, today: date) -> None:
-        """Somebody wanted something of it today. Writes once a day."""
+        """Record that data of the point was requested today. Writes once a day."""
         if usage_point.read_on is not None and usage_point.read_on >= today:
             return
         async with self._database.transaction() as connection:
@@ -124,10 +125,10 @@ class UsagePoints:
             )
 
     async def note_unavailable(self, usage_point_id: str, dataset: str, reason: Reason, now: datetime) -> None:
-        """The provider said that it has no such dataset of this point; a new consent makes it be asked again."""
+        """Record that the provider does not have this dataset for this point; a new consent resets this."""
         this_point = usage_points.c.id == usage_point_id
         async with self._database.transaction() as connection:
-            # Another dataset of the point that is noted at the same time waits.
+            # Serialises concurrent updates for other datasets of the point.
             await lock_row(connection, usage_points, usage_point_id)
             before = await connection.scalar(select(usage_points.c.unavailable).where(this_point))
             noted = {**(before or {}), dataset: {"reason": reason, "noted_at": now.isoformat()}}
@@ -136,8 +137,8 @@ class UsagePoints:
     async def change(
         self, usage_point: UsagePoint, changes: Mapping[str, Any], actor: str, now: datetime
     ) -> UsagePoint:
-        """Set ``label``, ``refresh`` or ``refresh_datasets``: those that ``changes`` names. Returns the point as it is
-        now. Raises `NotFound`."""
+        """Set those of ``label``, ``refresh`` and ``refresh_datasets`` that are in ``changes``. Returns the updated
+        point. Raises `NotFound`."""
         values = dict(changes)
         if "label" in values:
             values["label_sealed"] = self._rows.seal_label(usage_point.id, values.pop("label"))

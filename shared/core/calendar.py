@@ -1,7 +1,7 @@
-"""Days of Europe/Paris, the only calendar of French meters. Pure: no clock is read here, ``now`` is an argument.
+"""Days in Europe/Paris, the only calendar of French meters. Pure: reads no clock, ``now`` is an argument.
 
-A *day* is a calendar day in Paris: 23, 24 or 25 hours, so 46, 48 or 50 half-hours. Its bounds are instants;
-computing with them is done in UTC, because adding to a Paris wall time skips or repeats an hour twice a year.
+A *day* is a calendar day in Paris: 23, 24 or 25 hours, so 46, 48 or 50 half-hours. Its bounds are instants; arithmetic
+with them uses UTC, because adding to a Paris wall time skips or repeats an hour twice a year.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """The days from ``start`` to ``end``, the end not included. Never empty."""
+    """The days from ``start`` (included) to ``end`` (excluded). Never empty."""
 
     start: date
     end: date
@@ -23,11 +23,11 @@ class DayRange:
 
     @property
     def days(self) -> int:
-        """How many days it holds."""
+        """The number of days."""
         return (self.end - self.start).days
 
     def clipped(self, start: date, end: date) -> "DayRange | None":
-        """The part of it between two days, ``None`` when nothing is left."""
+        """The part between two days, ``None`` when it is empty."""
         first, last = max(self.start, start), min(self.end, end)
         return DayRange(first, last) if first < last else None
 
@@ -47,12 +47,12 @@ def day_seconds(day: date) -> int:
 
 
 def day_of(instant: datetime) -> date:
-    """The day to which an instant belongs; midnight opens the day that begins."""
+    """The day that contains an instant; midnight belongs to the day that begins."""
     return instant.astimezone(PARIS).date()
 
 
 def days_between(start: date, end: date) -> Iterator[date]:
-    """Each day from ``start`` to ``end``, the end not included."""
+    """Each day from ``start`` (included) to ``end`` (excluded)."""
     for ordinal in range(start.toordinal(), end.toordinal()):
         yield date.fromordinal(ordinal)
 

@@ -1,6 +1,6 @@
-"""The datasets that Relève knows, each declared once. Pure data: what reads it decides, nothing here acts.
+"""The datasets that Relève supports, each declared once. Pure data, without behaviour.
 
-Limits come from the provider's own documents; where those contradict each other by a day the stricter one is kept.
+Limits come from the provider's own documents; where those contradict each other by a day, the stricter one is used.
 """
 
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from enum import StrEnum
 
 
 class Direction(StrEnum):
-    """Which way the energy flows, seen from the usage point."""
+    """The direction of the energy flow, seen from the usage point."""
 
     CONSUMPTION = "consumption"
     PRODUCTION = "production"
 
 
 class Quantity(StrEnum):
-    """What a value of a series measures: the mean power over its interval, the energy in it, the highest power in it,
-    or what a meter showed at its start. It decides what can be computed from several of them."""
+    """The quantity of the values of a series: the mean power over the interval, the energy in it, the highest power in
+    it, or the meter index at its start. It determines which aggregations are possible."""
 
     POWER = "power"
     ENERGY = "energy"
@@ -25,7 +25,7 @@ class Quantity(StrEnum):
 
 
 class WindowKind(StrEnum):
-    """What one sealed blob holds: a day, a calendar month, or the one current state."""
+    """The content of one encrypted blob: a day, a calendar month, or the current state."""
 
     DAY = "day"
     MONTH = "month"
@@ -36,14 +36,14 @@ class WindowKind(StrEnum):
 class Dataset:
     """One kind of data.
 
-    ``quantity``: what a value measures, ``None`` for a record.
+    ``quantity``: of its values, ``None`` for a record.
     ``unit``: of its values, ``None`` for a record. ``step``: ISO 8601 length of one reading (the usual one where the
     provider may vary it), ``None`` for a record. ``span_days``: the longest period of one provider call.
     ``history_months`` and ``history_days``: how far back the provider keeps it, added together.
-    ``freshness_seconds``: how long a stored answer that may still change is good. ``fetched_unasked``: the nightly
-    refresh begins it by itself; otherwise it is kept fresh from the day on which somebody asked for it.
-    ``available``: can be asked for. ``derived_from``: the curve whose whole days give this dataset's without a call.
-    ``apis``: the provider's APIs that its calls go to, by the names of the pacer's slots.
+    ``freshness_seconds``: how long a stored response that may still change is valid. ``fetched_unasked``: the nightly
+    refresh starts it automatically; otherwise it is refreshed only after the first request for it.
+    ``available``: can be requested. ``derived_from``: the curve from whose complete days this dataset is derived
+    without a call. ``apis``: the provider's APIs that its calls use, by the names of the pacer's slots.
     """
 
     name: str
@@ -65,17 +65,17 @@ class Dataset:
 
     @property
     def is_series(self) -> bool:
-        """Whether it is made of readings over days, and not one current record."""
+        """Whether it is a time series of readings, and not a single current record."""
         return self.window is not WindowKind.CURRENT
 
 
-# Enedis keeps 24 (curves) or 36 (daily) months and 15 days, or 16 by another page of its own: one day inside is safe.
+# Enedis keeps 24 (curves) or 36 (daily) months and 15 days, or 16 by another page of its own: one day less is safe.
 _HISTORY_DAYS = 14
-# A load curve is limited to 7 days a call. For daily values no limit is published; 365 days is what is known to work.
+# A load curve is limited to 7 days per call. No limit is published for daily values; 365 days are known to work.
 _CURVE_SPAN_DAYS = 7
 _DAILY_SPAN_DAYS = 365
 _MONTH_SECONDS = 30 * 24 * 3600
-# Of each generation of Enedis; v5 has one quota for all.
+# The APIs of each generation of Enedis; v5 has one quota for all.
 _MEASURES = ("measures", "v5")
 _SITUATION = ("situation_contrat_auto", "v5")
 _GENERAL = ("donnees_generales_auto", "v5")
@@ -110,8 +110,8 @@ def _daily(
 
 
 def _index(name: str, title: str, direction: Direction) -> Dataset:
-    # Enedis publishes no limit for registers, neither of the period nor of the history: those of daily values are what
-    # is tried. Few people need them, so nobody's quota is spent on them unasked.
+    # Enedis publishes no limits for registers, neither of the period nor of the history: those of daily values are
+    # used. They are rarely needed, so no quota is spent on them before a request.
     return _daily(name, title, Quantity.INDEX, "Wh", direction, fetched_unasked=False)
 
 
@@ -156,7 +156,7 @@ _ALL = (
     _curve("consumption_load_curve", "Mean power consumed over each step", Direction.CONSUMPTION),
     _daily(
         "daily_consumption_max_power",
-        "Highest power of each day, and when",
+        "Highest power of each day, with its time",
         Quantity.PEAK,
         "VA",
         Direction.CONSUMPTION,
@@ -173,10 +173,10 @@ _ALL = (
     _index("consumption_index", "The meter's consumption registers each day", Direction.CONSUMPTION),
     _index("production_index", "The meter's production registers each day", Direction.PRODUCTION),
     _record("contract", "The supply contract: power, tariff, segment", _SITUATION, fetched_unasked=True),
-    # Who somebody is and where they live: nobody fetches that before somebody with a right to it wants it.
+    # Personal data of the contract holder: not fetched before an authorised request.
     _record("address", "The address of the usage point", _GENERAL, fetched_unasked=False),
     _record("identity", "The holder of the contract", _SITUATION, fetched_unasked=False),
-    _record("contact", "How the holder can be reached", _SITUATION, fetched_unasked=False),
+    _record("contact", "The contact details of the holder", _SITUATION, fetched_unasked=False),
 )
 
 DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _ALL}
@@ -184,7 +184,7 @@ DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _ALL}
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Whose readings of what: the name of one sealed series. Ids are internal ones, never a PRM."""
+    """The identifier of one series: account, usage point and dataset. Ids are internal ones, never a PRM."""
 
     account_id: str
     usage_point_id: str

@@ -1,7 +1,7 @@
-"""Every failure that crosses a boundary of Relève, as one tree.
+"""The exceptions of Relève, as one class tree.
 
     AppError
-    ├── RequestError                 the caller can mend it
+    ├── RequestError                 the caller can correct the request
     │   ├── ValidationFailed         422, with pointers into the request
     │   ├── OutOfHistory             422
     │   ├── DatasetNotAvailable      422
@@ -11,15 +11,15 @@
     │   ├── AccountSuspended         403
     │   ├── RegistrationClosed       403
     │   ├── InvitationRefused        403
-    │   ├── TooManyRequests          429, knows when
-    │   ├── QuotaExceeded            429, knows when
+    │   ├── TooManyRequests          429, has a retry time
+    │   ├── QuotaExceeded            429, has a retry time
     │   ├── TooManyListeners         429
     │   ├── LimitReached             409
     │   ├── LastKey                  409
     │   ├── NotFound                 404
     │   ├── NotAcceptable            406
     │   ├── JobGone                  410
-    │   ├── IdempotencyInProgress    409, knows when
+    │   ├── IdempotencyInProgress    409, has a retry time
     │   ├── IdempotencyKeyReused     422
     │   ├── IdempotencyNotOffered    422
     │   ├── ConsentMissing           409
@@ -29,32 +29,32 @@
     │   ├── WebhookDisabled          409
     │   ├── StateRefused             400
     │   └── ConsentRefused           400
-    ├── ProviderError                the provider answered, or failed to
+    ├── ProviderError                an error of the provider
     │   ├── ProviderUnavailable      retryable
     │   │   ├── ProviderTimeout
     │   │   ├── ProviderGarbage
-    │   │   └── ProviderApiMissing   this API is not at its address
-    │   ├── ProviderThrottled        retryable, knows when
+    │   │   └── ProviderApiMissing   this API does not exist at its URL
+    │   ├── ProviderThrottled        retryable, has a retry time
     │   ├── ProviderTokenRejected    retryable once, after a new token
-    │   ├── ProviderRefusedRequest   our request was wrong
+    │   ├── ProviderRefusedRequest   our request was invalid
     │   ├── ProviderNotSubscribed    the operator must act
     │   ├── ProviderMisconfigured    the operator must act
-    │   ├── BeforeActivation         the point did not exist yet
-    │   ├── BeyondHistory            Enedis keeps no more
-    │   ├── NoMeasure                nothing measured
-    │   ├── CurveNotCollected        the person objected to the curve
-    │   ├── ProviderWrongDirection   the point has no such direction
-    │   └── ConsentLost              Enedis says: no right to this point
-    ├── NoSlotYet                    the provider's quota has no room now, knows when
-    ├── StillFetching                503: longer than a client waits, knows when
-    ├── ProviderDown                 503: the provider is left alone for a while, knows when
-    ├── CallAbandoned                begun several times, never ended
-    ├── Unreadable                   503: stored, but what it was sealed with is gone; the operator must act
-    └── ServiceUnavailable           503: a part of the gateway is down
+    │   ├── BeforeActivation         the usage point was not active yet
+    │   ├── BeyondHistory            older than Enedis's history
+    │   ├── NoMeasure                no measurements
+    │   ├── CurveNotCollected        the holder refused the load curve
+    │   ├── ProviderWrongDirection   the usage point has no such direction
+    │   └── ConsentLost              Enedis reports no authorisation for this usage point
+    ├── NoSlotYet                    the provider's quota is exhausted, has a retry time
+    ├── StillFetching                503: the fetch exceeds the wait, has a retry time
+    ├── ProviderDown                 503: calls to the provider are paused, has a retry time
+    ├── CallAbandoned                started several times, never completed
+    ├── Unreadable                   503: stored data cannot be decrypted; the operator must act
+    └── ServiceUnavailable           503: a part of the gateway is unavailable
 
-Each leaf states its own ``code`` (stable, for programs), ``status`` (what HTTP says of it) and ``retryable``
-(whether the same request may succeed later). The docstring's first paragraph is the message a person reads.
-Nothing here may ever carry a secret, a usage point or a reading.
+Each leaf has its own ``code`` (stable), ``status`` (HTTP) and ``retryable`` (whether the same request may succeed
+later). The first paragraph of the docstring is the error message. An error must never contain a secret, a usage point
+or a reading.
 """
 
 import inspect
@@ -65,14 +65,14 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with a request: a JSON pointer or a parameter's name, and what is wrong in words."""
+    """One invalid value of a request: a JSON pointer or the name of a parameter, and the error message."""
 
     pointer: str
     detail: str
 
 
 class AppError(Exception):
-    """Something went wrong."""
+    """An error occurred."""
 
     code: str
     status: int
@@ -87,8 +87,9 @@ class AppError(Exception):
         errors: Sequence[FieldError] = (),
         links: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep ``detail`` (the docstring when absent), the provider's own code, when to try again, and where else to
-        look: URI templates, for no address here may name a usage point."""
+        """``detail``: the message, by default the docstring; ``upstream_code``: the provider's error code;
+        ``retry_at``: the earliest time of a retry; ``links``: alternatives, as URI templates, because an error must not
+        contain a usage point."""
         self.detail = detail or self.title()
         self.upstream_code = upstream_code
         self.retry_at = retry_at
@@ -98,31 +99,31 @@ class AppError(Exception):
 
     @classmethod
     def title(cls) -> str:
-        """The message of this kind of error, the same for every occurrence."""
+        """The message of this class, the same for every occurrence."""
         return inspect.cleandoc(cls.__doc__ or cls.__name__).split("\n\n")[0].replace("\n", " ")
 
 
-# What the caller can mend
+# Errors that the caller can correct
 
 
 class RequestError(AppError):
-    """The request can't be served as it is."""
+    """The request is invalid."""
 
 
 class ValidationFailed(RequestError):
-    """Some values of the request are not acceptable."""
+    """Some values of the request are invalid; see `errors`."""
 
     code, status = "validation_failed", 422
 
 
 class OutOfHistory(RequestError):
-    """The period begins before the oldest day that the provider keeps for this dataset."""
+    """The period starts before the oldest day that the provider keeps for this dataset. Use a later start."""
 
     code, status = "out_of_history", 422
 
 
 class DatasetNotAvailable(RequestError):
-    """This dataset can't be asked for yet."""
+    """This dataset is not available yet."""
 
     code, status = "dataset_not_available", 422
 
@@ -134,140 +135,140 @@ class WrongDirection(RequestError):
 
 
 class Unauthenticated(RequestError):
-    """A valid API key is needed."""
+    """A valid API key is required."""
 
     code, status = "unauthenticated", 401
 
 
 class Forbidden(RequestError):
-    """This API key may not do that."""
+    """This API key does not have the required scope."""
 
     code, status = "forbidden", 403
 
 
 class AccountSuspended(RequestError):
-    """This account is suspended; the operator of this gateway can say why."""
+    """This account is suspended. Contact the operator of this gateway."""
 
     code, status = "account_suspended", 403
 
 
 class RegistrationClosed(RequestError):
-    """This gateway does not take new accounts."""
+    """Registration on this gateway is closed."""
 
     code, status = "registration_closed", 403
 
 
 class InvitationRefused(RequestError):
-    """An account is made here with an invitation only, and this one is unknown, expired or used."""
+    """Registration on this gateway requires an invitation, and this one is unknown, expired or already used."""
 
     code, status = "invitation_refused", 403
 
 
 class TooManyRequests(RequestError):
-    """Too many requests of this kind came from this address; please wait."""
+    """Too many requests of this kind from this address. Retry later."""
 
     code, status, retryable = "too_many_requests", 429, True
 
 
 class QuotaExceeded(RequestError):
-    """This account has used up its requests for today."""
+    """The daily request quota of this account is exhausted."""
 
     code, status, retryable = "quota_exceeded", 429, True
 
     def __init__(
         self, detail: str | None = None, *, quota: str = "", limit: int = 0, retry_at: datetime | None = None
     ) -> None:
-        """Keep which quota it is, and how large, beside what every error has."""
+        """``quota`` and ``limit``: the exhausted quota and its size."""
         super().__init__(detail, retry_at=retry_at)
         self.quota, self.limit = quota, limit
 
 
 class TooManyListeners(RequestError):
-    """This account listens to as many streams of events as it may; close one first."""
+    """This account has reached its limit of open event streams. Close one first."""
 
     code, status, retryable = "too_many_listeners", 429, True
 
 
 class LimitReached(RequestError):
-    """This account has as many of these as it may have; remove one first."""
+    """This account has reached the limit for this resource. Delete one first."""
 
     code, status = "limit_reached", 409
 
 
 class LastKey(RequestError):
-    """This is the last API key that may manage the account: make another one first, or delete the account."""
+    """This is the last API key with the scope `manage`. Create another one first, or delete the account."""
 
     code, status = "last_key", 409
 
 
 class NotFound(RequestError):
-    """There is no such thing here."""
+    """The resource does not exist."""
 
     code, status = "not_found", 404
 
 
 class JobGone(RequestError):
-    """This job is kept no longer; what it has fetched is where the readings are."""
+    """This job is no longer stored. The data that it fetched is available as readings."""
 
     code, status = "job_gone", 410
 
 
 class IdempotencyInProgress(RequestError):
-    """A request with this Idempotency-Key is being served at this moment; please wait."""
+    """A request with this Idempotency-Key is still in progress. Retry later."""
 
     code, status, retryable = "idempotency_in_progress", 409, True
 
 
 class IdempotencyKeyReused(RequestError):
-    """This Idempotency-Key came with another request before; each request needs a key of its own."""
+    """This Idempotency-Key was already used for a different request. Use a new key for each request."""
 
     code, status = "idempotency_key_reused", 422
 
 
 class IdempotencyNotOffered(RequestError):
-    """The answer holds a secret that is shown once and never kept: it can't be given again by an Idempotency-Key."""
+    """This operation returns a secret only once and does not support Idempotency-Key. Send the request without it."""
 
     code, status = "idempotency_not_offered", 422
 
 
 class NotAcceptable(RequestError):
-    """There is no such format of this; the formats there are stand in the documentation."""
+    """None of the formats in `Accept` is available. The documentation lists the available formats."""
 
     code, status = "not_acceptable", 406
 
 
 class ConsentMissing(RequestError):
-    """There is no active consent for this usage point; ask for one with POST /v1/consents."""
+    """There is no active consent for this usage point. Create one with POST /v1/consents."""
 
     code, status = "consent_missing", 409
 
 
 class ConsentAlreadyActive(RequestError):
-    """This account already holds an active consent for this usage point."""
+    """This account already has an active consent for this usage point."""
 
     code, status = "consent_already_active", 409
 
 
 class ConsentEmpty(RequestError):
-    """The provider knows of no usage point under this consent; give it again, or try again later."""
+    """The provider returned no usage point for this consent. Give the consent again, or retry later."""
 
     code, status = "consent_empty", 409
 
 
 class UsagePointTaken(RequestError):
-    """Another account of this gateway holds this usage point, and neither a proof nor an approval lets this one too."""
+    """Another account of this gateway holds this usage point. A valid proof or an approval is required."""
 
     code, status = "usage_point_taken", 409
 
 
 class WebhookDisabled(RequestError):
-    """This webhook is disabled; enable it first."""
+    """This webhook is disabled. Enable it first."""
 
     code, status = "webhook_disabled", 409
 
 
 class StateRefused(RequestError):
-    """This consent link is unknown, expired, used, or was opened in another browser. Start the consent again."""
+    """This consent link is unknown, expired or used, or was opened in another browser. Start the consent again."""
 
     code, status = "state_refused", 400
 
@@ -278,41 +279,41 @@ class ConsentRefused(RequestError):
     code, status = "consent_refused", 400
 
 
-# What the provider answered, or failed to
+# Errors of the provider
 
 
 class ProviderError(AppError):
-    """The provider could not serve the request."""
+    """The provider could not process the request."""
 
     status = 502
 
 
 class ProviderUnavailable(ProviderError):
-    """The provider is not working at the moment."""
+    """The provider is temporarily unavailable."""
 
     code, status, retryable = "provider_unavailable", 503, True
 
 
 class ProviderTimeout(ProviderUnavailable):
-    """The provider did not answer in time."""
+    """The provider did not respond in time."""
 
     code, status, retryable = "provider_timeout", 504, True
 
 
 class ProviderGarbage(ProviderUnavailable):
-    """The provider's answer can't be understood."""
+    """The provider returned an invalid response."""
 
     code, status, retryable = "provider_garbage", 502, True
 
 
 class ProviderApiMissing(ProviderUnavailable):
-    """The provider has no such API at this address: it has ended, or has not begun."""
+    """The provider has no such API at this URL: it was withdrawn, or is not available yet."""
 
     code, status, retryable = "provider_api_missing", 503, True
 
 
 class ProviderThrottled(ProviderError):
-    """The provider's quota is used up for the moment."""
+    """The provider's quota is currently exhausted."""
 
     code, status, retryable = "provider_throttled", 503, True
 
@@ -324,43 +325,43 @@ class ProviderTokenRejected(ProviderError):
 
 
 class ProviderRefusedRequest(ProviderError):
-    """The provider refused the gateway's request as malformed."""
+    """The provider rejected the gateway's request as malformed."""
 
     code, retryable = "provider_refused_request", False
 
 
 class ProviderNotSubscribed(ProviderError):
-    """The gateway's application is not subscribed to this API of the provider; its operator must act."""
+    """The gateway's application is not subscribed to this API of the provider. The operator must act."""
 
     code, status, retryable = "provider_not_subscribed", 503, False
 
 
 class ProviderMisconfigured(ProviderError):
-    """The provider does not accept the gateway's credentials; its operator must act."""
+    """The provider does not accept the gateway's credentials. The operator must act."""
 
     code, status, retryable = "provider_misconfigured", 503, False
 
 
 class BeforeActivation(ProviderError):
-    """The period begins before the usage point was last put into service."""
+    """The period starts before the usage point was last activated."""
 
     code, status, retryable = "before_activation", 422, False
 
 
 class BeyondHistory(ProviderError):
-    """The provider keeps no data as old as this."""
+    """The provider does not keep data this old."""
 
     code, status, retryable = "beyond_history", 422, False
 
 
 class NoMeasure(ProviderError):
-    """The provider holds no measure for this period."""
+    """The provider has no measurements for this period."""
 
     code, status, retryable = "no_measure", 404, False
 
 
 class CurveNotCollected(ProviderError):
-    """The load curve of this usage point is not collected; its holder can allow it at the provider."""
+    """The load curve of this usage point is not collected. Its holder can enable the collection at the provider."""
 
     code, status, retryable = "curve_not_collected", 422, False
 
@@ -372,54 +373,54 @@ class ProviderWrongDirection(ProviderError):
 
 
 class ConsentLost(ProviderError):
-    """The provider says that the gateway has no right to this usage point; a new consent may be needed."""
+    """The provider reports that the gateway is not authorised for this usage point. A new consent may be required."""
 
     code, status, retryable = "consent_lost", 409, False
 
 
-# What our side lacks
+# Errors of the gateway
 
 
 class NoSlotYet(AppError):
-    """The quota that all users of this gateway share has no room at the moment."""
+    """The quota that all users of this gateway share is currently exhausted."""
 
     code, status, retryable = "no_slot_yet", 503, True
 
 
 class StillFetching(AppError):
-    """The provider is being asked for this data and takes longer than could be waited for; ask again in a moment."""
+    """This data is still being fetched from the provider. Retry in a few seconds."""
 
     code, status, retryable = "still_fetching", 503, True
 
 
 class ProviderDown(AppError):
-    """The provider does not work at the moment: nothing can be fetched, and what is stored can be read as ever."""
+    """The provider is currently unavailable: no data can be fetched. Stored data can still be read."""
 
     code, status, retryable = "provider_down", 503, True
 
 
 class CallAbandoned(AppError):
-    """A call to the provider was begun several times and never came to an end."""
+    """A call to the provider was started several times and never completed."""
 
     code, status, retryable = "call_abandoned", 503, False
 
 
 class Unreadable(AppError):
-    """What is stored was sealed under a server key that this gateway no longer has, or was changed; its operator can
-    bring the key back, or have the data forgotten and fetched anew.
+    """The stored data cannot be decrypted: its server key is missing, or the data was changed. The operator can restore
+    the key, or delete the data so that it is fetched again.
     """
 
     code, status, retryable = "unreadable", 503, False
 
 
 class ServiceUnavailable(AppError):
-    """A part of the gateway is not available; please try again soon."""
+    """A part of the gateway is unavailable. Retry later."""
 
     code, status, retryable = "service_unavailable", 503, True
 
 
 def leaves(root: type[AppError] = AppError) -> list[type[AppError]]:
-    """Every class of the tree that has a ``code``: what may be raised, and what the documentation lists."""
+    """All classes with a ``code``: those that are raised and documented."""
     found = [root] if hasattr(root, "code") else []
     for child in root.__subclasses__():
         found.extend(leaves(child))

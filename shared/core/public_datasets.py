@@ -1,4 +1,4 @@
-"""The datasets that are about nobody, each declared once. Pure data."""
+"""The public datasets, which contain no personal data, each declared once. Pure data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Where the past of a public dataset is, when its provider keeps none: another ``provider``, the longest period of
-    one call, the least time between two calls, and how many days of the past it may not have yet."""
+    """The source of a public dataset's history, when its provider keeps none: another ``provider``, the longest period
+    of one call, the minimum time between two calls, and how many of the last days it may not have yet."""
 
     provider: str
     span_days: int
@@ -19,18 +19,16 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class PublicDataset:
-    """One kind of data that is about nobody: one document a day of Paris, the same for every account, kept in clear
-    and for good.
+    """One public dataset: one document per day in Paris, the same for every account, stored in clear and permanently.
 
-    ``api``: the provider's, by the name of the pacer's slots. ``nothing``: the document of a day of which its provider
-    is known to say nothing. ``essential``: the field that is null there, and never elsewhere.
-    ``least_pause_seconds``: the provider is never asked for it more often, whoever asks and however often a process
-    begins anew. ``span_days``: the longest period of one call; ``None``: a call takes no days and brings what there is.
-    ``ahead_days``: how many days after today a call may bring. ``oldest_day``: the first day that can be had, from the
-    provider or from an ``archive``.
+    ``api``: the provider's, by the name of the pacer's slots. ``nothing``: the document of a day for which the provider
+    has no data. ``essential``: the field that is null in it, and never elsewhere. ``least_pause_seconds``: the minimum
+    pause between two calls, for all callers and across restarts. ``span_days``: the longest period of one call;
+    ``None``: a call takes no days and returns all available data. ``ahead_days``: how many days after today a call may
+    return. ``oldest_day``: the first available day, from the provider or from an ``archive``.
 
-    When it is read: every ``every_seconds``; or at the times of Paris ``read_at``, and ``sought_at`` too as long as
-    tomorrow is not known.
+    Polling: every ``every_seconds``; or at the Paris times ``read_at``, and also ``sought_at`` as long as tomorrow is
+    not known.
     """
 
     name: str
@@ -56,14 +54,14 @@ TEMPO = PublicDataset(
     api="tempo_like_supply_contract",
     essential="colour",
     nothing={"colour": None, "updated_at": None},
-    # RTE publishes no limit; those who ask more often fear to be shut out.
+    # RTE publishes no limit; clients that poll more often fear being blocked.
     least_pause_seconds=30 * 60,
     oldest_day=date(2014, 9, 1),
     ahead_days=1,
     span_days=366,
-    # Only what RTE says at 10:30 binds, and it has been changed until a quarter past eleven.
+    # Only RTE's publication at 10:30 is binding, and it has been changed until 11:15.
     read_at=(time(10, 45), time(11, 20)),
-    # Often it is there early in the morning; nobody waits for what was not said by the evening.
+    # The colour is often published early in the morning; after the evening there are no more attempts.
     sought_at=(
         time(6, 30),
         *(time(hour, minute) for hour in (7, 8, 9) for minute in (0, 30)),
@@ -75,7 +73,7 @@ TEMPO = PublicDataset(
 
 ECOWATT = PublicDataset(
     name="ecowatt",
-    title="How tense the French electricity system is, each day and hour",
+    title="The tension of the French electricity system, by day and hour",
     provider="rte",
     api="ecowatt",
     essential="level",

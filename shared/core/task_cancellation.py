@@ -1,4 +1,4 @@
-"""Ending tasks that would go on for ever."""
+"""Cancellation of tasks that run indefinitely."""
 
 import asyncio
 from typing import Any
@@ -7,11 +7,10 @@ _ASK_AGAIN_SECONDS = 0.05
 
 
 async def cancel_all(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancel tasks, and return when they have ended; what they ended with is nobody's concern any more.
+    """Cancel tasks and wait until they have ended; their results and exceptions are ignored.
 
-    One cancellation is not enough: before Python 3.12 `asyncio.wait_for` loses the one that comes at the moment when
-    what it waits for is there, and the client of Redis uses it with every command. Whoever then waits for the task
-    waits for ever.
+    A single cancellation is not enough: before Python 3.12 `asyncio.wait_for` loses a cancellation that arrives when
+    the awaited result is ready, and the Redis client uses it for every command. Waiting for such a task never ends.
     """
     left = set(tasks)
     while left:

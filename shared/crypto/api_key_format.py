@@ -1,4 +1,4 @@
-"""The text of an API key: its form, its checksum, and what is stored of it. Of one that is a JWT:
+"""The text of an API key: its format, its checksum, and its stored verifier. For keys in JWT form see
 `shared.crypto.jwt_api_keys`."""
 
 import hashlib
@@ -25,34 +25,34 @@ def new_api_key() -> str:
 
 
 def check_api_key(text: str) -> bytes:
-    """The 32 secret bytes of an API key, if its form and checksum are right; whether it exists is not known here.
+    """The 32 secret bytes of an API key with a valid format and checksum; does not check whether the key exists.
 
     Raises:
-        MalformedApiKey: anything else. The text is never repeated.
+        MalformedApiKey: anything else. The error never contains the text.
     """
-    # The pattern's length is fixed, so an enormous text costs nothing.
+    # The pattern has a fixed length, so an oversized text costs nothing.
     if _API_KEY.fullmatch(text) is None:
         raise MalformedApiKey
     body, checksum = text[:-_CHECKSUM_DIGITS], text[-_CHECKSUM_DIGITS:]
-    # Anybody can compute the checksum from the key: comparing it has no secret to leak.
+    # The checksum is not secret, so this comparison can't leak anything.
     if checksum != _checksum(body):
         raise MalformedApiKey
     value = _from_base62(body[len(KEY_PREFIX) :])
-    if value >> (8 * SECRET_BYTES):  # 43 digits reach a little further than 256 bits
+    if value >> (8 * SECRET_BYTES):  # 43 digits hold slightly more than 256 bits
         raise MalformedApiKey
     return value.to_bytes(SECRET_BYTES, "big")
 
 
 def verifier(secret: bytes) -> str:
-    """What the account store keeps and indexes of an API key: 64 hex digits that lead back to nothing.
+    """The stored and indexed verifier of an API key: 64 hex digits, one-way.
 
-    The secret has 256 random bits, so a fast hash is enough: there is no guess to slow down.
+    The secret has 256 random bits, so a fast hash is enough: brute force is infeasible.
     """
     return hashlib.sha256(derive_key(secret, "releve/api-key/v1/verifier")).hexdigest()
 
 
 def _checksum(body: str) -> str:
-    # CRC-32 catches every change that lies within 32 bits: any one character, any two neighbours swapped.
+    # CRC-32 detects every change within 32 bits: any single character, any two adjacent characters swapped.
     return _to_base62(zlib.crc32(body.encode("ascii")), _CHECKSUM_DIGITS)
 
 

@@ -1,4 +1,4 @@
-"""The compact form of signed JSON (RFC 7515): its parts, in base64url without padding. What signs is not known here."""
+"""The compact form of signed JSON (RFC 7515): its parts, in base64url without padding. Signing is done elsewhere."""
 
 import base64
 from collections.abc import Mapping
@@ -8,19 +8,19 @@ import orjson
 
 
 def part_of(claims: Mapping[str, Any]) -> str:
-    """A header or claims as one part."""
+    """Encode a header or claims as one part."""
     return base64url(orjson.dumps(claims))
 
 
 def base64url(value: bytes) -> str:
-    """Bytes as one part."""
+    """Encode bytes as one part."""
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 def bytes_of(part: str) -> bytes:
-    """What `base64url` was given. Raises `ValueError` for whatever it does not make."""
+    """Decode the output of `base64url`. Raises `ValueError` for anything else."""
     value = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
-    # The last character may have bits that say nothing: one value, one text.
+    # The last character may have unused bits: only the canonical text is accepted.
     if base64url(value) != part:
         raise ValueError("This is not the base64url of anything.")
     return value

@@ -1,9 +1,9 @@
 """API keys in the form of a JSON Web Token (RFC 7519), for clients that read their usage points from their key.
 
-Such a token carries 256 random bits that nobody keeps, and its secret is made from its whole text: another text, by a
-single character, is another key, which nobody knows. So it is looked up like every key, nothing in it is believed or
-even taken apart here, and its signature decides nothing: whoever has the server's secret can sign, but makes no key by
-it, and a new server secret ends none. The signature is there because the form asks for one.
+A token contains 256 random bits that are not stored, and its secret is derived from its whole text: changing a single
+character yields a different, unknown key. So a token is looked up like any other key, its claims are neither trusted
+nor parsed here, and its signature is not verified: signing with the server secret does not create a valid key, and a
+rotation of the server secret invalidates none. The signature is present because the format requires one.
 """
 
 import re
@@ -16,17 +16,17 @@ from shared.crypto.server_secret import MalformedApiKey, ServerSecret, derive_ke
 
 MOST_CHARACTERS = 8192
 MOST_USAGE_POINTS = 50
-"""So many can a token name: it has to fit into a header."""
+"""The maximum number of usage points in a token, which has to fit into a header."""
 
 _SECRET_BYTES = 32
 _HEADER = part_of({"alg": "HS256", "typ": "JWT"})
-# There is one header. The signature has 32 bytes. A part is taken once: nothing is tried again when the rest is wrong.
+# There is one header. The signature has 32 bytes. The possessive quantifier prevents backtracking.
 _TOKEN = re.compile(rf"{_HEADER}\.[A-Za-z0-9_-]++\.[A-Za-z0-9_-]{{43}}")
 
 
 @dataclass(frozen=True, slots=True)
 class TokenClaims:
-    """What a token says to its clients: the gateway's address, and the usage points (14 digits)."""
+    """The claims that clients read: the gateway's address, and the usage points (14 digits)."""
 
     issuer: str
     usage_points: tuple[str, ...] = field(repr=False)
@@ -35,10 +35,10 @@ class TokenClaims:
 def new_token_key(
     server: ServerSecret, claims: TokenClaims, *, key_id: str, issued_at: datetime, expires_at: datetime | None
 ) -> str:
-    """A new token, signed with HS256. ``sub`` is a list, as its clients expect, though the standard knows one text.
+    """A new token, signed with HS256. ``sub`` is a list, as its clients expect, although the standard has one string.
 
     Raises:
-        ValueError: it would be too long to be accepted.
+        ValueError: the token would exceed the accepted length.
     """
     expiry = {} if expires_at is None else {"exp": int(expires_at.timestamp())}
     signed = f"{_HEADER}." + part_of(
@@ -58,17 +58,17 @@ def new_token_key(
 
 
 def is_token_key(text: str) -> bool:
-    """Whether this can only be meant as a token: whether it is one, `check_token_key` knows."""
+    """Whether the text is in token form; `check_token_key` validates it."""
     return text.startswith(_HEADER)
 
 
 def check_token_key(text: str) -> bytes:
-    """The 32 secret bytes of a token, if its form is right; whether it exists is not known here.
+    """The 32 secret bytes of a token with a valid format; does not check whether the key exists.
 
-    HKDF takes the randomness that is somewhere in the text, and every other character with it.
+    HKDF extracts the randomness from the whole text, so every character counts.
 
     Raises:
-        MalformedApiKey: anything else. The text is never repeated.
+        MalformedApiKey: anything else. The error never contains the text.
     """
     if len(text) > MOST_CHARACTERS or _TOKEN.fullmatch(text) is None:
         raise MalformedApiKey

@@ -1,7 +1,7 @@
-"""Receipts: what the gateway states about an erasure, signed so that it can be shown to others later.
+"""Receipts: signed statements of the gateway about an erasure, verifiable by third parties.
 
-A receipt is a compact JWS (RFC 7515, EdDSA as in RFC 8037). Its key is derived from the server's secret; the public
-halves are published, those of earlier secrets for as long as these are listed.
+A receipt is a compact JWS (RFC 7515, EdDSA as in RFC 8037). Its key is derived from the server secret; the public keys
+are published, those of earlier secrets for as long as these are configured.
 """
 
 from collections.abc import Mapping
@@ -18,17 +18,17 @@ _ALGORITHM = "EdDSA"
 _TYPE = "releve-receipt+jwt"
 
 AT_ENEDIS = (
-    "Enedis offers gateways no way to end a share. This gateway asks for nothing any more; the share itself ends when "
-    "it expires, or when it is deleted in the customer account at Enedis, where shared data are managed."
+    "Enedis does not let gateways end a share. This gateway no longer requests any data; the share itself ends when it "
+    "expires, or when it is deleted in the customer account at Enedis, where shared data is managed."
 )
 ENEDIS_ACCOUNT_URL = "https://mon-compte-particulier.enedis.fr"
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was erased. ``erased``: how many of each kind. ``final_at``: by then nothing is left that was on its way.
+    """The result of an erasure. ``erased``: counts by kind. ``final_at``: when in-flight data is erased as well.
 
-    ``usage_point_id``: the 14 digits when it was one usage point, ``None`` when it was the account.
+    ``usage_point_id``: the 14 digits for a single usage point, ``None`` for an account.
     """
 
     id: str
@@ -39,7 +39,7 @@ class Receipt:
     erased: Mapping[str, int]
 
     def claims(self) -> dict[str, Any]:
-        """The receipt as JSON has it."""
+        """The receipt as JSON claims."""
         return {
             "id": self.id,
             "account_id": self.account_id,
@@ -60,7 +60,7 @@ def sign_receipt(server: ServerSecret, receipt: Receipt, issuer: str) -> str:
 
 
 def read_receipt(server: ServerSecret, token: str) -> dict[str, Any] | None:
-    """The claims of a receipt that this gateway has signed, ``None`` for anything else."""
+    """The claims of a receipt signed by this gateway, ``None`` for anything else."""
     try:
         header, claims, signature = token.split(".")
         described = orjson.loads(bytes_of(header))

@@ -1,12 +1,12 @@
-"""The server's own secret: what is derived from ``RELEVE_SECRET_KEY``, and the context that a sealed blob is bound to.
+"""The server secret: the keys derived from ``RELEVE_SECRET_KEY``, and the context that an encrypted blob is bound to.
 
-Owns the sub-keys of that secret and its rotation: a *current* secret writes, *previous* ones still read.
-It must never hold what opens a reading: its part in a reading is only to vouch that this gateway wrote it.
+Owns the sub-keys of that secret and its rotation: the *current* secret encrypts, *previous* ones still decrypt.
+It must never hold a key that decrypts a reading: for readings it only authenticates that this gateway wrote them.
 Key material never appears in a repr or in the text of an error.
 
     VaultError
     ├── MalformedApiKey   not an API key at all (raised by ``shared.crypto.vault``)
-    └── CannotOpen        sealed, but not by these keys for this place
+    └── CannotOpen        encrypted, but not with these keys for this context
 """
 
 import hmac
@@ -30,12 +30,12 @@ _LENGTH = struct.Struct(">I")
 
 
 class VaultError(Exception):
-    """A secret value was refused.
+    """A secret value was rejected.
 
-    The message belongs to the class and can't be given when raising: nothing secret can slip into it.
+    The message is fixed per class and can't be passed when raising, so that it never contains a secret.
     """
 
-    message: ClassVar[str] = "A secret value was refused."
+    message: ClassVar[str] = "A secret value was rejected."
 
     def __init__(self) -> None:
         super().__init__(self.message)
@@ -48,14 +48,14 @@ class MalformedApiKey(VaultError):
 
 
 class CannotOpen(VaultError):
-    """Tampered with, moved, cut, of an unknown version, or made for other keys; on purpose it does not say which."""
+    """Tampered with, moved, truncated, of an unknown version, or for other keys; deliberately not distinguished."""
 
-    message = "This sealed value does not open with these keys in this place."
+    message = "This encrypted value can't be decrypted with these keys in this context."
 
 
 @dataclass(frozen=True, slots=True)
 class SealContext:
-    """The only place in which a blob opens: whose it is, of what, for when. Ids and names, never a PRM.
+    """The context that a blob is bound to: account, usage point, dataset and window. Ids and names, never a PRM.
 
     ``window`` is the field's name in the store: ``2026-03-29``, ``2026-03`` or ``current``.
     """
@@ -66,12 +66,12 @@ class SealContext:
     window: str
 
     def encode(self) -> bytes:
-        """The canonical bytes: two different contexts never have the same ones."""
+        """The canonical bytes, distinct for different contexts."""
         return length_prefixed(self.account_id, self.usage_point_id, self.dataset, self.window)
 
 
 def length_prefixed(*parts: str) -> bytes:
-    """Each part as its length (4 bytes, big endian) and its UTF-8 bytes: no choice of parts imitates another.
+    """Each part as its length (4 bytes, big endian) and its UTF-8 bytes: an unambiguous encoding.
 
     ``surrogatepass`` keeps this total and one-to-one for every Python string, also one that is not valid Unicode.
     """
@@ -80,7 +80,7 @@ def length_prefixed(*parts: str) -> bytes:
 
 
 def key_id_of(encrypted: bytes) -> str:
-    """The id of the secret under which `ServerSecret.encrypt` made this."""
+    """The id of the secret with which `ServerSecret.encrypt` encrypted this value."""
     return encrypted[len(_ENVELOPE_VERSION) : len(_ENVELOPE_VERSION) + KEY_ID_BYTES].hex()
 
 
@@ -91,7 +91,7 @@ def derive_key(secret: bytes, label: str, *, length_bytes: int = 32) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _SubKeys:
-    """What one server secret is used for; the secret itself is not kept."""
+    """The keys derived from one server secret; the secret itself is not kept."""
 
     key_id: bytes
     context: bytes = field(repr=False)
@@ -102,7 +102,7 @@ class _SubKeys:
 
     @classmethod
     def derive(cls, secret: str) -> "_SubKeys":
-        # Blanks at the ends don't count: a file of 31 characters and a newline is still too short.
+        # Surrounding whitespace does not count: a file of 31 characters and a newline is still too short.
         if len(secret.strip()) < _SECRET_MIN_CHARACTERS:
             raise ValueError(f"A server secret needs at least {_SECRET_MIN_CHARACTERS} characters.")
         root = secret.encode("utf-8", "surrogatepass")
@@ -119,7 +119,7 @@ class _SubKeys:
 class ServerSecret:
     """The sub-keys of the current server secret and of those it replaced.
 
-    A secret should come from a random generator (``openssl rand -hex 32``): it is used as it is, without a slow hash.
+    A secret should come from a random generator (``openssl rand -hex 32``): it is used without a slow hash.
     """
 
     __slots__ = ("_by_id", "_current")
@@ -141,7 +141,7 @@ class ServerSecret:
 
     @property
     def key_id(self) -> str:
-        """Names the current secret in what it made: 8 hex digits, derived one way, safe to log."""
+        """The id of the current secret, part of its outputs: 8 hex digits, derived one-way, safe to log."""
         return self._current.key_id.hex()
 
     @property
@@ -150,29 +150,29 @@ class ServerSecret:
         return list(self._by_id)
 
     def context_tag(self, context: SealContext, key_id: str | None = None) -> bytes:
-        """HMAC-SHA256 (32 bytes) of the context: without the server secret nobody can make a blob that opens there.
+        """HMAC-SHA256 (32 bytes) of the context: valid blobs can't be created without the server secret.
 
         Raises:
-            CannotOpen: ``key_id`` names no secret that this server knows.
+            CannotOpen: ``key_id`` is unknown to this server.
         """
         return hmac.digest(self._keys(key_id).context, context.encode(), "sha256")
 
     def encrypt(self, plaintext: bytes, *, purpose: str) -> bytes:
-        """AES-256-GCM for what workers need unattended (provider tokens, PRMs, webhook secrets); never for readings.
+        """AES-256-GCM for data that workers need unattended (provider tokens, PRMs, webhook secrets); not for readings.
 
         Returns version (1 byte), key id (4), nonce (12), ciphertext and tag (16). The ``purpose`` is authenticated:
         put the row's id in it, so that a value copied to another row does not decrypt.
         """
         header = _ENVELOPE_VERSION + self._current.key_id
-        # A random nonce is safe for 2^32 values under one secret; this holds a few for each account.
+        # A random nonce is safe for 2^32 values under one secret; there are only a few values per account.
         nonce = os.urandom(NONCE_BYTES)
         return header + nonce + self._current.cipher.encrypt(nonce, plaintext, header + length_prefixed(purpose))
 
     def decrypt(self, blob: bytes, *, purpose: str) -> bytes:
-        """What ``encrypt`` was given, by whichever known secret it was encrypted.
+        """The plaintext of a value that ``encrypt`` returned under any known secret.
 
         Raises:
-            CannotOpen: tampered with, cut, made for another purpose or under an unknown secret.
+            CannotOpen: tampered with, truncated, made for another purpose or under an unknown secret.
         """
         header, nonce, ciphertext = _split(blob)
         if header[:1] != _ENVELOPE_VERSION:
@@ -184,15 +184,15 @@ class ServerSecret:
             raise CannotOpen from None
 
     def sign_token(self, message: bytes) -> bytes:
-        """HMAC-SHA256 (32 bytes) under the current secret, as HS256 signs a JWT. Nothing of ours is let in by it."""
+        """HMAC-SHA256 (32 bytes) under the current secret, as HS256 signs a JWT. Never used for authentication."""
         return hmac.digest(self._current.token, message, "sha256")
 
     def sign(self, message: bytes) -> bytes:
-        """An Ed25519 signature (64 bytes) under the current secret: whoever has our public key can check it."""
+        """An Ed25519 signature (64 bytes) under the current secret, verifiable with the public key."""
         return self._current.signer.sign(message)
 
     def is_signed(self, message: bytes, signature: bytes, *, key_id: str) -> bool:
-        """Whether ``signature`` is that of ``message`` under the secret of that id; an unknown id is no error."""
+        """Whether ``signature`` is valid for ``message`` under the secret with this id; ``False`` for an unknown id."""
         keys = self._by_id.get(key_id)
         if keys is None:
             return False
@@ -203,11 +203,11 @@ class ServerSecret:
         return True
 
     def public_keys(self) -> dict[str, bytes]:
-        """What checks our signatures (32 bytes each, not secret), by key id: the current one first."""
+        """The public keys for verifying signatures (32 bytes each, not secret), by key id: the current one first."""
         return {key_id: keys.signer.public_key().public_bytes_raw() for key_id, keys in self._by_id.items()}
 
     def keyed_hash(self, text: str, *, purpose: str) -> str:
-        """HMAC-SHA256 in hex under the current secret: to index or to log what must not be readable, such as a PRM."""
+        """HMAC-SHA256 in hex under the current secret: indexes or logs values that must not be readable, as a PRM."""
         return _keyed_hash(self._current, text, purpose)
 
     def keyed_hashes(self, text: str, *, purpose: str) -> list[str]:
@@ -215,10 +215,10 @@ class ServerSecret:
         return [_keyed_hash(keys, text, purpose) for keys in self._by_id.values()]
 
     def is_keyed_hash(self, hashed: str, text: str, *, purpose: str, key_id: str) -> bool:
-        """Whether ``hashed`` is the keyed hash of ``text`` under the secret of that id, compared in constant time.
+        """Whether ``hashed`` is the keyed hash of ``text`` under the secret with this id, compared in constant time.
 
         Raises:
-            CannotOpen: ``key_id`` names no secret that this server knows.
+            CannotOpen: ``key_id`` is unknown to this server.
         """
         return hmac.compare_digest(hashed.encode(), _keyed_hash(self._keys(key_id), text, purpose).encode())
 

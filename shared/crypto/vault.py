@@ -1,11 +1,11 @@
-"""The vault: each account's key pair, and sealing readings so that only an API key opens them.
+"""The vault: the key pair of each account, and the encryption of readings so that only an API key decrypts them.
 
-Owns how the private key is wrapped and the format of a blob; the form of an API key is that of
-`shared.crypto.api_key_format`. It must never store, log or return in an error a key, a secret or a plaintext. It speaks
-to no store and no network.
+Owns the wrapping of the private key and the format of a blob; the format of an API key is that of
+`shared.crypto.api_key_format`. It must never store, log or return in an error a key, a secret or a plaintext. It
+accesses no store and no network.
 
-    API key ──HKDF "verifier"──▶ SHA-256 ──▶ indexed in SQL: who is this?
-        └─────HKDF "wrapping"──▶ AES-256-GCM ──▶ the private key ──▶ opens what was sealed to the public key
+    API key ──HKDF "verifier"──▶ SHA-256 ──▶ indexed in SQL: identifies the key
+        └─────HKDF "wrapping"──▶ AES-256-GCM ──▶ the private key ──▶ decrypts data encrypted to the public key
 
 A blob is: version (1 byte), server key id (4), HPKE encapsulated key (32), ciphertext and tag.
 """
@@ -57,7 +57,7 @@ _HEADER_BYTES = len(_BLOB_VERSION) + KEY_ID_BYTES
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
-_FRAME = struct.Struct(">BI")  # inside the seal: how the body is stored, its length; then the body and zeros
+_FRAME = struct.Struct(">BI")  # inside the plaintext: encoding and length of the body; then the body and zeros
 _STORED, _DEFLATED = 0, 1
 _PADDING_BYTES = 256
 
@@ -70,7 +70,7 @@ _PADDING_BYTES = 256
 
 @dataclass(frozen=True, slots=True)
 class VaultKeys:
-    """One account's X25519 key pair, 32 raw bytes each. The private half is stored only wrapped."""
+    """The X25519 key pair of an account, 32 raw bytes each. The private key is stored only in wrapped form."""
 
     public_key: bytes
     private_key: bytes = field(repr=False)
@@ -83,7 +83,7 @@ def new_vault() -> VaultKeys:
 
 
 def wrap_private_key(private_key: bytes, api_key_secret: bytes, *, account_id: str, key_id: str) -> bytes:
-    """The private key under one API key's wrapping key, bound to the account and to that key's id.
+    """Wrap the private key with an API key's wrapping key, bound to the account and to that key's id.
 
     Returns version (1 byte), nonce (12), ciphertext and tag (48).
 
@@ -98,10 +98,10 @@ def wrap_private_key(private_key: bytes, api_key_secret: bytes, *, account_id: s
 
 
 def unwrap_private_key(wrapped: bytes, api_key_secret: bytes, *, account_id: str, key_id: str) -> bytes:
-    """The 32 bytes that ``wrap_private_key`` was given.
+    """The 32-byte private key that ``wrap_private_key`` wrapped.
 
     Raises:
-        CannotOpen: another API key, account or key id, or the wrapped copy was changed.
+        CannotOpen: wrong API key, account or key id, or a modified wrapped key.
     """
     nonce_end = len(_WRAP_VERSION) + NONCE_BYTES
     if wrapped[: len(_WRAP_VERSION)] != _WRAP_VERSION:
@@ -126,10 +126,11 @@ def _wrapping_place(account_id: str, key_id: str) -> bytes:
 
 
 def seal(plaintext: bytes, *, public_key: bytes, context: SealContext, server: ServerSecret) -> bytes:
-    """Seal to the account's public key, for one context; who seals can't open.
+    """Encrypt to the account's public key, for one context; the sender can't decrypt.
 
     RFC 9180 HPKE, base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, empty ``aad``. HPKE alone does not
-    say who wrote, so ``info`` is version, context and the server's tag of the context: no tag, no blob that opens.
+    authenticate the sender, so ``info`` is version, context and the server's tag of the context: without the tag no
+    valid blob can be created.
 
     Raises:
         ValueError: the plaintext is over 4 MiB, or the public key is not a usable X25519 key.
@@ -141,7 +142,7 @@ def seal(plaintext: bytes, *, public_key: bytes, context: SealContext, server: S
 
 
 class Opener:
-    """Opens the blobs of one account. Build one for a request: parsing the private key costs half an opening."""
+    """Decrypts the blobs of one account. Build one per request: parsing the private key costs half a decryption."""
 
     __slots__ = ("_private_key", "_server")
 
@@ -158,10 +159,10 @@ class Opener:
         self._server = server
 
     def open(self, blob: bytes, context: SealContext) -> bytes:
-        """The plaintext that was sealed for this context.
+        """Decrypt a blob that was encrypted for this context.
 
         Raises:
-            CannotOpen: for whatever is wrong with the blob; no other error.
+            CannotOpen: for any invalid blob; no other error.
         """
         if blob[: len(_BLOB_VERSION)] != _BLOB_VERSION:
             raise CannotOpen
@@ -174,10 +175,10 @@ class Opener:
 
 
 def open_blob(blob: bytes, *, private_key: bytes, context: SealContext, server: ServerSecret) -> bytes:
-    """Open a single blob; for several of one account use ``Opener``.
+    """Decrypt a single blob; for several blobs of one account use ``Opener``.
 
     Raises:
-        CannotOpen: for whatever is wrong with the blob or the key; no other error.
+        CannotOpen: for any invalid blob or key; no other error.
     """
     return Opener(private_key, server).open(blob, context)
 
@@ -187,11 +188,11 @@ def _info(context: SealContext, server: ServerSecret, server_key_id: str) -> byt
 
 
 def _pack(plaintext: bytes) -> bytes:
-    """Frame the plaintext, deflated where that pays, and pad it.
+    """Frame the plaintext, deflated where that saves space, and pad it.
 
-    The length of a sealed value is visible to whoever sees the store, and a day in an empty home is shorter than a
-    busy one. Padding in steps of 256 bytes gives half-hourly days one length and blurs longer ones. Deflating pays
-    only when it saves a whole step.
+    The length of an encrypted value is visible in the store, and a day in an empty home is shorter than a busy one.
+    Padding in steps of 256 bytes gives all half-hourly days the same length and obscures that of longer values.
+    Deflating is used only when it saves a whole step.
     """
     if len(plaintext) > MAX_PLAINTEXT_BYTES:
         raise ValueError("A sealed value has at most 4 MiB.")

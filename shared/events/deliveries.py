@@ -1,8 +1,9 @@
-"""Deliveries to webhooks (Redis): what is to be told to which of them, who is at it, and how it went.
+"""Deliveries to webhooks (Redis): their queue, leases and results.
 
-A delivery is made with its event, in one step, and stays until it is over. Whoever delivers takes a webhook on a
-*lease*: nobody else delivers to it meanwhile, and who dies leaves it to others when the lease ends. So a delivery may
-arrive twice, with the same id. Holds types and ids; never a URL, a secret, or what a receiver answered.
+A delivery is created atomically with its event, and stays pending until it succeeds or fails. A worker takes a *lease*
+on a webhook: no other worker delivers to it in the meantime, and if the worker dies another one continues when the
+lease expires. So a delivery may arrive twice, with the same id. Stores types and ids; never a URL, a secret, or the
+body of a receiver's response.
 """
 
 import secrets
@@ -32,13 +33,13 @@ TEST_TYPE = "webhook.test"
 LEASE = timedelta(seconds=30)
 """Longer than an attempt takes."""
 _PACKAGE = "shared.events"
-# After a failure nothing is sent there for a second, after each further one twice as long, up to this: who fails
-# quickly costs no more than who fails slowly. Short enough for hundreds of deliveries to have all their tries in time.
+# After a failure a webhook is paused for a second, doubled with each further failure up to this limit, so that a fast
+# failure costs no more than a slow one. Short enough for hundreds of deliveries to have all their tries in time.
 _SETTLING = {"outcome_seconds": 60, "longest_rest_ms": 30_000, "longest_try_ms": 30_000}
 
 
 class DeliveryStatus(StrEnum):
-    """The life of a delivery."""
+    """The status of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -46,7 +47,7 @@ class DeliveryStatus(StrEnum):
 
 
 class DeliveryError(StrEnum):
-    """Why an attempt failed, or why there is none."""
+    """Why an attempt failed, or was not made."""
 
     TARGET_REFUSED = "target_refused"
     UNREACHABLE = "unreachable"
@@ -63,7 +64,7 @@ class DeliveryError(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How one try went. ``error``: ``None`` when the receiver took it; ``status_code``: what it said, if it did."""
+    """The result of one try. ``error``: ``None`` on success; ``status_code``: that of the response, if any."""
 
     at: datetime
     error: DeliveryError | None = None
@@ -73,8 +74,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event for one webhook, and its last attempt. ``attempts``: of all time; ``tries``: since it was made, or
-    replayed; ``next_at``: ``None`` when it is over."""
+    """One event for one webhook, and its last attempt. ``attempts``: in total; ``tries``: since it was created or
+    replayed; ``next_at``: ``None`` when it has succeeded or failed."""
 
     id: str
     webhook_id: str
@@ -96,7 +97,7 @@ class DeliveryStore:
     """The deliveries of all webhooks."""
 
     def __init__(self, redis: Redis) -> None:
-        """Keep them in this Redis."""
+        """Store them in this Redis."""
         self._redis = redis
         self._subscribe: RedisScript[int] = RedisScript(redis, _PACKAGE, "subscribe")
         self._enqueue: RedisScript[int] = RedisScript(redis, _PACKAGE, "enqueue", KEPT)
@@ -106,8 +107,8 @@ class DeliveryStore:
         self._stop: RedisScript[None] = RedisScript(redis, _PACKAGE, "stop")
         self._forget: RedisScript[None] = RedisScript(redis, _PACKAGE, "forget", KEPT)
 
-    async def note_wish(self, account_id: str, webhook_id: str, version: int, types: str) -> None:
-        """From now on this webhook is told these ``types`` (separated by blanks; ``*``: all but the quiet ones).
+    async def subscribe(self, account_id: str, webhook_id: str, version: int, types: str) -> None:
+        """Subscribe a webhook to these ``types`` (separated by blanks; ``*``: all but the quiet ones).
 
         A version older than the known one changes nothing, and neither does a webhook of an erased account.
         """
@@ -115,9 +116,9 @@ class DeliveryStore:
         await self._subscribe(**keys, webhook=webhook_id, version=version, types=types)
 
     async def enqueue_test(self, account_id: str, webhook_id: str, now: datetime, *, awaited: bool) -> Delivery | None:
-        """A delivery that tells nothing, to see whether it arrives; ``awaited``: `await_attempt` will be asked.
+        """Create a test delivery; ``awaited``: the caller will use `await_attempt`.
 
-        ``None`` when the account was erased meanwhile.
+        ``None`` when the account was erased in the meantime.
         """
         delivery_id = f"dlv_{secrets.token_hex(16)}"
         await self._enqueue(
@@ -133,21 +134,21 @@ class DeliveryStore:
         return await self.load(delivery_id)
 
     async def replay(self, delivery: Delivery, now: datetime) -> Delivery | None:
-        """Have a delivery made once more, with all its tries, under the same id; ``None`` when it is gone."""
+        """Schedule a delivery again, with all its retries and the same id; ``None`` when it no longer exists."""
         await self._replay(
             delivery=delivery_key(delivery.id), webhook=delivery.webhook_id, id=delivery.id, now=_ms(now)
         )
         return await self.load(delivery.id)
 
     async def load(self, delivery_id: str) -> Delivery | None:
-        """A delivery, ``None`` when there is none of that id any more."""
+        """A delivery, ``None`` when it does not exist or has expired."""
         found = await self._load_all([delivery_id])
         return found[0] if found else None
 
     async def list_deliveries(
         self, webhook_id: str, after: str | None = None, limit: int = KEPT_DELIVERIES
     ) -> list[Delivery]:
-        """The deliveries of a webhook, newest first: those after that one, so many at most."""
+        """The deliveries of a webhook, newest first: at most ``limit``, following the delivery ``after``."""
         key, first = deliveries_key(webhook_id), 0
         if after is not None:
             rank = await cast(Awaitable[int | None], self._redis.zrevrank(key, after))
@@ -158,31 +159,31 @@ class DeliveryStore:
         return await self._load_all([each.decode() for each in ids])
 
     async def claim(self, now: datetime, limit: int) -> list[Delivery]:
-        """Deliveries to make now, each of another webhook, so many at most; each to be settled within `LEASE`."""
+        """Claim at most ``limit`` due deliveries, one per webhook; each must be settled within `LEASE`."""
         ids = await self._claim(now=_ms(now), until=_ms(now + LEASE), limit=limit)
         return await self._load_all([each.decode() for each in ids])
 
     async def settle(self, delivery: Delivery, attempt: Attempt, next_at: datetime | None, now: datetime) -> None:
-        """Write down how a try went, and when the next one is, if it failed and there is one; let go of the webhook."""
+        """Record the result of a try and the time of the next one, if any, and release the webhook."""
         ended = DeliveryStatus.FAILED if attempt.error else DeliveryStatus.DELIVERED
         outcome = (DeliveryStatus.PENDING, _ms(next_at)) if next_at else (ended, "")
         tried = (_ms(attempt.at), attempt.status_code or "", attempt.error or "", attempt.duration_ms)
         await self._let_go(delivery, now, *outcome, *tried)
 
     async def release(self, delivery: Delivery, now: datetime) -> None:
-        """Let go of a webhook without having tried."""
+        """Release a webhook without a try."""
         await self._let_go(delivery, now)
 
     async def await_attempt(self, delivery_id: str, wait_seconds: float) -> None:
-        """Return when an awaited delivery was tried, or at the end of the wait."""
+        """Wait until an awaited delivery has been tried, or the wait ends."""
         await cast(Awaitable[Any], self._redis.blpop([attempted_key(delivery_id)], timeout=wait_seconds))
 
     async def await_bell(self, wait_seconds: float) -> None:
-        """Return when something has become due, or at the end of the wait."""
+        """Wait until a delivery is due, or the wait ends."""
         await cast(Awaitable[Any], self._redis.blpop([BELL_KEY], timeout=wait_seconds))
 
     async def stop(self, webhook_id: str, error: DeliveryError) -> None:
-        """Whatever is not over for a webhook fails, for that reason."""
+        """Fail all pending deliveries of a webhook, for that reason."""
         await self._stop(pending=pending_key(webhook_id), error=error)
 
     async def forget_webhook(self, account_id: str, webhook_id: str) -> None:
@@ -196,7 +197,7 @@ class DeliveryStore:
             await self.forget_webhook(account_id, webhook_id)
 
     async def forget_ids(self, account_id: str, ids: Collection[str]) -> None:
-        """Erase the deliveries of an account that tell of one of these things, which are gone."""
+        """Erase the deliveries of an account whose data contains one of these ids, which no longer exist."""
         gone = set(ids)
         for webhook_id in await self._webhook_ids(account_id) if gone else []:
             found = await self.list_deliveries(webhook_id)
@@ -213,7 +214,7 @@ class DeliveryStore:
         return [each.decode() for each in ids]
 
     async def _load_all(self, ids: Sequence[str]) -> list[Delivery]:
-        """Those that are still there."""
+        """The deliveries that still exist."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for each in ids:
                 pipeline.hgetall(delivery_key(each))

@@ -1,8 +1,8 @@
-"""Listening to events in one process: one connection hears of all accounts, and passes on to everybody who listens.
+"""Event listeners in one process: one connection receives the events of all accounts and distributes them.
 
-A listener is given what happens from now on. It keeps a bounded number of events that nobody has taken yet; who is
-slower than that, or joined while nothing was heard, is *behind*: the store has what it missed. So nothing grows with a
-slow reader, and nothing is lost with a connection.
+A listener receives the events from now on. It buffers a bounded number of events; a listener that is slower, or that
+joined while the connection was down, is *behind* and reads the missed events from the store. So memory does not grow
+with a slow reader, and no event is lost with a connection.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from shared.observability.logging import get_logger
 logger = get_logger(__name__)
 
 WAITS_PER_ACCOUNT = 100
-"""So many requests of one account may wait for something at a time, in one process."""
+"""The maximum number of concurrently waiting requests of one account, in one process."""
 _KEPT_FOR_A_LISTENER = 200
 _READY_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
@@ -28,30 +28,30 @@ _CHECK_SECONDS = 15.0
 
 
 class Purpose(StrEnum):
-    """What somebody listens for: one answer that is held back, or a stream of events."""
+    """The purpose of a listener: one long-polling response, or a stream of events."""
 
     WAIT = "wait"
     STREAM = "stream"
 
 
 @dataclass(slots=True)
-class Commons:
-    """What those who listen to one account need not each have: its usage points' 14 digits by their internal ids, and
-    the event that was told last, as it was told."""
+class AccountCache:
+    """State shared by the listeners of one account: the PRMs (14 digits) by their internal ids, and the last event sent
+    with its serialised form."""
 
     prms: dict[str, str] = field(default_factory=dict, repr=False)
     last_told: tuple[str, bytes] = ("", b"")
 
 
 class Listener:
-    """Somebody who listens to one account."""
+    """A listener to the events of one account."""
 
-    __slots__ = ("_heard", "_news", "account_id", "behind", "commons", "ended", "key_id", "purpose")
+    __slots__ = ("_heard", "_news", "account_id", "behind", "cache", "ended", "key_id", "purpose")
 
-    def __init__(self, account_id: str, purpose: Purpose, key_id: str | None, commons: Commons) -> None:
-        """``key_id``: with whose end the listening ends."""
+    def __init__(self, account_id: str, purpose: Purpose, key_id: str | None, cache: AccountCache) -> None:
+        """``key_id``: the API key; listening ends when it is no longer usable."""
         self.account_id = account_id
-        self.commons = commons
+        self.cache = cache
         self.purpose = purpose
         self.key_id = key_id
         self.behind = True
@@ -60,7 +60,7 @@ class Listener:
         self._news = asyncio.Event()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait until there is something to take, something was missed, or the end; ``False``: nothing, for so long."""
+        """Wait until there are events to take, events were missed, or listening ended; ``False`` on timeout."""
         if self._news.is_set():
             return True
         with suppress(TimeoutError):
@@ -69,7 +69,7 @@ class Listener:
         return self._news.is_set()
 
     def take(self) -> list[Event]:
-        """What was heard since the last time, in order."""
+        """The events received since the last call, in order."""
         events = list(self._heard)
         self._heard.clear()
         if not self.ended:
@@ -77,14 +77,14 @@ class Listener:
         return events
 
     def catch_up(self) -> bool:
-        """Whether something was missed since the last time, which the store has; what was heard is taken with it."""
+        """Whether events were missed since the last call and must be read from the store; discards the buffer then."""
         was_behind, self.behind = self.behind, False
         if was_behind:
             self.take()
         return was_behind
 
     def hear(self, event: Event) -> None:
-        """Be told of an event."""
+        """Receive an event."""
         if len(self._heard) >= _KEPT_FOR_A_LISTENER:
             self.fall_behind()
         elif not self.behind:
@@ -92,19 +92,19 @@ class Listener:
         self._news.set()
 
     def fall_behind(self) -> None:
-        """What is to be told next has to be read from the store."""
+        """Discard the buffer; the next events must be read from the store."""
         self._heard.clear()
         self.behind = True
         self._news.set()
 
     def end(self) -> None:
-        """There is nothing more to hear."""
+        """End the listening."""
         self.ended = True
         self._news.set()
 
 
 class EventListeners:
-    """Everybody who listens in this process."""
+    """All listeners of this process."""
 
     def __init__(
         self,
@@ -114,8 +114,8 @@ class EventListeners:
         streams_per_account: int,
         streams: int,
     ) -> None:
-        """Hear from ``events``, from the first listener on. ``usable_keys``: those of some ids of API keys that still
-        let in. ``streams``: so many in this process."""
+        """Receive from ``events``, from the first listener on. ``usable_keys``: filters ids of API keys for those that
+        are still accepted. ``streams``: the limit of this process."""
         self._events = events
         self._usable_keys = usable_keys
         self._limits = {Purpose.STREAM: streams_per_account, Purpose.WAIT: WAITS_PER_ACCOUNT}
@@ -127,7 +127,7 @@ class EventListeners:
         self._closed = False
 
     def join(self, account_id: str, purpose: Purpose, key_id: str | None = None) -> Listener:
-        """A listener to this account, to be given to `leave`.
+        """A new listener to this account; pass it to `leave` afterwards.
 
         Raises `TooManyListeners` for the account's limit, and `ServiceUnavailable` for that of the process or while it
         is closing.
@@ -137,8 +137,8 @@ class EventListeners:
         here = self._listeners.get(account_id, set())
         if sum(each.purpose is purpose for each in here) >= self._limits[purpose]:
             raise TooManyListeners
-        commons = next(iter(here)).commons if here else Commons()
-        listener = Listener(account_id, purpose, key_id, commons)
+        cache = next(iter(here)).cache if here else AccountCache()
+        listener = Listener(account_id, purpose, key_id, cache)
         self._listeners.setdefault(account_id, here).add(listener)
         self._count[purpose] += 1
         if not self._tasks:
@@ -146,7 +146,7 @@ class EventListeners:
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """Stop listening; the second time it does nothing."""
+        """Stop listening. Idempotent."""
         here = self._listeners.get(listener.account_id, set())
         if listener in here:
             here.remove(listener)
@@ -156,25 +156,25 @@ class EventListeners:
         listener.end()
 
     async def ready(self) -> None:
-        """Wait until this process hears, so that nothing that happens from here on is missed; not for long: without
-        Redis it does not."""
+        """Wait until this process receives events, so that no later event is missed. Times out quickly, because without
+        Redis no events are received."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_READY_SECONDS):
                 await self._hearing.wait()
 
     @property
     def count(self) -> dict[Purpose, int]:
-        """How many listen in this process."""
+        """The number of listeners in this process, by purpose."""
         return dict(self._count)
 
     def end(self) -> None:
-        """End everybody's listening, and let nobody join any more."""
+        """End all listeners, and refuse new ones."""
         self._closed = True
         for listener in self._all():
             listener.end()
 
     async def close(self) -> None:
-        """The same, and hear nothing any more."""
+        """End all listeners, refuse new ones, and stop receiving events."""
         self.end()
         await cancel_all(*self._tasks)
 
@@ -191,7 +191,7 @@ class EventListeners:
                         for listener in self._listeners.get(account_id, ()):
                             listener.hear(event)
             except ServiceUnavailable as error:
-                # Whoever listens loses nothing: it is behind as soon as events are heard again.
+                # Listeners lose nothing: they are behind as soon as events are received again.
                 logger.warning("events not heard", error=type(error.__cause__).__name__)
             except Exception:
                 logger.exception("events not heard")
@@ -199,17 +199,17 @@ class EventListeners:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _check_keys(self) -> None:
-        """End the listening of who could not begin it any more: key revoked or expired, account suspended or gone."""
+        """End listeners whose key is no longer accepted: key revoked or expired, account suspended or erased."""
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
             try:
                 await self.check_keys()
             except Exception:
-                # Without the database nobody can be let in either; the next round finds who is to go.
+                # Without the database no key can be authenticated either; the next round checks again.
                 logger.exception("keys of listeners not checked")
 
     async def check_keys(self) -> None:
-        """Do so now."""
+        """Run this check once, now."""
         shown = {listener.key_id for listener in self._all() if listener.key_id is not None}
         usable = set(await self._usable_keys(shown)) if shown else set()
         for listener in self._all():

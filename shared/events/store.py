@@ -1,8 +1,7 @@
-"""Events (Redis): telling whoever listens to an account what happened. Types and ids; never a reading.
+"""Events (Redis): published to the listeners of an account. They contain types and ids; never a reading.
 
-Each account has one bounded stream, which listeners resume from and webhooks are fed by: reading it takes nothing away.
-What is added to any of them is also called out on one channel, so that a process hears of all accounts by one
-connection, however many listen.
+Each account has one bounded stream, from which listeners resume. Every event is also published on one channel, so that
+a process receives the events of all accounts over a single connection, and is delivered to the subscribed webhooks.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
@@ -38,23 +37,23 @@ EVENT_TYPES = (
     "account.recovered",
     "account.erased",
 )
-"""Everything that is ever told."""
+"""All event types."""
 ACCOUNT_ERASED = "account.erased"
 NO_EVENT = "0-0"
-"""The id before the first event of all."""
+"""The id before the first event."""
 _KEPT_EVENTS = 1000
 _CHANNEL = "events"
-# When nothing was heard for so long, the connection is tried; when nothing comes after that either, it is dead.
+# After this silence the connection is pinged; if nothing is received after that either, it is dead.
 _QUIET_SECONDS = 10.0
 
-# Jobs that have ended, by when, until that is told: the ledger adds to it in the step that ends them.
+# Ended jobs whose end is not yet published, by time: the ledger adds a job in the step that ends it.
 _UNTOLD = "untold"
 _TELLING_TAKES = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to an account's things: a type, and ids; never a reading."""
+    """An event of an account: a type and ids; never a reading."""
 
     id: str
     type: str
@@ -62,7 +61,7 @@ class Event:
 
     @property
     def happened_at(self) -> datetime:
-        """When, by the clock of the store, to the millisecond."""
+        """The time of the event, by the clock of the store, to the millisecond."""
         return datetime.fromtimestamp(position_of(self.id)[0] / 1000, UTC)
 
 
@@ -70,62 +69,62 @@ class EventStore:
     """The events of all accounts."""
 
     def __init__(self, redis: Redis) -> None:
-        """Keep them in this Redis."""
+        """Store them in this Redis."""
         self._redis = redis
         self._publish: RedisScript[int] = RedisScript(
             redis, "shared.events", "publish", {**KEPT, "quiet_types": QUIET_TYPES}
         )
 
     async def publish(self, account_id: str, event_type: str, data: Mapping[str, str]) -> None:
-        """Tell whoever listens to an account; nobody, once it is erased."""
+        """Publish an event of an account; does nothing once the account is erased."""
         await self._tell(account_id, event_type, data, even_if_erased=False)
 
     async def publish_end(self, account_id: str, job_id: str, event_type: str) -> None:
-        """Tell how a job ended: once, however often and by how many this is called."""
+        """Publish the end of a job. Idempotent, also for concurrent calls."""
         await self._tell(account_id, event_type, {"job_id": job_id}, even_if_erased=False, ended_job=job_id)
 
     async def untold_jobs(self, now: datetime, limit: int = 200) -> list[str]:
-        """Jobs that ended a while ago and of which that was not told: whoever had to has died."""
+        """Jobs that ended a while ago without a published event, because the process died."""
         latest = (now - _TELLING_TAKES).timestamp()
         ids = await cast(Awaitable[list[bytes]], self._redis.zrangebyscore(_UNTOLD, "-inf", latest, 0, limit))
         return [each.decode() for each in ids]
 
     async def forget_end(self, job_id: str) -> None:
-        """Of a job that is gone nothing is told."""
+        """Publish nothing for a job that no longer exists."""
         await self._redis.zrem(_UNTOLD, job_id)
 
     async def say_goodbye(self, account_id: str, job_ids: Sequence[str]) -> None:
-        """The last events of an erased account, for who listens at this moment: its jobs are over, and so is it."""
+        """Publish the last events of an erased account to its listeners: its cancelled jobs, and its erasure."""
         for job_id in job_ids:
             await self._tell(account_id, "job.cancelled", {"job_id": job_id}, even_if_erased=True)
         await self._tell(account_id, ACCOUNT_ERASED, {}, even_if_erased=True)
 
     async def last_event_id(self, account_id: str) -> str:
-        """Where the account's events end now: what comes after is new."""
+        """The id of the account's last event: later ones are new."""
         return await self.find_place(account_id, None)
 
     async def find_place(self, account_id: str, after: str | None) -> str:
-        """``after``, when everything that came after this event is kept; else where the account's events end now."""
+        """``after``, when all events after it are still stored; else the id of the account's last event."""
         try:
             known = await cast(Awaitable[Mapping[str, Any]], self._redis.xinfo_stream(events_key(account_id)))
         except ResponseError:
-            return NO_EVENT  # Nothing was ever told.
+            return NO_EVENT  # No event was ever published.
         newest: str = known["last-generated-id"].decode()
         oldest: str = known["first-entry"][0].decode() if known["first-entry"] else newest
         if known["entries-added"] == known["length"]:
-            oldest = NO_EVENT  # Nothing was ever forgotten.
+            oldest = NO_EVENT  # No event was ever trimmed.
         is_kept = after is not None and position_of(oldest) <= position_of(after) <= position_of(newest)
         return after if after is not None and is_kept else newest
 
     async def load_events(self, account_id: str, after: str = NO_EVENT, limit: int = _KEPT_EVENTS * 2) -> list[Event]:
-        """The events after that one that are kept, oldest first."""
+        """The stored events after that one, oldest first."""
         entries = await cast(
             Awaitable[list[Any]], self._redis.xrange(events_key(account_id), min=f"({after}", count=limit)
         )
         return [_event(*entry) for entry in entries]
 
     async def next_events(self, account_id: str, after: str, wait_seconds: float) -> list[Event]:
-        """The events after that one, as soon as there are any, or none when the wait is over."""
+        """The events after that one, as soon as there are any, or none on timeout."""
         reply = await cast(
             Awaitable[list[Any] | None],
             self._redis.xread({events_key(account_id): after}, block=max(1, int(wait_seconds * 1000))),
@@ -133,8 +132,8 @@ class EventStore:
         return [_event(*entry) for _, stream in _streams(reply) for entry in stream]
 
     async def hear(self) -> AsyncIterator[tuple[str, Event] | None]:
-        """What happens from now on, and to which account. ``None`` whenever it begins to hear: what happened before
-        is in the store. Raises `ServiceUnavailable` when it hears nothing any more.
+        """The events from now on, with their account. ``None`` whenever the subscription begins: earlier events are in
+        the store. Raises `ServiceUnavailable` when the connection is lost.
         """
         try:
             async for heard in self._hear():
@@ -161,15 +160,15 @@ class EventStore:
                         yield account_id.decode(), Event(event_id.decode(), event_type.decode(), orjson.loads(data))
 
     async def trim(self, account_id: str, before: datetime) -> None:
-        """Forget the events of an account that are older than that."""
-        # The ids are by the clock of Redis, which need not agree with this process's.
+        """Remove the events of an account that are older than that."""
+        # The ids use the clock of Redis, which may differ from this process's.
         seconds, microseconds = await self._redis.time()
         ahead_seconds = seconds + microseconds / 1e6 - datetime.now(UTC).timestamp()
         minimum = int((before.timestamp() + ahead_seconds) * 1000)
         await self._redis.xtrim(events_key(account_id), minid=minimum, approximate=False)
 
     async def forget_ids(self, account_id: str, ids: Collection[str]) -> None:
-        """Erase those events of an account that name one of these."""
+        """Erase the events of an account that contain one of these ids."""
         entries = await cast(Awaitable[list[Any]], self._redis.xrange(events_key(account_id)))
         gone = [id_ for id_, each in entries if not set(ids).isdisjoint(orjson.loads(each[b"data"]).values())]
         if gone:
@@ -204,13 +203,13 @@ class EventStore:
 
 
 def position_of(event_id: str) -> tuple[int, int]:
-    """What orders the ids of events: milliseconds since 1970, and a number within."""
+    """The sort key of an event id: milliseconds since 1970, and a sequence number."""
     milliseconds, _, number = event_id.partition("-")
     return int(milliseconds), int(number)
 
 
 def events_key(account_id: str) -> str:
-    """Where an account's events are."""
+    """The key of an account's events."""
     return f"events:{account_id}"
 
 
@@ -219,7 +218,7 @@ def _event(event_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
 
 
 def _streams(reply: Any) -> list[Any]:
-    """RESP2 gives pairs, RESP3 a mapping of lists of lists."""
+    """RESP2 returns pairs, RESP3 a mapping of lists of lists."""
     if isinstance(reply, Mapping):
         return [(name, [entry for batch in batches for entry in batch]) for name, batches in reply.items()]
     return reply or []

@@ -1,7 +1,7 @@
-"""Webhooks (SQL): where an account wants to be told of its events, of which, and what the messages are signed with.
+"""Webhooks (SQL): the receiver URLs of an account, their event types, and the secrets that sign the deliveries.
 
-URLs, descriptions and secrets are encrypted with the server's secret: workers need them with nobody present. What is on
-its way is `shared.events.deliveries`'.
+URLs, descriptions and secrets are encrypted with the server secret, because workers need them unattended. Deliveries
+are in `shared.events.deliveries`.
 """
 
 import base64
@@ -23,16 +23,16 @@ from shared.storage.sealed_columns import WEBHOOK_DESCRIPTION, WEBHOOK_SECRET, W
 from shared.storage.tables import accounts, webhook_endpoints
 
 MOST_WEBHOOKS = 10
-"""So many may an account have."""
+"""The maximum number of webhooks per account."""
 OVERLAP = timedelta(hours=24)
-"""For so long the secret before a rotation signs too."""
+"""How long the previous secret still signs after a rotation."""
 SECRET_PREFIX = "whsec_"  # noqa: S105  # the prefix of every secret, by Standard Webhooks
 _SECRET_BYTES = 32
 _PAGE = 500
 
 
 class DisabledReason(StrEnum):
-    """Why the gateway has disabled a webhook: the receiver said 410, or a delivery failed to the last try."""
+    """Why the gateway has disabled a webhook: the receiver returned 410, or all tries of a delivery failed."""
 
     GONE = "gone"
     EXHAUSTED = "exhausted"
@@ -55,14 +55,14 @@ class Webhook:
     previous_secret_until: datetime | None = None
 
     @property
-    def wish(self) -> str:
-        """What it wants to be told now, as `DeliveryStore.note_wish` takes it."""
-        return _wish(self.events, is_enabled=self.enabled)
+    def subscription(self) -> str:
+        """Its current event types, in the format of `DeliveryStore.subscribe`."""
+        return _subscription(self.events, is_enabled=self.enabled)
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """What a worker needs to deliver: the webhook, the secrets that sign now, and whether its account is suspended."""
+    """The data for a delivery: the webhook, the current signing secrets, and whether its account is suspended."""
 
     webhook: Webhook
     secrets: Sequence[str] = field(repr=False)
@@ -73,7 +73,7 @@ class WebhookStore:
     """The webhooks of all accounts."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
-        """Keep them in ``database``; ``server`` closes what SQL must not show."""
+        """Store them in ``database``; ``server`` encrypts the confidential columns."""
         self._database = database
         self._server = server
 
@@ -86,14 +86,14 @@ class WebhookStore:
         actor: str,
         now: datetime,
     ) -> tuple[Webhook, str]:
-        """A new webhook, and its secret: the only time that this is seen. Raises `LimitReached` and `NotFound`."""
+        """Create a webhook. Returns it with its secret, which is shown once. Raises `LimitReached` and `NotFound`."""
         webhook_id, secret = f"hook_{secrets.token_hex(8)}", _new_secret()
         async with self._database.transaction() as connection:
-            # Another webhook of the account that is made at the same time waits.
+            # Serialises the creation of webhooks of the same account.
             await lock_account(connection, account_id)
             of_account = select(func.count()).where(webhook_endpoints.c.account_id == account_id)
             if (await connection.scalar(of_account) or 0) >= MOST_WEBHOOKS:
-                raise LimitReached(f"An account has {MOST_WEBHOOKS} webhooks at most; delete one first.")
+                raise LimitReached(f"An account can have at most {MOST_WEBHOOKS} webhooks; delete one first.")
             added = insert(webhook_endpoints).values(
                 id=webhook_id,
                 account_id=account_id,
@@ -125,7 +125,7 @@ class WebhookStore:
         return self._webhook(rows[0])
 
     async def change_webhook(self, webhook: Webhook, changes: Mapping[str, Any], actor: str, now: datetime) -> Webhook:
-        """Change ``url``, ``events``, ``description`` or ``enabled``, whichever is given. Raises `NotFound`."""
+        """Change those of ``url``, ``events``, ``description`` and ``enabled`` that are given. Raises `NotFound`."""
         values: dict[str, Any] = {name: changes[name] for name in ("enabled",) if name in changes}
         if "url" in changes:
             values["url_sealed"] = self._server.encrypt(
@@ -141,13 +141,13 @@ class WebhookStore:
         return await self._update(webhook, values, actor, "webhook.changed", details, now)
 
     async def rotate_secret(self, webhook: Webhook, actor: str, now: datetime) -> tuple[Webhook, str]:
-        """A new secret, shown this once; the one before signs too for `OVERLAP`, and an earlier one no more.
+        """A new secret, shown only once; the previous one also signs for `OVERLAP`, an earlier one no longer.
 
         Raises `NotFound`.
         """
         secret = _new_secret()
         values = {
-            # What is encrypted is bound to the row and to being a secret of it: the same bytes are good in both places.
+            # The ciphertext is bound to the row and to the purpose, which is the same for both columns.
             "previous_secret_sealed": webhook_endpoints.c.secret_sealed,
             "previous_secret_until": now + OVERLAP,
             "secret_sealed": self._seal_secret(webhook.id, secret),
@@ -165,7 +165,7 @@ class WebhookStore:
             await record(connection, self._server, webhook.account_id, now, actor, "webhook.deleted", details)
 
     async def disable(self, webhook: Webhook, reason: DisabledReason, now: datetime) -> Webhook | None:
-        """Disable a webhook that can't be delivered to; ``None`` when it was disabled or changed already."""
+        """Disable a webhook whose deliveries fail; ``None`` when it was already disabled or changed."""
         values = {"enabled": False, "disabled_reason": reason, "disabled_at": now}
         details = {"webhook_id": webhook.id, "reason": reason}
         try:
@@ -174,7 +174,7 @@ class WebhookStore:
             return None
 
     async def load_signer(self, webhook_id: str, now: datetime) -> Signer | None:
-        """What is needed to deliver to a webhook, ``None`` when it is gone. Raises `CannotOpen`."""
+        """The data for deliveries to a webhook, ``None`` when it does not exist. Raises `CannotOpen`."""
         query = (
             select(webhook_endpoints, accounts.c.suspended_at)
             .join_from(webhook_endpoints, accounts)
@@ -190,13 +190,13 @@ class WebhookStore:
         opened = [self._server.decrypt(each, purpose=WEBHOOK_SECRET.purpose(webhook_id)).decode() for each in sealed]
         return Signer(self._webhook(row), opened, row.suspended_at is not None)
 
-    async def every_wish(self) -> AsyncIterator[tuple[str, str, int, str]]:
-        """What all webhooks want to be told: account, webhook, version, wish, as `DeliveryStore.note_wish` takes it."""
+    async def all_subscriptions(self) -> AsyncIterator[tuple[str, str, int, str]]:
+        """The event types of all webhooks: account, webhook, version, types, as for `DeliveryStore.subscribe`."""
         after, table = "", webhook_endpoints.c
         query = select(table.id, table.account_id, table.version, table.events, table.enabled).order_by(table.id)
         while rows := await self._database.read(query.where(table.id > after).limit(_PAGE)):
             for row in rows:
-                yield row.account_id, row.id, row.version, _wish(row.events, is_enabled=row.enabled)
+                yield row.account_id, row.id, row.version, _subscription(row.events, is_enabled=row.enabled)
             after = rows[-1].id
 
     async def _update(
@@ -250,7 +250,7 @@ class WebhookStore:
         return self._server.encrypt(description.encode(), purpose=WEBHOOK_DESCRIPTION.purpose(webhook_id))
 
 
-def _wish(events: Sequence[str] | None, *, is_enabled: bool) -> str:
+def _subscription(events: Sequence[str] | None, *, is_enabled: bool) -> str:
     if not is_enabled:
         return ""
     return "*" if events is None else " ".join(events)

@@ -1,6 +1,6 @@
-"""Calls that were given up (Redis): for administrators, with the reason. No usage point's number, no reading.
+"""Dead calls (Redis): calls that failed permanently, with the reason, for administrators. No PRM, no reading.
 
-A bounded stream: the newest ones, for a while. The ledger adds to it in the step in which it settles the call.
+A bounded stream of the newest ones. The ledger adds a call in the step that settles it.
 """
 
 from collections.abc import Collection
@@ -14,13 +14,13 @@ from shared.core.calendar import DayRange
 
 KEPT_CALLS = 1000
 KEPT = timedelta(days=30)
-"""How long a call is listed, by the clock of those who settle calls and list them."""
+"""How long a call is listed, by the clock of the processes that settle and list calls."""
 _KEY = "dead"
 
 
 @dataclass(frozen=True, slots=True)
 class DeadCall:
-    """A call that was given up: whose, what was asked for (of a record its day), why, after how many attempts, when."""
+    """A dead call: its account, dataset and days (the day, for a record), reason, number of attempts and time."""
 
     id: str
     job_id: str
@@ -34,14 +34,14 @@ class DeadCall:
 
 
 class DeadLetterStore:
-    """The calls that were given up, of all accounts."""
+    """The dead calls of all accounts."""
 
     def __init__(self, redis: Redis) -> None:
-        """Look into ``redis``."""
+        """Read from ``redis``."""
         self._redis = redis
 
     async def list_calls(self, before: str | None, limit: int, now: datetime) -> list[DeadCall]:
-        """The newest ones, or those before the one of that id, newest first."""
+        """The newest calls, or those before the call with the id ``before``, newest first."""
         newest = f"({before}" if before else "+"
         entries = cast(
             list[tuple[bytes, dict[bytes, bytes]]], await self._redis.xrevrange(_KEY, max=newest, count=limit)
@@ -50,7 +50,7 @@ class DeadLetterStore:
         return [call for call in calls if call.at >= now - KEPT]
 
     async def forget(self, account_id: str, usage_point_ids: Collection[str] | None) -> None:
-        """Erase those of an account, or of some of its usage points."""
+        """Erase the dead calls of an account, or of some of its usage points."""
         entries = cast(list[tuple[bytes, dict[bytes, bytes]]], await self._redis.xrange(_KEY))
         gone = [
             id_

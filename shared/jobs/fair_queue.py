@@ -1,21 +1,21 @@
-"""Whose call is next: the lines in which planned calls wait, and the places that let them into the queue.
+"""Fair scheduling: the lines in which planned calls wait, and the places that admit them to the queue.
 
-For each lane there are two lines, one for series and one for records, which have quotas of their own at a provider:
-when the hour of one is used up, the other goes on. A line has a bounded number of *places*; a call has one while it is
-in the queue, being worked on, or laid aside because no slot of the quota is near. Everything else waits here, as data:
-the accounts take turns, the jobs of an account take turns, the calls of a job go in their order. Of the places an
-account has a few only, so nobody's backfill makes others wait. `lua/places.lua` gives them out.
+Each lane has two lines, one for series and one for records, because these have separate quotas at a provider: when the
+hourly quota of one is exhausted, the other continues. A line has a bounded number of *places*; a call has one while it
+is queued, running, or parked because no quota slot is near. All other calls wait here, as data: round-robin over the
+accounts, round-robin over the jobs of an account, and in order within a job. An account may use only a few of the
+places, so the backfill of one account does not delay the others. `lua/places.lua` assigns the places.
 
 | Key | Holds |
 | --- | --- |
-| ``line:{line}`` | sorted set: the accounts that have calls waiting, by turn |
-| ``line:{line}:{account}`` | sorted set: the jobs of one that have calls waiting, by turn |
-| ``again:{job}`` | sorted set: numbers of calls that came back and wait for their turn, before the job's unsent ones |
-| ``places:{line}`` | sorted set: ``account/job/number`` by the moment at which the place was given |
+| ``line:{line}`` | sorted set: the accounts with waiting calls, by turn |
+| ``line:{line}:{account}`` | sorted set: the jobs of an account with waiting calls, by turn |
+| ``again:{job}`` | sorted set: numbers of requeued calls, which precede the job's unsent ones |
+| ``places:{line}`` | sorted set: ``account/job/number`` by the time at which the place was given |
 | ``places:{line}:{account}`` | set: ``job/number`` of these |
 
-No counter is kept: how many places are taken is the size of a set, so nothing can leak that is not seen. Keys are named
-inside the scripts: this is for one Redis, not for a cluster.
+There are no counters: the number of used places is the size of a set, so a leak is always visible. The scripts compute
+key names themselves: this requires a single Redis, not a cluster.
 """
 
 from shared.core.datasets import DATASETS
@@ -28,5 +28,5 @@ LINES = tuple(f"{lane}{kind}" for lane in Lane for kind in ("", _OF_RECORDS))
 
 
 def line_of(lane: Lane, dataset: str) -> str:
-    """The line in which the calls of a job wait."""
+    """The line for the calls of a job."""
     return str(lane) if DATASETS[dataset].is_series else f"{lane}{_OF_RECORDS}"

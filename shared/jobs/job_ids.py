@@ -1,7 +1,7 @@
-"""The ids of jobs: each carries a check over itself and its account; pure.
+"""The ids of jobs: each contains a checksum of itself and its account; pure.
 
-So that a job that is kept no longer is told from one that never was, without keeping anything of it. It is no secret
-and proves nothing to anybody else: another account's id does not pass the check of this account.
+The checksum distinguishes an expired job from one that never existed, without storing anything. It is not secret: an id
+of another account fails the check of this account.
 """
 
 import hashlib
@@ -13,13 +13,13 @@ _CHECK_DIGITS = 12
 
 
 def new_job_id(account_id: str) -> str:
-    """An id for a job of this account: 96 random bits, and 48 bits of check, in hex."""
+    """An id for a job of this account: 96 random bits and a 48-bit checksum, in hex."""
     chance = secrets.token_hex(_RANDOM_DIGITS // 2)
     return _PREFIX + chance + _check(chance, account_id)
 
 
 def is_job_id_of(account_id: str, job_id: str) -> bool:
-    """Whether this was made as the id of a job of this account."""
+    """Whether this id was generated for a job of this account."""
     digits = job_id.removeprefix(_PREFIX)
     if len(digits) != _RANDOM_DIGITS + _CHECK_DIGITS or digits == job_id:
         return False

@@ -1,7 +1,8 @@
-"""What operators watch (Redis): how much waits in queues and lines, and what was settled, counted since ever.
+"""Metrics for operators (Redis): the size of queues and lines, and cumulative counts of settled calls and jobs.
 
-`figures` holds the counts: ``call|{lane}|{outcome}`` and ``job|{lane}|{status}``. They are for curves and alarms, not
-for the books: whoever dies between a settlement and its count leaves it uncounted. They name nobody.
+`figures` holds the counts: ``call|{lane}|{outcome}`` and ``job|{lane}|{status}``. They are meant for graphs and alerts,
+not for accounting: if a process dies between a settlement and its count, the settlement is not counted. They identify
+no account.
 """
 
 from collections.abc import Awaitable, Mapping
@@ -20,9 +21,9 @@ _CALL, _JOB = "call", "job"
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How much waits at a moment. ``queued``: messages in the queue of each lane; ``accounts_waiting``: accounts whose
-    turn is to come, ``places_taken``: calls that are enqueued, at work, or without a slot, both by line; ``leased``:
-    these and what is laid aside; ``dead``: calls that were given up and are still listed."""
+    """The backlog at one time. ``queued``: messages in the queue of each lane; ``accounts_waiting``: accounts with
+    waiting calls, ``places_taken``: calls that are queued, running, or without a slot, both by line; ``leased``: these
+    and parked calls; ``dead``: dead calls that are still listed."""
 
     queued: Mapping[str, int]
     accounts_waiting: Mapping[str, int]
@@ -33,21 +34,21 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How many calls had which outcome, and how many jobs ended how, by lane; cancelled jobs are not in it."""
+    """The number of calls by lane and outcome, and of ended jobs by lane and status; cancelled jobs are not counted."""
 
     calls: Mapping[tuple[str, str], int]
     jobs: Mapping[tuple[str, str], int]
 
 
 class JobMetrics:
-    """The figures of the whole gateway."""
+    """The job metrics of the whole gateway."""
 
     def __init__(self, redis: Redis) -> None:
-        """Keep them in this Redis."""
+        """Store them in this Redis."""
         self._redis = redis
 
     async def note_settled(self, lane: Lane, outcome: str, ended_as: JobStatus | None) -> None:
-        """Count a call, and the job if it ended with it."""
+        """Count a call, and its job if the call ended it."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.hincrby(_KEY, f"{_CALL}|{lane}|{outcome}")
             if ended_as is not None:
@@ -55,7 +56,7 @@ class JobMetrics:
             await pipeline.execute()
 
     async def load_settled(self) -> Settled:
-        """All that was counted."""
+        """All counts."""
         found: dict[str, dict[tuple[str, str], int]] = {_CALL: {}, _JOB: {}}
         for field, count in (await cast(Awaitable[Mapping[bytes, bytes]], self._redis.hgetall(_KEY))).items():
             what, lane, name = field.decode().split("|")
@@ -63,7 +64,7 @@ class JobMetrics:
         return Settled(found[_CALL], found[_JOB])
 
     async def load_backlog(self) -> Backlog:
-        """How much waits now."""
+        """The current backlog."""
         async with self._redis.pipeline(transaction=True) as pipeline:
             for lane in Lane:
                 pipeline.llen(str(lane))

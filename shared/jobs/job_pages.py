@@ -1,4 +1,4 @@
-"""The list of an account's jobs (Redis), newest first, page by page: what comes in between moves no page."""
+"""The paginated list of an account's jobs (Redis), newest first; new jobs do not shift pages."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from shared.jobs.store import jobs_key, parse_job
 
 _READ_AT_ONCE = 100
 MOST_EXAMINED = 2000
-"""So many jobs are looked at for one page, however few of them are wanted."""
+"""The maximum number of jobs examined for one page, however few of them match."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the list: behind this job, which need not be there any more. ``created_at``: epoch seconds."""
+    """A position in the list: after this job, which need not exist any more. ``created_at``: epoch seconds."""
 
     created_at: float
     job_id: str
@@ -26,14 +26,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Some jobs, and where the next page begins; ``None`` at the end of the list."""
+    """A page of jobs, and the position of the next page; ``None`` at the end of the list."""
 
     jobs: list[Job]
     next_place: Place | None
 
 
 class JobList:
-    """The jobs of each account in their order."""
+    """The ordered jobs of each account."""
 
     def __init__(self, redis: Redis) -> None:
         """Read them from this Redis."""
@@ -49,7 +49,7 @@ class JobList:
         created_from: datetime | None = None,
         created_before: datetime | None = None,
     ) -> JobPage:
-        """Up to ``limit`` wanted jobs behind a place. Fewer, though there are more, when few of many are wanted."""
+        """Up to ``limit`` matching jobs after a position. May return fewer although more exist, when few jobs match."""
         found: list[Job] = []
         examined, newest = 0, created_before and f"({created_before.timestamp()}"
         oldest = created_from.timestamp() if created_from else "-inf"
@@ -70,7 +70,7 @@ class JobList:
     async def _next(
         self, account_id: str, place: Place | None, newest: str, oldest: float | str
     ) -> list[tuple[Place, Job | None]]:
-        """The next ones behind a place; ``None`` for a job that is kept no longer."""
+        """The next jobs after a position; ``None`` for a job that has expired."""
         if place is not None and (newest == "+inf" or place.created_at < float(newest[1:])):
             newest = repr(place.created_at)
         places: list[Place] = []
@@ -96,7 +96,7 @@ class JobList:
 
 
 def _key(place: Place) -> tuple[float, str]:
-    # The order of the sorted set: of two jobs of one moment the id decides.
+    # The order of the sorted set: the id decides between two jobs created at the same time.
     return place.created_at, place.job_id
 
 

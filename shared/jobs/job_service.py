@@ -1,7 +1,7 @@
-"""Jobs from their first call to their end: each step of the ledger, and what follows from it.
+"""The lifecycle of jobs: each step of the ledger, and its follow-up actions.
 
-A step that plans calls or leaves a place free is followed by sending the queue the calls whose turn it is, and the end
-of a job by its event. Callers do neither by hand. A process that dies in between leaves both to the sweeper.
+After a step that plans calls or frees a place, the next calls in line are enqueued; after the end of a job its event is
+published. Callers do neither themselves. If a process dies in between, the sweeper does both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ logger = get_logger(__name__)
 
 
 class JobService:
-    """What happens to jobs and their calls."""
+    """The operations on jobs and their calls."""
 
     def __init__(
         self, jobs: JobStore, ledger: Ledger, queue: TaskQueue, events: EventStore, metrics: JobMetrics
@@ -43,19 +43,18 @@ class JobService:
         trace_context: Mapping[str, str],
         now: datetime,
     ) -> Job:
-        """Write a job with its planned calls and send the first. Raises `NotFound`, as `JobStore.create_job`."""
+        """Create a job with its planned calls and enqueue the first. Raises `NotFound`, as `JobStore.create_job`."""
         job = await self._jobs.create_job(series, days, lane, calls, trace_context, now)
         if calls:
             await self.send_next(now)
         return job
 
     async def send_next(self, now: datetime) -> None:
-        """Send the queue the calls whose turn it is. Raises nothing: what was done before is done, and this comes
-        again."""
+        """Enqueue the next calls in line. Raises nothing: earlier steps are complete, and enqueuing is retried."""
         try:
             await self._queue.enqueue_calls(await self._ledger.send_next(now))
         except Exception:
-            # What waits is still in its line, and what was given a place is leased: the sweeper enqueues both.
+            # Waiting calls are still in their line, and calls with a place are leased: the sweeper enqueues both.
             logger.exception("enqueuing put off")
 
     async def park(
@@ -67,7 +66,7 @@ class JobService:
         counts_as_attempt: bool,
         keeps_place: bool = False,
     ) -> None:
-        """Lay a call aside until a moment, as `Ledger.park`; a place that it leaves goes to another call."""
+        """Park a call until a time, as `Ledger.park`; a freed place goes to another call."""
         await self._ledger.park(ticket, until, counts_as_attempt=counts_as_attempt, keeps_place=keeps_place)
         if not keeps_place:
             await self.send_next(now)
@@ -82,7 +81,7 @@ class JobService:
         is_dead: bool = False,
         upstream_code: str | None = None,
     ) -> None:
-        """End a call, as `Ledger.settle`; publish progress, or the end of the job with its last call."""
+        """Settle a call, as `Ledger.settle`; publish progress, or the end of the job with its last call."""
         settlement = await self._ledger.settle(ticket, outcome, now, is_dead=is_dead, upstream_code=upstream_code)
         await self.send_next(now)
         if not settlement.settled or settlement.status is None:
@@ -95,9 +94,9 @@ class JobService:
         await self._metrics.note_settled(job.lane, outcome, ended_as)
 
     async def cancel(self, job: Job, now: datetime) -> Job:
-        """End a job; one that has ended stays as it is. Returns it as it is now.
+        """Cancel a job; a job that has ended is unchanged. Returns the current job.
 
-        What it has stored stays; an answer that is on its way is not stored. Raises `NotFound`.
+        Data that it has stored is kept; a pending response is not stored. Raises `NotFound`.
         """
         await self.cancel_all(job.account_id, [job.id], now)
         found = await self._jobs.load_job(job.id)
@@ -106,7 +105,7 @@ class JobService:
         return found
 
     async def cancel_all(self, account_id: str, job_ids: Sequence[str], now: datetime) -> int:
-        """End jobs of an account; how many had not ended before."""
+        """Cancel jobs of an account. Returns the number of jobs that had not ended before."""
         cancelled = [job_id for job_id in job_ids if await self._ledger.cancel(job_id, now)]
         if cancelled:
             await self.send_next(now)
@@ -115,13 +114,13 @@ class JobService:
         return len(cancelled)
 
     async def forget(self, job_ids: Sequence[str], now: datetime) -> list[str]:
-        """Erase jobs with their calls, as `Ledger.forget`; no event is published. Returns those that were under way."""
+        """Erase jobs with their calls, as `Ledger.forget`; no event is published. Returns those that had not ended."""
         under_way = await self._ledger.forget(job_ids)
         await self.send_next(now)
         return under_way
 
     async def publish_ends(self, now: datetime) -> None:
-        """Publish the ends of jobs whose process died before it did."""
+        """Publish the end of jobs whose process died before publishing it."""
         for job_id in await self._events.untold_jobs(now):
             job = await self._jobs.load_job(job_id)
             if job is None or not job.status.ended:

@@ -1,26 +1,25 @@
-"""The ledger of calls (Redis): what is planned, whose turn it is, who works on it, what is settled. The queue only
-carries it.
+"""The ledger of calls (Redis): which calls are planned, due, running and settled. The queue is only the transport.
 
-Every planned call is settled exactly once. Calls wait for their turn in lines (`shared.jobs.fair_queue`), and few of
-them are in the queue. Each that is has a *lease*, a moment by which its worker must have shown a sign of life; a
-sweeper enqueues again what let its lease run out, because a queue can lose a message. So a call may be delivered twice;
-of two deliveries one is told that there is nothing to do. Before a call fetches it claims its windows
-(`lua/window_claims.lua`): of two that want the same one fetches, and the other waits for it. Each step is one Lua
-script (`lua/`): a process may die between two commands, not inside one.
+Every planned call is settled exactly once. Calls wait in lines (`shared.jobs.fair_queue`), and only a few of them are
+in the queue. Each queued call has a *lease*, the time by which its worker must renew it; a sweeper enqueues calls whose
+lease has expired again, because a queue can lose a message. So a call may be delivered twice; the second delivery has
+no effect. Before a call fetches, it claims its windows (`lua/window_claims.lua`): of two calls for the same window one
+fetches, and the other waits for it. Each step is one Lua script (`lua/`): a process can die between two steps, not
+inside one.
 
 `calls:{job}` holds, for each number n: ``n`` its days, ``n:attempts``, ``n:queued`` while the queue should hold it,
-``n:until`` (who works on it is alive until then), ``n:claims`` its windows, ``n:waits_for`` another call and
+``n:until`` (the end of the worker's lease), ``n:claims`` its windows, ``n:waits_for`` another call and
 ``n:waits_since`` when, ``n:outcome`` once it is settled. `leases` holds ``job/n`` by deadline. Times are epoch seconds.
 
 | State | In ``leases``, by | Has a place | In ``again`` | Marked |
 | --- | --- | --- | --- | --- |
 | planned | | | | its number is not below the job's ``calls_sent`` |
 | queued | when it counts as lost | yes | | ``queued`` |
-| at work | the end of its lease | yes | | ``until`` |
-| without a slot | its moment | yes | | |
-| laid aside | its moment | | | |
+| running | the end of its lease | yes | | ``until`` |
+| without a slot | its retry time | yes | | |
+| parked | its retry time | | | |
 | waiting for another call | when it stops waiting | | | ``waits_for`` |
-| come back | | | yes | |
+| requeued | | | yes | |
 | settled | | | | ``outcome`` |
 """
 
@@ -42,13 +41,13 @@ OK = "ok"
 LEASES_KEY = "leases"
 _PACKAGE = "shared.jobs"
 _FORGOTTEN_AT_ONCE = 200
-# So long a call for which somebody waits waits for one of the bulk lane that fetches the same at this moment.
+# How long an interactive call waits for a running call of the bulk lane that fetches the same window.
 _PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class StartedCall:
-    """A call that is now ours to do: its days, and the how manieth attempt it is."""
+    """A call that this worker has started: its days, and the number of the attempt."""
 
     ticket: CallTicket
     days: DayRange
@@ -57,23 +56,23 @@ class StartedCall:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What settling a call did: whether it was this time (and not before), and the job's status."""
+    """The result of settling a call: whether this call settled it (and not an earlier one), and the job's status."""
 
     settled: bool
     status: JobStatus | None
 
 
 class Ledger:
-    """The calls of all jobs. One script a step, so that each step is whole or has not happened.
+    """The calls of all jobs. Each step is one script, and therefore atomic.
 
-    Settling, laying aside and ending free places: `send_next` gives them to others, and has to be called after these.
-    Whoever dies in between leaves that to the next one, or to the sweeper.
+    Settling, parking and cancelling free places: call `send_next` afterwards to give them to other calls. If a
+    process dies in between, the next caller or the sweeper does it.
     """
 
     def __init__(
         self, redis: Redis, *, calls_in_flight: int, queue_depth: int, queued_lease_seconds: float, keep_seconds: int
     ) -> None:
-        """A line has ``queue_depth`` places, an account ``calls_in_flight`` of them; an ended job is kept for
+        """A line has ``queue_depth`` places, of which an account may use ``calls_in_flight``; ended jobs are kept for
         ``keep_seconds``."""
         self._bounds: dict[str, int] = {"depth": queue_depth, "for_account": calls_in_flight}
         self._queued_lease_seconds = queued_lease_seconds
@@ -90,30 +89,30 @@ class Ledger:
         self._forget: RedisScript[int] = RedisScript(redis, _PACKAGE, "forget")
 
     async def send_next(self, now: datetime) -> list[DueCall]:
-        """Give free places to the calls whose turn it is, and lease them: they are to be enqueued."""
+        """Give free places to the next calls in line and lease them. Returns the calls to enqueue."""
         deadline = self._queued_deadline(now)
         return [
             _due(each) for each in await self._send(now=now.timestamp(), deadline=deadline, line=LINES, **self._bounds)
         ]
 
     async def start_call(self, ticket: CallTicket, now: datetime, lease_seconds: float) -> StartedCall | None:
-        """Begin a call, or ``None`` when it is settled, cancelled, laid aside, or in the hands of somebody alive."""
+        """Start a call, or ``None`` when it is settled, cancelled, parked, or leased to another live worker."""
         moment = now.timestamp()
         reply = await self._start(job=ticket.job_id, number=ticket.number, now=moment, until=moment + lease_seconds)
         return StartedCall(ticket, _days(reply[0]), int(reply[1])) if reply else None
 
     async def renew(self, ticket: CallTicket, now: datetime, lease_seconds: float) -> bool:
-        """A sign of life of whoever works on the call; ``False`` when there is nothing left to do."""
+        """Renew the worker's lease of a call; ``False`` when there is nothing left to do."""
         until = now.timestamp() + lease_seconds
         return bool(await self._renew(job=ticket.job_id, number=ticket.number, until=until))
 
     async def claim(self, ticket: CallTicket, windows: Sequence[str], now: datetime) -> bool:
-        """Have these windows of the job's series to oneself until the call is settled. What was read of them before is
-        to be looked at again: somebody may have stored them since.
+        """Claim these windows of the job's series exclusively until the call is settled. Callers must read the coverage
+        of the windows again afterwards: another call may have stored them in the meantime.
 
-        ``False`` when another call is fetching one of them: then this one is laid aside until that is settled, holds
-        nothing, and it is no attempt. Someone who waits for an answer waits for no call of the bulk lane that is not
-        being worked on, and for such a one a moment only.
+        ``False`` when another call is fetching one of them: this call is then parked until that one is settled, holds
+        nothing, and no attempt is counted. An interactive call waits for a call of the bulk lane only while that call
+        is running, and only briefly.
         """
         claimed = await self._claim(
             job=ticket.job_id, number=ticket.number, now=now.timestamp(), patience=_PATIENCE_SECONDS, window=windows
@@ -123,8 +122,8 @@ class Ledger:
     async def park(
         self, ticket: CallTicket, until: datetime, *, counts_as_attempt: bool, keeps_place: bool = False
     ) -> None:
-        """Lay a call aside until a moment; it is enqueued again then. ``keeps_place``: nobody could do better with it,
-        so it is not given to another call meanwhile."""
+        """Park a call until a time at which it is enqueued again. ``keeps_place``: the place is not given to another
+        call in the meantime, because no other call could use it either."""
         await self._park(
             job=ticket.job_id,
             number=ticket.number,
@@ -142,8 +141,8 @@ class Ledger:
         is_dead: bool = False,
         upstream_code: str | None = None,
     ) -> Settlement:
-        """End a call with `OK` or an error's code; the second time it changes nothing. ``is_dead``: it was given up,
-        which administrators are to see (`shared.jobs.dead_letters`)."""
+        """Settle a call with `OK` or an error's code. Idempotent. ``is_dead``: the call failed permanently and is
+        listed for administrators (`shared.jobs.dead_letters`)."""
         settled, status = await self._settle(
             job=ticket.job_id,
             number=ticket.number,
@@ -158,14 +157,14 @@ class Ledger:
         return Settlement(bool(settled), JobStatus(status.decode()) if status else None)
 
     async def cancel(self, job_id: str, now: datetime) -> bool:
-        """End a job: its places are free at once, and an answer that is on its way is not stored.
+        """Cancel a job: its places are freed immediately, and a pending response is not stored.
 
-        Returns whether this call ended it; ``False`` for one that has ended, and for none.
+        Returns whether this call ended it; ``False`` for a job that has ended or does not exist.
         """
         return bool(await self._cancel(job=job_id, now=now.timestamp(), keep_seconds=self._keep_seconds))
 
     async def forget(self, job_ids: Sequence[str]) -> list[str]:
-        """Erase jobs with their calls, as if they had never been. Returns those that were under way."""
+        """Erase jobs with their calls, without a trace. Returns those that had not ended."""
         under_way: list[str] = []
         for index in range(0, len(job_ids), _FORGOTTEN_AT_ONCE):
             batch = job_ids[index : index + _FORGOTTEN_AT_ONCE]
@@ -177,8 +176,8 @@ class Ledger:
         return under_way
 
     async def overdue_calls(self, now: datetime, limit: int = 200) -> list[DueCall]:
-        """The calls to enqueue again, of those whose lease ran out at most so many: what the queue lost, and what kept
-        its place and whose moment has come, in the order of their places; then those whose turn it is. All leased anew.
+        """The calls to enqueue again, with a new lease: of at most ``limit`` expired leases the calls that the queue
+        lost, and those that kept their place and are due, in the order of their places; then the next calls in line.
         """
         found = await self._sweep(
             limit=limit, now=now.timestamp(), deadline=self._queued_deadline(now), line=LINES, **self._bounds
@@ -190,12 +189,12 @@ class Ledger:
 
 
 def job_key(job_id: str) -> str:
-    """Where the job's record is."""
+    """The key of the job's record."""
     return f"job:{job_id}"
 
 
 def calls_key(job_id: str) -> str:
-    """Where the job's calls are."""
+    """The key of the job's calls."""
     return f"calls:{job_id}"
 
 

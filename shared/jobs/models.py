@@ -1,4 +1,4 @@
-"""Jobs and their calls, as they cross a boundary. Pure data, all frozen."""
+"""Jobs and their calls, as passed between modules. Pure data, all frozen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from shared.core.datasets import Series
 
 
 class Lane(StrEnum):
-    """Who waits for whom: a person for an answer, or nobody in particular."""
+    """The priority of a job: interactive (a client waits for the result) or bulk."""
 
     INTERACTIVE = "interactive"
     BULK = "bulk"
 
 
 class JobStatus(StrEnum):
-    """The life of a job. ``partial``: some of its calls failed for good, the others are stored."""
+    """The status of a job. ``partial``: some of its calls failed permanently, the others are stored."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -27,14 +27,14 @@ class JobStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen to the job."""
+        """Whether the status is final."""
         return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What somebody asked for, and how far it is. ``usage_point_id`` is the internal id. For a record ``start`` is the
-    day on which it was asked for."""
+    """A requested fetch and its progress. ``usage_point_id`` is the internal id. For a record ``start`` is the day of
+    the request."""
 
     id: str
     account_id: str
@@ -61,7 +61,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class CallTicket:
-    """A call as the queue carries it: the job's id and the call's number in it; nothing else."""
+    """The content of a queue message for a call: the job's id and the call's number in it."""
 
     job_id: str
     number: int
@@ -69,7 +69,7 @@ class CallTicket:
 
 @dataclass(frozen=True, slots=True)
 class DueCall:
-    """A call whose turn has come: to be enqueued in its lane, in the trace of its job."""
+    """A call that is due: to be enqueued in its lane, in the trace of its job."""
 
     ticket: CallTicket
     lane: Lane

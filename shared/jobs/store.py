@@ -1,6 +1,6 @@
-"""Jobs (Redis): what was asked, and how far it is.
+"""Jobs (Redis): the requested fetches and their progress.
 
-What happens to a job's calls is the ledger's affair.
+The ledger manages the calls of a job.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
@@ -24,7 +24,7 @@ from shared.storage.tombstones import erased_key
 
 _ERROR = "error:"
 _READ_AT_ONCE = 500
-# How long an erased account or usage point is remembered here: longer than anything begun before can be on its way.
+# How long an erased account or usage point is remembered: longer than any earlier operation can still be in progress.
 _REMEMBERED = timedelta(days=1)
 
 
@@ -46,9 +46,9 @@ class JobStore:
         trace_context: Mapping[str, str],
         now: datetime,
     ) -> Job:
-        """Write down a job with its planned calls, whole or not at all. One without calls has succeeded already.
+        """Create a job with its planned calls, atomically. A job without calls has already succeeded.
 
-        Raises `NotFound` when the account or the usage point was erased meanwhile.
+        Raises `NotFound` when the account or the usage point was erased in the meantime.
         """
         job = Job(
             id=new_job_id(series.account_id),
@@ -84,19 +84,19 @@ class JobStore:
         return job
 
     async def load_job(self, job_id: str) -> Job | None:
-        """A job, ``None`` when there is none of that id or it is older than the retention."""
+        """A job, ``None`` when the id is unknown or the job is older than the retention."""
         fields = await cast(Awaitable[Mapping[bytes, bytes]], self._redis.hgetall(job_key(job_id)))
         return parse_job(job_id, {name.decode(): value.decode() for name, value in fields.items()}) if fields else None
 
     async def list_job_ids(self, account_id: str) -> list[str]:
-        """The ids of an account's jobs, oldest first; of the oldest ones nothing else may be left."""
+        """The ids of an account's jobs, oldest first; the records of the oldest ones may have expired."""
         ids = await cast(Awaitable[list[bytes]], self._redis.zrange(jobs_key(account_id), 0, -1))
         return [each.decode() for each in ids]
 
     async def find_jobs(
         self, account_id: str, usage_point_id: str, dataset: str | None = None, *, under_way: bool = False
     ) -> list[str]:
-        """The ids of the jobs of a usage point, or of one of its series; ``under_way``: only of those not ended."""
+        """The ids of the jobs of a usage point, or of one of its series; ``under_way``: only of jobs not ended."""
         wanted = []
         ids = await self.list_job_ids(account_id)
         for index in range(0, len(ids), _READ_AT_ONCE):
@@ -113,7 +113,7 @@ class JobStore:
         return wanted
 
     async def prune(self, account_id: str, now: datetime) -> int:
-        """Take jobs off an account's list that are kept no longer; how many."""
+        """Remove expired jobs from an account's list. Returns their number."""
         before = now - self._retention
         key = jobs_key(account_id)
         old = await cast(Awaitable[list[bytes]], self._redis.zrangebyscore(key, "-inf", before.timestamp()))
@@ -122,9 +122,9 @@ class JobStore:
         return len(gone)
 
     async def refuse_erased(self, ids: Collection[str]) -> None:
-        """From now on there are no new jobs of these accounts and usage points, and no events of these accounts.
+        """Refuse new jobs of these accounts and usage points, and new events of these accounts, from now on.
 
-        The marks are made of hashes and go after a day.
+        The marks are hashes and expire after a day.
         """
         async with self._redis.pipeline(transaction=True) as pipeline:
             for each in ids:
@@ -132,34 +132,34 @@ class JobStore:
             await pipeline.execute()
 
     async def forget_account(self, account_id: str) -> None:
-        """Erase an account's list of jobs; the jobs themselves are the ledger's to erase."""
+        """Erase an account's list of jobs; the ledger erases the jobs themselves."""
         await self._redis.delete(jobs_key(account_id))
 
     async def drop_from_list(self, account_id: str, job_ids: Sequence[str]) -> None:
-        """Take jobs that were erased off their account's list."""
+        """Remove erased jobs from their account's list."""
         for index in range(0, len(job_ids), _READ_AT_ONCE):
             await self._redis.zrem(jobs_key(account_id), *job_ids[index : index + _READ_AT_ONCE])
 
     async def waiting_calls(self) -> int:
-        """How many calls are enqueued, running or laid aside."""
+        """The number of calls that are queued, running or parked."""
         return await self._redis.zcard(LEASES_KEY)
 
     @asynccontextmanager
     async def alone(self, name: str, limit_seconds: int) -> AsyncIterator[bool]:
-        """Do something that two processes should not do at once; gives ``False`` to the one who came second."""
+        """Hold a lock for work that must not run concurrently; yields ``False`` when another process holds it."""
         lock = self._redis.lock(f"alone:{name}", timeout=limit_seconds, blocking=False)
         got_it = await lock.acquire()
         try:
             yield got_it
         finally:
             if got_it:
-                # The limit may have passed meanwhile; then the lock is somebody else's and not ours to give back.
+                # The limit may have passed in the meantime; another process may then hold the lock.
                 with suppress(LockError):
                     await lock.release()
 
 
 def jobs_key(account_id: str) -> str:
-    """Where the ids of an account's jobs are, by the time of their creation."""
+    """The key of the ids of an account's jobs, by creation time."""
     return f"jobs:{account_id}"
 
 
@@ -188,7 +188,7 @@ def _record(job: Job) -> dict[str, str | int | float]:
 
 
 def parse_job(job_id: str, fields: Mapping[str, str]) -> Job:
-    """A job from the fields of its record."""
+    """Parse a job from the fields of its record."""
     return Job(
         id=job_id,
         account_id=fields["account_id"],

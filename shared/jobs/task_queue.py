@@ -1,6 +1,6 @@
-"""The queue: the Celery application, the names of its tasks, and putting something in.
+"""The queue: the Celery application, the names of its tasks, and enqueuing.
 
-A message carries ids and nothing else. It may be lost or come twice; the ledger and the stores live with both.
+A message contains only ids. It may be lost or delivered twice; the ledger and the stores tolerate both.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from shared.observability.tracing import continued_trace
 
 
 class Cause(StrEnum):
-    """Why somebody is to plan: it is time, an operator said so, or a plan was broken off."""
+    """Why a refresh is planned: the schedule, an operator's request, or an interrupted plan."""
 
     SCHEDULE = "schedule"
     BY_HAND = "by_hand"
@@ -29,21 +29,21 @@ SYSTEM_QUEUE = "system"
 
 
 class _MessagesInHand(kombu_redis.QoS):
-    """The messages that a consumer has and has not acknowledged; it bears the loss of the connection."""
+    """The unacknowledged messages of a consumer; tolerates the loss of the connection."""
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
-        """Put them back, unless the connection that they came by is gone: the sweeper asks again for what they asked.
+        """Put them back, unless their connection is closed: the sweeper then enqueues the calls again.
 
-        kombu 5.7 tries all the same, through a connection that it has closed itself, and Celery 5.7 then ends the
-        worker: `findings/celery-worker-ends-with-its-broker.sh`.
+        kombu 5.7 tries to use the connection that it has itself closed, and Celery 5.7 then ends the worker:
+        `findings/celery-worker-ends-with-its-broker.sh`.
         """
         transport = self.channel.connection
         if transport is not None and transport.client is not None:
-            super().restore_unacked_once(stderr)  # type: ignore[no-untyped-call]  # kombu says no types
+            super().restore_unacked_once(stderr)  # type: ignore[no-untyped-call]  # kombu is untyped
 
 
 class TaskName(StrEnum):
-    """What a worker can be asked to do."""
+    """The tasks of the workers."""
 
     FETCH = "releve.fetch"
     EXCHANGE_CONSENT = "releve.exchange_consent"
@@ -55,14 +55,14 @@ class TaskName(StrEnum):
 
 
 def create_celery(settings: Settings) -> Celery:
-    """The Celery application that API, workers, beat and Flower share; it connects to nothing yet."""
+    """The Celery application of the API, workers, beat and Flower; does not connect yet."""
     kombu_redis.Channel.QoS = _MessagesInHand
     app = Celery("releve", broker=broker_url(settings.redis_url.get_secret_value()))
     app.conf.update(
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        # A task is acknowledged when it starts: what a killed worker leaves undone is the ledger's affair.
+        # A task is acknowledged when it starts: the ledger recovers the unfinished work of a killed worker.
         task_acks_late=False,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
@@ -71,7 +71,7 @@ def create_celery(settings: Settings) -> Celery:
         task_send_sent_event=True,
         broker_connection_retry_on_startup=True,
         broker_transport_options={"socket_keepalive": True, "health_check_interval": 20},
-        # A person waits behind a publish: after about a second the sweeper is the better way.
+        # A client waits for the publish: after about a second it is better left to the sweeper.
         task_publish_retry_policy={"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5},
         timezone="Europe/Paris",
         task_default_queue=SYSTEM_QUEUE,
@@ -80,7 +80,7 @@ def create_celery(settings: Settings) -> Celery:
 
 
 def broker_url(redis_url: str) -> str:
-    """The address of Redis as Celery spells it; only that of a socket differs."""
+    """The Redis URL in Celery's form, which differs only for sockets."""
     scheme, _, rest = redis_url.partition("://")
     if scheme != "unix":
         return redis_url
@@ -90,36 +90,36 @@ def broker_url(redis_url: str) -> str:
 
 
 class TaskQueue:
-    """Puts work into the queue."""
+    """Enqueues tasks."""
 
     def __init__(self, celery: Celery) -> None:
         """Send through ``celery``."""
         self._celery = celery
-        # Its tracing starts a message's span only for a task that this process knows by name.
+        # Celery's tracing starts a span for a message only if the task is registered in this process.
         for name in TaskName:
-            # Not shared: the tasks of another application in this process, a worker's, are the real ones.
+            # Not shared: the real tasks belong to another application of this process (a worker's).
             celery.task(name=name, shared=False)(_somewhere_else)
 
     async def enqueue_call(self, ticket: CallTicket, lane: Lane, trace_context: Mapping[str, str]) -> None:
-        """Have a worker of the lane do a call, in the trace of the job that it belongs to."""
+        """Enqueue a call for a worker of the lane, in the trace of its job."""
         await self._send(TaskName.FETCH, [ticket.job_id, ticket.number], lane, trace_context)
 
     async def enqueue_calls(self, calls: Iterable[DueCall]) -> None:
-        """The same with several, in their order."""
+        """Enqueue several calls, in order."""
         for call in calls:
             await self.enqueue_call(call.ticket, call.lane, call.trace_context)
 
     async def enqueue_consent(self, consent_id: str) -> None:
-        """Have a worker exchange a consent; a person waits for it."""
+        """Enqueue the exchange of a consent, in the interactive lane because a person waits for it."""
         await self._send(TaskName.EXCHANGE_CONSENT, [consent_id], Lane.INTERACTIVE, None)
 
     async def enqueue_refresh(self, cause: Cause) -> None:
-        """Have a worker plan the refresh now."""
+        """Enqueue the planning of a refresh now."""
         await self._send(TaskName.REFRESH, [cause.value], SYSTEM_QUEUE, None)
 
     async def enqueue_public_data(self, dataset: str) -> None:
-        """Have a worker ask for a public dataset now; not before the provider's least pause has passed since the last
-        call, and not where it closed the API itself."""
+        """Enqueue a request for a public dataset now. The worker sends none before the provider's minimum pause since
+        the last call has passed, nor while the provider has closed the API itself."""
         await self._send(TaskName.PUBLIC_DATA, [dataset], SYSTEM_QUEUE, None)
 
     async def _send(
@@ -135,9 +135,9 @@ class TaskQueue:
             await asyncio.to_thread(send)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._celery.close()
-        # Celery only forgets its connections, which belong to the process: this closes them.
+        # Celery only drops its references to connections, which belong to the process: this closes them.
         pools.reset()  # type: ignore[no-untyped-call]  # kombu is untyped
 
 

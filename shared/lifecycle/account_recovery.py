@@ -1,8 +1,8 @@
-"""A lost last key: an account begins anew, with a vault that is empty and one key that opens it.
+"""Account recovery after the loss of the last key: the account gets an empty vault and one new key.
 
-Nothing is ever opened: who could, has lost the key. The account, its consents and its usage points stay. Each usage
-point gets another internal id, so that nothing that is still sealed to the lost vault, or is on its way, can be found
-under the new ones: docs/decisions/0015.
+Stored readings can't be decrypted any more, because the key is lost. The account, its consents and its usage points are
+kept. Each usage point gets a new internal id, so that data encrypted for the lost vault, or still in flight, is not
+found under the new ids: docs/decisions/0015.
 """
 
 import secrets
@@ -26,26 +26,26 @@ from shared.storage.tables import accounts, api_keys, consents, usage_points
 
 
 class AccountRecovery:
-    """Lets accounts begin anew."""
+    """Recovers accounts."""
 
     def __init__(self, database: Database, server: ServerSecret, erasure: Erasure, events: EventStore) -> None:
-        """Work with these."""
+        """Use these stores."""
         self._database = database
         self._server = server
         self._erasure = erasure
         self._events = events
 
     async def recover(self, account_id: str, now: datetime) -> tuple[ApiKey, str]:
-        """A new key pair, of which one new key has the private half; every key there was is revoked, and everything
-        that was stored is forgotten: it is fetched anew.
+        """Create a new key pair and one new API key for it, revoke all earlier keys, and erase all stored data, which
+        is then fetched again.
 
-        Returns the key, and its text, the only time that this is seen. Raises `NotFound`.
+        Returns the key with its text, which is shown only once. Raises `NotFound`.
         """
         vault = new_vault()
         async with self._database.transaction() as connection:
             await lock_account(connection, account_id)
-            # No usage point comes to this account meanwhile: a grant that is under way holds its consent, and then
-            # wants the account; in that order, as here.
+            # Blocks concurrent grants of usage points to this account: a grant locks its consent and then the account,
+            # in the same order as here.
             await connection.execute(select(consents.c.id).where(consents.c.account_id == account_id).with_for_update())
             await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
             sealed = self._server.encrypt(vault.public_key, purpose=PUBLIC_KEY.purpose(account_id))
@@ -56,7 +56,7 @@ class AccountRecovery:
             for row in rows:
                 await _renew_usage_point(connection, self._server, row)
             lost = [row.id for row in rows]
-            # With the rows: whoever is killed before Redis is cleared leaves that to the sweeper.
+            # In the same transaction: if the process is killed before Redis is cleared, the sweeper does it.
             await note_erasure(connection, new_erasure_id(), account_id, lost, is_account=False, now=now)
             details = {"key_id": key.id, "usage_points": len(rows)}
             await record_for_both(connection, self._server, account_id, now, "account.recovered", details)
@@ -66,7 +66,7 @@ class AccountRecovery:
 
 
 async def _renew_usage_point(connection: AsyncConnection, server: ServerSecret, row: Row[tuple[object, ...]]) -> None:
-    # What is encrypted is bound to the id of its row.
+    # Ciphertexts are bound to the id of their row.
     new_id = f"up_{secrets.token_hex(12)}"
     prm = server.decrypt(row.prm_sealed, purpose=PRM.purpose(row.id))
     values = {

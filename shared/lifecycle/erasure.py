@@ -1,9 +1,8 @@
-"""Erasing: an account, a usage point, stored readings. What is gone stays gone, whatever was on its way.
+"""Erasure of accounts, usage points and stored readings. Data in flight can't restore erased data.
 
-SQL first: one transaction takes the rows and leaves a note in ``erasures``. Then Redis, in an order that lets nothing
-come back: no new jobs from here on, then the jobs that exist, without which nothing is stored, then what they stored.
-The sweeper does the second half again a minute later and takes the note away: a crash in between leaves nothing.
-docs/decisions/0014.
+SQL first: one transaction deletes the rows and adds a note to ``erasures``. Then Redis, in a safe order: new jobs are
+refused, existing jobs are erased, without which nothing is stored, then their data is erased. The sweeper repeats the
+second part a minute later and deletes the note, so a crash in between leaves no data. docs/decisions/0014.
 """
 
 import asyncio
@@ -41,18 +40,18 @@ from shared.storage.tables import accounts, api_keys, audit_events, consents, er
 logger = get_logger(__name__)
 
 OWNER = "account"
-"""The actor in the administrators' chain when an account erased itself: its key is gone with it."""
+"""The actor in the administrators' chain when an account erased itself, because its key is erased too."""
 SECOND_PASS_AFTER = timedelta(minutes=1)
 _FINAL_AFTER = timedelta(minutes=5)
 _PAUSES_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-# Every column of a consent that holds a usage point, encrypted or as a hash.
+# Every column of a consent that contains a usage point, encrypted or as a hash.
 _WITHOUT_PRM = dict.fromkeys(("expected_prm_hash", "return_hash", "prms_sealed", "proof_sealed", "awaiting_sealed"))
 _OPEN = (ConsentStatus.PENDING, ConsentStatus.EXCHANGING, ConsentStatus.AWAITING_APPROVAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """What a purge of readings did: how many windows are gone, which days they held, how many jobs it ended."""
+    """The result of a purge of readings: the erased windows, the days they covered, and the cancelled jobs."""
 
     windows: int
     days: DayRange | None
@@ -60,7 +59,7 @@ class Purge:
 
 
 class Erasure:
-    """Erases, and ends what was begun."""
+    """Erases data, and cancels the jobs that would restore it."""
 
     def __init__(
         self,
@@ -91,10 +90,10 @@ class Erasure:
         self._idempotency = idempotency
 
     async def erase_account(self, account_id: str, actor: str, now: datetime) -> Receipt:
-        """Erase an account and everything of it. ``actor``: `OWNER`, or `shared.storage.audit_log.ADMIN`. Raises
+        """Erase an account and all its data. ``actor``: `OWNER`, or `shared.storage.audit_log.ADMIN`. Raises
         `NotFound`."""
         erasure_id = new_erasure_id()
-        # Before anything is done: when Redis is out of reach this fails, and the caller can try again.
+        # First, so that an unreachable Redis fails the erasure before any change, and the caller can retry.
         points = await self._point_ids(account_id)
         counts = await self._count_stored(account_id, points)
 
@@ -120,8 +119,8 @@ class Erasure:
         return Receipt(erasure_id, account_id, None, now, now + _FINAL_AFTER, counts)
 
     async def erase_usage_point(self, usage_point: UsagePoint, actor: str, now: datetime) -> Receipt:
-        """Erase a usage point of an account with its readings and jobs. Its consent stays as history, without the
-        point; with its last point it is revoked. Raises `NotFound`."""
+        """Erase a usage point of an account with its readings and jobs. Its consent is kept as history, without the
+        point, and revoked with its last point. Raises `NotFound`."""
         erasure_id, account_id, points = new_erasure_id(), usage_point.account_id, [usage_point.id]
         counts = await self._count_stored(account_id, points)
         async with self._database.transaction() as connection:
@@ -156,8 +155,8 @@ class Erasure:
         return Receipt(erasure_id, account_id, usage_point.prm, now, now + _FINAL_AFTER, counts)
 
     async def erase_readings(self, series: Series, days: DayRange | None, actor: str, now: datetime) -> Purge:
-        """Erase the windows of a series that ``days`` touch, whole; all of them without. The jobs that fetch the series
-        are ended, so that none of them comes back. Raises `NotFound` when the account is gone."""
+        """Erase whole windows of a series that overlap ``days``, or all windows without ``days``. Cancels the jobs that
+        fetch the series, so that they restore nothing. Raises `NotFound` when the account does not exist."""
         details = {"dataset": series.dataset}
         if days is not None:
             details |= {"start": str(days.start), "end": str(days.end)}
@@ -165,21 +164,21 @@ class Erasure:
         return await self._purge(series, days, now)
 
     async def erase_readings_of_account(self, account_id: str, now: datetime, actor: str = ADMIN) -> Purge:
-        """Erase everything that is stored of an account's usage points, which it keeps. Raises `NotFound`."""
+        """Erase all stored data of an account's usage points, which are kept. Raises `NotFound`."""
         await self._audit.note(account_id, now, actor, "readings.erased")
         series = _all_series(account_id, await self._point_ids(account_id))
         purges = [await self._purge(each, None, now) for each in series]
         return Purge(sum(each.windows for each in purges), None, sum(each.jobs_cancelled for each in purges))
 
     async def erase_readings_of_point(self, usage_point: UsagePoint, actor: str, now: datetime) -> dict[str, Purge]:
-        """Erase everything that is stored of a usage point, which stays with its consent; what that did, by dataset.
-        Raises `NotFound` when the account is gone."""
+        """Erase all stored data of a usage point, which is kept with its consent. Returns the results by dataset.
+        Raises `NotFound` when the account does not exist."""
         account_id = usage_point.account_id
         await self._audit.note(account_id, now, actor, "readings.erased", {"usage_point": usage_point.id})
         return {each.dataset: await self._purge(each, None, now) for each in _all_series(account_id, [usage_point.id])}
 
     async def finish(self, now: datetime, limit: int = 100) -> int:
-        """Erase once more what was erased more than a minute ago, and forget about it; how many there were."""
+        """Run the second pass for erasures older than a minute, and delete their notes. Returns their number."""
         query = select(erasures).where(erasures.c.erased_at <= now - SECOND_PASS_AFTER).order_by(erasures.c.erased_at)
         rows = await self._database.read(query.limit(limit))
         for row in rows:
@@ -191,15 +190,15 @@ class Erasure:
         return len(rows)
 
     async def erase_noted(self, account_id: str, points: Sequence[str], now: datetime, *, is_account: bool) -> None:
-        """Erase from Redis what was just noted and committed. Raises nothing: the sweeper does what fails."""
+        """Erase from Redis the data of a committed erasure. Raises nothing: the sweeper retries a failure."""
         try:
             await self._erase_stored(account_id, points, now, is_account=is_account)
         except Exception:
-            # The rows are gone and a note is left: the sweeper does it, as soon as Redis is there again.
+            # The rows are deleted and the note exists: the sweeper retries as soon as Redis is available.
             logger.exception("erasing put off", whole_account=is_account)
 
     async def _erase_stored(self, account_id: str, points: Sequence[str], now: datetime, *, is_account: bool) -> None:
-        """Everything in Redis. Done twice it does no more."""
+        """Erase everything in Redis. Idempotent."""
         await self._jobs.refuse_erased([*points, account_id] if is_account else points)
         job_ids = await self._job_ids(account_id, points, is_account=is_account)
         under_way = await self._job_service.forget(job_ids, now)
@@ -248,10 +247,10 @@ class Erasure:
         return [row.id for row in rows]
 
     async def _in_turn(self, work: Callable[[AsyncConnection], Awaitable[list[str]]]) -> list[str]:
-        """Do it in a transaction, again when somebody else has what it needs.
+        """Run ``work`` in a transaction, and retry when its locks are not available.
 
-        It needs every row of an account. Others hold one and wait for the next, in orders of their own: to wait for
-        them while holding others would be a deadlock, which the database ends by failing one of the two.
+        It locks every row of an account. Other transactions lock rows in different orders: waiting for them while
+        holding locks would be a deadlock, which the database resolves by failing one of the two.
         """
         for pause_seconds in _PAUSES_SECONDS:
             try:
@@ -270,7 +269,7 @@ def _all_series(account_id: str, points: Collection[str]) -> list[Series]:
 
 
 async def _hold_rows(connection: AsyncConnection, account_id: str) -> None:
-    """Have an account and everything of it to oneself, or fail at once. Raises `NotFound` and `OperationalError`."""
+    """Lock an account and all its rows without waiting. Raises `NotFound` and `OperationalError`."""
     await lock_account(connection, account_id)
     for table in (usage_points, consents, api_keys, webhook_endpoints):
         mine = select(table.c.id).where(table.c.account_id == account_id)

@@ -1,4 +1,4 @@
-"""The notes of what an erasure still has to take from Redis (SQL): written with the rows that it takes."""
+"""Notes of erasures that are still to be applied to Redis (SQL): written in the transaction that deletes the rows."""
 
 import secrets
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ async def note_erasure(
     is_account: bool,
     now: datetime,
 ) -> None:
-    """Add the note of an erasure of these points, or of the whole account; it stays until Redis was emptied twice."""
+    """Add the note of an erasure of these points, or of the whole account; kept until the second pass in Redis."""
     await connection.execute(
         insert(erasures).values(
             id=erasure_id, account_id=account_id, usage_point_ids=list(points), is_account=is_account, erased_at=now
@@ -28,5 +28,5 @@ async def note_erasure(
 
 
 def new_erasure_id() -> str:
-    """The id of an erasure, which its receipt bears."""
+    """The id of an erasure, which is also in its receipt."""
     return f"erase_{secrets.token_hex(8)}"

@@ -1,7 +1,7 @@
-"""How long things are kept: readings, audit events, consents that came to nothing, lists of jobs that are gone.
+"""Retention: removes old readings, audit events, consents that were never granted, and list entries of expired jobs.
 
-Enforced once a day, in small steps, each of which stands by itself: a run that is broken off is taken up by the next
-one, and a second run finds nothing left to do. What jobs and events keep, Redis forgets by itself.
+Enforced once a day, in small independent steps: the next run continues an interrupted one, and a second run has no
+effect. Jobs and events expire in Redis automatically.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -27,7 +27,7 @@ from shared.storage.tables import accounts, consents, usage_points
 logger = get_logger(__name__)
 
 CONSENTS_KEPT = timedelta(days=90)
-"""For so long a consent that was never granted can be looked at."""
+"""How long a consent that was never granted is kept."""
 _NEVER_GRANTED = (ConsentStatus.PENDING, ConsentStatus.REFUSED, ConsentStatus.FAILED)
 _LIMIT_SECONDS = 6 * 3600
 _PAGE = 200
@@ -35,7 +35,7 @@ _PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """How much a run removed, by kind."""
+    """The number of removed items of a run, by kind."""
 
     windows: int = 0
     jobs: int = 0
@@ -44,7 +44,7 @@ class Removed:
 
 
 class Retention:
-    """Removes what is older than the settings want."""
+    """Removes data that is older than the configured retention."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Retention:
         events: EventStore,
         audit: AuditLog,
     ) -> None:
-        """Keep to ``settings`` in all of these."""
+        """Apply ``settings`` to all of these stores."""
         self._settings = settings
         self._database = database
         self._jobs = jobs
@@ -65,7 +65,7 @@ class Retention:
         self._audit = audit
 
     async def enforce(self, now: datetime) -> Removed:
-        """Remove what is older than the settings want. Of two runs at the same time one does nothing."""
+        """Remove data that is older than the configured retention. A concurrent run does nothing."""
         async with self._jobs.alone("retention", _LIMIT_SECONDS) as is_alone:
             if not is_alone:
                 return Removed()
@@ -90,7 +90,7 @@ class Retention:
         return erased
 
     async def _old_windows(self, series: Series, before: datetime) -> list[str]:
-        """The windows whose last day has ended by then; a record when it was fetched by then."""
+        """The windows whose last day ended before that time; a record if it was fetched before that time."""
         dataset, first_kept = DATASETS[series.dataset], day_of(before)
         if not dataset.is_series:
             known = await self._readings.load_all_coverage(series)
@@ -111,7 +111,7 @@ class Retention:
 
     async def _erase_consents(self, now: datetime) -> int:
         old = (consents.c.status.in_(_NEVER_GRANTED), consents.c.created_at < now - CONSENTS_KEPT)
-        # None of these has a usage point; one that had would be kept by its reference, and the whole step with it.
+        # None of these should have a usage point; the reference to one that had would fail the whole step.
         unused = ~select(usage_points.c.id).where(usage_points.c.consent_id == consents.c.id).exists()
         erased = 0
         while batch := await self._database.read(select(consents.c.id).where(*old, unused).limit(_PAGE)):
@@ -121,7 +121,7 @@ class Retention:
         return erased
 
     async def _rows(self, table: Table) -> AsyncIterator[Row[Any]]:
-        """Every row, in the order of the ids, a page at a time: what is added or removed meanwhile disturbs nothing."""
+        """Every row, ordered by id, in pages: concurrent inserts and deletions have no effect on the iteration."""
         after = ""
         page: Sequence[Row[Any]]
         while page := await self._database.read(

@@ -1,7 +1,7 @@
-"""A new server secret: bringing what an earlier one closed in SQL under the current one, and counting what is left.
+"""Rotation of the server secret: re-encrypts the SQL columns with the current one, and counts uses of earlier ones.
 
-The gateway may run meanwhile, if all its processes know both secrets. What an earlier secret vouches for and nobody
-here can open, the readings, stays as it is; so do the links of the audit.
+The gateway can keep running, if all its processes know both secrets. Readings, which an earlier secret authenticates
+and the gateway can't decrypt, are unchanged; so are the links of the audit log.
 """
 
 from collections import Counter
@@ -24,17 +24,17 @@ from shared.storage.sealed_columns import PRM, sealed_columns
 from shared.storage.tables import audit_events, consents, usage_points
 
 _BATCH = 200
-# Rows that somebody else writes at this moment are left for the next round.
+# Rows locked by other transactions are skipped until the next round.
 _ROUNDS = 5
 _UNDER_WAY = (ConsentStatus.PENDING, ConsentStatus.EXCHANGING, ConsentStatus.AWAITING_APPROVAL)
-# A consent that has ended so long ago is not recognised by its hashes any more.
+# A consent that ended longer ago is no longer recognised by its hashes.
 _RECOGNISED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class SecretUse:
-    """How much rests on each server secret: kind → key id → how many. ``consent_hashes``: how many consents are
-    recognised by hashes that don't say under which secret they were made."""
+    """The use of each server secret: kind → key id → count. ``consent_hashes``: the number of consents that are
+    recognised by hashes without a key id."""
 
     current: str
     encrypted: Mapping[str, Mapping[str, int]]
@@ -44,31 +44,31 @@ class SecretUse:
     known: frozenset[str] = field(default_factory=frozenset)
 
     def total(self, key_id: str) -> int:
-        """Everything that rests on one secret."""
+        """The number of values that depend on one secret."""
         of_kinds = [*self.encrypted.values(), self.readings, self.audit_links]
         return sum(each.get(key_id, 0) for each in of_kinds)
 
     @property
     def key_ids(self) -> list[str]:
-        """Every secret that is known or on which something rests, the current one first."""
+        """The ids of all known or used secrets, the current one first."""
         found = self.known.union(*self.encrypted.values(), self.readings, self.audit_links)
         return [self.current, *sorted(found - {self.current})]
 
 
 class SecretRotation:
-    """The rotation of the server's secret."""
+    """The rotation of the server secret."""
 
     def __init__(self, database: Database, server: ServerSecret, readings: ReadingStore) -> None:
-        """Bring ``database`` under the current secret of ``server``; count ``readings`` too."""
+        """Re-encrypt ``database`` with the current secret of ``server``; count ``readings`` too."""
         self._database = database
         self._server = server
         self._readings = readings
 
     async def rotate(self, now: datetime) -> int:
-        """Bring every row under the current secret that is under a previous one; how many were.
+        """Re-encrypt every row that uses a previous secret with the current one. Returns the number of rows.
 
-        Each batch is committed by itself: interrupted, it goes on where it was, and done again it changes nothing.
-        What is under a secret that is not known stays as it is.
+        Each batch is committed separately: an interrupted rotation can be continued, and a repeated one has no effect.
+        Values under an unknown secret are unchanged.
         """
         changed = 0
         for table in sealed_columns():
@@ -86,7 +86,8 @@ class SecretRotation:
         return changed
 
     async def forget_readings(self) -> int:
-        """Forget the readings that the current secret does not vouch for: they are fetched anew; how many windows."""
+        """Erase the readings that the current secret does not authenticate: they are fetched again. Returns the number
+        of windows."""
         forgotten = 0
         async for series, key_ids in self._sealed_windows():
             others = [window for window, key_id in key_ids.items() if key_id != self._server.key_id]
@@ -94,7 +95,7 @@ class SecretRotation:
         return forgotten
 
     async def count_use(self) -> SecretUse:
-        """How much rests on each secret."""
+        """The use of each secret."""
         readings: Counter[str] = Counter()
         async for _, key_ids in self._sealed_windows():
             readings.update(key_ids.values())
@@ -123,10 +124,10 @@ class SecretRotation:
         due = or_(*(_key_id(each.column).in_(earlier) for each in sealed_columns()[table]))
         while True:
             async with self._database.transaction() as connection:
-                # What is read after it is what will be written over.
+                # Taken before reading, so that the rows read are those overwritten.
                 await begin_writing(connection)
                 query = select(table).where(table.c.id > after, due).order_by(table.c.id).limit(_BATCH)
-                # Who waits for nobody can't be part of a deadlock.
+                # Skipping locked rows avoids deadlocks.
                 rows = (await connection.execute(query.with_for_update(skip_locked=True))).all()
                 for row in rows:
                     values = self._under_current(table, row)
@@ -146,7 +147,7 @@ class SecretRotation:
             try:
                 opened = self._server.decrypt(sealed, purpose=each.purpose(row.id))
             except CannotOpen:
-                # Of a secret that nobody knows any more, or not made here: it is counted, and left alone.
+                # Encrypted with an unknown secret, or not by this gateway: counted, and left unchanged.
                 continue
             values[each.column.name] = self._server.encrypt(opened, purpose=each.purpose(row.id))
             if each is PRM:
@@ -154,7 +155,7 @@ class SecretRotation:
         return values
 
     async def _forget_hashes(self, now: datetime) -> None:
-        """A consent that ended, or was never given, is recognised by nothing: its hashes can't be made anew."""
+        """Remove the hashes of consents that have ended or were never granted: they can't be recomputed."""
         old = consents.c.created_at < now - _RECOGNISED
         over = or_(
             consents.c.status.not_in(_UNDER_WAY),

@@ -1,4 +1,4 @@
-"""Logs: one line of masked JSON each, on standard error."""
+"""Logging: one line of masked JSON per event, on standard error."""
 
 import logging
 import sys
@@ -12,7 +12,7 @@ from shared.observability.tracing import current_trace_id
 
 
 def start_logging(level: str) -> None:
-    """Write every log line of this process, whoever logs it, as one line of masked JSON on standard error."""
+    """Write every log event of this process, from any library, as one line of masked JSON on standard error."""
     processors: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -35,7 +35,7 @@ def start_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # The first two log each request with its URL, the others two lines for each task, and the sweeper is one.
+    # The first two log each request with its URL; the others log two lines per task, including each run of the sweeper.
     for chatty in ("httpx", "httpcore", "celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
@@ -47,7 +47,7 @@ def start_logging(level: str) -> None:
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger whose lines take names and values, not sentences put together."""
+    """A structured logger: events take names and values, not formatted sentences."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 

@@ -1,5 +1,5 @@
-"""Masks API keys, usage point ids and telling parameters in whatever leaves the process: no caller has to remember
-it."""
+"""Masks API keys, usage point ids and sensitive parameters in all log and trace output, without action by the
+caller."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, SpanKind, Status
 
 _MASK = "***"
-# A key may be a JWT, as other secrets are; each of its first two parts begins like that.
-# Fourteen digits among hexadecimal ones may be part of an id of ours; those of a percent-encoded separator are not.
-# A query stands after a question mark, or alone: so spans keep it.
+# A key may be a JWT, as other secrets are; each of its first two parts begins with ``eyJ``.
+# Fourteen digits next to hexadecimal ones may be part of an internal id; those of a percent-encoded separator are not.
+# A query follows a question mark, or stands alone, as in spans.
 _TELLING = re.compile(
     r"rlv_\w+"
     r"|(?-i:eyJ)[\w-]{8,}(?:\.[\w-]+){0,2}"
@@ -20,7 +20,7 @@ _TELLING = re.compile(
     r"|(?<![^?&])((?:state|code|autorisation_id|usage_point_id|pointId|prm|token|client_secret)=)[^&\s\"']*",
     re.IGNORECASE,
 )
-# What a request's own span says of its URL, and of who sent it: an address of the internet is somebody's.
+# Attributes of a request span about its URL and its client: an IP address is personal data.
 _OF_REQUESTS = re.compile(
     r"(http\.(url|target|client_ip|user_agent)|url\.(full|path|query)|user_agent\..*"
     r"|net\.(sock\.)?peer\..*|client\..*|network\.peer\..*)"
@@ -28,7 +28,7 @@ _OF_REQUESTS = re.compile(
 
 
 def mask(text: str) -> str:
-    """The text without API keys, usage point ids and telling query values."""
+    """The text without API keys, usage point ids and sensitive query values."""
     return _TELLING.sub(lambda found: (found[1] or "") + _MASK, text)
 
 
@@ -36,7 +36,7 @@ class MaskingExporter(SpanExporter):
     """Masks every text of a span before another exporter sends it."""
 
     def __init__(self, inner: SpanExporter) -> None:
-        """Hand masked spans to ``inner``."""
+        """Pass masked spans to ``inner``."""
         self._inner = inner
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -44,7 +44,7 @@ class MaskingExporter(SpanExporter):
         return self._inner.export([_masked(span) for span in spans])
 
     def shutdown(self) -> None:
-        """End the inner exporter."""
+        """Shut down the inner exporter."""
         self._inner.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -55,7 +55,7 @@ class MaskingExporter(SpanExporter):
 def _masked(span: ReadableSpan) -> ReadableSpan:
     status, attributes, name = span.status, span.attributes or {}, span.name
     if span.kind is SpanKind.SERVER:
-        # The route tells what was asked for; a path that leads nowhere is the caller's own text.
+        # The route identifies the operation; an unknown path is arbitrary text of the client.
         attributes = {key: value for key, value in attributes.items() if not _OF_REQUESTS.fullmatch(key)}
         name = name if "http.route" in attributes else name.split(" ", 1)[0]
     return ReadableSpan(
@@ -93,5 +93,5 @@ def _masked_value(value: Any) -> Any:
         case list() | tuple() | set() | frozenset():
             return [_masked_value(each) for each in value]
         case _:
-            # An exception, an address, a path: what would be written of it is its repr.
+            # An exception, an address, a path: its repr would be written.
             return mask(repr(value))

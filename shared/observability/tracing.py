@@ -1,7 +1,7 @@
-"""Traces and logs: set up once a process, and made fit to leave it.
+"""Tracing: set up once per process, with masked export.
 
-Nothing is traced without an OTLP endpoint. Whatever leaves the process, a span or a log line, passes a last filter that
-masks API keys, usage point ids and the values of telling query parameters: no caller has to remember it.
+Nothing is traced without an OTLP endpoint. Every span and log line passes a final filter that masks API keys, usage
+point ids and the values of sensitive query parameters, without action by the caller.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,15 +21,15 @@ from shared.observability.masking import MaskingExporter
 def start_tracing(service: str, endpoint: str) -> None:
     """Trace this process as ``service`` and instrument its clients; does nothing without an endpoint.
 
-    Called once, at the start of a process that serves or works.
+    Called once, at the start of an API process or a worker.
     """
     if not endpoint:
         return
-    # Only here: with what it needs it takes an eighth of a worker's start.
+    # Imported here only: with its dependencies it takes an eighth of the start time of a worker.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
-    # One second: who looks at a trace has just asked for something.
+    # One second, because traces are usually viewed right after a request.
     provider.add_span_processor(BatchSpanProcessor(MaskingExporter(OTLPSpanExporter()), schedule_delay_millis=1000))
     trace.set_tracer_provider(provider)
 
@@ -41,7 +41,7 @@ def start_tracing(service: str, endpoint: str) -> None:
     CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call]  # the package does not type its constructor
     HTTPXClientInstrumentor().instrument()
     RedisInstrumentor().instrument()
-    # Its check of versions does not know SQLAlchemy 2.1 yet; with the check skipped it works.
+    # Its version check does not include SQLAlchemy 2.1 yet; it works with the check skipped.
     SQLAlchemyInstrumentor().instrument(skip_dep_check=True)
 
 
@@ -53,28 +53,28 @@ def trace_web_app(app: Any) -> None:
 
 
 def stop_tracing() -> None:
-    """Send what is left; called once, when the process ends."""
+    """Flush the remaining spans; called once, when the process ends."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         provider.shutdown()
 
 
 def current_trace_context() -> dict[str, str]:
-    """The present trace in W3C form, to be kept with a job; empty when nothing is traced."""
+    """The current trace context in W3C form, to be stored with a job; empty when nothing is traced."""
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     return carrier
 
 
 def current_trace_id() -> str | None:
-    """The present trace's id in hexadecimal, for people to quote."""
+    """The current trace's id in hexadecimal, for support requests."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 
 
 @contextmanager
 def continued_trace(carrier: Mapping[str, str]) -> Iterator[None]:
-    """Go on in a trace that was begun elsewhere: what is done inside becomes a child of it."""
+    """Continue a trace from another process: spans inside become its children."""
     token = attach(propagate.extract(carrier))
     try:
         yield
@@ -84,14 +84,14 @@ def continued_trace(carrier: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def span(name: str, attributes: Mapping[str, str | int]) -> Iterator[None]:
-    """A span of our own, for a step that no library sees."""
+    """A custom span, for a step that no library instruments."""
     with trace.get_tracer("releve").start_as_current_span(name, attributes=dict(attributes)):
         yield
 
 
 @contextmanager
 def linked_trace(name: str, attributes: Mapping[str, str | int]) -> Iterator[None]:
-    """A trace of its own, linked to the present one: a piece of a plan that may be long."""
+    """A separate trace, linked to the current one: one part of a plan that may be long."""
     link = Link(trace.get_current_span().get_span_context())
     tracer = trace.get_tracer("releve")
     with tracer.start_as_current_span(name, context=Context(), links=[link], attributes=dict(attributes)):
@@ -100,7 +100,7 @@ def linked_trace(name: str, attributes: Mapping[str, str | int]) -> Iterator[Non
 
 @contextmanager
 def untraced() -> Iterator[None]:
-    """Do housekeeping without filling the trace viewer with it."""
+    """Suppress tracing for housekeeping, which would fill the trace viewer."""
     from opentelemetry.instrumentation.utils import suppress_instrumentation
 
     with suppress_instrumentation():

@@ -1,7 +1,7 @@
-"""When a public dataset is due, and for which days its provider is asked then. Pure: no clock, no store, no call.
+"""The polling schedule of public datasets: when they are due, and for which days. Pure: no clock, no store, no call.
 
-What is current is read at the times that the catalogue names, a little later in each gateway than in others; what lies
-further back is asked for once, the newest first. How often a provider may be asked at all is not decided here.
+Current data is requested at the times in the catalogue, plus a delay specific to the gateway; history is requested
+once, newest first. Minimum pauses between calls to a provider are enforced elsewhere.
 """
 
 from collections.abc import Callable, Collection
@@ -11,12 +11,12 @@ from shared.core.calendar import ONE_DAY, PARIS, DayRange, day_of, day_start
 from shared.core.public_datasets import PublicDataset
 
 MOST_LATER_SECONDS = 10 * 60
-"""A gateway reads less than so long after the times of the catalogue."""
+"""The upper bound of a gateway's delay after the times of the catalogue."""
 MISTAKEN_CLOCK = timedelta(days=2)
-"""A moment noted so far in the future was noted by a clock that was wrong: it counts for nothing."""
+"""A recorded time further in the future is due to a wrong clock and is ignored."""
 LONGEST_REST = timedelta(hours=2)
 LONGEST_REST_OF_HISTORY = timedelta(days=1)
-"""A provider that fails is left alone for so long at the most: what is current is worth more tries."""
+"""The longest pauses after failures of a provider: current data is retried more often than history."""
 
 KnownDay = Callable[[date], bool]
 
@@ -24,9 +24,9 @@ KnownDay = Callable[[date], bool]
 def is_due(
     dataset: PublicDataset, succeeded_at: datetime | None, is_known: KnownDay, later: timedelta, now: datetime
 ) -> bool:
-    """Whether what is current has to be read, last read with success at ``succeeded_at``.
+    """Whether current data is due, last requested successfully at ``succeeded_at``.
 
-    ``is_known``: whether the document of a day says something. ``later``: this gateway's own delay.
+    ``is_known``: whether the document of a day contains data. ``later``: the delay of this gateway.
     """
     if succeeded_at is None or succeeded_at > now + MISTAKEN_CLOCK:
         return True
@@ -41,7 +41,7 @@ def is_due(
 
 
 def is_soon(dataset: PublicDataset, is_known: KnownDay, later: timedelta, now: datetime) -> bool:
-    """Whether it may become due before the provider, asked for something else now, may be asked again."""
+    """Whether current data may become due within the minimum pause after another request to the provider now."""
     if dataset.every_seconds is not None:
         return True
     again = now + timedelta(seconds=dataset.least_pause_seconds)
@@ -49,15 +49,15 @@ def is_soon(dataset: PublicDataset, is_known: KnownDay, later: timedelta, now: d
 
 
 def current_days(dataset: PublicDataset, now: datetime) -> DayRange:
-    """The days of a call for what is current: as many as one call may have, the last one as far ahead as may be."""
+    """The days of a call for current data: the maximum span of one call, up to the last day available ahead."""
     end = day_of(now) + (1 + dataset.ahead_days) * ONE_DAY
-    # A call that takes no days may bring an evening's file after midnight, which still begins with yesterday.
+    # A call without days may return the previous evening's file after midnight, which still begins with yesterday.
     start = day_of(now) - ONE_DAY if dataset.span_days is None else end - dataset.span_days * ONE_DAY
     return DayRange(max(start, dataset.oldest_day), end)
 
 
 def history_days(dataset: PublicDataset, now: datetime) -> DayRange | None:
-    """The days that no call for what is current brings any more, all of them."""
+    """The days before those that a call for current data returns."""
     if dataset.archive is not None:
         end = day_of(now) - dataset.archive.lag_days * ONE_DAY
     else:
@@ -66,19 +66,19 @@ def history_days(dataset: PublicDataset, now: datetime) -> DayRange | None:
 
 
 def newest_span(dataset: PublicDataset, missing: Collection[date]) -> DayRange:
-    """The days of the next call for what lies further back: up to the newest day that is missing."""
+    """The days of the next call for history: up to the newest missing day."""
     span_days = dataset.archive.span_days if dataset.archive is not None else dataset.span_days or 1
     end = max(missing) + ONE_DAY
     return DayRange(max(dataset.oldest_day, end - span_days * ONE_DAY), end)
 
 
 def rest_after_failure(last_rest: timedelta, least: timedelta, longest: timedelta) -> timedelta:
-    """How long a provider that failed is left alone: twice as long as the last time."""
+    """The pause after a failure of a provider: twice the previous one, within the limits."""
     return min(max(least, 2 * last_rest), longest)
 
 
 def next_day(now: datetime) -> datetime:
-    """When the next day of Paris begins."""
+    """The start of the next day in Paris."""
     return day_start(day_of(now) + ONE_DAY)
 
 

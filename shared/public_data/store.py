@@ -1,14 +1,14 @@
-"""Public data (SQL): a document a day of each public dataset, and when its provider was last asked.
+"""Public data (SQL): one document per day and public dataset, and the time of the last request to its provider.
 
-Kept in SQL and in clear: some of it can't be fetched a second time, and it is about nobody. A document:
+Stored in SQL and in clear: some of it can't be fetched again, and it is not personal data. A document:
 
     tempo    {"colour": "BLUE" | "WHITE" | "RED" | null, "updated_at": instant | null}
     ecowatt  {"level": 1 | 2 | 3 | null, "message": text, "hours": {"0": 0 | 1 | 2 | 3, ...},
               "generated_at": instant | null}
 
-Instants are ISO 8601 in UTC. Hours are those of the clock in Paris; one that the provider did not name is not there. Of
-a day without colour or level nobody says more: long past, it is not asked for again. A *source* is a dataset, or where
-its past comes from.
+Instants are ISO 8601 in UTC. Hours are wall-clock hours in Paris; hours missing from the response are omitted. A past
+day without colour or level is not requested again, because the provider has no data for it. A *source* is a dataset,
+or the origin of its history.
 """
 
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ from shared.storage.tables import public_days, public_sources
 
 
 def history_source(dataset: str) -> str:
-    """The source of what lies further back: it fails and rests on its own account."""
+    """The source of a dataset's history, with its own failures and pauses."""
     return f"{dataset}/history"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """How a source was last asked: when, when with success, what failed and until when it rests."""
+    """The polling status of a source: last request, last success, failure and end of the pause."""
 
     asked_at: datetime | None = None
     succeeded_at: datetime | None = None
@@ -41,13 +41,13 @@ class Source:
     not_before: datetime | None = None
 
     def rests(self, now: datetime) -> bool:
-        """Whether nobody may ask it yet, after a failure."""
+        """Whether the source is paused after a failure."""
         return self.not_before is not None and now < self.not_before <= now + MISTAKEN_CLOCK
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How many days are stored, the first and the last of them."""
+    """The number of stored days, and the first and last of them."""
 
     count: int
     first: date
@@ -58,11 +58,11 @@ class PublicDayStore:
     """The public data of this gateway."""
 
     def __init__(self, database: Database) -> None:
-        """Keep it in ``database``."""
+        """Store it in ``database``."""
         self._database = database
 
     async def load_days(self, dataset: str, days: DayRange) -> dict[date, Mapping[str, Any]]:
-        """The documents of these days, oldest first; a day of which nothing is known is not in it."""
+        """The documents of these days, oldest first; days without a document are omitted."""
         query = (
             select(public_days.c.day, public_days.c.document)
             .where(public_days.c.dataset == dataset, public_days.c.day >= days.start, public_days.c.day < days.end)
@@ -71,16 +71,16 @@ class PublicDayStore:
         return {row.day: row.document for row in await self._database.read(query)}
 
     async def load_extent(self, dataset: str) -> Extent | None:
-        """Of how many days there is a document, and between which; ``None`` while there is none."""
+        """The number and range of the days with a document; ``None`` when there is none."""
         day = public_days.c.day
         columns: list[Any] = [func.count(day).label("days"), func.min(day).label("first"), func.max(day).label("last")]
         row = (await self._database.read(select(*columns).where(public_days.c.dataset == dataset)))[0]
         return Extent(row.days, row.first, row.last) if row.days else None
 
     async def missing_days(self, dataset: str, days: DayRange) -> list[date]:
-        """Those of these days that there is no document of, oldest first."""
+        """The days without a document, oldest first."""
         these = (public_days.c.dataset == dataset, public_days.c.day >= days.start, public_days.c.day < days.end)
-        # It is asked every minute, and nearly always nothing is missing.
+        # This runs every minute, and nearly always nothing is missing.
         stored = (await self._database.read(select(func.count(public_days.c.day).label("days")).where(*these)))[0].days
         if stored == days.days:
             return []
@@ -88,8 +88,8 @@ class PublicDayStore:
         return [day for day in days_between(days.start, days.end) if day not in known]
 
     async def save_days(self, dataset: str, documents: Mapping[date, Mapping[str, Any]], now: datetime) -> list[date]:
-        """Write the documents of these days, in place of older ones; those that say the same are left as they are.
-        Which were written."""
+        """Store the documents of these days, replacing older ones; unchanged documents are not written. Returns the
+        written days."""
         if not documents:
             return []
         stored = await self.load_days(dataset, DayRange(min(documents), max(documents) + ONE_DAY))
@@ -106,7 +106,7 @@ class PublicDayStore:
         return changed
 
     async def load_source(self, source: str) -> Source:
-        """When it was last asked, and with what outcome."""
+        """The polling status of a source."""
         rows = await self._database.read(select(public_sources).where(public_sources.c.dataset == source))
         if not rows:
             return Source()
@@ -114,31 +114,31 @@ class PublicDayStore:
         return Source(row.asked_at, row.succeeded_at, row.failure, row.not_before)
 
     async def take_turn(self, source: str, pause: timedelta, now: datetime, *, by_hand: bool = False) -> bool:
-        """Whether the caller, and nobody else, may ask the provider now: nobody did within ``pause``, and it does not
-        rest. It counts as asked from now on.
+        """Acquire the right to call the provider now, exclusively: no call within ``pause``, and no pause after a
+        failure. Records the time of the call.
 
-        ``by_hand``: somebody has mended something; only the provider's own word makes it rest all the same.
+        ``by_hand``: an administrator retries manually; only a pause requested by the provider still applies.
         """
         await self._make_sure(source)
         row, mistaken = public_sources.c, now + MISTAKEN_CLOCK
         rests = and_(row.not_before.is_not(None), row.not_before > now, row.not_before <= mistaken)
         if by_hand:
             rests = and_(rests, row.failure == ProviderThrottled.code)
-        # A clock that went back finds a call in the future: nobody asks before that.
+        # After a clock was set back, the last call may be in the future: no call before that.
         rested = or_(row.asked_at.is_(None), row.asked_at <= now - pause, row.asked_at > mistaken)
         async with self._database.transaction() as connection:
             taken = await connection.execute(
-                # Read and written in one statement: of two that come at the same moment the second finds it taken.
+                # Read and written in one statement: of two concurrent callers only one succeeds.
                 update(public_sources).where(row.dataset == source, rested, not_(rests)).values(asked_at=now)
             )
         return bool(taken.rowcount)
 
     async def note_success(self, source: str, now: datetime) -> None:
-        """The provider answered."""
+        """Record a successful call."""
         await self._note(source, succeeded_at=now, failure=None, not_before=None)
 
     async def note_failure(self, source: str, code: str, not_before: datetime | None) -> None:
-        """The provider did not answer, or refused; nobody asks before that moment."""
+        """Record a failed or refused call; no further call before ``not_before``."""
         await self._note(source, failure=code, not_before=not_before)
 
     async def _note(self, source: str, **values: object) -> None:
@@ -153,5 +153,5 @@ class PublicDayStore:
             async with self._database.transaction() as connection:
                 await connection.execute(insert(public_sources).values(dataset=source))
         except IntegrityError:
-            # Somebody else has made it at the same moment.
+            # Another process created the row concurrently.
             return

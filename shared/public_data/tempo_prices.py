@@ -1,5 +1,5 @@
 """The prices of the Tempo tariff (SQL): no provider publishes them, so an administrator sets them, with the day from
-which they hold."""
+which they are valid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from shared.storage.tables import tempo_prices
 
 @dataclass(frozen=True, slots=True)
 class TempoPrices:
-    """Six prices in euros a kWh, as decimal texts by `PRICE_NAMES`, and the first day on which they hold."""
+    """Six prices in euros per kWh, as decimal strings by `PRICE_NAMES`, and the first day on which they are valid."""
 
     valid_from: date
     prices: Mapping[str, str]
@@ -25,20 +25,20 @@ class TempoPrices:
 
 
 class TempoPriceStore:
-    """Every set of prices there was. What is changed is written down in the administrators' chain."""
+    """All price sets. Changes are recorded in the administrators' audit chain."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
-        """Keep them in ``database``; ``server`` vouches for what is written down about them."""
+        """Store them in ``database``; ``server`` authenticates the audit log."""
         self._database = database
         self._server = server
 
     async def list_prices(self) -> list[TempoPrices]:
-        """All, the newest first."""
+        """All price sets, newest first."""
         query = select(tempo_prices).order_by(tempo_prices.c.valid_from.desc())
         return [_prices(row) for row in await self._database.read(query)]
 
     async def prices_on(self, day: date) -> TempoPrices | None:
-        """Those that hold on a day; ``None`` when none was set for it."""
+        """The prices valid on a day; ``None`` when none are set for it."""
         query = (
             select(tempo_prices)
             .where(tempo_prices.c.valid_from <= day)
@@ -49,7 +49,7 @@ class TempoPriceStore:
         return _prices(rows[0]) if rows else None
 
     async def set_prices(self, valid_from: date, prices: Mapping[str, str], now: datetime) -> TempoPrices:
-        """Have these prices hold from a day on, in place of those set for the same day."""
+        """Set the prices valid from a day on, replacing those set for the same day."""
         made = TempoPrices(valid_from, {name: prices[name] for name in PRICE_NAMES}, now)
         async with self._database.transaction() as connection:
             await hold(connection, [tempo_prices.name])
@@ -62,11 +62,11 @@ class TempoPriceStore:
         return made
 
     async def delete_prices(self, valid_from: date, now: datetime) -> None:
-        """Take back what was set for this day; those before it hold on. Raises `NotFound`."""
+        """Delete the prices set for this day; the previous ones remain valid. Raises `NotFound`."""
         async with self._database.transaction() as connection:
             removed = await connection.execute(delete(tempo_prices).where(tempo_prices.c.valid_from == valid_from))
             if not removed.rowcount:
-                raise NotFound("No prices were set for this day.")
+                raise NotFound("No prices are set for this day.")
             details = {"valid_from": valid_from.isoformat()}
             await record(connection, self._server, ADMIN, now, ADMIN, "tempo_prices.deleted", details)
 

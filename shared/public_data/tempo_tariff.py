@@ -1,4 +1,4 @@
-"""The rules of the Tempo tariff: its seasons, how many days of each colour they have, when its days begin. Pure.
+"""The rules of the Tempo tariff: its seasons, their number of days of each colour, the start of its days. Pure.
 
 A Tempo day runs from 06:00 to 06:00 in Paris and has the colour that RTE publishes under the date on which it begins:
 what is consumed before 06:00 is billed in the colour of the day before. Peak hours (``hp``) are those from 06:00 to
@@ -19,7 +19,7 @@ _RED_DAYS, _WHITE_DAYS = 22, 43
 
 
 class Colour(StrEnum):
-    """What a day costs: few red days are dear, most are blue."""
+    """The price category of a day: few days are red (expensive), most are blue."""
 
     BLUE = "BLUE"
     WHITE = "WHITE"
@@ -40,7 +40,7 @@ PRICE_NAMES = tuple(f"{colour.lower()}_{hours}" for colour in Colour for hours i
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The hours of one price: of which Tempo day they are, and the instants (UTC) between which they lie."""
+    """A period with one price: its Tempo day, and its start and end (UTC)."""
 
     day: date
     hours: Hours
@@ -50,21 +50,21 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class ColourCount:
-    """How the days of a colour stand: ``allowed`` is what the season has, ``used`` what was published of it."""
+    """The days of a colour: ``allowed`` in the season, ``used`` so far according to publication."""
 
     allowed: int
     used: int
 
     @property
     def left(self) -> int:
-        """How many are to come; never below zero, whatever was published."""
+        """The number of remaining days; never negative."""
         return max(0, self.allowed - self.used)
 
 
 @dataclass(frozen=True, slots=True)
 class SeasonCount:
-    """A season so far. ``through``: the last day of it that is counted, ``None`` when none is; ``unknown``: how many
-    days up to it have no known colour, each of which one colour has less of."""
+    """A season so far. ``through``: the last counted day, ``None`` when there is none; ``unknown``: the number of days
+    up to it without a known colour, which some colour's remaining days still include."""
 
     season: DayRange
     colours: Mapping[Colour, ColourCount]
@@ -79,7 +79,7 @@ def season_of(day: date) -> DayRange:
 
 
 def allowance(season: DayRange) -> dict[Colour, int]:
-    """How many days of each colour a season has: 22 red, 43 white, and blue is the rest, 300 or 301."""
+    """The number of days of each colour in a season: 22 red, 43 white, and the remaining 300 or 301 blue."""
     return {
         Colour.BLUE: season.days - _WHITE_DAYS - _RED_DAYS,
         Colour.WHITE: _WHITE_DAYS,
@@ -88,8 +88,7 @@ def allowance(season: DayRange) -> dict[Colour, int]:
 
 
 def count_season(season: DayRange, known: Mapping[date, Colour]) -> SeasonCount:
-    """How a season stands by the colours that are ``known``, a tomorrow that is published included: its colour is spent
-    once it is drawn."""
+    """The counts of a season from the ``known`` colours, including a published tomorrow: its colour counts as used."""
     days = {day: colour for day, colour in known.items() if season.start <= day < season.end}
     used = Counter(days.values())
     colours = {colour: ColourCount(allowed, used[colour]) for colour, allowed in allowance(season).items()}
@@ -99,12 +98,12 @@ def count_season(season: DayRange, known: Mapping[date, Colour]) -> SeasonCount:
 
 
 def tempo_day_start(day: date) -> datetime:
-    """When a Tempo day begins (UTC): 06:00 in Paris, also after a night in which the clock was changed."""
+    """The start of a Tempo day (UTC): 06:00 in Paris, also after a clock change."""
     return datetime.combine(day, _DAY_BEGINS, PARIS).astimezone(UTC)
 
 
 def period_of(instant: datetime) -> Period:
-    """The Tempo day and the hours to which an instant belongs."""
+    """The Tempo day and hours that an instant belongs to."""
     local = instant.astimezone(PARIS)
     day = local.date() if local.time() >= _DAY_BEGINS else local.date() - ONE_DAY
     start, end = tempo_day_start(day), tempo_day_start(day + ONE_DAY)
@@ -115,5 +114,5 @@ def period_of(instant: datetime) -> Period:
 
 
 def price_name(colour: Colour, hours: Hours) -> str:
-    """Which of `PRICE_NAMES` is paid."""
+    """The name of the price, one of `PRICE_NAMES`."""
     return f"{colour.lower()}_{_SHORT[hours]}"

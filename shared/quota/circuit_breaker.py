@@ -1,9 +1,9 @@
-"""What becomes of an API that fails again and again: it is left alone, ever longer, and tried with one call at a time.
+"""Circuit breaker: an API that fails repeatedly is paused for increasing periods, and probed with one call at a time.
 
-The state is one hash in Redis per (provider, API), shared by all workers: ``failures`` in a row, and once there were
-too many ``pause_ends`` and ``pause_seconds``; then ``probe`` (who tries) and ``probe_ends``. Without failures there is
-none. `shared.quota.pacer` reads it in the script that gives slots: during a pause nobody gets one, after it one call
-does.
+The state is one hash in Redis per (provider, API), shared by all workers: ``failures`` in a row, and once the limit is
+reached ``pause_ends`` and ``pause_seconds``; then ``probe`` (the id of the probing call) and ``probe_ends``. Without
+failures there is no hash. `shared.quota.pacer` reads it in the script that gives slots: no slots during a pause, one
+after it.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,15 @@ from redis.asyncio import Redis
 from shared.quota.quota_status import circuit_key
 from shared.storage.redis_scripts import RedisScript
 
-# Longer than any pause and any probe: nobody asks any more.
+# Longer than any pause and any probe, after which no calls were made.
 _KEPT_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """After how many failures in a row an API is left alone, for how long at first, and at the longest: each pause is
-    twice the one before. And how long a call that tries may take until another one does."""
+    """The number of consecutive failures before a pause, and the length of the first and of the longest pause: each
+    pause is twice as long as the previous one. ``probe_seconds``: how long a probe may take before another one is sent.
+    """
 
     failures: int = 10
     first_pause_seconds: float = 5.0
@@ -33,14 +34,14 @@ class CircuitBreaker:
     """The circuits of one provider."""
 
     def __init__(self, redis: Redis, provider: str, patience: Patience) -> None:
-        """Share them with everybody who uses the same ``redis``."""
+        """Share them with all processes that use the same ``redis``."""
         self.patience = patience
         self._provider = provider
         self._note: RedisScript[bytes | None] = RedisScript(redis, "shared.quota", "note")
 
     async def note(self, api: str, who: str, worked: bool | None) -> datetime | None:
-        """What became of a call in the slot of ``who``: an answer, whatever it says; none; or ``None``, no telling.
-        When it was the one that tried, and in vain: the end of the pause that begins."""
+        """Record the outcome of a call in the slot of ``who``: ``True`` for any response, ``False`` for none, ``None``
+        when unknown. Returns the end of the new pause when the call was a failed probe."""
         outcome = {True: "answered", False: "failed", None: "unknown"}[worked]
         patience = self.patience
         pause_seconds = await self._note(

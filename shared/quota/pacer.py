@@ -1,10 +1,10 @@
 """Slots of a provider's quota, shared by every worker on every machine through scripts in Redis.
 
-Exact sliding windows. A slot is given a moment ahead, and counts as used at the *latest* moment at which its holder may
-still send; when the request has been written, the holder says when that was, and the slot counts from then. So what
-stands in Redis is never earlier than the truth, however late a process is: docs/decisions/0017. The clock is that of
-Redis: workers on two machines need not agree on the time. ``bulk`` has an hourly limit of its own below the provider's,
-spreads over the second, and stands back while somebody in ``interactive`` waits for the next slot.
+Exact sliding windows. A slot is given shortly ahead of its time, and counts as used at the *latest* time at which its
+holder may still send; when the request has been written, the holder confirms the actual time, and the slot counts from
+then. So the time stored in Redis is never too early, however late a process is: docs/decisions/0017. The clock is that
+of Redis: the clocks of workers need not agree. ``bulk`` has its own hourly limit below the provider's, is spread over
+the second, and yields while a call in ``interactive`` waits for the next slot.
 """
 
 import asyncio
@@ -24,31 +24,32 @@ from shared.quota.quota_status import KNOWN_KEY, circuit_key, known_name, slots_
 from shared.storage.redis_scripts import RedisScript
 
 AHEAD_SECONDS = 0.05
-"""A slot is given so long before its moment, at the most."""
+"""The longest time by which a slot is given in advance."""
 TOLERANCE_SECONDS = 0.5
-"""A slot may be used until so long after its moment: long enough for a connection to be made."""
-# The clocks of a provider and of Redis do not run alike over an hour; a second of it is 0.03 % of the quota.
+"""How long after its time a slot may be used: long enough to open a connection."""
+# The clocks of a provider and of Redis drift within an hour; a second of it is 0.03 % of the quota.
 _HOUR_SECONDS = 3600 + 1
-# Bulk keeps this part of an even distance, so that whoever comes has a slot soon, and a late call delays no other.
+# Bulk calls keep this fraction of an even distance, so that an interactive call has a slot soon, and a late call delays
+# no other.
 _EVENNESS = 0.9
-# Whoever would have to wait longer is told to come back: a thread that waits for minutes works for nobody.
+# A call that would have to wait longer is rescheduled, because a waiting worker does no other work.
 _HORIZON_SECONDS = 1.5
-# So long bulk stands back before it looks again.
+# How long a bulk call yields before it tries again.
 _STAND_BACK_SECONDS = 0.05
 _KEPT_SECONDS = 3600 + 60
-# Doubled from the least on with each refusal for a burst, as far as this, and forgotten after ten minutes without one.
+# Doubled with each refusal for a burst, from the least to the widest, and reset after ten minutes without a refusal.
 _LEAST_MARGIN_SECONDS, _WIDEST_MARGIN_SECONDS, _MARGIN_KEPT_SECONDS = 0.005, 0.1, 600
-# As finely as the operating system waits.
+# The timer resolution of the operating system.
 _GRAIN_SECONDS = 0.0015
-# What an append-only file may lack after a crash, with `appendfsync everysec`.
+# The seconds that an append-only file may lose in a crash, with `appendfsync everysec`.
 _LOST_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What a provider allows per API: calls in any second, in any hour, and how many of these bulk may take.
+    """The quota of a provider per API: calls in any second, in any hour, and the hourly limit for bulk.
 
-    ``margin_seconds``: what is kept beyond a second, because no two ways to the provider are equally long.
+    ``margin_seconds``: a margin added to each second, because the network delay to the provider varies.
     """
 
     per_second: int
@@ -60,15 +61,15 @@ class Quota:
     def shared_out(
         cls, per_second: int, per_hour: int, interactive_share: float, margin_seconds: float = 0.005
     ) -> "Quota":
-        """Keep a share of the hour for people who wait; bulk always has at least one call."""
+        """Reserve a share of the hour for interactive calls; bulk always has at least one call."""
         bulk_per_hour = max(1, per_hour - round(per_hour * interactive_share))
         return cls(per_second, per_hour, bulk_per_hour, margin_seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class _Grant:
-    """A slot by this process's clock: from when it may be used, and until when; and how the clock of Redis differs, at
-    the most."""
+    """A slot by this process's clock: when it may be used, from and until; and the largest possible difference to the
+    clock of Redis."""
 
     who: str
     begins: float
@@ -80,7 +81,7 @@ class PacedSlot:
     """A slot that was taken. Implements `workers.upstream.port.Slot`."""
 
     def __init__(self, pacer: "Pacer", api: str, lane: Lane) -> None:
-        """Of ``pacer``, which takes it."""
+        """A slot of ``pacer``, which takes it."""
         self.worked: bool | None = None
         self._pacer = pacer
         self._api = api
@@ -94,11 +95,11 @@ class PacedSlot:
         self._grant = await self._pacer.grant(self._api, self._lane)
 
     async def reach(self) -> None:
-        """Return within the time of the slot, or of another one when this one's is over. Raises `NoSlotYet`."""
+        """Wait for the time of the slot, or take another slot when that has passed. Raises `NoSlotYet`."""
         clock = asyncio.get_running_loop().time
         while (now := clock()) < self._grant.begins or now > self._grant.ends:
             if (left := self._grant.begins - now) > 0:
-                # A loop wakes up to a millisecond late; that would be a part of every second.
+                # The event loop wakes up to a millisecond late, which would be lost in every second.
                 await asyncio.sleep(left - _GRAIN_SECONDS if left > _GRAIN_SECONDS else 0)
             else:
                 await self._pacer.give_back(self._api, self._grant)
@@ -107,19 +108,19 @@ class PacedSlot:
         self._is_reached = True
 
     def sent(self) -> None:
-        """The request has been written: the slot counts from now, and not from the latest moment possible."""
+        """Confirm that the request was written: the slot counts from now, and not from the latest possible time."""
         moment = asyncio.get_running_loop().time() + self._grant.redis_ahead_seconds
         self._confirming = asyncio.create_task(self._pacer.confirm(self._api, self._grant, moment))
 
     async def end(self) -> None:
-        """Give a slot back that was not used, and tell the circuit what became of the call.
+        """Return an unused slot, and report the outcome of the call to the circuit breaker.
 
-        Raises `NoSlotYet` when it has tried in vain whether the provider works again: that is no fault of the call.
+        Raises `NoSlotYet` when the call was a failed probe, because the failure is not the call's own.
         """
         if not self._is_reached:
             await self._pacer.give_back(self._api, self._grant)
         if self._confirming is not None:
-            # Without a confirmation the slot counts for half a second longer than it has to.
+            # Without a confirmation the slot counts for half a second longer than necessary.
             with suppress(RedisError):
                 await self._confirming
         pause_ends = await self._pacer.circuit.note(self._api, self._grant.who, self.worked)
@@ -131,7 +132,7 @@ class Pacer:
     """The slots of one provider. Implements `workers.upstream.port.Slots`."""
 
     def __init__(self, redis: Redis, provider: str, quota: Quota, patience: Patience | None = None) -> None:
-        """Share ``quota`` among everybody who uses the same ``redis``; ``patience`` with a provider that is down."""
+        """Share ``quota`` among all processes that use ``redis``; ``patience`` configures the circuit breaker."""
         self.circuit = CircuitBreaker(redis, provider, patience or Patience())
         self._redis = redis
         self._provider = provider
@@ -142,7 +143,7 @@ class Pacer:
 
     @asynccontextmanager
     async def slot(self, api: str, lane: Lane) -> AsyncIterator[PacedSlot]:
-        """A slot whose moment is near. Raises `NoSlotYet` when the next one is not, and as `PacedSlot.end` does."""
+        """A slot in the near future. Raises `NoSlotYet` when the next slot is later, and as `PacedSlot.end` does."""
         slot = PacedSlot(self, api, lane)
         await slot.take()
         try:
@@ -151,8 +152,8 @@ class Pacer:
             await slot.end()
 
     async def close_until(self, api: str, moment: datetime) -> None:
-        """Nobody takes a slot of this API before that moment. When it is near, it was the second that was exceeded, on
-        a way that is not always equally long: a wider margin is kept for a while."""
+        """Give no slots of this API before that time. A time in the near future means that the limit per second was
+        exceeded because of varying network delay: the margin is then widened for a while."""
         seconds = (moment - datetime.now(UTC)).total_seconds()
         least_margin = 2 * max(self._quota.margin_seconds, _LEAST_MARGIN_SECONDS) if seconds < _HORIZON_SECONDS else 0
         await self._close(
@@ -165,7 +166,7 @@ class Pacer:
         )
 
     async def grant(self, api: str, lane: Lane) -> _Grant:
-        """The next slot, at most `AHEAD_SECONDS` before its moment. Raises `NoSlotYet`."""
+        """The next slot, at most `AHEAD_SECONDS` before its time. Raises `NoSlotYet`."""
         clock, who = asyncio.get_running_loop().time, secrets.token_hex(8)
         while True:
             before = clock()
@@ -173,16 +174,16 @@ class Pacer:
             after = clock()
             taken, moment, now, self._server = int(reply[0]), float(reply[1]), float(reply[2]), reply[3].decode()
             if taken:
-                # Redis looked at its clock after `before` and before `after`: never too early, never too late.
+                # Redis read its clock between `before` and `after`: never too early, never too late.
                 ends = before + moment + TOLERANCE_SECONDS - now
                 return _Grant(who, after + moment - now, ends, now - before)
             if moment - now > _HORIZON_SECONDS:
                 raise NoSlotYet(retry_at=datetime.now(UTC) + timedelta(seconds=moment - now))
-            # Not as early as can be: what then is just not near enough would have to be asked for again.
+            # Not as early as possible: a slot that is still slightly too far ahead would need another request.
             await asyncio.sleep(max(moment - now - AHEAD_SECONDS / 2, 0.001))
 
     async def confirm(self, api: str, grant: _Grant, moment: float) -> None:
-        """This slot was used at that moment, by the clock of Redis."""
+        """Record that this slot was used at that time, by the clock of Redis."""
         prefix = self._prefix(api)
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.zadd(prefix, {grant.who: round(moment, 6)}, xx=True)
@@ -190,7 +191,7 @@ class Pacer:
             await pipeline.execute()
 
     async def give_back(self, api: str, grant: _Grant) -> None:
-        """This slot was not used and never will be."""
+        """Return a slot that will not be used."""
         prefix = self._prefix(api)
         async with self._redis.pipeline(transaction=False) as pipeline:
             for key in (prefix, f"{prefix}:bulk", f"{prefix}:unsent"):

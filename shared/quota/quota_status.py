@@ -1,6 +1,6 @@
-"""Where the slots of the providers' quotas are kept (Redis), and how many are used: for the pacer and for who looks on.
+"""The keys of the providers' quota slots (Redis), and how many are used: for the pacer and for monitoring.
 
-Taking slots is the pacer's affair alone.
+Only the pacer takes slots.
 """
 
 from collections.abc import Collection
@@ -14,11 +14,11 @@ from redis.asyncio import Redis
 from shared.storage.redis_scripts import RedisScript
 
 KNOWN_KEY = "slots:known"
-"""A set: every ``provider:api`` of which a slot was ever taken."""
+"""A set: every ``provider:api`` that has ever had a slot taken."""
 
 
 class CircuitState(StrEnum):
-    """Whether an API is called: it works; it failed so often that nobody calls it; after that, one call tries."""
+    """The state of the circuit breaker of an API: normal calls, no calls after repeated failures, or a single probe."""
 
     WORKING = "working"
     PAUSED = "paused"
@@ -27,8 +27,8 @@ class CircuitState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QuotaUse:
-    """How much of a provider's quota for one API is used at a moment, until when that API is closed (the provider said
-    so), and how its circuit stands: failures in a row, and when the next call may go there if it is down."""
+    """The current use of a provider's quota for one API, until when the provider has closed that API, and the state of
+    its circuit breaker: consecutive failures, and when the next call is allowed if it is down."""
 
     provider: str
     api: str
@@ -42,19 +42,19 @@ class QuotaUse:
 
 
 class QuotaStatus:
-    """The slots of all providers, to look at."""
+    """The quota use of all providers, read-only."""
 
     def __init__(self, redis: Redis) -> None:
-        """Look into ``redis``, by its own clock."""
+        """Read from ``redis``, by its own clock."""
         self._look: RedisScript[list[Any]] = RedisScript(redis, "shared.quota", "look")
 
     async def load_use(self) -> list[QuotaUse]:
-        """Each API of which a slot was ever taken."""
+        """The use of each API that has ever had a slot taken."""
         now, *found = await self._look(known=KNOWN_KEY)
         return [_use(each, float(now)) for each in found]
 
     async def down_until(self, provider: str, apis: Collection[str]) -> datetime | None:
-        """When one of these APIs may be called again that are down, the last of them; ``None`` when none is."""
+        """When the last of these APIs that are down may be called again; ``None`` when none is down."""
         moments = [
             use.reopens_at
             for use in await self.load_use()
@@ -64,17 +64,17 @@ class QuotaStatus:
 
 
 def slots_key(provider: str, api: str) -> str:
-    """The slots that were taken of an API, by their moments; what belongs to it has keys that begin so."""
+    """The key of the taken slots of an API, by time; the prefix of its other keys."""
     return f"slots:{known_name(provider, api)}"
 
 
 def circuit_key(provider: str, api: str) -> str:
-    """How often an API failed in a row, and how long it is left alone for that."""
+    """The key of the circuit breaker of an API: its consecutive failures and its pause."""
     return f"{slots_key(provider, api)}:circuit"
 
 
 def known_name(provider: str, api: str) -> str:
-    """An API in the set of those that are known."""
+    """The name of an API in the set of known ones."""
     return f"{provider}:{api}"
 
 
@@ -100,5 +100,5 @@ def _use(found: list[Any], now: float) -> QuotaUse:
 
 
 def _later(moment: float, now: float) -> datetime | None:
-    # By this process's clock, which need not agree with that of Redis.
+    # By this process's clock, which may differ from that of Redis.
     return datetime.now(UTC) + timedelta(seconds=moment - now) if moment > now else None

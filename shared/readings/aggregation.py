@@ -1,9 +1,9 @@
-"""Values summed up over hours, days, weeks and months of Paris, and shown in another unit. Pure.
+"""Aggregation of values over hours, days, weeks and months in Paris time, and conversion of units. Pure.
 
-Energy is added up exactly, in watt-seconds: a mean power counts for as long as its step lasts, whatever the steps of
-its neighbours; an interval that reaches over a bound counts on both sides of it, for as long as it lies there. Hours
-are hours of real time, so the one that comes twice in October is two of them; days have 23, 24 or 25. Only the last
-step rounds, to a thousandth of a watt-hour, half to even.
+Energy is summed exactly, in watt-seconds: a mean power counts for the length of its step, independently of the steps
+next to it; an interval that crosses a bound counts proportionally on both sides. Hours are elapsed hours, so the
+repeated hour in October is two hours; days have 23, 24 or 25 hours. Only the final result is rounded, to a thousandth
+of a watt-hour, half to even.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from shared.readings.column_batch import Columns, Number
 from shared.readings.encoding import DAY_STEP, step_seconds
 
 _HOUR_SECONDS = 3600
-# Of coverage, a ten-thousandth; cut off and never rounded up, so that 1 is said of what is whole only.
+# Coverage has a resolution of one ten-thousandth and is truncated, so that only complete intervals have 1.
 _COVERAGE_PARTS = 10_000
 
 
 class Resolution(StrEnum):
-    """Over what values are summed up: an hour, a day, a week from Monday on, a month."""
+    """The interval of aggregation: an hour, a day, a week starting on Monday, a month."""
 
     HOUR = "hour"
     DAY = "day"
@@ -38,7 +38,7 @@ class Resolution(StrEnum):
 
 
 class Unit(StrEnum):
-    """In what a value can be shown: energy, or the mean power over its interval."""
+    """The unit of a value: energy, or the mean power over its interval."""
 
     WATT_HOURS = "Wh"
     KILOWATT_HOURS = "kWh"
@@ -46,10 +46,10 @@ class Unit(StrEnum):
 
 
 class NotComputable(ValueError):
-    """A question that has no answer for this dataset; ``parameter``: which part of it."""
+    """A parameter is not supported for this dataset; ``parameter``: its name."""
 
     def __init__(self, parameter: str, reason: str) -> None:
-        """Keep both; ``reason`` is for whoever asks."""
+        """Store both; ``reason`` is shown to the client."""
         super().__init__(reason)
         self.parameter, self.reason = parameter, reason
 
@@ -61,32 +61,32 @@ _WATT_SECONDS = {Unit.WATT_HOURS: 3600, Unit.KILOWATT_HOURS: 3_600_000}
 
 
 def unit_shown(dataset: Dataset, resolution: Resolution | None, unit: Unit | None) -> str:
-    """The unit of the values of an answer. Raises `NotComputable` for what has no meaning."""
+    """The unit of the values in a response. Raises `NotComputable` for unsupported combinations."""
     own = str(dataset.unit)
     match dataset.quantity:
         case Quantity.INDEX if resolution is not None:
-            raise NotComputable("resolution", "What a meter shows at the start of a day is no amount of an interval.")
+            raise NotComputable("resolution", "Meter index values cannot be aggregated over an interval.")
         case Quantity.INDEX if unit is Unit.WATTS:
-            raise NotComputable("unit", "What a meter shows is no power.")
+            raise NotComputable("unit", "Meter index values cannot be converted to power.")
         case Quantity.PEAK if unit is not None:
-            raise NotComputable("unit", f"The highest power of a day, in {own}, is no energy and no mean power.")
+            raise NotComputable("unit", f"A daily peak, in {own}, cannot be converted to energy or mean power.")
     if resolution is Resolution.HOUR and dataset.step == DAY_STEP:
-        raise NotComputable("resolution", "There is one value a day: what happened in an hour can't be told from it.")
+        raise NotComputable("resolution", "This dataset has one value a day and cannot be split into hours.")
     if unit is not None:
         return str(unit)
     return str(Unit.WATT_HOURS) if dataset.quantity is Quantity.POWER and resolution is not None else own
 
 
 class UnitChange:
-    """Readings as they are, in another unit."""
+    """Converts readings to another unit, without aggregation."""
 
     def __init__(self, quantity: Quantity, unit: Unit) -> None:
-        """Show values of ``quantity`` in ``unit``, which `unit_shown` has allowed."""
+        """Convert values of ``quantity`` to ``unit``, which `unit_shown` has accepted."""
         self._quantity = quantity
         self._unit = unit
 
     def apply(self, columns: Columns) -> Columns:
-        """Change the values of some readings, and of their registers."""
+        """Convert the values of some readings, and of their registers."""
         rows = zip(columns.starts, columns.steps, columns.values, strict=True)
         columns.values = [self._shown(value, interval_seconds(step, start)) for start, step, value in rows]
         columns.registers = [
@@ -100,14 +100,14 @@ class UnitChange:
 
 
 class Summary:
-    """Readings, oldest first and a batch after the other, summed up over one interval after the other.
+    """Aggregates readings, given in batches and oldest first, over consecutive intervals.
 
-    Energy is added up, of peaks the highest is kept. An interval of which nothing is known is left out; of each other
-    one, ``coverage`` says what part of it the readings fill.
+    Energy is summed; of peaks the highest is kept. An interval without data is omitted; for the others ``coverage`` is
+    the share of the interval that the readings fill.
     """
 
     def __init__(self, quantity: Quantity, resolution: Resolution, unit: Unit | None, days: DayRange) -> None:
-        """Sum up what lies in ``days``; ``unit``: of energies, ``None`` for peaks."""
+        """Aggregate the readings within ``days``; ``unit``: of energies, ``None`` for peaks."""
         self._quantity = quantity
         self._resolution = resolution
         self._unit = unit
@@ -115,7 +115,7 @@ class Summary:
         self._bucket: _Bucket | None = None
 
     def add(self, columns: Columns) -> Columns:
-        """Take more readings; gives the intervals that they have ended."""
+        """Add more readings. Returns the intervals that they complete."""
         ended = Columns()
         for start, step, value, peak in zip(columns.starts, columns.steps, columns.values, columns.peaks, strict=True):
             seconds = interval_seconds(step, start)
@@ -135,7 +135,7 @@ class Summary:
         return ended
 
     def end(self) -> Columns:
-        """The interval that was still open, if there was one."""
+        """The last, still open interval, if there is one."""
         ended = Columns()
         self._close(ended)
         return ended
@@ -159,7 +159,7 @@ class Summary:
 
 @dataclass(slots=True)
 class _Bucket:
-    """One interval, and what is known of it so far."""
+    """One interval and its accumulated values."""
 
     start: int
     end: int
@@ -170,7 +170,7 @@ class _Bucket:
 
 
 def interval_seconds(step: str, start: int) -> int:
-    """How long an interval lasts that starts then (epoch seconds): a day has 23, 24 or 25 hours, months differ."""
+    """The length of an interval from ``start`` (epoch seconds): a day has 23, 24 or 25 hours, months differ."""
     if step.startswith("PT"):
         return _fixed_seconds(step)
     _, end = _bounds(_BY_STEP[step], start)
@@ -183,9 +183,9 @@ _fixed_seconds: Callable[[str], int] = lru_cache(maxsize=64)(step_seconds)
 
 @lru_cache(maxsize=4096)
 def _bounds(resolution: Resolution, moment: int) -> tuple[int, int]:
-    """The interval that holds a moment, in epoch seconds."""
+    """The interval that contains a time, in epoch seconds."""
     if resolution is Resolution.HOUR:
-        # The clocks of Paris are whole hours ahead of UTC, and have been for longer than there are meters that tell.
+        # Paris is a whole number of hours ahead of UTC, for as long as there have been communicating meters.
         start = moment - moment % _HOUR_SECONDS
         return start, start + _HOUR_SECONDS
     day = day_of(datetime.fromtimestamp(moment, UTC))
@@ -213,8 +213,8 @@ def _in_unit(watt_seconds: int | Fraction, seconds: int, unit: Unit) -> Number:
 
 
 def rounded(numerator: int | Fraction, denominator: int, decimals: int) -> Number:
-    """The quotient as the nearest number of so many decimals, half to even: an ``int`` where it is whole, else the
-    ``float`` that is written with no more digits than these."""
+    """The quotient rounded to ``decimals`` decimals, half to even: an ``int`` where it is whole, else the ``float``
+    that is written with at most these digits."""
     scale: int = 10**decimals
     scaled, rest = divmod(numerator * scale, denominator)
     scaled += 2 * rest > denominator or (2 * rest == denominator and scaled % 2)

@@ -1,6 +1,6 @@
-"""Many readings of one series side by side, without an object for each. Pure.
+"""Readings of one series in columns, without an object for each. Pure.
 
-People read by the ten thousands: a list for each property of readings costs a tenth of an object for each reading.
+Responses contain tens of thousands of readings: a list per property costs a tenth of an object per reading.
 """
 
 from bisect import bisect_left
@@ -14,10 +14,10 @@ Number = int | float
 
 @dataclass(slots=True)
 class Columns:
-    """Readings, oldest first, a list for each of their properties; all lists are equally long.
+    """Readings, oldest first, one list per property; all lists have the same length.
 
     ``starts`` and ``peaks``: epoch seconds. ``derived``: whether a value was computed from another dataset.
-    ``coverage``: the measured share of an interval, of what was summed up over one; ``None`` of what was not.
+    ``coverage``: the measured share of the interval for aggregated values; ``None`` for others.
     """
 
     starts: list[int] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Columns:
         registers: Iterable[Mapping[str, Number] | None] | None = None,
         coverage: Number | None = None,
     ) -> None:
-        """Append a run of readings of one step."""
+        """Append a run of readings with the same step."""
         nothing = [None] * len(values)
         self.starts += starts
         self.steps += [step] * len(values)
@@ -62,13 +62,13 @@ class Columns:
             getattr(self, each.name).extend(getattr(others, each.name))
 
     def between(self, first: int, last: int) -> "Columns":
-        """The readings that start from ``first`` on and before ``last``."""
+        """The readings with a start from ``first`` (included) to ``last`` (excluded)."""
         if not self.starts or (first <= self.starts[0] and self.starts[-1] < last):
             return self
         kept = slice(bisect_left(self.starts, first), bisect_left(self.starts, last))
         return Columns(*(getattr(self, each.name)[kept] for each in fields(self)))
 
     def in_order(self) -> "Columns":
-        """The same readings, oldest first, in whatever order they were added."""
+        """The readings sorted, oldest first."""
         order = sorted(range(len(self)), key=self.starts.__getitem__)
         return Columns(*([getattr(self, each.name)[index] for index in order] for each in fields(self)))

@@ -1,8 +1,8 @@
-"""Daily energies that need no call: the sum of a day's whole load curve. Pure.
+"""Daily energy without a call: the sum of a day's complete load curve. Pure.
 
-Watts times hours: a curve's value is the mean power of its step, so a day's energy (Wh) is the sum of W times seconds,
-over 3600. On real pairs of answers this equals the provider's own daily value to the watt-hour. A day of which a
-single step is missing is never derived.
+A value of a curve is the mean power of its step, so a day's energy (Wh) is the sum of W times seconds, divided by 3600.
+On real pairs of responses this equals the provider's own daily value to the watt-hour. A day with a missing step is
+never derived.
 """
 
 from collections import defaultdict
@@ -15,14 +15,14 @@ from shared.readings.models import Coverage, Reading
 
 
 def whole_days(coverage: Mapping[str, Coverage]) -> frozenset[date]:
-    """The days of a curve, whose windows are days, that are stored from midnight to midnight."""
+    """The days of a curve, whose windows are days, that are stored completely from midnight to midnight."""
     return frozenset(known.since for known in coverage.values() if not known.gaps)
 
 
 def derive_daily(curve: Iterable[Reading]) -> Iterator[Reading]:
-    """The daily energy (Wh) of each whole day of a curve (W), oldest first; other days give nothing.
+    """The daily energy (Wh) of each complete day of a curve (W), oldest first; other days are omitted.
 
-    Half a watt-hour is rounded to even, as Python does: a register shows none either.
+    Half a watt-hour is rounded to even, as Python does: registers have no fractions either.
     """
     watt_seconds: dict[date, int] = defaultdict(int)
     seconds: dict[date, int] = defaultdict(int)

@@ -1,9 +1,9 @@
-"""The compact text of one window, as it is sealed and as it is opened: its readings, or a record. Pure.
+"""The compact plaintext of one window, before encryption: its readings, or a record. Pure.
 
 JSON, a list of runs. A run of equal steps is ``[step, first, values]``: ``first`` is epoch seconds of the first
 interval's start, or the first day for daily values; ``values`` holds ``null`` where an interval has none. A run with
-peaks has a fourth item, the peaks' epoch seconds. A run with registers has a fifth, ``{name: values}``, and ``null``
-for the peaks that it has not. A half-hourly day takes about 200 bytes, a daily month about 180.
+peaks has a fourth item, the peaks' epoch seconds. A run with registers has a fifth, ``{name: values}``, and ``null`` in
+place of missing peaks. A half-hourly day takes about 200 bytes, a daily month about 180.
 
 A record is a JSON object.
 """
@@ -32,9 +32,9 @@ def step_seconds(step: str) -> int:
 
 
 def pack_readings(readings: Iterable[Reading]) -> bytes:
-    """The sealed text of some readings of one window, in order of time whatever their order here.
+    """The plaintext of some readings of one window, sorted by time.
 
-    Raises `ValueError` for a reading whose step is neither a day nor what `step_seconds` knows.
+    Raises `ValueError` for a reading whose step is neither a day nor accepted by `step_seconds`.
     """
     ordered = sorted(readings, key=lambda each: each.start)
     runs: list[list[Any]] = []
@@ -52,7 +52,7 @@ def pack_readings(readings: Iterable[Reading]) -> bytes:
 
 
 def unpack_readings(text: bytes) -> Iterator[Reading]:
-    """The readings of one window, oldest first; gaps stay gaps."""
+    """The readings of one window, oldest first; gaps are preserved."""
     found = Columns()
     unpack_columns(text, found)
     for start, step, value, peak, row in zip(
@@ -65,7 +65,7 @@ def unpack_readings(text: bytes) -> Iterator[Reading]:
 
 
 def unpack_columns(text: bytes, columns: Columns) -> None:
-    """Append the readings of one window, oldest first; gaps stay gaps."""
+    """Append the readings of one window, oldest first; gaps are preserved."""
     for step, first, values, *rest in json.loads(text):
         peaks, registers = (*rest, None, None)[:2]
         starts = _starts(step, first, len(values))
@@ -78,18 +78,18 @@ def unpack_columns(text: bytes, columns: Columns) -> None:
 
 
 def pack_record(record: Mapping[str, Any]) -> bytes:
-    """The sealed text of a record, made of what JSON knows. Raises `TypeError` for anything else."""
+    """The plaintext of a record of JSON types. Raises `TypeError` for anything else."""
     return _json(dict(record))
 
 
 def unpack_record(text: bytes) -> dict[str, Any]:
-    """The record that `pack_record` was given."""
+    """Decode the output of `pack_record`."""
     record: dict[str, Any] = json.loads(text)
     return record
 
 
 def _json(value: object) -> bytes:
-    # Half a surrogate, which a provider's escapes can spell, is no character: it can't be written, nor shown.
+    # A lone surrogate, which a provider's escapes can contain, is not a character and can't be encoded.
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
@@ -100,7 +100,7 @@ def _slim(
     peaks: list[int | None],
     registers: Sequence[Mapping[str, int] | None],
 ) -> list[Any]:
-    """A run without what none of its readings has; registers by name, each name once."""
+    """A run without the columns that are empty; registers by name, each name once."""
     run: list[Any] = [step, first, values]
     has_peaks = any(peak is not None for peak in peaks)
     names = sorted({name for row in registers for name in row or ()})
@@ -118,13 +118,13 @@ def _row(registers: Mapping[str, Sequence[int | None]], index: int) -> dict[str,
 def _first(reading: Reading) -> int | str:
     if reading.step == DAY_STEP:
         return day_of(reading.start).isoformat()
-    # Refuse now what could not be unpacked: once sealed, nobody sees it before the reader.
+    # Reject now what could not be unpacked: after encryption the error would appear only when reading.
     step_seconds(reading.step)
     return int(reading.start.timestamp())
 
 
 def _position(run: list[Any], reading: Reading) -> int | None:
-    """Where a reading stands in a run, ``None`` when it is off its beat (then a new run begins)."""
+    """The index of a reading in a run, ``None`` when it does not fit the step (a new run then begins)."""
     step, first, values, *_ = run
     if step == DAY_STEP:
         position = (day_of(reading.start) - date.fromisoformat(first)).days

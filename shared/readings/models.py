@@ -1,4 +1,4 @@
-"""Readings, and what is known of them. Pure data, all frozen."""
+"""Readings and their coverage. Pure data, all frozen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a day is not there, or not whole."""
+    """Why a day is missing or incomplete."""
 
     NOT_FETCHED = "not_fetched"
     NOT_PUBLISHED_YET = "not_published_yet"
@@ -22,14 +22,14 @@ class Reason(StrEnum):
 
 
 UNDER_CONSENT = frozenset({Reason.CONSENT_LOST, Reason.WRONG_DIRECTION, Reason.CURVE_NOT_COLLECTED})
-"""The reasons that a new consent may end."""
+"""The reasons that a new consent may resolve."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One value over one interval. ``start`` is an instant (UTC), ``step`` its ISO 8601 length, ``value`` in the
     dataset's unit. ``at``: the instant of a peak within the interval, where the dataset has one. ``registers``: for an
-    index, what each time-class register of the meter shows (Wh), by its name; never an empty mapping."""
+    index, the value of each time-class register of the meter (Wh), by its name; never an empty mapping."""
 
     start: datetime
     step: str
@@ -40,7 +40,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Days that are not there, or not whole (``partial``), why, and when it is worth asking again (never: ``None``)."""
+    """Days that are missing or incomplete (``partial``), the reason, and when to request them (``None``: never)."""
 
     start: date
     end: date
@@ -51,8 +51,8 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What is known of one window: the days ``since`` … ``through`` (not included) were asked for at ``fetched_at``;
-    all are stored and whole but for ``gaps``. Of a record they are the day on which it was asked for."""
+    """The coverage of one window: the days ``since`` … ``through`` (excluded) were requested at ``fetched_at``; all are
+    stored completely except for ``gaps``. For a record they are the day of the request."""
 
     window: str
     fetched_at: datetime
@@ -62,7 +62,7 @@ class Coverage:
 
     @property
     def state(self) -> str:
-        """``complete``, ``partial`` or ``absent``, over the days asked for."""
+        """``complete``, ``partial`` or ``absent``, over the requested days."""
         if not self.gaps:
             return "complete"
         lost = sum((gap.end - gap.start).days for gap in self.gaps if not gap.partial)
@@ -71,8 +71,8 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What is stored of some days of a series: what is known of each window; days that come of another series, with the
-    moment at which that was fetched; and what is sealed of each window, where that was asked for."""
+    """The stored data of some days of a series: the coverage of each window; the days derived from another series, with
+    the time at which that was fetched; and the encrypted blob of each window, where requested."""
 
     coverage: Mapping[str, Coverage]
     derived: Mapping[date, datetime]

@@ -1,8 +1,8 @@
-"""What has to be fetched: wanted days and what is stored give the fewest provider calls. Pure.
+"""Fetch planning: computes the fewest provider calls from the requested days and the stored data. Pure.
 
-Windows are the atoms: a worker can't open what it sealed before, so it always writes a window whole. A call may run
-over windows that are stored already when that saves a call: Enedis counts calls, not days. A record is one window
-whatever the day: what is asked for is today's state, and it ages.
+Windows are atomic: a worker can't decrypt what it has encrypted, so it always writes a whole window. A call may include
+windows that are already stored when that saves a call: Enedis limits calls, not days. A record is one window for all
+days: a request returns today's state, which expires.
 """
 
 from collections import defaultdict
@@ -26,15 +26,15 @@ from shared.readings.models import Coverage, Gap, Reading, Reason
 
 # Enedis publishes the day before from about 08:00 in Paris, sometimes a day later.
 PUBLICATION_TIME = time(8)
-# A gateway that stood still for so long still closes the hole by itself when it runs again.
+# After an outage of at most this length the refresh fills the gap automatically.
 _CONTINUED = timedelta(days=62)
-# A day this young without a value is asked for again after so long. Each pause is a little shorter than that between
-# two waves, or two mornings, of the refresh: the next one would come a moment too early.
+# A day without a value and younger than the first time is requested again after the second. Each pause is slightly
+# shorter than that between two waves, or two mornings, of the refresh, so that the next one does not come too early.
 _SETTLING = ((timedelta(days=2), timedelta(hours=2)), (timedelta(days=7), timedelta(hours=20)))
 
 
 def history_start(dataset: Dataset, now: datetime) -> date:
-    """The oldest day that the provider still has."""
+    """The oldest day that the provider still keeps."""
     return months_before(day_of(now), dataset.history_months) - timedelta(days=dataset.history_days)
 
 
@@ -45,19 +45,19 @@ def published_until(now: datetime) -> date:
 
 
 def next_publication(now: datetime) -> datetime:
-    """The next moment at which the provider may publish another day."""
+    """The next time at which the provider may publish another day."""
     local = now.astimezone(PARIS)
     day = local.date() if local.time() < PUBLICATION_TIME else local.date() + ONE_DAY
     return datetime.combine(day, PUBLICATION_TIME, PARIS)
 
 
 def current_days(now: datetime) -> DayRange:
-    """The days that a record is asked for: today."""
+    """The days for which a record is requested: today."""
     return DayRange(day_of(now), day_of(now) + ONE_DAY)
 
 
 def window_name(dataset: Dataset, day: date) -> str:
-    """The window that holds a day."""
+    """The window that contains a day."""
     match dataset.window:
         case WindowKind.DAY:
             return day.isoformat()
@@ -68,7 +68,7 @@ def window_name(dataset: Dataset, day: date) -> str:
 
 
 def windows_of(dataset: Dataset, days: DayRange) -> list[DayRange]:
-    """The whole windows that hold these days, oldest first; of a record the one there is."""
+    """The whole windows that contain these days, oldest first; for a record its only one."""
     if not dataset.is_series:
         return [days]
     if dataset.window is WindowKind.DAY:
@@ -95,8 +95,8 @@ def days_of_window(dataset: Dataset, name: str) -> DayRange | None:
 
 
 def ask_again_at(last_day: date, now: datetime) -> datetime | None:
-    """When a day that came without a value is worth another call: a young one soon, an old one never."""
-    # Two Paris times would be subtracted, and hours added to one, as clocks show them: an hour off twice a year.
+    """When to request a day without a value again: soon for a recent day, never for an old one."""
+    # Arithmetic on Paris times would use wall-clock time, which is an hour off twice a year.
     now = now.astimezone(UTC)
     published = datetime.combine(last_day + ONE_DAY, PUBLICATION_TIME, PARIS)
     for age, pause in _SETTLING:
@@ -106,7 +106,7 @@ def ask_again_at(last_day: date, now: datetime) -> datetime | None:
 
 
 def is_due(wanted: DayRange, coverage: Coverage | None, now: datetime) -> bool:
-    """Whether these days of one window need a call: never asked for, or missing and worth asking again."""
+    """Whether these days of one window need a call: never requested, or missing and due again."""
     if coverage is None or wanted.start < coverage.since or wanted.end > coverage.through:
         return True
     return any(
@@ -116,9 +116,9 @@ def is_due(wanted: DayRange, coverage: Coverage | None, now: datetime) -> bool:
 
 
 def is_record_due(dataset: Dataset, known: Coverage | None, now: datetime) -> bool:
-    """Whether a record needs a call: never asked for, too old, or missing and worth asking again.
+    """Whether a record needs a call: never requested, too old, or missing and due again.
 
-    What was said about asking again counts before the age: an old record that can't be renewed is kept, not hammered.
+    The retry time of a gap precedes the age: an old record that can't be renewed is kept, without repeated calls.
     """
     if known is None:
         return True
@@ -129,7 +129,7 @@ def is_record_due(dataset: Dataset, known: Coverage | None, now: datetime) -> bo
 
 
 def due_windows(dataset: Dataset, days: DayRange, coverage: Mapping[str, Coverage], now: datetime) -> list[DayRange]:
-    """The windows of a planned call, cut to its days, that nobody has stored meanwhile."""
+    """The windows of a planned call, clipped to its days, that have not been stored in the meantime."""
     if not dataset.is_series:
         return [days] if is_record_due(dataset, coverage.get(window_name(dataset, days.start)), now) else []
     windows = [part for each in windows_of(dataset, days) if (part := each.clipped(days.start, days.end))]
@@ -143,9 +143,9 @@ def missing_windows(
     now: datetime,
     derived: Collection[date] = (),
 ) -> list[DayRange]:
-    """The windows to fetch so that every published day of ``wanted`` is known, cut to what the provider has.
+    """The windows to fetch so that every published day of ``wanted`` is known, clipped to the provider's history.
 
-    ``derived``: days that are had without a call; a window needed for nothing else is not missing.
+    ``derived``: days available without a call; a window needed for no other day is not missing.
     """
     if not dataset.is_series:
         return due_windows(dataset, current_days(now), coverage, now)
@@ -165,10 +165,10 @@ def missing_windows(
 
 
 def plan_calls(dataset: Dataset, missing: Sequence[DayRange]) -> list[DayRange]:
-    """The fewest calls, none longer than the dataset's span, none overlapping, that hold every missing window.
+    """The fewest calls, none longer than the dataset's span, none overlapping, that contain every missing window.
 
-    Greedy from the oldest is minimal: the call that must hold the oldest missing window can't do better than to
-    start with it and reach as far as it may.
+    Greedy from the oldest is minimal: the call with the oldest missing window is optimal when it starts with it and has
+    the maximum length.
     """
     calls: list[DayRange] = []
     for window in sorted(missing, key=lambda each: each.start):
@@ -187,9 +187,10 @@ def missing_days(
     derived: Collection[date] = (),
     against: Reason | None = None,
 ) -> list[Gap]:
-    """Each run of days of ``wanted`` that is neither stored whole nor ``derived``, and why; a record is one or none.
+    """Each run of days of ``wanted`` that is neither stored completely nor ``derived``, with the reason; a record has
+    one or none.
 
-    ``against``: why nobody would ask for the dataset at all; it is then the reason of what was never asked for.
+    ``against``: why the dataset is not requested at all; it is then the reason of days that were never requested.
     """
     if not dataset.is_series:
         record = coverage.get(window_name(dataset, wanted.start))
@@ -234,7 +235,7 @@ def _gap_of(day: date, known: Coverage | None) -> Gap | None:
 
 
 def merge_gaps(gaps: Iterable[Gap]) -> list[Gap]:
-    """Neighbouring days with the same story told as one, oldest first; the earliest moment to ask again counts."""
+    """Merge adjacent gaps with the same reason, oldest first; the earliest retry time counts."""
     merged: list[Gap] = []
     for gap in sorted(gaps, key=lambda each: each.start):
         last = merged[-1] if merged else None
@@ -247,7 +248,7 @@ def merge_gaps(gaps: Iterable[Gap]) -> list[Gap]:
 
 
 def coverage_of(dataset: Dataset, window: DayRange, readings: Iterable[Reading], now: datetime) -> Coverage:
-    """What an answer says of one window: a day is whole when its readings fill it, to the second."""
+    """The coverage of one window by a response: a day is complete when its readings fill it, to the second."""
     filled: dict[date, int] = defaultdict(int)
     for reading in readings:
         day = day_of(reading.start)
@@ -263,14 +264,14 @@ def coverage_of(dataset: Dataset, window: DayRange, readings: Iterable[Reading],
 
 
 def brings_news(known: Coverage | None, readings: Iterable[Reading]) -> bool:
-    """Whether any of these readings of one window is of a day that was not stored whole."""
+    """Whether any of these readings of one window is of a day that was not stored completely."""
     return any(_gap_of(day, known) is not None for day in {day_of(reading.start) for reading in readings})
 
 
 def absence_of(
     dataset: Dataset, window: DayRange, reason: Reason, now: datetime, again: datetime | None = None
 ) -> Coverage:
-    """What is known of a window of which nothing came, for one reason."""
+    """The coverage of a window without any data, for one reason."""
     gap = Gap(window.start, window.end, reason, ask_again_at=again)
     return Coverage(window_name(dataset, window.start), now, window.start, window.end, (gap,))
 
@@ -278,11 +279,11 @@ def absence_of(
 def refresh_windows(
     dataset: Dataset, coverage: Mapping[str, Coverage], now: datetime, derived: Collection[date] = ()
 ) -> list[DayRange]:
-    """What keeps a dataset current: of a series the days after the newest known one, and every gap worth asking again;
-    a record once it is due. Nothing of a dataset that nobody has asked for, if it is not fetched unasked.
+    """The windows that keep a dataset current: for a series the days after the newest known one, and every gap that is
+    due again; a record once it is due. Nothing for a dataset that was never requested, unless it is fetched unasked.
 
-    A series of which nothing is known yet begins a week back, and one that ends long ago is not continued over what
-    nobody asked for: how far a series goes is for its owner to say, and what is not fetched is seen in its coverage.
+    A series without any coverage begins a week back, and one that ended long ago is not extended over days that were
+    never requested: the account decides how far a series reaches, and missing days are visible in its coverage.
     """
     if not coverage and not dataset.fetched_unasked:
         return []

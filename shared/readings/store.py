@@ -1,8 +1,7 @@
-"""The sealed store: one blob a window, and what is known of each window (Redis).
+"""The encrypted store of readings (Redis): one blob per window, and the coverage of each window.
 
-Whoever writes here needs the account's public key only; whoever reads needs the private one, for a moment.
-Coverage is in clear and says which days are there, never what they hold. A record is a blob as any other, in a window
-of its own.
+Writing needs only the account's public key; reading needs the private key, for the duration of the request. Coverage is
+stored in clear and lists the available days, never their values. A record is also a blob, in a window of its own.
 """
 
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
@@ -30,10 +29,10 @@ _ERASED_AT_ONCE = 500
 
 
 class ReadingStore:
-    """The readings of all accounts, each sealed to its own."""
+    """The readings of all accounts, each encrypted to its account's key."""
 
     def __init__(self, redis: Redis, server: ServerSecret) -> None:
-        """Keep blobs in ``redis``; ``server`` vouches for who wrote them."""
+        """Store blobs in ``redis``; ``server`` authenticates their origin."""
         self._redis = redis
         self._server = server
         self._save_if_alive: RedisScript[int] = RedisScript(redis, _PACKAGE, "save")
@@ -41,15 +40,15 @@ class ReadingStore:
         self._key_ids: RedisScript[list[bytes]] = RedisScript(redis, _PACKAGE, "key_ids")
 
     async def save_window(self, job: Job, coverage: Coverage, readings: Sequence[Reading], public_key: bytes) -> bool:
-        """Seal the readings of one window of a job's series and say what is known of it, both or neither. Without
-        readings what was sealed before stays.
+        """Encrypt and store the readings of one window of a job's series with its coverage, atomically. Without
+        readings the stored blob is kept.
 
-        ``False``, and nothing is written, when the job has ended meanwhile: it was cancelled, or erased with its data.
+        ``False``, and nothing is written, when the job has ended in the meantime: cancelled, or erased with its data.
         """
         return await self._save(job, coverage, pack_readings(readings) if readings else None, public_key)
 
     async def save_record(self, job: Job, coverage: Coverage, record: Mapping[str, Any], public_key: bytes) -> bool:
-        """Seal a record, made of what JSON knows, and say when it was asked for; ``False`` as above."""
+        """Encrypt and store a record of JSON types with its coverage; ``False`` as in `save_window`."""
         return await self._save(job, coverage, pack_record(record), public_key)
 
     async def _save(self, job: Job, coverage: Coverage, plaintext: bytes | None, public_key: bytes) -> bool:
@@ -69,7 +68,7 @@ class ReadingStore:
         return bool(saved)
 
     async def load_coverage(self, series: Series, windows: Iterable[str]) -> dict[str, Coverage]:
-        """What is known of these windows; a window never asked for is not in it."""
+        """The coverage of these windows, without those that were never requested."""
         names = list(windows)
         if not names:
             return {}
@@ -77,7 +76,7 @@ class ReadingStore:
         return {name: _coverage(name, text) for name, text in zip(names, texts, strict=True) if text is not None}
 
     async def load_stock(self, series: Series, days: DayRange, *, with_blobs: bool = False) -> Stock:
-        """What is stored of these days; with ``with_blobs`` also what is sealed, as it is at the same moment."""
+        """The stored data of these days; with ``with_blobs`` also the encrypted blobs, from the same snapshot."""
         dataset = DATASETS[series.dataset]
         names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
         blobs = None
@@ -88,7 +87,7 @@ class ReadingStore:
         return Stock(coverage, await self.load_derived_days(series, dataset, days), blobs)
 
     async def load_coverages(self, all_series: Sequence[Series]) -> list[dict[str, Coverage]]:
-        """What is known of every window of each of these series, in one go."""
+        """The coverage of every window of each of these series, in one round trip."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for series in all_series:
                 pipeline.hgetall(_coverage_key(series))
@@ -96,13 +95,13 @@ class ReadingStore:
         return [{name.decode(): _coverage(name.decode(), text) for name, text in each.items()} for each in replies]
 
     async def load_all_coverage(self, series: Series) -> dict[str, Coverage]:
-        """What is known of every window of a series."""
+        """The coverage of every window of a series."""
         texts = await cast(Awaitable[Mapping[bytes, bytes]], self._redis.hgetall(_coverage_key(series)))
         return {name.decode(): _coverage(name.decode(), text) for name, text in texts.items()}
 
     async def load_derived_days(self, series: Series, dataset: Dataset, days: DayRange) -> dict[date, datetime]:
-        """The days of a daily dataset that need no call: its curve is stored for them from midnight to midnight; and
-        when that was fetched."""
+        """The days of a daily dataset that need no call, because its curve is stored for them from midnight to
+        midnight, and when that was fetched."""
         if dataset.derived_from is None:
             return {}
         names = [str(day) for day in days_between(days.start, days.end)]
@@ -110,9 +109,9 @@ class ReadingStore:
         return {day: curve[str(day)].fetched_at for day in whole_days(curve)}
 
     async def open_windows(self, series: Series, windows: Iterable[str], private_key: bytes) -> Iterator[Reading]:
-        """The readings of these windows, oldest first; each window is opened when its turn comes.
+        """The readings of these windows, oldest first; each window is decrypted when it is reached.
 
-        The iterator raises `CannotOpen` for a blob that was not written by this gateway for this place.
+        The iterator raises `CannotOpen` for a blob that was not written by this gateway for this context.
         """
         names = list(windows)
         if not names:
@@ -129,7 +128,7 @@ class ReadingStore:
     async def load_windows(
         self, series: Series, windows: Sequence[str]
     ) -> tuple[dict[str, Coverage], dict[str, bytes | None]]:
-        """What is known of a few windows and what is sealed of them, both as they are at one moment."""
+        """The coverage and the encrypted blobs of some windows, from one snapshot."""
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.hmget(_coverage_key(series), windows)
             pipeline.hmget(_readings_key(series), windows)
@@ -139,14 +138,14 @@ class ReadingStore:
         return coverage, dict(zip(windows, blobs, strict=True))
 
     async def load_blobs(self, series: Series, windows: Sequence[str]) -> dict[str, bytes | None]:
-        """What is sealed of these windows; ``None`` where there is nothing."""
+        """The encrypted blobs of these windows; ``None`` where there is none."""
         if not windows:
             return {}
         blobs = await cast(Awaitable[list[bytes | None]], self._redis.hmget(_readings_key(series), windows))
         return dict(zip(windows, blobs, strict=True))
 
     def open_columns(self, series: Series, blobs: Mapping[str, bytes | None], private_key: bytes) -> Columns:
-        """The readings of sealed windows, oldest first, side by side. Raises `CannotOpen`."""
+        """Decrypt the readings of some windows into columns, oldest first. Raises `CannotOpen`."""
         columns, opener = Columns(), Opener(private_key, self._server)
         for name, blob in blobs.items():
             if blob is not None:
@@ -156,7 +155,7 @@ class ReadingStore:
     async def try_windows(
         self, series: Series, windows: Iterable[str], private_key: bytes
     ) -> Iterator[tuple[str, list[Reading] | None]]:
-        """The same, window by window under its name; ``None`` for one that does not open, and the others go on."""
+        """The readings of each window by name; ``None`` for a window that can't be decrypted, without stopping."""
         names = list(windows)
         blobs: list[bytes | None] = []
         if names:
@@ -172,9 +171,9 @@ class ReadingStore:
         return ((name, opened(name, blob)) for name, blob in zip(names, blobs, strict=True))
 
     async def open_record(self, series: Series, private_key: bytes) -> Mapping[str, Any] | None:
-        """A record as it was last fetched, ``None`` when it never was.
+        """The last fetched version of a record, ``None`` when it was never fetched.
 
-        Raises `CannotOpen` for a blob that was not written by this gateway for this place.
+        Raises `CannotOpen` for a blob that was not written by this gateway for this context.
         """
         window = str(WindowKind.CURRENT)
         blob = await cast(Awaitable[bytes | None], self._redis.hget(_readings_key(series), window))
@@ -183,7 +182,7 @@ class ReadingStore:
         return unpack_record(Opener(private_key, self._server).open(blob, _context(series, window)))
 
     async def forget_refusals(self, series: Series, now: datetime) -> None:
-        """A new consent was given: what is not there for want of a right is worth asking for at once."""
+        """After a new consent, make the gaps that it may resolve due immediately."""
         for name, known in (await self.load_all_coverage(series)).items():
             if not any(gap.reason in UNDER_CONSENT for gap in known.gaps):
                 continue
@@ -197,25 +196,25 @@ class ReadingStore:
                 await self._replace(coverage=_coverage_key(series), window=name, text=text)
 
     async def window_names(self, series: Series) -> list[str]:
-        """The names of every window of which something is known or sealed, oldest first."""
+        """The names of all windows with coverage or a blob, oldest first."""
         names: set[bytes] = set()
         for key in (_readings_key(series), _coverage_key(series)):
             names.update(await cast(Awaitable[list[bytes]], self._redis.hkeys(key)))
         return sorted(name.decode() for name in names)
 
     async def count_windows(self, series: Series) -> int:
-        """How many windows are sealed."""
+        """The number of stored blobs."""
         return await self._redis.hlen(_readings_key(series))
 
     async def load_key_ids(self, series: Series) -> dict[str, str]:
-        """Which of the server's secrets vouches for each sealed window, by its id."""
+        """The id of the server secret that authenticates each blob, by window."""
         found = await self._key_ids(readings=_readings_key(series))
         return {window.decode(): key_id.hex() for window, key_id in zip(found[::2], found[1::2], strict=True)}
 
     async def erase_windows(self, series: Series, names: Sequence[str]) -> int:
-        """Forget windows, blobs and coverage; how many blobs there were.
+        """Erase windows, blobs and coverage. Returns the number of erased blobs.
 
-        What is being fetched for them comes back, unless the jobs that fetch it were ended before.
+        Jobs in progress restore the data that they fetch, unless they are cancelled first.
         """
         erased = 0
         for index in range(0, len(names), _ERASED_AT_ONCE):
@@ -227,7 +226,7 @@ class ReadingStore:
         return erased
 
     async def erase_series(self, series: Series) -> None:
-        """Forget a series, blobs and coverage. The same is said of what is being fetched."""
+        """Erase a series, blobs and coverage. Jobs in progress restore data, as in `erase_windows`."""
         await self._redis.delete(_readings_key(series), _coverage_key(series))
 
 

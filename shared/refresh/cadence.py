@@ -1,9 +1,9 @@
-"""How often the refresh looks after a series of a usage point. Pure.
+"""How often the nightly refresh fetches each series of a usage point. Pure.
 
-Enedis counts calls, and grants as many to all users of a gateway together as ten thousand points need when each of them
-costs one a day. So each point is kept current by the one series that tells most: its load curve, which gives the daily
-values too; or these, where no curve is collected. Everything else is fetched once a week, in one long call. A point
-that nobody reads gets its main series once a week, which seven days of a curve allow in one call.
+Enedis limits the number of calls for the whole gateway; the quota is enough for ten thousand points at one call a day
+each. So each point is kept current by its most informative series: the load curve, from which daily values are derived,
+or the daily values where no curve is collected. All other series are fetched once a week, in one long call. The main
+series of a dormant point is fetched once a week, in one call, because a call may span seven days of a curve.
 """
 
 from collections.abc import Mapping
@@ -16,28 +16,29 @@ from shared.readings.models import Coverage, Reason
 from shared.readings.planning import published_until
 
 WEEK_DAYS = 7
-# So many days in a row without a curve, and it is taken not to be collected, until a weekly look finds one.
+# After this many consecutive days without a curve, it counts as not collected, until a weekly fetch finds one.
 _CURVELESS_DAYS = 7
 
 CoverageByWindow = Mapping[str, Coverage]
 
 
 def is_dormant(used_on: date, now: datetime, dormant_after_days: int) -> bool:
-    """Whether nobody has read a point for so long that it is kept current once a week only; 0 days: never."""
+    """Whether a point was last used more than ``dormant_after_days`` ago, so that it is refreshed only once a week;
+    0 days: never."""
     return dormant_after_days > 0 and day_of(now) - used_on > timedelta(days=dormant_after_days)
 
 
 def is_collected(curve: CoverageByWindow) -> bool:
-    """Whether a load curve is worth a look each day: something of its newest days is there, or nothing is known yet."""
+    """Whether a load curve is worth a daily fetch: some of its newest days have values, or nothing is known yet."""
     newest = sorted(curve.values(), key=lambda each: each.since)[-_CURVELESS_DAYS:]
     return len(newest) < _CURVELESS_DAYS or not all(map(_is_without, newest))
 
 
 def pause_days(dataset: Dataset, *, collected: bool, dormant: bool) -> int | None:
-    """The days from one look at a series to the next, ``None`` for no look at all.
+    """The days between two fetches of a series, ``None`` for no fetch at all.
 
-    ``collected``: whether its curve is, which it is itself or which gives its days. Of a dormant point the main series
-    is enough: the rest can be had in a few long calls when somebody comes back.
+    ``collected``: whether the curve is collected that the series is itself or is derived from. For a dormant point only
+    the main series is fetched: the others take only a few long calls when the point is used again.
     """
     is_main = collected if dataset.window is WindowKind.DAY else dataset.derived_from is not None and not collected
     if dormant:
@@ -48,10 +49,10 @@ def pause_days(dataset: Dataset, *, collected: bool, dormant: bool) -> int | Non
 def is_due_today(
     dataset: Dataset, usage_point_id: str, coverage: CoverageByWindow, now: datetime, pause: int | None
 ) -> bool:
-    """Whether a series that is looked at every ``pause`` days (``None``: never) is looked at today.
+    """Whether a series that is fetched every ``pause`` days (``None``: never) is fetched today.
 
-    What is looked at once a week has its own weekday for each point and series, so that no day has more of it than
-    another; and whatever its weekday, no more than a week is ever missing.
+    A weekly series has its own weekday for each point and series, which spreads the load evenly; independently of the
+    weekday, it is due when a week of days is missing.
     """
     if pause is None:
         return False
@@ -63,7 +64,7 @@ def is_due_today(
 
 
 def days_to_come(dataset: Dataset, curve: CoverageByWindow, now: datetime, *, collected: bool) -> frozenset[date]:
-    """The newest days of a series that its curve, once it is fetched, will give: they need no call of their own."""
+    """The newest days of a series that will be derived from its curve once that is fetched: they need no call."""
     if dataset.derived_from is None or not collected:
         return frozenset()
     until = published_until(now)
@@ -72,6 +73,6 @@ def days_to_come(dataset: Dataset, curve: CoverageByWindow, now: datetime, *, co
 
 
 def _is_without(known: Coverage) -> bool:
-    """Whether it was said that there is nothing; a failure or a lost right says nothing about that."""
+    """Whether the provider reported that there is no data; a failure or a lost consent does not show that."""
     unclear = {Reason.PROVIDER_ERROR, Reason.CONSENT_LOST}
     return known.state == "absent" and unclear.isdisjoint(gap.reason for gap in known.gaps)

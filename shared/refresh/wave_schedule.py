@@ -1,6 +1,6 @@
-"""When the refresh comes: four waves a day, and each gateway a little later than set. Pure.
+"""The schedule of the refresh: four waves a day, each gateway with its own delay. Pure.
 
-What the first wave is told is not published yet, the later ones ask for again.
+Later waves request again the data that was not yet published at the first one.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,15 +10,15 @@ from shared.core.calendar import ONE_DAY, PARIS, day_of
 WAVES = 4
 PAUSE_HOURS = 3
 """From the start of a wave to that of the next."""
-# The clock of the worker that takes up a wave may be behind that of whoever sent it.
+# The clock of the worker that starts a wave may be behind that of the process that sent it.
 _EARLY = timedelta(minutes=5)
 
 
 def first_wave(refresh_at: time, gateway: str, jitter_minutes: int) -> time:
     """The time of day in Paris at which a gateway begins: up to ``jitter_minutes`` after ``refresh_at``.
 
-    ``gateway``: hexadecimal digits that are its own, so that it always begins at the same time, and all gateways
-    together do not.
+    ``gateway``: hexadecimal digits specific to the gateway, so that it always begins at the same time, and different
+    gateways at different times.
     """
     late = timedelta(minutes=int(gateway, 16) % (jitter_minutes + 1))
     return (datetime.combine(date(2000, 1, 1), refresh_at) + late).time()
@@ -30,9 +30,9 @@ def wave_hours(first: time) -> list[int]:
 
 
 def due_wave(now: datetime, first: time) -> str | None:
-    """The wave that is to begin now, or should have begun since the one before: ``2026-11-23/1``.
+    """The wave that is due now, or has been overdue since the previous one: ``2026-11-23/1``.
 
-    ``None`` where the next one is soon enough.
+    ``None`` when no wave is due.
     """
     for day in (day_of(now), day_of(now) - ONE_DAY):
         for number in range(WAVES, 0, -1):
@@ -50,5 +50,5 @@ def next_wave_at(now: datetime, first: time) -> datetime:
 
 
 def _begin(day: date, number: int, first: time) -> datetime:
-    # Hours as clocks show them: it is by the clock that waves are sent.
+    # Wall-clock hours, because waves are scheduled by wall-clock time.
     return (datetime.combine(day, first, PARIS) + timedelta(hours=PAUSE_HOURS * (number - 1))).astimezone(UTC)

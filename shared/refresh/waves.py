@@ -1,8 +1,9 @@
-"""How far the refresh is (Redis): its waves, the place where a plan goes on after a crash, the jobs it has under way.
+"""The progress of the refresh (Redis): its waves, the position at which a plan resumes after a crash, its active jobs.
 
-A *wave* is one plan over all usage points, and the calls that come of it. `refresh:waves` holds the ids of the newest
-ones by start, `refresh:wave:{id}` what is counted of each. `refresh:jobs` holds ``wave|job`` for each series of which a
-job of the refresh is under way, by a hash: of what was erased not even the id stays. Nothing here names an account.
+A *wave* is one plan over all usage points, and the calls that result from it. `refresh:waves` holds the ids of the
+newest ones by start, `refresh:wave:{id}` the counts of each. `refresh:jobs` holds ``wave|job`` for each series with an
+active job of the refresh, by a hash of the series: not even the id of an erased point remains. No key or value here
+identifies an account.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from shared.refresh.wave_schedule import first_wave
 from shared.storage.redis_scripts import RedisScript
 
 PLANNER_SECONDS = 30.0
-"""A planner that has shown no sign of life for so long is dead."""
+"""A planner that has not renewed its lease for this long is considered dead."""
 _PACKAGE = "shared.refresh"
 _KEPT_WAVES = 12
 _KEPT_SECONDS = 4 * 86400
@@ -39,9 +40,9 @@ _WAVES_KEY, _JOBS_KEY, _PLANNER_KEY, _RESUMED_KEY = (
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """One wave. ``cursor``: while it is planned, the last usage point that was. ``points``, ``jobs``, ``calls``: so
-    far. ``waiting``: series left out because an earlier wave's job for them was still under way. ``left_by_earlier``:
-    calls of earlier waves that were left when it began."""
+    """One wave. ``cursor``: during planning, the last planned usage point. ``points``, ``jobs``, ``calls``: counts so
+    far. ``waiting``: series skipped because the job of an earlier wave for them had not ended. ``left_by_earlier``:
+    unsettled calls of earlier waves at the start of this one."""
 
     id: str
     state: Literal["planning", "broken_off", "running", "ended"]
@@ -60,15 +61,15 @@ class Wave:
 
     @property
     def calls_done(self) -> int:
-        """How many of its calls are settled, or not needed any more."""
+        """The number of its calls that are settled or no longer needed."""
         return self.calls - self.calls_left
 
 
 class RefreshStore:
-    """The waves of the refresh. Of all planners one plans at a time."""
+    """The waves of the refresh. Only one planner plans at a time."""
 
     def __init__(self, redis: Redis) -> None:
-        """Keep them in this Redis."""
+        """Store them in this Redis."""
         self._redis = redis
         self._begin: RedisScript[int] = RedisScript(redis, _PACKAGE, "begin")
         self._note: RedisScript[int] = RedisScript(redis, _PACKAGE, "note")
@@ -79,17 +80,17 @@ class RefreshStore:
     # Planning
 
     async def claim_plan(self) -> str | None:
-        """Become the planner, for `PLANNER_SECONDS` from the last sign of life; ``None`` while somebody else is."""
+        """Become the planner, with a lease of `PLANNER_SECONDS`; ``None`` while another planner holds the lease."""
         planner = secrets.token_hex(8)
         got_it = await self._redis.set(_PLANNER_KEY, planner, nx=True, px=int(PLANNER_SECONDS * 1000))
         return planner if got_it else None
 
     async def release_plan(self, planner: str) -> None:
-        """Let somebody else be the planner."""
+        """Release the lease of the planner."""
         await self._let_go(planner=_PLANNER_KEY, who=planner)
 
     async def begin_wave(self, wave_id: str, now: datetime, *, by_hand: bool) -> bool:
-        """Write down that a wave begins, with what earlier ones have left; ``False`` for one that began before."""
+        """Record the start of a wave, with the unsettled calls of earlier ones; ``False`` if it has already started."""
         left = sum((await self._calls_left()).values())
         begins = await self._begin(
             waves=_WAVES_KEY,
@@ -106,9 +107,9 @@ class RefreshStore:
     async def note_point(
         self, planner: str, wave_id: str, usage_point_id: str, jobs: Sequence[Job], waiting: int
     ) -> bool:
-        """A usage point is planned: these jobs, and so many series with a job still under way. A sign of life, too.
+        """Record a planned usage point: its jobs, and the number of series with an active job. Renews the lease.
 
-        Returns whether the plan is still this planner's; one who was taken for dead stops.
+        Returns whether this planner still holds the plan; a planner whose lease was taken over stops.
         """
         noted = await self._note(
             planner=_PLANNER_KEY,
@@ -124,14 +125,14 @@ class RefreshStore:
         return bool(noted)
 
     async def note_planned(self, wave_id: str, now: datetime) -> None:
-        """A wave is planned to its end."""
+        """Record that the planning of a wave is complete."""
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.hset(_wave_key(wave_id), "planned_at", now.timestamp())
             pipeline.hdel(_wave_key(wave_id), "cursor")
             await pipeline.execute()
 
     async def find_under_way(self, all_series: Collection[Series]) -> set[Series]:
-        """Those of which a job that an earlier wave made has not ended yet."""
+        """The series with a job of an earlier wave that has not ended yet."""
         if not all_series:
             return set()
         fields = [_series_field(series) for series in all_series]
@@ -150,16 +151,16 @@ class RefreshStore:
         }
 
     async def is_abandoned(self) -> bool:
-        """Whether the newest wave's plan was broken off; once in `PLANNER_SECONDS`, so that one look has it resumed."""
+        """Whether the newest wave's plan was interrupted. True once per `PLANNER_SECONDS`: it is resumed once."""
         abandoned = await self._abandoned(
             waves=_WAVES_KEY, planner=_PLANNER_KEY, resumed=_RESUMED_KEY, pause_seconds=int(PLANNER_SECONDS)
         )
         return bool(abandoned)
 
-    # Looking on
+    # Monitoring
 
     async def load_newest(self) -> Wave | None:
-        """The newest wave, if there was one within days."""
+        """The newest wave, if one started within the last days."""
         return next(iter(await self.load_waves(1)), None)
 
     async def load_waves(self, limit: int = _KEPT_WAVES) -> list[Wave]:
@@ -175,11 +176,11 @@ class RefreshStore:
         return waves
 
     async def _calls_left(self) -> dict[str, int]:
-        """The calls of each wave that are not settled."""
+        """The number of unsettled calls of each wave."""
         cursor, found = b"0", dict[bytes, tuple[str, int]]()
         while True:
             cursor, *page = await self._look(jobs=_JOBS_KEY, cursor=cursor, count=_LOOKED_AT_ONCE)
-            # A scan may tell of an entry twice.
+            # A scan may return an entry twice.
             found |= {series: (wave_id.decode(), int(left)) for series, wave_id, left in page}
             if cursor == b"0":
                 break
@@ -190,7 +191,7 @@ class RefreshStore:
 
 
 def time_of_first_wave(settings: Settings, server: ServerSecret) -> time:
-    """When this gateway's refresh begins, by the clocks of Paris: as set, and a little later than others."""
+    """When this gateway's refresh begins, in Paris time: as configured, plus a delay specific to the gateway."""
     own = server.keyed_hash("first wave", purpose="refresh")
     return first_wave(settings.refresh_at, own, settings.refresh_jitter_minutes)
 
@@ -228,5 +229,5 @@ def _wave_key(wave_id: str) -> str:
 
 
 def _series_field(series: Series) -> str:
-    # It can't be guessed, for ids are random.
+    # The hash can't be reversed by guessing, because ids are random.
     return hashlib.sha256(f"{series.usage_point_id}/{series.dataset}".encode()).hexdigest()[:32]

@@ -1,8 +1,8 @@
-"""Who did what to which account (SQL): a chain of events for each account, and one of the administrators'.
+"""The audit log (SQL): a hash chain of events for each account, and one for the administrators.
 
-Each event carries a *link*: a keyed hash of itself and of the link before it. Whoever can write to SQL but does not
-have the server's secret can neither change an event nor take one out of the middle without a link that no longer fits.
-Events hold ids and codes; never a reading, a PRM, a name or an address.
+Each event has a *link*: a keyed hash of itself and of the previous link. With write access to SQL but without the
+server secret, changing an event or removing one from the middle breaks the chain. Events contain ids and codes; never a
+reading, a PRM, a name or an address.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ from shared.storage.row_locks import lock_account
 from shared.storage.tables import audit_events
 
 ADMIN = "admin"
-"""The chain of what administrators did, and what they are called as an actor."""
+"""The chain of the administrators' actions, and the name of administrators as an actor."""
 SYSTEM = "system"
-"""The actor of what nobody asked for: expiry, retention, what the provider said."""
+"""The actor of automatic actions: expiry, retention, responses of the provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One thing that was done. ``actor``: a key's id, `ADMIN` or `SYSTEM`."""
+    """One event of the audit log. ``actor``: a key's id, `ADMIN` or `SYSTEM`."""
 
     chain: str
     number: int
@@ -47,7 +47,7 @@ async def record(
     action: str,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add an event, in the transaction of what it is about: both are there or neither is.
+    """Add an event, in the same transaction as the action itself.
 
     In SQLite that transaction must have written something before: only then is it the only one that adds to a chain.
     """
@@ -71,33 +71,33 @@ async def record(
 
 
 class AuditLog:
-    """The chains, to read, to check and to shorten."""
+    """The chains: reading, verification and retention."""
 
     def __init__(self, database: Database, server: ServerSecret) -> None:
-        """Read from ``database``; ``server`` made the links."""
+        """Read from ``database``; ``server`` computes the links."""
         self._database = database
         self._server = server
 
     async def note(
         self, account_id: str, now: datetime, actor: str, action: str, details: Mapping[str, Any] | None = None
     ) -> None:
-        """Write down what is about to be done with an account outside of SQL. Raises `NotFound`."""
+        """Record an action on an account that is about to happen outside SQL. Raises `NotFound`."""
         async with self._database.transaction() as connection:
             await lock_account(connection, account_id)
             await record(connection, self._server, account_id, now, actor, action, details)
 
     async def load_events(self, chain: str, before: int | None = None, limit: int = 100) -> list[AuditEvent]:
-        """A page of a chain, newest first: what comes before the event of that number."""
+        """A page of a chain, newest first: the events before the one with that number."""
         query = _chain(chain).order_by(audit_events.c.number.desc()).limit(limit)
         if before is not None:
             query = query.where(audit_events.c.number < before)
         return [_event(row) for row in await self._database.read(query)]
 
     async def find_break(self, chain: str) -> int | None:
-        """The number of the first event whose link does not fit, ``None`` when the whole chain holds.
+        """The number of the first event with an invalid link, ``None`` when the whole chain is valid.
 
-        The oldest event that is kept may be the successor of one that retention has removed: its link is taken as
-        given. That the newest ones were cut off can't be seen from the chain itself.
+        The predecessor of the oldest event may have been removed by retention: its link is then not verified. Removal
+        of the newest events can't be detected from the chain itself.
         """
         previous: AuditEvent | None = None
         after = 0
@@ -113,8 +113,8 @@ class AuditLog:
         return None
 
     async def erase_before(self, moment: datetime) -> int:
-        """Remove what is older than retention wants, of every chain; the newest event of a chain stays, so that the
-        next one continues it. Returns how many."""
+        """Remove the events before ``moment`` from every chain; the newest event of a chain is kept, so that the next
+        one continues it. Returns the number of removed events."""
         newest = (
             select(audit_events.c.chain, func.max(audit_events.c.number).label("number"))
             .group_by(audit_events.c.chain)
@@ -150,6 +150,6 @@ def _event(row: Row[Any]) -> AuditEvent:
 
 
 def _text(event: AuditEvent, before: str) -> str:
-    """What a link is a hash of: the same bytes for the same event, whatever database has kept it."""
+    """The input of a link's hash: the same text for the same event, independently of the database."""
     parts = [before, event.chain, event.number, event.at.astimezone(UTC), event.actor, event.action, event.details]
     return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_OMIT_MICROSECONDS).decode()

@@ -1,6 +1,6 @@
 """The SQL database: its engine, transactions and migrations. SQLite by default, PostgreSQL by URL; one code for both.
 
-What it holds is said in `shared.storage.tables`.
+The tables are in `shared.storage.tables`.
 """
 
 import sqlite3
@@ -27,33 +27,33 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from shared.storage import postgresql
 
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
-"""What says that a database can't be used at the moment; the last: a driver in the system's own words."""
+"""The errors of a temporarily unavailable database; the last one is raised by drivers for system errors."""
 
 
 class Database:
-    """One database: reads, and transactions. The one owner of its connections: after `close` none is opened, and none
-    is left to the garbage collector, also when a transaction is under way at that moment."""
+    """One database: reads and transactions. The only owner of its connections: after `close` none is opened, and none
+    is left to the garbage collector, even if a transaction is in progress."""
 
     def __init__(self, url: str) -> None:
-        """Prepare an engine for ``url``; nothing is connected before it is needed."""
+        """Prepare an engine for ``url``; it connects on first use."""
         self._is_closed = False
         self.engine = open_engine(url)
         event.listen(self.engine.sync_engine, "checkin", self._end_when_closed)
-        # One query is a transaction of its own without being told: that saves PostgreSQL two round trips.
+        # A single query is an implicit transaction, which saves two round trips with PostgreSQL.
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._sqlite_reader = _open_sqlite_reader(url) if _is_sqlite(url) else None
 
     async def read(self, query: Select[Any], parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
-        """The rows of one query, as they are committed now.
+        """The rows of one query, as committed now.
 
-        A query that is asked with every request is written once, with ``parameters``: to put one together takes longer
-        than to answer it.
+        Queries that run with every request should be built once, with ``parameters``: building one takes longer than
+        executing it.
 
-        From SQLite on the loop's own thread: a look-up by index takes less time than handing it to the thread of the
-        asynchronous driver and back, several times a query, which under load was most of a request's time. Readers
-        wait for nobody there, so the loop does not stand still.
+        SQLite queries run on the thread of the event loop: an index lookup takes less time than the thread switches of
+        the asynchronous driver, several per query, which under load took most of the time of a request. Readers never
+        wait for a lock in SQLite, so the event loop is not blocked.
 
-        Raises `DATABASE_AWAY` when the database can't be used at the moment.
+        Raises `DATABASE_AWAY` when the database is temporarily unavailable.
         """
         self._refuse_when_closed()
         rows: Sequence[Row[Any]]
@@ -67,23 +67,23 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A connection whose work is committed at the end, or rolled back when an exception leaves.
+        """A connection with a transaction that is committed at the end, or rolled back on an exception.
 
-        Raises `DATABASE_AWAY` when the database can't be used at the moment.
+        Raises `DATABASE_AWAY` when the database is temporarily unavailable.
         """
         self._refuse_when_closed()
         async with self.engine.begin() as connection:
             yield connection
 
     async def close(self) -> None:
-        """Close every connection; those that are in use when their transaction ends. May be called again."""
+        """Close every connection; those in use are closed when their transaction ends. Idempotent."""
         self._is_closed = True
         if self._sqlite_reader is not None:
             self._sqlite_reader.dispose()
         await self.engine.dispose()
 
     def _end_when_closed(self, _connection: object, record: ConnectionPoolEntry) -> None:
-        # A pool keeps what comes back to it, though it was disposed of; also when a cancelled task gives it back later.
+        # A disposed pool still keeps connections that are returned to it, for example later by a cancelled task.
         if self._is_closed:
             record.invalidate()
 
@@ -93,24 +93,24 @@ class Database:
 
 
 async def hold(connection: AsyncConnection, names: Collection[str]) -> None:
-    """Wait until nobody else holds one of these names, and hold them until the transaction of ``connection`` ends.
+    """Wait until no other transaction holds one of these names, and hold them until that of ``connection`` ends.
 
-    For a rule over rows that another transaction may be about to write, which no constraint can state. Nothing in
-    SQLite: there a transaction that has written something is the only one that writes, so write first.
+    For rules over rows of concurrent transactions that no constraint can express. No effect in SQLite, where a
+    transaction that has written something is the only writer, so write first.
     """
     if connection.dialect.name == "postgresql":
         await connection.run_sync(postgresql.hold, names)
 
 
 def open_engine(url: str, *, limited: bool = True) -> AsyncEngine:
-    """An engine for ``url``; ``limited``: PostgreSQL gives up what takes too long for a request.
+    """An engine for ``url``; ``limited``: PostgreSQL aborts statements that take too long for a request.
 
-    A SQLite one waits for other writers and keeps its foreign keys. A database that can't be used at the moment raises
-    `OperationalError` or `OSError`, whichever it is.
+    An SQLite engine waits for other writers and enforces foreign keys. Both kinds raise `OperationalError` or `OSError`
+    while the database is temporarily unavailable.
     """
     options = {} if _is_sqlite(url) else postgresql.engine_arguments(limited=limited)
-    # What a query was about must not stand in the text of its error.
-    # Taken from the module at this moment: tracing may have put its own in that place since this file was read.
+    # The text of an error must not contain query parameters.
+    # Looked up in the module at call time, because tracing may have replaced the function after this import.
     engine = sqlalchemy_asyncio.create_async_engine(_with_driver(url), hide_parameters=True, **options)
     if _is_sqlite(url):
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
@@ -127,7 +127,7 @@ def _with_driver(url: str) -> URL:
 
 
 def _open_sqlite_reader(url: str) -> Engine:
-    # Autocommit: each query sees what is committed at its moment, and no transaction is begun and ended around it.
+    # Autocommit: each query sees the currently committed data, without the overhead of a transaction.
     engine = sqlalchemy.create_engine(
         make_url(url).set(drivername="sqlite"), hide_parameters=True, isolation_level="AUTOCOMMIT"
     )
@@ -141,8 +141,8 @@ def _is_sqlite(url: str) -> bool:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor = connection.cursor()
-    # Readers don't wait for the writer; a commit survives a crash of the process, which is what a kill is.
-    # What is erased is overwritten, not only forgotten.
+    # Readers don't wait for the writer; a commit survives a crash or kill of the process.
+    # Erased data is overwritten on disk.
     for pragma in (
         "journal_mode=WAL",
         "synchronous=NORMAL",
@@ -155,15 +155,15 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 async def migrate(url: str, revision: str = "head") -> None:
-    """Bring the database at ``url`` to ``revision``, the newest by default; its directory is made when missing."""
+    """Migrate the database at ``url`` to ``revision``, the newest by default; creates its directory if missing."""
     location = make_url(url)
     if _is_sqlite(url) and location.database:
         Path(location.database).parent.mkdir(parents=True, exist_ok=True)
-    # A migration may take longer than a request: it has as much time as it needs.
+    # A migration may take longer than a request and has no time limit.
     engine = open_engine(url, limited=False)
     try:
         async with engine.begin() as connection:
-            # Of several that start at once one migrates, and the others find it done.
+            # When several processes start concurrently, one migrates and the others wait.
             await hold(connection, ["migrate"])
             await connection.run_sync(_upgrade, revision)
     finally:
@@ -171,7 +171,7 @@ async def migrate(url: str, revision: str = "head") -> None:
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
-    # Only a migration needs Alembic; the API and the workers start without loading it.
+    # Imported here, so that the API and the workers start without Alembic.
     from alembic import command
     from alembic.config import Config
 

@@ -1,14 +1,14 @@
-"""Lua scripts that Redis runs, each in a file of its own: `lua/<name>.lua` in the package of its store.
+"""Lua scripts that Redis runs, one per file: `lua/<name>.lua` in the package of the store.
 
-A file begins with comments: what the script does and returns, then the names of what it takes, in their order:
+A file begins with comments: what the script does and returns, then the names of its parameters, in order:
 
     -- KEYS coverage
     -- ARGV window text
     --- include fair_queue
     --- constants kept_seconds
 
-A name that ends in ``...`` takes any number of values. `include` puts in the functions of another file of the folder;
-`constants` are values that Python knows too. A script runs whole or not at all, so each is one step.
+A name that ends in ``...`` takes any number of values. `include` inserts the functions of another file of the folder;
+`constants` are values that Python defines. A script is atomic.
 """
 
 import re
@@ -31,7 +31,7 @@ _ANY_NUMBER = "..."
 
 @dataclass(frozen=True)
 class Source:
-    """A script as Redis is to run it, and the names of its keys and arguments."""
+    """The text of a script for Redis, and the names of its keys and arguments."""
 
     text: str
     keys: tuple[str, ...]
@@ -40,7 +40,7 @@ class Source:
 
 
 class RedisScript(Generic[Reply]):
-    """One script of a package, called with its keys and arguments by name."""
+    """A script of a package, called with its keys and arguments by name."""
 
     def __init__(self, redis: Redis, package: str, name: str, constants: Mapping[str, Constant] | None = None) -> None:
         """Run ``lua/{name}.lua`` of ``package`` in ``redis``."""
@@ -48,7 +48,7 @@ class RedisScript(Generic[Reply]):
         self._script = redis.register_script(_with_constants(self._source, constants or {}))
 
     async def __call__(self, client: Pipeline | None = None, /, **values: Argument | Sequence[Argument]) -> Reply:
-        """Run it, or add it to the pipeline ``client``. Raises `TypeError` for names that are not the script's."""
+        """Run the script, or add it to the pipeline ``client``. Raises `TypeError` for missing or unknown names."""
         names = (*self._source.keys, *self._source.arguments)
         if {each.removesuffix(_ANY_NUMBER) for each in names} != set(values):
             raise TypeError(f"the script takes {', '.join(names)}")
@@ -59,7 +59,7 @@ class RedisScript(Generic[Reply]):
 
 @cache
 def load_source(package: str, name: str) -> Source:
-    """A script with what it includes, each part once. Raises `FileNotFoundError`."""
+    """A script with its includes, each part once. Raises `FileNotFoundError`."""
     parts: dict[str, str] = {}
     constants: list[str] = []
     _include(package, name, parts, constants)

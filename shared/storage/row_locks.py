@@ -1,7 +1,7 @@
-"""Having rows to oneself until a transaction ends, on either database.
+"""Exclusive row locks until the end of a transaction, for both databases.
 
-A write that changes nothing does it. In PostgreSQL it takes the row's lock. In SQLite one transaction writes at a time:
-what has written, if only this, is the one.
+The lock is an update that changes nothing. In PostgreSQL it takes the lock of the row. In SQLite, where one transaction
+writes at a time, it makes this transaction the only writer.
 """
 
 from sqlalchemy import ColumnElement, Table, update
@@ -12,8 +12,8 @@ from shared.storage.tables import accounts
 
 
 async def lock_row(connection: AsyncConnection, table: Table, row_id: str, *where: ColumnElement[bool]) -> bool:
-    """Lock the row of that id, if it is there and as ``where`` says; whether it is."""
-    # Not its key: that would keep out rows which refer to it.
+    """Lock the row with that id, if it exists and matches ``where``. Returns whether it does."""
+    # Not a key column: that would block inserting rows that refer to it.
     column = next(each for each in table.c if not each.primary_key and not each.foreign_keys)
     same = update(table).where(table.c.id == row_id, *where).values({column: column})
     return bool((await connection.execute(same)).rowcount)
@@ -26,5 +26,5 @@ async def lock_account(connection: AsyncConnection, account_id: str) -> None:
 
 
 async def begin_writing(connection: AsyncConnection) -> None:
-    """Be the transaction that writes, where there is one; lock nothing."""
+    """Become the writing transaction in SQLite, without locking a row."""
     await lock_row(connection, accounts, "")

@@ -1,7 +1,7 @@
-"""The columns that are encrypted with the server's secret, and what binds each value to its row. The only list of them:
-a new secret is brought to all that stand here (`shared.lifecycle.secret_rotation`).
+"""The columns that are encrypted with the server secret, and the purpose that binds each value to its row. The only
+list of them: the rotation of the secret re-encrypts all columns listed here (`shared.lifecycle.secret_rotation`).
 
-A purpose is part of each ciphertext's authentication: what is stored opens with no other.
+The purpose is authenticated: a value can't be decrypted with another one.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from shared.storage.tables import accounts, api_keys, consents, usage_points, we
 
 @dataclass(frozen=True, slots=True)
 class SealedColumn:
-    """A column, and the word that its purposes begin with."""
+    """A column, and the prefix of its purposes."""
 
     column: Column[Any]
     prefix: str
 
     def purpose(self, row_id: str) -> str:
-        """What binds a value to the row of that id."""
+        """The purpose that binds a value to the row with that id."""
         return f"{self.prefix}:{row_id}"
 
 
@@ -35,7 +35,7 @@ LABEL = SealedColumn(usage_points.c.label_sealed, "label")
 WEBHOOK_URL = SealedColumn(webhook_endpoints.c.url_sealed, "webhook-url")
 WEBHOOK_DESCRIPTION = SealedColumn(webhook_endpoints.c.description_sealed, "webhook-description")
 WEBHOOK_SECRET = SealedColumn(webhook_endpoints.c.secret_sealed, "webhook-secret")
-# It was the secret before: moved from one column to the other as it is.
+# The same purpose as the secret: a rotation moves the ciphertext from one column to the other unchanged.
 WEBHOOK_PREVIOUS_SECRET = SealedColumn(webhook_endpoints.c.previous_secret_sealed, WEBHOOK_SECRET.prefix)
 
 _ALL = (
@@ -55,7 +55,7 @@ _ALL = (
 
 
 def sealed_columns() -> dict[Table, list[SealedColumn]]:
-    """All of them, by their tables."""
+    """All encrypted columns, by table."""
     found: dict[Table, list[SealedColumn]] = {}
     for each in _ALL:
         found.setdefault(each.column.table, []).append(each)

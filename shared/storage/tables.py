@@ -1,7 +1,7 @@
-"""The tables: what must never be lost. SQLite and PostgreSQL alike.
+"""The SQL tables: the data that must never be lost, for SQLite and PostgreSQL.
 
-A PRM is there encrypted and as a keyed hash, never in clear; what people name things is encrypted too; a reading never
-is there at all.
+A PRM is stored encrypted and as a keyed hash, never in clear; user-defined names are encrypted too; readings are never
+stored in SQL.
 """
 
 from datetime import UTC, datetime
@@ -28,19 +28,19 @@ from sqlalchemy import (
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime; SQLite keeps none, so it is stored as UTC and comes back as UTC."""
+    """An aware datetime; SQLite has none, so it is stored and loaded as UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a naive datetime: it would mean another moment on another machine."""
+        """Reject a naive datetime: its meaning would depend on the machine."""
         if value is not None and value.tzinfo is None:
             raise ValueError("only aware datetimes are stored")
         return value and value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back an aware datetime, whatever the database keeps."""
+        """Return an aware datetime for every database."""
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
@@ -58,9 +58,9 @@ accounts = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("created_at", Instant, nullable=False),
-    # Encrypted with the server's secret, so that who can only write to SQL can't turn future seals to a key of theirs.
+    # Encrypted with the server secret, so that write access to SQL alone can't replace the key of future encryption.
     Column("public_key", LargeBinary, nullable=False),
-    # Encrypted as well; nobody but the account and the operator is ever told.
+    # Encrypted as well; visible only to the account and the operator.
     Column("email_sealed", LargeBinary),
     Column("suspended_at", Instant),
     # Requests a day; empty: the gateway's settings.
@@ -74,13 +74,13 @@ api_keys = Table(
     Column("id", String(40), primary_key=True),
     Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("verifier", String(64), nullable=False, unique=True),
-    # Empty of a key that may not read: it is not given what opens the vault.
+    # Empty for a key without the scope to read, which can't decrypt anything.
     Column("wrapped_private_key", LargeBinary),
     Column("created_at", Instant, nullable=False),
     Column("name_sealed", LargeBinary),
     Column("scopes", String(40), nullable=False, server_default="read fetch manage"),
     Column("expires_at", Instant),
-    # To the hour, so that not every request writes.
+    # To the hour, to avoid a write with every request.
     Column("last_used_at", Instant),
 )
 
@@ -97,21 +97,21 @@ invitations = Table(
 audit_events = Table(
     "audit_events",
     metadata,
-    # A chain is an account's id, or "admin". An erased account takes its chain along.
+    # A chain is an account's id, or "admin". It is erased together with its account.
     Column("chain", String(40), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("actor", String(60), nullable=False),
     Column("action", String(40), nullable=False),
     Column("details", JSON, nullable=False),
-    # Of this event and, through the one before, of all that came before: `shared.storage.audit_log`.
+    # The hash of this event and of the previous link: `shared.storage.audit_log`.
     Column("link", String(80), nullable=False),
 )
 
 erasures = Table(
     "erasures",
     metadata,
-    # What is gone from here and still has to go from Redis, a second time for what was on its way.
+    # Erased here, and still to be erased from Redis, with a second pass for data in flight.
     Column("id", String(40), primary_key=True),
     Column("account_id", String(40), nullable=False),
     Column("usage_point_ids", JSON, nullable=False),
@@ -134,23 +134,23 @@ consents = Table(
     Column("granted_at", Instant),
     Column("expires_on", Date),
     Column("error_code", String(64)),
-    # What was asked for, in ISO 8601, and whether the page that it was asked on sends usage points back (v1).
+    # The requested duration, in ISO 8601, and whether the consent page returns usage points (v1).
     Column("duration", String(16)),
     Column("returns_points", Boolean),
-    # Of a return of v1: by which it is known again, and its usage points, encrypted, until they are bound.
+    # For a return of v1: the hash that recognises it, and its usage points, encrypted, until they are bound.
     Column("return_hash", String(64)),
     Column("prms_sealed", LargeBinary),
     Column("put_off_until", Instant),
-    # The browser that opened the link, by a hash; what the person says they know of the contract, encrypted.
+    # A hash of the browser that opened the link; the contract proof provided by the person, encrypted.
     Column("browser_hash", String(64)),
     Column("proof_sealed", LargeBinary),
-    # The points of a consent that waits for an administrator's word, encrypted.
+    # The points of a consent that awaits an administrator's decision, encrypted.
     Column("awaiting_sealed", LargeBinary),
     Column("approved_at", Instant),
     Column("revoked_at", Instant),
-    # The last day on which the provider answered on the strength of it.
+    # The last day on which the provider returned data under this consent.
     Column("seen_on", Date),
-    # How many days before its end its account was last told.
+    # How many days before its end the last warning was sent to its account.
     Column("warned_days", Integer),
     Index(None, "autorisation_id"),
 )
@@ -166,18 +166,18 @@ usage_points = Table(
     Column("consumption", Boolean, nullable=False),
     Column("production", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
-    # Refusals since the last success: `shared.consents.loss_policy`; all empty when there were none.
+    # Refusals since the last success (`shared.consents.loss_policy`); all empty when there were none.
     Column("first_refused_at", Instant),
     Column("last_refused_at", Instant),
     Column("refused_days", Integer),
     Column("lost_at", Instant),
-    # Datasets that the provider does not have of this point, each with the reason and the moment it said so.
+    # Datasets that the provider does not have for this point, each with the reason and the time of that response.
     Column("unavailable", JSON),
     Column("label_sealed", LargeBinary),
-    # Whether the nightly refresh comes by, and for which datasets (empty: for all it begins by itself).
+    # Whether the nightly refresh includes this point, and which datasets (empty: all that it starts by itself).
     Column("refresh", Boolean, nullable=False, server_default=true()),
     Column("refresh_datasets", JSON),
-    # The last day on which somebody read something of it: who is not read is refreshed less often.
+    # The last day on which data of the point was read: unread points are refreshed less often.
     Column("read_on", Date),
     UniqueConstraint("account_id", "prm_hash"),
 )
@@ -187,19 +187,19 @@ webhook_endpoints = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
-    # Grows with each change: what is known of it elsewhere is known to be older.
+    # Incremented with each change, so that copies elsewhere are known to be older.
     Column("version", Integer, nullable=False),
     # Encrypted: a URL is often a secret itself.
     Column("url_sealed", LargeBinary, nullable=False),
     Column("description_sealed", LargeBinary),
-    # The types of events that it wants; empty: all but those that have to be asked for.
+    # The subscribed event types; empty: all but the quiet ones.
     Column("events", JSON(none_as_null=True)),
     Column("enabled", Boolean, nullable=False),
     # Why and when the gateway has disabled it.
     Column("disabled_reason", String(40)),
     Column("disabled_at", Instant),
     Column("created_at", Instant, nullable=False),
-    # What signs. After a rotation the secret before signs too, for a while.
+    # The signing secret. After a rotation the previous secret also signs for a while.
     Column("secret_sealed", LargeBinary, nullable=False),
     Column("previous_secret_sealed", LargeBinary),
     Column("previous_secret_until", Instant),
@@ -210,7 +210,7 @@ public_days = Table(
     metadata,
     Column("dataset", String(40), primary_key=True),
     Column("day", Date, primary_key=True),
-    # In clear: it is about nobody, and the same for everybody.
+    # In clear: it is not personal data, and is the same for all accounts.
     Column("document", JSON, nullable=False),
     Column("fetched_at", Instant, nullable=False),
 )
@@ -219,10 +219,10 @@ public_sources = Table(
     "public_sources",
     metadata,
     Column("dataset", String(40), primary_key=True),
-    # Whoever sets it asks; kept here and not in Redis, so that no restart forgets it.
+    # The process that sets it sends the request; stored here and not in Redis, so that it survives a restart.
     Column("asked_at", Instant),
     Column("succeeded_at", Instant),
-    # Why the last call failed, if it did, and until when nobody asks again.
+    # Why the last call failed, if it did, and the earliest time of the next call.
     Column("failure", String(60)),
     Column("not_before", Instant),
 )
@@ -231,7 +231,7 @@ tempo_prices = Table(
     "tempo_prices",
     metadata,
     Column("valid_from", Date, primary_key=True),
-    # Six prices in euros a kWh, as decimal texts: blue_hc, blue_hp, white_hc, white_hp, red_hc, red_hp.
+    # Six prices in euros per kWh, as decimal strings: blue_hc, blue_hp, white_hc, white_hp, red_hc, red_hp.
     Column("prices", JSON, nullable=False),
     Column("set_at", Instant, nullable=False),
 )

@@ -1,9 +1,9 @@
-"""Marks of what was erased: no new job, no event. Only where they are."""
+"""The keys of tombstones of erased accounts and usage points, which refuse new jobs and events."""
 
 import hashlib
 
 
 def erased_key(erased_id: str) -> str:
-    """Where it is marked that an account or a usage point is gone: no new job, no event."""
-    # A hash: of what is erased not even the id stays. It can't be guessed, for ids are random.
+    """The key that marks an account or a usage point as erased, which refuses new jobs and events."""
+    # A hash, so that not even the erased id remains. It can't be reversed by guessing, because ids are random.
     return f"erased:{hashlib.sha256(erased_id.encode()).hexdigest()[:32]}"

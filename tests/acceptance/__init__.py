@@ -1,1 +1,1 @@
-"""A package, so that what its tests share (fixtures of scope ``package``: gateways) ends with the last of them."""
+"""A package, so that shared fixtures of scope ``package`` (gateways) end with the last of its tests."""

@@ -1,6 +1,6 @@
-"""Running gateways for acceptance tests, each started once in a test process and shared by tests that leave it whole.
+"""Running gateways for acceptance tests, each started once per test process and shared by tests that keep it intact.
 
-Tests keep apart by using accounts and households of their own. What changes the simulated Enedis gives it back.
+Tests are isolated by separate accounts and households. A test that changes the simulated Enedis restores it.
 """
 
 from collections.abc import Iterator
@@ -18,29 +18,29 @@ from tests.support.running_gateway import (
     settled_days,
 )
 
-# Later than the gateway waits for an answer, whatever else the machine has to do.
+# Longer than the gateway waits for a response, whatever the load of the machine.
 _TOO_LATE_SECONDS = 45.0
-# What these wait for comes by itself, or is the end of what others use.
+# These tests wait for an event that needs no trigger, or end a gateway that others use.
 _LAST = {"unanswered_job", "everyday_stage_to_kill"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the tests that had better come last come last."""
+    """Order the tests that should run last at the end."""
     items.sort(key=lambda item: not _LAST.isdisjoint(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(scope="package")
 def session_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The shared gateway; take `stage`."""
+    """The shared gateway; tests use `stage`."""
     with running_stage(tmp_path_factory.mktemp("gateway"), FAST, is_traced=True) as stage:
         yield stage
-    # Also what the processes sent while they ended.
+    # Includes what the processes sent during shutdown.
     assert 0 == stage.secrets_in_spans()
 
 
 @pytest.fixture(scope="package")
 def unanswered(session_stage: Stage) -> Unanswered:
-    """Begun with the first test, so that nobody has to wait for its end."""
+    """Start the unanswered job with the first test, so that no test has to wait for its end."""
     person, usage_point_id = session_stage.new_person(), session_stage.new_household()
     person.give_consent(usage_point_id)
     session_stage.enedis.fail(usage_point_id, kind="technical_error")
@@ -50,13 +50,13 @@ def unanswered(session_stage: Stage) -> Unanswered:
 
 @pytest.fixture
 def unanswered_job(unanswered: Unanswered) -> Document:
-    """As it ended."""
+    """The job after its end."""
     return unanswered.person.wait_for(unanswered.job)
 
 
 @pytest.fixture
 def stage(session_stage: Stage, unanswered: Unanswered) -> Iterator[Stage]:
-    """A gateway with wide limits, shared; the Enedis behind it is as it was when the test ends."""
+    """A shared gateway with high limits; its simulated Enedis is restored when the test ends."""
     conditions = session_stage.enedis.conditions()
     yield session_stage
     enedis = session_stage.enedis
@@ -79,31 +79,31 @@ def everyday_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture
 def everyday_stage_to_kill(everyday_stage: Stage) -> Stage:
-    """The same, for the test that kills it: the last one that uses it."""
+    """The everyday gateway, for the test that kills it: the last one that uses it."""
     return everyday_stage
 
 
 @pytest.fixture(scope="package")
 def befallen_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway for the benches of faults and of what anybody sends."""
+    """A gateway for the fault bench and the fuzz tests."""
     data_dir = tmp_path_factory.mktemp("befallen")
-    # A short wait for an answer is missed by a busy machine by itself.
+    # A busy machine would exceed a short timeout even without faults.
     settings = {**SETTINGS, **GENERATIONS["2026"], **WIDE, "ENEDIS_TIMEOUT_SECONDS": "30"}
     with running_gateway(data_dir, settings) as gateway:
         yield gateway
-    # Also what the processes logged while they ended.
+    # Includes what the processes logged during shutdown.
     assert [] == unhandled(data_dir / "logs")
 
 
 @pytest.fixture
 def person(stage: Stage) -> Person:
-    """Somebody new."""
+    """A new account."""
     return stage.new_person()
 
 
 @pytest.fixture
 def household(stage: Stage, person: Person) -> str:
-    """The usage point, consumption only, that this person has shared."""
+    """A usage point, consumption only, that this account has consent for."""
     usage_point_id = stage.new_household()
     person.give_consent(usage_point_id)
     return usage_point_id

@@ -1,4 +1,4 @@
-"""Whatever a client sends, the running gateway answers with a problem document that says what is wrong; never a 500."""
+"""The running gateway responds to any invalid input with a problem document that names the error; never a 500."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -21,7 +21,7 @@ UNKNOWN = (404, "not_found")
 
 @pytest.fixture(scope="module")
 def owner(session_stage: Stage) -> tuple[Person, str]:
-    """Somebody with a usage point that only consumes."""
+    """An account with a usage point that only consumes."""
     person, usage_point_id = session_stage.new_person(), session_stage.new_household()
     person.give_consent(usage_point_id)
     return person, usage_point_id
@@ -29,14 +29,14 @@ def owner(session_stage: Stage) -> tuple[Person, str]:
 
 @pytest.fixture(scope="module")
 def foreign(session_stage: Stage) -> str:
-    """Somebody else's usage point."""
+    """A usage point of another account."""
     usage_point_id = session_stage.new_household(Profile.SOLAR)
     session_stage.new_person().give_consent(usage_point_id)
     return usage_point_id
 
 
 def check_problem(case: str, answer: httpx.Response, expected: tuple[int, str], *never_repeated: str) -> dict[str, Any]:
-    """It is a problem document of that kind, whole, and repeats nothing that was sent."""
+    """Check for a complete problem document of that type that repeats nothing that was sent."""
     problem: dict[str, Any] = answer.json()
     assert (*expected, "application/problem+json") == (
         answer.status_code,
@@ -82,12 +82,12 @@ BODIES: dict[str, tuple[Change, tuple[int, str], str]] = {
 
 
 def cases_of(today: date) -> dict[str, tuple[Change, tuple[int, str], str]]:
-    """Those of every day, and those that depend on which day it is."""
+    """The cases of every day, and those that depend on today's date."""
     yesterday, long_ago = today - timedelta(days=1), today.replace(year=today.year - 4, day=1)
     return BODIES | {
         "end before start": ({"start": str(yesterday), "end": str(yesterday - timedelta(days=3))}, INVALID, "/end"),
         "end on start": ({"start": str(yesterday), "end": str(yesterday)}, INVALID, "/end"),
-        # Also when midnight passes meanwhile.
+        # In the future even if midnight passes meanwhile.
         "end in the future": ({"end": str(today + timedelta(days=3))}, INVALID, "/end"),
         "beyond what Enedis keeps": ({"start": str(long_ago)}, (422, "out_of_history"), "/start"),
     }
@@ -106,11 +106,11 @@ def test_a_request_for_data_that_cannot_be_is_refused_with_the_place_of_the_mist
     for case, (change, expected, _) in cases.items():
         answer = stage.client.post("/v1/jobs", json=good | change, headers=person.headers)
         sent = [text for text in change.values() if isinstance(text, str) and len(text) > 10]
-        # A day that is a day is named in the answer.
+        # The response repeats a valid day.
         problem = check_problem(case, answer, expected, *(text for text in sent if case != "beyond what Enedis keeps"))
         found[case] = [error["pointer"] for error in problem["errors"]]
 
-    # Of what is unknown no place is told.
+    # An unknown resource has no pointer.
     assert {name: [] if expected == UNKNOWN else [pointer] for name, (_, expected, pointer) in cases.items()} == found
     assert calls == len(stage.enedis.calls(usage_point_id))
 
@@ -153,7 +153,7 @@ def test_somebody_elses_usage_point_is_as_unknown_as_nobodys(
 
 
 def chunks() -> Iterator[bytes]:
-    """A body that does not say how long it is."""
+    """A body without a stated length."""
     for _ in range(1024):
         yield b" " * 1024
 
@@ -187,7 +187,7 @@ def test_a_body_that_cannot_be_read_is_refused(stage: Stage, owner: tuple[Person
 
 
 def mistyped(api_key: str) -> str:
-    """The key with one character changed in its middle."""
+    """The key with one changed character in the middle."""
     return api_key[:20] + ("A" if api_key[20] != "A" else "B") + api_key[21:]
 
 

@@ -1,4 +1,4 @@
-"""Processes are killed, the broker goes away, messages are lost: the bench of chaos, with little of each."""
+"""Killed processes, broker outages, lost messages: the chaos bench, with few of each."""
 
 from contextlib import ExitStack
 from signal import SIGKILL, SIGTERM
@@ -7,8 +7,8 @@ from bench.chaos import run_scenario
 from bench.chaos_scenarios import Scenario, Scene
 from shared.jobs.models import Lane
 
-# What was lost is looked for soon, and nobody waits for slots: what has to happen, happens in less time. Who is taken
-# for dead is not looked for sooner: on a busy machine somebody who lives would be.
+# Short leases and no waiting for slots make the scenario shorter. The liveness limits are not shortened: on a busy
+# machine a live process would be taken for dead.
 QUICK = {
     "ENEDIS_PER_SECOND": "100",
     "RELEVE_QUEUED_LEASE_SECONDS": "4",
@@ -18,7 +18,7 @@ OUTAGE_SECONDS = 3.0
 
 
 def everything(scene: Scene) -> None:
-    """A little of each, beside two more beats."""
+    """Inject a few failures of each kind, with two additional beats."""
     chaos, top_up = scene.chaos, scene.load.top_up
     with ExitStack() as stack:
         for number in range(2):
@@ -42,7 +42,7 @@ def test_no_job_is_lost_or_stuck_nothing_is_settled_twice_and_nothing_that_is_st
     outcome = run_scenario(SHORT, extra=QUICK)
 
     assert dict.fromkeys(outcome.violations, 0) == outcome.violations, "\n".join(outcome.notes)
-    # Enough befell them, and there was enough to do, to say something.
+    # Enough failures and enough work for a meaningful result.
     assert 8 == outcome.injections
     assert outcome.in_air > 10
     assert outcome.calls_planned > 100

@@ -1,4 +1,4 @@
-"""A person reaches their data with the command alone: no curl, no key on the command line."""
+"""An account holder reads data with the command line tool alone: no curl, no key on the command line."""
 
 import json
 import re
@@ -18,7 +18,7 @@ CURVE = "consumption_load_curve"
 
 
 class Terminal:
-    """What somebody types, and everything that was printed."""
+    """A terminal: runs commands, and keeps everything printed."""
 
     def __init__(self, directory: Path) -> None:
         self.environ = {
@@ -32,14 +32,14 @@ class Terminal:
         self.transcript = ""
 
     def types(self, *arguments: str) -> str:
-        """A command that succeeds; what it prints."""
+        """Run a command that succeeds; returns its output."""
         ended = CliRunner(env=self.environ).invoke(app, arguments)
         self.transcript += ended.stdout + ended.stderr
         assert 0 == ended.exit_code, ended.output
         return ended.stdout
 
     def gives_consent(self, usage_point_id: str, *arguments: str) -> str:
-        """`releve consent`, and meanwhile in the browser what the person does there."""
+        """Run `releve consent`, and meanwhile give the consent in the browser."""
         with subprocess.Popen(
             [*COMMAND, "consent", *arguments],
             env=self.environ,
@@ -82,7 +82,7 @@ def test_a_person_needs_nothing_but_the_command(stage: Stage, tmp_path: Path) ->
     name = f"Home (…{usage_point_id[-4:]})"
     assert f"✓ {name}: consumption" in shared
     assert f"✓ {CURVE} of {name}: succeeded, with 1 call to Enedis" in fetched
-    # What was fetched already costs nothing.
+    # Stored data costs no call.
     assert ("succeeded", 0) == (watched["status"], watched["progress"]["calls_total"])
     readings = person.read(usage_point_id, CURVE, start, end).json()["readings"]
     assert readings == read["readings"]

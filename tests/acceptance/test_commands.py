@@ -1,4 +1,4 @@
-"""The commands that a stranger tries first."""
+"""The commands that a new user tries first."""
 
 import json
 import os
@@ -13,19 +13,19 @@ from tests.support.running_gateway import ONE_DAY, hours_of, today_in_paris
 
 
 def processes_with(setting: str) -> list[str]:
-    """The processes that were started with this in their environment, and still run."""
+    """The running processes that were started with this setting in their environment."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
             if entry.name.isdigit() and setting.encode() in (entry / "environ").read_bytes():
                 found.append((entry / "cmdline").read_text().replace("\0", " "))
         except OSError:
-            continue  # It has just ended, or is somebody else's.
+            continue  # It has just ended, or belongs to another user.
     return found
 
 
 def least_readings(today: date) -> int:
-    """Of three years of days and sixty days of half-hours: but for yesterday, which comes out at eight."""
+    """The minimum of three years of days and sixty days of half-hours: without yesterday, published at eight."""
     return 1095 - 1 + sum(2 * hours_of(today - number * ONE_DAY) for number in range(2, 61))
 
 

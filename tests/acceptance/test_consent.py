@@ -1,4 +1,4 @@
-"""The way from nothing to a usage point: an account, a consent given or refused, by a person or by a program."""
+"""From registration to a usage point: an account, a consent given or refused, in a browser or by a program."""
 
 from html.parser import HTMLParser
 
@@ -13,7 +13,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 
 class Form(HTMLParser):
-    """The one form of a page: where it goes, and what it holds before anybody touches it. Or where a page leads to."""
+    """The only form of a page: its target and its initial values. Or the link of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Form(HTMLParser):
 
 
 def answer_form(stage: Stage, link: str, **answers: str) -> httpx.Response:
-    """Open the link in a browser, press the button, fill the provider's page in, send it, and follow the way back."""
+    """Open the link in a browser, press the button, fill in and submit the provider's page, and follow the redirect."""
     ours = stage.client.get(link, headers=BROWSER)
     onward = stage.client.post(str(ours.url.join(Form(ours.text).action)), headers=BROWSER)
     page = stage.client.get(Form(onward.text).leads_to, headers=BROWSER)
@@ -61,7 +61,7 @@ def test_a_person_who_agrees_in_the_browser_gets_a_page_and_the_account_gets_the
     page = answer_form(stage, started["authorize_url"], decision="approve", other_usage_point_id=usage_point_id)
 
     assert (200, "text/html; charset=utf-8") == (page.status_code, page.headers["Content-Type"])
-    assert "votre accord est enregistré" in page.text
+    assert "Votre consentement est enregistré" in page.text
     assert usage_point_id[-4:] in page.text
     assert usage_point_id not in page.text
     (point,) = person.get("/v1/usage-points")["usage_points"]
@@ -136,7 +136,7 @@ def test_a_second_account_that_knows_the_contract_gets_the_usage_point_too(
 
 
 def test_a_usage_point_is_not_given_to_a_second_account(stage: Stage, person: Person, household: str) -> None:
-    """Enedis itself shares a point once; here its holder has ended that share there, and agrees for somebody else."""
+    """Enedis grants a usage point once; here its holder has revoked it there, and consents for another account."""
     stranger = stage.new_person()
     stage.enedis.client.post("/control/revoke", json={"usage_point_id": household}).raise_for_status()
     url = f"{stranger.open_link(stranger.ask_consent())}&auto=approve&usage_point_id={household}"

@@ -1,4 +1,4 @@
-"""What people run against the Conso API runs against this gateway, with another address and another token."""
+"""Clients of the Conso API run against this gateway with only another URL and another token."""
 
 from datetime import date, datetime, timedelta
 
@@ -11,13 +11,13 @@ from tests.acceptance.clients.myelectricaldata import Importer
 from tests.support.running_gateway import PARIS, Person, Stage, settled_days
 
 CURVE = "consumption_load_curve"
-# All have the names of our datasets but this one.
+# All other names are the same as those of our datasets.
 DATASETS = {name: name for name in NAMES_OF_2026} | {"consumption_max_power": "daily_consumption_max_power"}
 
 
 @pytest.fixture(scope="module")
 def resident(session_stage: Stage) -> Person:
-    """Somebody whose household also produces."""
+    """An account whose household also produces."""
     person = session_stage.new_person()
     person.give_consent(session_stage.new_household(Profile.SOLAR))
     return person
@@ -25,14 +25,14 @@ def resident(session_stage: Stage) -> Person:
 
 @pytest.fixture(scope="module")
 def conso(session_stage: Stage, resident: Person) -> ConsoClient:
-    """Their client."""
+    """The client of that account."""
     return ConsoClient(session_stage.client, new_token(resident))
 
 
 def new_token(person: Person) -> str:
-    """A key in the form of a JWT."""
+    """Create a key in JWT format."""
     token: str = person.post("/v1/account/keys", {"format": "jwt"}, 201)["api_key"]
-    # Without its claims, which hold the usage points, it is worth nothing; what stands before them is in every token.
+    # The claims, which contain the usage points, are what is secret; the header before them is the same in every token.
     person.seen.texts.append(token.split(".", 1)[1])
     return token
 
@@ -90,7 +90,7 @@ def test_what_is_refused_is_refused_in_the_form_of_this_contract(stage: Stage, c
 
 
 def refused_with(client: ConsoClient, usage_point_id: str, start: date, end: date) -> int:
-    """The status of a refusal, to both names the same."""
+    """The status of a refusal, the same for both names."""
     told = []
     for measure in (client.measure, client.measure_of_2026):
         with pytest.raises(ConsoFailed) as refused:

@@ -1,4 +1,4 @@
-"""Somebody takes their data along and leaves while workers fetch for them: nothing of them stays in the stores."""
+"""An account is exported and erased while workers fetch for it: none of its data stays in the stores."""
 
 import base64
 import io
@@ -24,7 +24,7 @@ def decoded(text: str) -> bytes:
 
 
 def checked_claims(stage: Stage, token: str) -> dict[str, Any]:
-    """What a receipt says, checked as somebody does who has nothing but the published keys."""
+    """The claims of a receipt, verified with only the published keys."""
     header, claims, signature = token.split(".")
     key_id = json.loads(decoded(header))["kid"]
     (key,) = [each for each in stage.client.get("/.well-known/jwks.json").json()["keys"] if each["kid"] == key_id]
@@ -44,12 +44,12 @@ def leases_of(redis: Redis, job_id: str) -> list[bytes]:
 
 
 def await_everything_sent(stage: Stage, trace_id: str) -> None:
-    """Return when every call that was sent for a request is over, and what was answered has been thrown away."""
+    """Return when every call sent for a request has ended, and its response has been discarded."""
 
     def is_over(spans: tuple[Span, ...]) -> bool:
         trace = [span for span in spans if span.trace_id == trace_id]
         sent = {span.span_id for span in trace if span.kind == "producer"}
-        # A process tells of what ended in that order: of the request after what it sent.
+        # A process exports spans in order of their end: the request's after those of the calls it sent.
         has_begun = any(span.kind == "server" and span.name == "POST /v1/jobs" for span in trace)
         return has_begun and sent <= {span.parent_id for span in trace if span.kind == "consumer"}
 

@@ -1,11 +1,11 @@
-"""Whatever is sent to whichever route, the answer is one that the description knows, and never that we failed."""
+"""Every route responds to any request with a documented response, and never with a server error."""
 
 from pathlib import Path
 
 from bench.fuzz import fuzz
 from cli.demo.gateway import Gateway
 
-# Not one of those that the bench of faults takes.
+# Not a usage point of the fault bench.
 USAGE_POINT = "99000020000006"
 
 
@@ -16,6 +16,6 @@ def test_every_route_answers_whatever_is_sent_as_its_description_says(
 
     assert (0, 0) == (found.server_errors, found.undocumented), found.failures
     assert "" == found.failures
-    # A run that sends little, or is refused at the door, proves nothing.
+    # A run that sends few requests, or only gets authentication errors, proves nothing.
     assert found.cases > 10 * found.operations
     assert found.statuses[200] > found.operations

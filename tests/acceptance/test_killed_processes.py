@@ -1,5 +1,5 @@
-"""What is killed in the middle of a job: the job ends complete by itself, and little is asked twice. And all at once:
-nothing is lost or left behind."""
+"""Processes killed during a job: the job completes without intervention, with few repeated calls. All processes at
+once: nothing is lost or left behind."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from tests.support.running_gateway import ONE_DAY, Document, Person, Stage, sett
 
 TWO_WEEKS = 14
 
-# How many calls a job keeps in the queue: so many can be in the hands of what is killed.
+# The number of calls that a job keeps in the queue: at most that many can be lost with a killed process.
 IN_FLIGHT = 4
 
 
@@ -29,13 +29,13 @@ def stage(everyday_stage: Stage) -> Stage:
 
 
 def run_until(person: Person, job: Document, is_reached: Callable[[Document], bool]) -> None:
-    """Let a job go on until then; it must not end before."""
+    """Wait until the job reaches a state; it must not end before."""
     while not is_reached(job := person.get(job["links"]["self"], headers={"Prefer": "wait=1"})):
         assert job["status"] in ("queued", "running")
 
 
 def asked_twice(calls: list[Document], start: date, end: date) -> Counter[date]:
-    """Which of the days were asked for more than once; every one was asked for."""
+    """The days that were requested more than once; every day was requested."""
     asked: Counter[date] = Counter()
     for call in calls:
         day = date.fromisoformat(call["start"])
@@ -70,7 +70,7 @@ def test_a_worker_killed_in_the_middle_of_100_calls_costs_nothing_but_the_calls_
     record_property("calls_made", len(calls))
     assert 100 <= len(answered) <= 100 + IN_FLIGHT
     assert len(asked_twice(answered, start, end)) <= 7 * IN_FLIGHT
-    # A machine under load may send a call so late that the next second's come too close: refused, and asked again.
+    # A machine under load may send a call so late that the next second's calls come too close: refused, and repeated.
     assert {200, 429} >= {call["status"] for call in calls}
 
 
@@ -95,7 +95,7 @@ def test_redis_killed_in_the_middle_of_a_job_loses_nothing_of_it(stage: Stage, p
 
 
 def process_table() -> Iterator[tuple[int, int, int]]:
-    """Number, parent and group of every process that runs."""
+    """Id, parent and group of every running process."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -108,7 +108,7 @@ def process_table() -> Iterator[tuple[int, int, int]]:
 
 
 def family_of(pid: int) -> set[int]:
-    """A process, those it started, and those that they started."""
+    """A process and all its descendants."""
     family = {pid}
     while more := {each for each, parent, _ in process_table() if parent in family} - family:
         family |= more
@@ -116,7 +116,7 @@ def family_of(pid: int) -> set[int]:
 
 
 def wait_until_gone(groups: set[int]) -> None:
-    """Wait for the end of every process of these groups; nothing announces it. Those that stay are killed."""
+    """Poll for the end of every process of these groups, as no event reports it. Remaining processes are killed."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while left := [pid for pid, _, group in process_table() if group in groups]:
         if time.monotonic() > deadline:
@@ -136,7 +136,7 @@ def test_a_kill_leaves_no_process_and_a_new_start_finds_everything_and_ends_on_s
     stored = read_everything(person)
     family = family_of(stage.gateway.process.pid)
     stage.kill()
-    # Each child, the guard too, leads a group of its own.
+    # Each child, including the guard, leads its own process group.
     wait_until_gone(family - {stage.gateway.process.pid})
 
     with running_stage(stage.gateway.data_dir, IMPATIENT) as stage:
@@ -155,7 +155,7 @@ def test_a_kill_leaves_no_process_and_a_new_start_finds_everything_and_ends_on_s
 
 
 def read_everything(person: Person) -> bytes:
-    """What is stored of the curve of the one usage point that there is."""
+    """The stored curve of the account's only usage point."""
     (point,) = person.get("/v1/usage-points")["usage_points"]
     answer = person.read(point["usage_point_id"], "consumption_load_curve", *settled_days(TWO_WEEKS))
     days = {reading["start"][:10] for reading in answer.json()["readings"]}

@@ -1,4 +1,4 @@
-"""What people run against MyElectricalData runs against this gateway, with another address and another token."""
+"""Clients of MyElectricalData run against this gateway with only another URL and another token."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -40,13 +40,13 @@ WEEKS = 8
 
 @pytest.fixture(scope="module")
 def resident(session_stage: Stage) -> Person:
-    """Somebody of whom nothing is deleted here."""
+    """An account whose data no test deletes."""
     return session_stage.new_person()
 
 
 @pytest.fixture(scope="module")
 def solar(session_stage: Stage, resident: Person) -> Importer:
-    """Their importer; the household also produces."""
+    """The importer of that account; the household also produces."""
     usage_point_id = session_stage.new_household(Profile.SOLAR)
     resident.give_consent(usage_point_id)
     return Importer(session_stage.client, resident.api_key, usage_point_id)
@@ -54,26 +54,26 @@ def solar(session_stage: Stage, resident: Person) -> Importer:
 
 @pytest.fixture
 def importer(stage: Stage, person: Person, household: str) -> Importer:
-    """The importer of somebody whose household consumes only."""
+    """The importer of an account whose household only consumes."""
     return Importer(stage.client, person.api_key, household)
 
 
 def as_kept(points: Sequence[Mapping[str, str]]) -> list[Reading]:
-    """What Enedis says, as a client shall have it."""
+    """Enedis's points, as a client must keep them."""
     return [reading_of(point) for point in points]
 
 
 def beside(
     measure: Callable[[], Sequence[Mapping[str, str]]], ask: Callable[[], list[Reading]]
 ) -> tuple[list[Reading], list[list[Reading]]]:
-    """What a client is told, and what Enedis said before and after: another day may come out meanwhile."""
+    """A client's result, and Enedis's points before and after it: another day may be published meanwhile."""
     before = as_kept(measure())
     found = ask()
     return found, [before, as_kept(measure())]
 
 
 def reading_of(point: Mapping[str, str]) -> Reading:
-    """A point of Enedis's, as a client shall have it: a curve's by its beginning."""
+    """A point of Enedis, as a client must keep it: a curve's point by its start."""
     form = MOMENT if " " in point["d"] else DAY
     moment, value = datetime.strptime(point["d"], form), int(point["v"])  # noqa: DTZ007  # as the clients do
     if "p" not in point:
@@ -111,7 +111,7 @@ def test_eight_weeks_of_a_curve_come_by_the_week(stage: Stage, solar: Importer, 
     found, said = beside(measure, lambda: solar.curve(name, today, WEEKS))
 
     assert found in said
-    # But for those to come, and those that may not have been published.
+    # Without future days, and those that may not be published yet.
     days = (first + number * ONE_DAY for number in range(7 * WEEKS - 4))
     assert len(found) >= sum(2 * hours_of(day) for day in days)
 
@@ -138,7 +138,7 @@ def test_contract_address_and_holder_are_as_the_clients_parse_them(solar: Import
     assert "C5" == contract.segment
     assert contract.activated_on
     assert contract.activated_on < today_in_paris()
-    # Both are one text at Enedis since 2026.
+    # Enedis returns both as one text since 2026.
     assert address["postal_code"]
     assert address["postal_code"].isdigit()
     assert address["city"]
@@ -160,7 +160,7 @@ def test_nothing_that_these_clients_are_told_is_written_down(stage: Stage, resid
     series = solar.series(CURVE, *settled_days(14), "/cache")
     told = [solar.address()["street"], solar.person()["lastname"], *solar.contact().values()]
 
-    # From here on the spans of this gateway are searched for them too, when its last test has ended.
+    # The final search of this gateway's spans, after its last test, includes these values.
     resident.seen.series.append([reading.value for reading in series])
     resident.seen.texts += [text for text in told if text]
     assert 0 == count_file_hits(resident.seen.secrets, files_to_search(stage.gateway.data_dir))
@@ -168,7 +168,7 @@ def test_nothing_that_these_clients_are_told_is_written_down(stage: Stage, resid
 
 def test_the_access_is_valid_until_the_consent_ends(solar: Importer) -> None:
     def use() -> tuple[Access, Access, datetime]:
-        # What is counted is forgotten at midnight.
+        # The counter is reset at midnight.
         solar.series("daily_consumption", *settled_days(7))
         return solar.access(), solar.access("/cache"), datetime.now(PARIS).replace(tzinfo=None)
 
@@ -238,7 +238,7 @@ def test_when_the_quota_is_used_up_what_is_stored_is_still_served(
     start, end = settled_days(30)
 
     def use_up() -> tuple[list[Reading], LimitReached | None, Access, list[Reading]]:
-        # Somebody new each time: it is the day's.
+        # A new account each time: the quota is per day.
         person, usage_point_id = stage.new_person(), stage.new_household()
         person.give_consent(usage_point_id)
         importer = Importer(stage.client, person.api_key, usage_point_id)
@@ -286,7 +286,7 @@ def test_who_has_no_right_is_told_the_same_whether_the_point_is_there_or_not(sta
 
 
 def refusal(ask: Callable[[], object]) -> GivesUp:
-    """How the gateway says no."""
+    """The gateway's refusal."""
     with pytest.raises(GivesUp) as refused:
         ask()
     return refused.value

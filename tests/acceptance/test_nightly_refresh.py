@@ -1,4 +1,4 @@
-"""The nightly refresh, run by hand beside the running gateway: what is missing comes, for those who agreed."""
+"""The nightly refresh, run manually next to the running gateway: it fetches missing data for accounts that opted in."""
 
 import os
 import sqlite3
@@ -19,18 +19,18 @@ from tests.support.running_gateway import ONE_DAY, PARIS, Person, Stage, settled
 
 @pytest.fixture
 def stage(everyday_stage: Stage) -> Stage:
-    """A gateway that few people use: a refresh is for all of them."""
+    """A gateway with few accounts: a refresh runs for all of them."""
     return everyday_stage
 
 
 def published_until() -> date:
-    """The first day that is not published yet: a day comes out on the next one, at eight."""
+    """The first day that is not published yet: a day is published on the next one, at eight."""
     now = datetime.now(PARIS)
     return now.date() if now.hour >= 8 else now.date() - ONE_DAY
 
 
 def redis_url(stage: Stage) -> str:
-    """Where the gateway's embedded server listens."""
+    """The URL of the gateway's embedded Valkey."""
     return place_socket(stage.gateway.data_dir / "valkey").redis_url
 
 
@@ -47,7 +47,7 @@ def refresh_now(stage: Stage) -> str:
     assert (0, "") == (ended.returncode, ended.stderr)
     deadline = time.monotonic() + PATIENCE_SECONDS
     with Redis.from_url(redis_url(stage)) as redis:
-        # The jobs are everybody's; that none of their calls is left is told by no answer.
+        # The jobs belong to all accounts; no response reports that none of their calls is left.
         while redis.zcard("leases"):
             assert time.monotonic() < deadline, "the refresh does not end"
             time.sleep(0.05)
@@ -55,7 +55,7 @@ def refresh_now(stage: Stage) -> str:
 
 
 def let_consent_expire(stage: Stage, person: Person) -> None:
-    """As if the consent of this person's usage point had been given for until today."""
+    """Change the end of the consent for this account's usage point to today."""
     (point,) = person.get("/v1/usage-points")["usage_points"]
     connection = sqlite3.connect(stage.gateway.data_dir / "releve.db")
     with connection:
@@ -80,14 +80,14 @@ def test_the_refresh_brings_what_is_missing_up_to_the_last_published_day_and_a_s
     published = published_until()
     told, calls, told_again, calls_again = refresh_twice()
     if published != published_until():
-        # Another day came out meanwhile.
+        # Another day was published meanwhile.
         published = published_until()
         told, calls, told_again, calls_again = refresh_twice()
 
     assert "jobs planned" in told
     for dataset, first in {
         "daily_consumption": start,
-        # Of what nobody ever asked for, the last week.
+        # Datasets that were never requested: the last week.
         "daily_consumption_max_power": published - 7 * ONE_DAY,
         "consumption_load_curve": published - 7 * ONE_DAY,
     }.items():

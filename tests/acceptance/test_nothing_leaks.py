@@ -1,4 +1,4 @@
-"""What the gateway writes down: nothing in it can be read by who finds it."""
+"""The files that the gateway writes contain no readable secrets."""
 
 import base64
 import json
@@ -19,23 +19,23 @@ from tests.support.running_gateway import RESOURCES, Person, Stage, settled_days
 
 RECORDS = ("contract", "address", "identity", "contact")
 EMAIL, KEY_NAME, LABEL = "distinctive-address@example.org", "distinctive-name-of-a-key", "distinctive-label"
-# Of a record: what is short, or a word of Enedis's own, is everywhere.
+# For records: short texts and Enedis's own words occur everywhere.
 _SHORTEST_TELLING = 6
 _MESSAGE_BODY = re.compile(rb'"body": ?"([A-Za-z0-9+/]+=*)"')
-# A refresh is told why it begins.
+# A refresh task receives its reason.
 _ID = re.compile(r"job_[0-9a-f]{36}|cons_[0-9a-f]{24}|schedule|by_hand|resume")
 
 
 @pytest.fixture(scope="module")
 def full_run(session_stage: Stage) -> tuple[Person, list[bytes]]:
-    """Somebody who has had everything fetched, also through a failure, and read it, and named things; and what they
-    were answered."""
+    """An account that has fetched and read all datasets, one through a failure, and set names; and the responses that
+    it received."""
     stage = session_stage
     person, usage_point_id = stage.new_person(email=EMAIL), stage.new_household(Profile.SOLAR)
     person.seen.texts += [EMAIL, KEY_NAME, LABEL]
     person.give_consent(usage_point_id)
     token = person.post("/v1/account/keys", {"name": KEY_NAME, "scopes": ["read"], "format": "jwt"}, 201)["api_key"]
-    # Its header is that of every token; what comes after it is this one's.
+    # The header is the same in every token; the rest is specific to this one.
     person.seen.texts += token.split(".")[1:]
     person.patch(f"/v1/usage-points/{usage_point_id}", {"label": LABEL})
     stage.enedis.fail(usage_point_id, kind="cut")
@@ -44,7 +44,7 @@ def full_run(session_stage: Stage) -> tuple[Person, list[bytes]]:
         start, end = settled_days(35)
         assert "succeeded" == person.fetch(usage_point_id, dataset, start, end)["status"]
         answers.append(person.read(usage_point_id, dataset, start, end).content)
-    # A usage point in a query, and the other form of a key.
+    # A usage point in a query, and the other key format.
     days = {"start": str(settled_days(35)[0]), "end": str(settled_days(35)[1])}
     bearer = {"Authorization": f"Bearer {token}"}
     stage.client.get(
@@ -60,7 +60,7 @@ def full_run(session_stage: Stage) -> tuple[Person, list[bytes]]:
 
 
 def telling_texts(fact: Any) -> Iterator[str]:
-    """The texts somewhere in a record that could be known again."""
+    """The texts in a record that are recognisable."""
     if isinstance(fact, dict):
         for each in fact.values():
             yield from telling_texts(each)
@@ -80,14 +80,14 @@ def test_no_file_of_redis_sql_or_the_logs_holds_what_only_one_person_may_know(
     assert len(secrets.texts) >= 12
     assert {".aof", ".db", ".log"} <= {path.suffix for path in files}
     assert {path.stem for path in files} >= {"api", "worker-interactive", "worker-bulk", "beat", "valkey"}
-    # A search that finds nothing anywhere proves nothing: it finds them where they are.
+    # A search that never finds anything proves nothing: it must find the secrets where they are.
     assert all(count_hits(secrets, answer) > 35 for answer in answers)
     assert 0 == count_file_hits(secrets, files)
 
 
 @pytest.mark.usefixtures("full_run")
 def test_messages_in_the_queue_hold_nothing_but_ids(stage: Stage) -> None:
-    """Every message that was ever sent is in the append-only file."""
+    """Every message ever sent is in the append-only file."""
     messages = sent_messages(stage.gateway.data_dir / "valkey")
 
     calls = [arguments for arguments, _ in messages if arguments]
@@ -105,7 +105,7 @@ def sent_messages(directory: Path) -> list[tuple[list[Any], dict[str, Any]]]:
 
 
 def test_errors_repeat_nothing_of_what_they_are_about(stage: Stage, full_run: tuple[Person, list[bytes]]) -> None:
-    """Somebody else sends all that one person knows, in every place where something can be sent."""
+    """Another account sends all secrets of one account, in every field of a request."""
     person, _ = full_run
     other = stage.new_person()
     bodies = []
@@ -122,13 +122,13 @@ def test_errors_repeat_nothing_of_what_they_are_about(stage: Stage, full_run: tu
             stage.client.post("/v1/consents", json={"usage_point_id": text}, headers=other.headers),
         ]
 
-    # A key that its owner shows is no error; a consent for a known point is begun, as for any other.
+    # An account's own key is no error; a consent for a known usage point starts, as for any other.
     refused = [answer for answer in bodies if answer.status_code >= 400]
     assert len(refused) > 6 * len(person.seen.texts)
     assert {"application/problem+json"} == {answer.headers["Content-Type"] for answer in refused}
     secrets = person.seen.secrets
     assert 0 == sum(count_hits(secrets, answer.content) for answer in refused)
-    # And the attempts themselves are in no log either.
+    # The attempts themselves are in no log either.
     assert 0 == count_file_hits(secrets, files_to_search(stage.gateway.data_dir))
 
 
@@ -137,7 +137,7 @@ def test_the_administrators_dashboard_shows_tasks_by_ids_alone(stage: Stage) -> 
     password = (stage.gateway.data_dir / "flower_password").read_text().strip()
     with httpx.Client(base_url=stage.gateway.flower, auth=("admin", password), timeout=PATIENCE_SECONDS) as flower:
         tasks = flower.get("/api/tasks").raise_for_status()
-        # It is told of each a little later.
+        # Flower receives each task's event a little later.
         deadline = time.monotonic() + PATIENCE_SECONDS
         while len(tasks.json()) < len(RESOURCES) + len(RECORDS) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -149,5 +149,5 @@ def test_the_administrators_dashboard_shows_tasks_by_ids_alone(stage: Stage) -> 
     assert 401 == nobody.status_code
     for person in stage.people:
         assert 0 == count_hits(person.seen.secrets, tasks.content)
-        # A page has values of its own, in forms: no number of it is looked at.
+        # The page's forms contain their own values: numbers are not searched for.
         assert 0 == count_hits(Secrets(person.seen.texts, []), page.content)

@@ -1,4 +1,4 @@
-"""The whole gateway over a real PostgreSQL in place of the SQLite file: what people are promised holds there too."""
+"""The whole gateway over a real PostgreSQL instead of the SQLite file: the same guarantees hold."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ NAME = "gateway"
 
 @pytest.fixture
 def stage(postgresql: PostgresqlServer, tmp_path: Path) -> Iterator[Stage]:
-    """A gateway whose settings name a database without a table; `up` migrates it."""
+    """A gateway whose settings name a database without tables; `up` migrates it."""
     postgresql.create_database(NAME)
     with running_stage(tmp_path / "gateway", {**FAST, "DATABASE_URL": postgresql.url(NAME)}) as stage:
         yield stage
@@ -31,7 +31,7 @@ def test_from_account_to_readings_and_on_after_the_databases_restart(
 
     job = person.fetch(usage_point_id, "daily_consumption", start, end)
     readings = person.read(usage_point_id, "daily_consumption", start, end).json()["readings"]
-    # API and workers have connections open to what goes away now.
+    # API and workers have open connections to the server that stops now.
     postgresql.stop()
     postgresql.start()
     again = person.read(usage_point_id, "daily_consumption", start, end).json()["readings"]

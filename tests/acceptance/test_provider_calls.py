@@ -1,4 +1,4 @@
-"""What it costs: as few calls to Enedis as there can be, and none for what is stored."""
+"""The number of calls to Enedis: the minimum, and none for stored data."""
 
 from tests.support.running_gateway import ONE_DAY, Person, Stage, settled_days
 

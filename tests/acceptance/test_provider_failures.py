@@ -1,4 +1,4 @@
-"""When Enedis fails: a job always ends, in a state that is stated, with a reason for each day that is missing."""
+"""Failures of Enedis: a job always ends, with a status, and with a reason for each missing day."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -61,7 +61,7 @@ def test_an_answer_that_comes_too_late_is_none_and_the_job_ends_with_that_reason
         gap["reason"],
         gap["retryable"],
     )
-    # Refused once, as often tried as any other, and not waited for again.
+    # Refused once, attempted as often as any other call, and not waited for again.
     assert ["technical_error", "delay"] == [call["fault"] for call in stage.enedis.calls(unanswered.usage_point_id)]
 
 
@@ -86,7 +86,7 @@ def test_when_one_of_two_calls_fails_for_good_the_job_is_partial_and_says_which_
     stage: Stage, person: Person, household: str
 ) -> None:
     start, end = settled_days(14)
-    # Both calls are tried twice at most: three failures are one call's two, and one of the other's.
+    # Both calls have two attempts at most: three failures are two of one call, and one of the other.
     stage.enedis.fail(household, kind="technical_error", count=3)
 
     job = person.fetch(household, CURVE, start, end)
@@ -123,14 +123,14 @@ def test_calls_refused_because_they_came_too_fast_are_made_again(stage: Stage, p
 
 
 def is_closed(stage: Stage) -> bool:
-    """Whether the gateway knows that Enedis wants no measures to be asked for at the moment."""
+    """Whether the gateway has paused its calls to Enedis's measures API."""
     headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
     apis = stage.client.get("/v1/admin/pacer", headers=headers).raise_for_status().json()["apis"]
     return any(each["api"] == "measures" and each["closed_until"] for each in apis)
 
 
 def time_of_a_call(stage: Stage, person: Person) -> timedelta:
-    """How long a job of one call takes here and now."""
+    """The current duration of a job of one call."""
     usage_point_id = stage.new_household()
     person.give_consent(usage_point_id)
     begun = time.monotonic()
@@ -145,17 +145,17 @@ def test_when_the_hour_is_used_up_in_the_middle_of_a_job_nobody_calls_until_ened
     start, end = settled_days(70)
     other_household = stage.new_household()
     person.give_consent(other_household)
-    # The calls of somebody else's would be counted with these.
+    # Calls of another test would be counted with these.
     while len(stage.enedis.calls(unanswered.usage_point_id)) < 2:
         time.sleep(0.05)
     conditions = stage.enedis.conditions()
     stage.enedis.client.delete("/control/limits").raise_for_status()
     stage.enedis.set(per_hour=5, hour_window="sliding")
-    # An hour is too long for a test: for an Enedis whose clock is late it ends within seconds.
+    # An hour is too long for a test: Enedis's clock is set back so that the hour ends within seconds.
     stage.enedis.set_clock(datetime.now(UTC) - timedelta(hours=1) + left)
 
     job = person.submit(household, CURVE, start, end)
-    # When the gateway knows: what Enedis has just answered may still be on its way there.
+    # Wait for the gateway's state: Enedis's last response may still be in transit.
     while not is_closed(stage):
         status = person.get(job["links"]["self"], headers={"Prefer": "wait=1"})["status"]
         assert status in ("queued", "running")
@@ -171,9 +171,9 @@ def test_when_the_hour_is_used_up_in_the_middle_of_a_job_nobody_calls_until_ened
     assert {"900804"} == {call["error"] for call in refused}
     assert [200] * 10 == [call["status"] for call in calls if call not in refused]
     assert [200] * 10 == [call["status"] for call in other_calls]
-    # Enedis named the moment at which the first call is an hour old, in whole seconds.
+    # Enedis returned the time at which the first call is an hour old, in whole seconds.
     reopened = calls[0]["epoch_seconds"] + left.total_seconds()
     early = [call for call in [*calls[5:], *other_calls] if call["epoch_seconds"] < reopened]
-    # These had been on their way when the first refusal came; one that came late found Enedis's hour open again.
+    # These were in transit at the first refusal; one that arrived late was accepted in Enedis's next hour.
     assert 0 < len(refused) <= len(early) <= 4
     assert {call["usage_point_id"] for call in early} == {household}

@@ -1,4 +1,4 @@
-"""Tempo and EcoWatt as clients of MyElectricalData get them: without a token, from what RTE says."""
+"""Tempo and EcoWatt as clients of MyElectricalData get them: without a token, from RTE's data."""
 
 import time
 from collections import Counter
@@ -12,9 +12,9 @@ from tests.acceptance.clients.myelectricaldata import YEARS_DAYS, Client, Refuse
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.running_gateway import ADMIN_KEY, ONE_DAY, Stage, today_in_paris, within_one_day
 
-# A season begins in September.
+# A season starts in September.
 FIRST_MONTH = 9
-# As many days as one call brings, but for those to come.
+# The number of days that one call returns, without future days.
 YEAR_DAYS = 360
 TARIFF = [(colour, hours) for colour in ("blue", "white", "red") for hours in ("hc", "hp")]
 
@@ -28,7 +28,7 @@ def test_colours_are_what_rte_says_however_far_back_they_are_asked_for(stage: St
 
     found = once_there(partial(client.tempo, start, today), YEAR_DAYS)
 
-    # What lies further back comes by the year, and RTE wants a pause before each.
+    # Earlier days are fetched by year, and RTE requires a pause before each call.
     assert {day: colour for day, colour in expected.items() if day >= min(found)} == found
 
 
@@ -37,7 +37,7 @@ def test_ecowatt_is_what_rte_says_under_the_day_before(stage: Stage) -> None:
     params = {"start": str(today), "end": str(today + 4 * ONE_DAY)}
     truth = stage.enedis.client.get("/control/rte/ecowatt", params=params).raise_for_status().json()
 
-    # When midnight has passed since the gateway was started, it reads soon what RTE then says of one day more.
+    # If midnight has passed since the gateway started, it will soon read one more day from RTE.
     least = 4 if today == stage.begun_on else 3
     found = once_there(partial(client.ecowatt, today - ONE_DAY, today + 2 * ONE_DAY), least)
 
@@ -78,7 +78,7 @@ def test_the_prices_are_those_that_an_administrator_has_set(stage: Stage) -> Non
 
 
 def once_there(ask: Callable[[], Mapping[Any, Any]], count: int) -> Mapping[Any, Any]:
-    """What is answered as soon as there is so much of it: a worker has it fetched, soon after the start."""
+    """The response as soon as it has ``count`` entries: a worker fetches them soon after the start."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         with suppress(Refused):

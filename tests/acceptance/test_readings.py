@@ -1,4 +1,4 @@
-"""From a consent to readings: what a person reads is what Enedis says, each value at the instant where it belongs."""
+"""From a consent to readings: an account reads Enedis's values, each at the correct instant."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,7 +21,7 @@ def clock_changes(hours: int) -> Sequence[date]:
 
 
 def half_hours(start: date, end: date) -> Iterator[datetime]:
-    """Where half-hours begin: counted from the first midnight, which no change of the clock disturbs."""
+    """The starts of half-hours, counted from the first midnight, unaffected by clock changes."""
     moment, last = (datetime.combine(day, time(), PARIS).astimezone(UTC) for day in (start, end))
     while moment < last:
         yield moment
@@ -29,7 +29,7 @@ def half_hours(start: date, end: date) -> Iterator[datetime]:
 
 
 def shown(instant: datetime) -> str:
-    """An instant as it is written in an answer."""
+    """An instant in the format of a response."""
     return instant.astimezone(PARIS).isoformat()
 
 
@@ -50,7 +50,7 @@ def test_a_curve_is_what_enedis_says_with_the_start_of_each_half_hour(
         first = start + day * ONE_DAY
         for point in stage.enedis.measure(dataset, usage_point_id, first, min(first + 7 * ONE_DAY, end)):
             moment = next(starts)
-            # Enedis dates a half-hour by its end, on the clock on the wall.
+            # Enedis dates a half-hour by its end, in local time.
             assert point["d"].replace(" ", "T") == shown(moment + timedelta(minutes=30))[:19]
             expected.append({"start": shown(moment), "step": "PT30M", "value": int(point["v"]), "quality": "raw"})
     assert ("succeeded", []) == (job["status"], job["missing"])
@@ -168,12 +168,12 @@ def comes_twice(wall_clock: datetime) -> bool:
 
 
 def midnight(label: str) -> str:
-    """The first instant of the day that a label of Enedis's is about, as it is written in an answer."""
+    """The first instant of the day of an Enedis label, in the format of a response."""
     return datetime.combine(date.fromisoformat(label[:10]), time(), PARIS).isoformat()
 
 
 def read_day(person: Person, usage_point_id: str, day: date) -> list[Document]:
-    """The half-hours of one day, fetched first when they have to be."""
+    """The half-hours of one day, fetched first if necessary."""
     job = person.fetch(usage_point_id, "consumption_load_curve", day, day + ONE_DAY)
     assert ("succeeded", []) == (job["status"], job["missing"])
     readings: list[Document] = person.read(usage_point_id, "consumption_load_curve", day, day + ONE_DAY).json()[

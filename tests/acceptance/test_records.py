@@ -1,4 +1,4 @@
-"""Contract, address, holder and registers, from the consent to the answer; and that nobody else can read them."""
+"""Contract, address, holder and registers, from the consent to the response; no other account can read them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,12 +10,12 @@ from simulator.known_points import Profile
 from tests.support.running_gateway import ONE_DAY, Document, Person, Stage, settled_days
 
 RECORDS = ("contract", "address", "identity", "contact")
-# What tells one person from another; a segment or a town tells nothing.
+# The fields that identify a person; a segment or a town identifies no one.
 TELLING = ("street", "last_name", "email", "phone")
 
 
 def fetch_record(person: Person, usage_point_id: str, dataset: str) -> Document:
-    """Have a record fetched and read it."""
+    """Fetch a record and read it."""
     body = {"usage_point_id": usage_point_id, "dataset": dataset}
     answer = person.client.post("/v1/jobs", json=body, headers=person.headers)
     assert 202 == answer.status_code, answer.text
@@ -38,7 +38,7 @@ def test_every_record_is_fetched_and_read_and_nobody_else_can_read_it(stage: Sta
     assert all(document["fetched_at"] and not document["missing"] for document in found.values())
     telling = [text for record in records.values() for name in TELLING if (text := record.get(name))]
     assert len(TELLING) == len(telling)
-    # From here on the spans of this gateway are searched for them too, when its last test has ended.
+    # The final search of this gateway's spans, after its last test, includes these values.
     person.seen.texts += telling
     assert count_hits(person.seen.secrets, str(found).encode()) >= len(telling)
     assert 0 == count_file_hits(person.seen.secrets, files_to_search(stage.gateway.data_dir))

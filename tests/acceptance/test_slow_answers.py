@@ -1,4 +1,4 @@
-"""Clients of other gateways against one that makes nobody wait: what is fetched for them is there for the next try."""
+"""Clients of other gateways against one that never waits: the data they request is stored by the next attempt."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -9,18 +9,18 @@ from tests.acceptance.clients.myelectricaldata import MOMENT, Importer, Reading,
 from tests.support.running_gateway import Person, Stage, settled_days
 
 CURVE = "consumption_load_curve"
-# Longer than it takes to say so.
+# Longer than an immediate response takes.
 SLOW_SECONDS = 3.0
 
 
 @pytest.fixture
 def stage(everyday_stage: Stage) -> Stage:
-    """A gateway that does not wait for what is fetched."""
+    """A gateway that does not wait for fetches."""
     return everyday_stage
 
 
 def until_it_is_there(importer: Importer) -> list[Reading]:
-    """As patient as somebody whose importer runs again and again."""
+    """Run the importer again until it gets data, as a scheduled importer does."""
     while True:
         with suppress(Refused):
             return importer.series(CURVE, *settled_days(7), "/cache")
@@ -32,7 +32,7 @@ def test_what_is_not_there_in_time_is_there_for_the_next_try(stage: Stage, perso
 
     found = until_it_is_there(importer)
 
-    # Not a second time for the second try.
+    # No second call for the second attempt.
     assert 1 == len(stage.enedis.calls(household))
     *tries, last = importer.statuses
     assert ({503}, 200) == (set(tries), last)

@@ -1,4 +1,4 @@
-"""One job is one trace: from the request through the queue to each call to Enedis, also the one that is tried again."""
+"""One job is one trace: from the request through the queue to each call to Enedis, including retries."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,12 +10,12 @@ from tests.support.running_gateway import RESOURCES, Person, Stage, settled_days
 
 
 def is_provider_call(span: Span) -> bool:
-    """Whether it is a request to Enedis for measures."""
+    """Whether the span is a request to Enedis for measures."""
     return span.kind == "client" and any("mesure_synchrone" in str(value) for value in span.attributes.values())
 
 
 def await_calls(stage: Stage, trace_id: str, calls: int) -> None:
-    """Wait until so many calls to Enedis, and the tasks around them, have arrived in the trace."""
+    """Wait until ``calls`` calls to Enedis, and the tasks around them, have arrived in the trace."""
 
     def is_whole(spans: tuple[Span, ...]) -> bool:
         trace = [span for span in spans if span.trace_id == trace_id]
@@ -27,7 +27,7 @@ def await_calls(stage: Stage, trace_id: str, calls: int) -> None:
 
 
 def ways(node: Node, above: tuple[Span, ...] = ()) -> Iterator[tuple[Span, ...]]:
-    """Each way from a span down to a call to Enedis."""
+    """Each path from a span down to a call to Enedis."""
     way = (*above, node.span)
     if is_provider_call(node.span):
         yield way
@@ -36,7 +36,7 @@ def ways(node: Node, above: tuple[Span, ...] = ()) -> Iterator[tuple[Span, ...]]
 
 
 def fetch_traced(stage: Stage, person: Person, usage_point_id: str, days: int) -> tuple[str, str]:
-    """Have some days of curve fetched; returns the id of the trace and how the job ended."""
+    """Fetch some days of a curve; returns the id of the trace and the job's final status."""
     trace_id, headers = trace_header()
     start, end = settled_days(days)
     job = person.wait_for(person.submit(usage_point_id, "consumption_load_curve", start, end, **headers))
@@ -44,7 +44,7 @@ def fetch_traced(stage: Stage, person: Person, usage_point_id: str, days: int) -
 
 
 def kinds_and_places(way: Sequence[Span]) -> list[tuple[str, str]]:
-    """What each step is, and in which process."""
+    """The kind and process of each span."""
     return [(span.kind, span.service) for span in way]
 
 
@@ -63,7 +63,7 @@ def test_every_call_to_enedis_hangs_on_the_request_through_the_queue(
     assert ("succeeded", 6) == (status, len(found))
     assert ("POST /v1/jobs", "server", "releve-api") == (root.span.name, root.span.kind, root.span.service)
     for way in found:
-        # The first calls are sent by the API, the next ones by the worker that has done one.
+        # The API enqueues the first calls, and the worker that has finished a call enqueues the next.
         assert [("server", "releve-api"), ("consumer", WORKER), ("client", WORKER)] == [way[0], *way[2:]]
         assert way[1] in (("producer", "releve-api"), ("producer", WORKER))
 
@@ -83,7 +83,7 @@ def test_a_call_that_is_tried_again_stays_in_its_trace(stage: Stage, person: Per
 
 
 def test_no_span_holds_a_key_a_state_a_usage_point_or_a_reading(stage: Stage) -> None:
-    """Those of this test are all there; what other tests saw is looked for too, and once more at the end of all."""
+    """This test's spans are all present; secrets of other tests are searched for too, and again after the last test."""
     person, usage_point_id = stage.new_person(), stage.new_household(Profile.SOLAR)
     person.give_consent(usage_point_id)
     stage.enedis.fail(usage_point_id, kind="html")
@@ -94,7 +94,7 @@ def test_no_span_holds_a_key_a_state_a_usage_point_or_a_reading(stage: Stage) ->
         start, end = settled_days(14)
         person.wait_for(person.submit(usage_point_id, dataset, start, end, **headers))
         person.read(usage_point_id, dataset, start, end)
-    # Where nobody expects them.
+    # In unexpected places.
     stage.client.get(f"/v1/usage-points/{usage_point_id}/{person.api_key}", params={"state": person.seen.texts[2]})
     stage.client.get(
         "/api/daily_production", params={"prm": usage_point_id, "key": person.api_key}, headers=person.headers
@@ -104,7 +104,7 @@ def test_no_span_holds_a_key_a_state_a_usage_point_or_a_reading(stage: Stage) ->
         await_calls(stage, trace_id, calls=1)
 
     assert 4 + 5 == len([*person.seen.texts, *person.seen.series])
-    # The search finds each of them where it is.
+    # The search finds each secret where it is.
     for secret in (*person.seen.texts, *(str({"values": values}) for values in person.seen.series)):
         assert count_hits(person.seen.secrets, secret.encode()) > 0
     assert b"mesure_synchrone" in stage.spans_text()
@@ -112,5 +112,5 @@ def test_no_span_holds_a_key_a_state_a_usage_point_or_a_reading(stage: Stage) ->
 
 
 def status_of(span: Span) -> int:
-    """What Enedis answered, by either name that OpenTelemetry has had for it."""
+    """The status of Enedis's response, under either of OpenTelemetry's attribute names."""
     return int(span.attributes.get("http.response.status_code", span.attributes.get("http.status_code", 0)))

@@ -1,4 +1,4 @@
-"""`releve up` on one machine: what it refuses."""
+"""`releve up` on one machine: the configurations it rejects."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ from tests.support.running_gateway import Stage
 
 
 def run_up(data_dir: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    """`releve up` as people start it, when it is expected to end by itself."""
+    """Run `releve up` as users start it, when it is expected to exit by itself."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_PREFIXES)}
     argv: Sequence[str] = [*COMMAND, "up", "--data-dir", str(data_dir), *options]
     return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)

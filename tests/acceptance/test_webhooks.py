@@ -1,4 +1,4 @@
-"""Another program is told that data have come: by a message that it can verify, from a worker of its own."""
+"""Another program is notified of new data: by a message that it can verify, from a dedicated worker."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -21,7 +21,7 @@ def test_a_program_is_told_when_the_data_have_come(stage: Stage, person: Person,
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Nothing: the tests' own output is for failures."""
+            """Log nothing: the tests' output is for failures."""
 
     with HTTPServer(("127.0.0.1", 0), Receiver) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,8 +1,8 @@
-"""The tests that start processes, three times, while eight other processes keep the machine busy: a command.
+"""A command that runs the tests that start processes three times, while eight other processes load the machine.
 
-    python -m tests.support.busy [-- what pytest takes]
+    python -m tests.support.busy [-- pytest arguments]
 
-What passes on an idle machine alone waits for a time where it should wait for an event.
+A test that passes only on an idle machine waits for a fixed time where it should wait for an event.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ from tests.support.guarded import guarding
 
 TIMES = 3
 BUSY_PROCESSES = 8
-# Of a processor that is shared with the busy ones, more of them get more.
+# More test processes get a larger share of the processors that the busy processes use.
 TEST_PROCESSES = "3"
 PATHS = (
     "tests/acceptance",
@@ -26,7 +26,7 @@ PATHS = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run them all, and say at the end which passed."""
+    """Run all of them, and report at the end which passed."""
     results = []
     with guarding() as guard:
         for _ in range(BUSY_PROCESSES):

@@ -1,4 +1,4 @@
-"""Many cases in one test: a test for each would be collected, set up and reported by itself, for the same proof."""
+"""Many cases in one test: a test per case would be collected, set up and reported separately, for the same proof."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def case(*what: object) -> Iterator[None]:
-    """Whatever fails within says in which case."""
+    """Add the case to any failure within the block."""
     try:
         yield
     except BaseException as failure:

@@ -1,9 +1,9 @@
-"""Commit messages in the form that CONTRIBUTING.md asks for: a command, and part of `make lint`.
+"""A command, part of `make lint`, that checks commit messages against the format of CONTRIBUTING.md.
 
     python -m tests.support.commit_messages
 
-`area: imperative summary` in at most 72 characters, an empty line, and a body that says why. Commits that are older
-than the rule are left as they are.
+`area: imperative summary` in at most 72 characters, an empty line, and a body that gives the reason. Commits older than
+the rule are not checked.
 """
 
 import re
@@ -19,7 +19,7 @@ _IMPERATIVE = {"bring", "embed", "exceed", "feed", "need", "proceed", "seed", "s
 
 
 def faults_of(message: str) -> Iterator[str]:
-    """What is wrong with a commit message; nothing when all is well."""
+    """The faults of a commit message; empty when it is valid."""
     subject, _, rest = message.strip().partition("\n")
     found = _SUBJECT.fullmatch(subject)
     if found is None:
@@ -35,7 +35,7 @@ def faults_of(message: str) -> Iterator[str]:
 
 
 def main() -> int:
-    """Check the commits of this branch; 1 when one is not as it should be."""
+    """Check the commits of this branch; returns 1 if one is invalid."""
     log = ["git", "log", "--no-merges", f"--since={SINCE}", "--format=%h%n%B%x00"]
     try:
         told = subprocess.run(log, check=True, capture_output=True, text=True).stdout

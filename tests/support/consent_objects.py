@@ -1,4 +1,4 @@
-"""The objects that look after consents, on one database, without the rest of what a process opens."""
+"""The objects that manage consents, on one database, without the other resources of a process."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -14,7 +14,7 @@ from shared.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class ConsentObjects:
-    """Named as `shared.resources.Resources` names them."""
+    """The attributes have the names that they have in `shared.resources.Resources`."""
 
     usage_points: UsagePoints
     authorization_states: AuthorizationStates

@@ -1,6 +1,6 @@
-"""A gateway with its API and a worker's exchange, the simulated Enedis, and people with browsers.
+"""A gateway with its API and a worker's exchange, the simulated Enedis, and account holders with browsers.
 
-What the queue holds is done when a test says so. Enedis numbers its authorisations, as it does in truth.
+Queued exchanges run when a test calls `work`. Enedis numbers its authorisations, as the real one does.
 """
 
 from collections.abc import Mapping
@@ -30,14 +30,14 @@ Document = dict[str, Any]
 
 @dataclass
 class Clock:
-    """What time it is, for the API and for the worker."""
+    """The current time of the API and of the worker."""
 
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass
 class Person:
-    """Somebody with an account and a browser."""
+    """An account holder with a browser."""
 
     account: Account
     api_key: str = field(repr=False)
@@ -45,13 +45,13 @@ class Person:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What they send with every request to the API."""
+        """The headers of every API request of this account."""
         return {"Authorization": f"Bearer {self.api_key}"}
 
 
 @dataclass
 class Town:
-    """Everybody concerned."""
+    """The gateway, the worker's exchange, the simulated Enedis and the accounts."""
 
     app: FastAPI
     resources: Resources
@@ -60,59 +60,59 @@ class Town:
     clock: Clock
 
     def set(self, **settings: object) -> None:
-        """Change settings of the gateway; a worker keeps what it had."""
+        """Change settings of the gateway; a worker keeps its settings."""
         changed = self.resources.settings.model_copy(update=settings)
         self.app.state.resources = replace(self.resources, settings=changed)
 
     def new_browser(self) -> httpx.AsyncClient:
-        """A browser that has never been here."""
+        """A browser without cookies."""
         return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://gateway.test")
 
     async def new_person(self) -> Person:
-        """Somebody new."""
+        """Create an account."""
         account, api_key = await self.resources.accounts.create_account(self.clock.now)
         return Person(account, api_key, self.new_browser())
 
     async def ask(self, person: Person, **body: object) -> Document:
-        """Ask for a consent."""
+        """Request a consent."""
         answer = await self.try_to_ask(person, **body)
         assert 201 == answer.status_code, answer.text
         document: Document = answer.json()
         return document
 
     async def try_to_ask(self, person: Person, **body: object) -> httpx.Response:
-        """The answer to whoever asks for a consent."""
+        """The response to a consent request."""
         return await person.browser.post("/v1/consents", headers=person.headers, json=body)
 
     async def open_link(self, started: Mapping[str, Any], browser: httpx.AsyncClient) -> httpx.Response:
-        """Go on from the link, as a program does."""
+        """Follow the link, as a program does."""
         return await browser.post(path_of(started["authorize_url"]))
 
     async def agree(self, provider_url: str, point: str = HOUSE) -> dict[str, str]:
-        """Say yes on Enedis's page; gives the parameters with which Enedis leads back."""
+        """Accept on Enedis's page; returns the query parameters of Enedis's redirect."""
         answer = await self.enedis.get(f"{path_of(provider_url)}&auto=approve&usage_point_id={point}")
         assert 302 == answer.status_code, answer.text
         return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["Location"]).query).items()}
 
     async def come_back(self, browser: httpx.AsyncClient, back: Mapping[str, str], **changed: object) -> httpx.Response:
-        """Load the callback."""
+        """Request the callback."""
         return await browser.get("/oauth/callback", params={**back, **{name: str(v) for name, v in changed.items()}})
 
     async def begin(self, person: Person, point: str = HOUSE, **body: object) -> tuple[str, dict[str, str]]:
-        """Ask, open, agree: the consent's id, and what Enedis leads back with."""
+        """Request, open, accept: the consent's id, and the query parameters of Enedis's redirect."""
         started = await self.ask(person, **body)
         opened = await self.open_link(started, person.browser)
         return started["id"], await self.agree(opened.json()["provider_url"], point)
 
     async def consent(self, person: Person, point: str = HOUSE, **body: object) -> Document:
-        """All the way; the consent as it stands after it."""
+        """Complete a consent; returns its final state."""
         consent_id, back = await self.begin(person, point, **body)
         await self.come_back(person.browser, back)
         await self.work()
         return await self.look(person, consent_id)
 
     async def claim(self, person: Person, number: int, **body: object) -> Document:
-        """Come back with a number of one's own choice; the consent after a worker has looked at it."""
+        """Return with an arbitrary authorisation number; the consent after a worker has verified it."""
         started = await self.ask(person, **body)
         await self.open_link(started, person.browser)
         await self.come_back(person.browser, {"state": started["state"], "autorisation_id": str(number)})
@@ -120,27 +120,27 @@ class Town:
         return await self.look(person, started["id"])
 
     async def look(self, person: Person, consent_id: str) -> Document:
-        """A consent, as its owner sees it."""
+        """A consent, as its account reads it."""
         document: Document = (await person.browser.get(f"/v1/consents/{consent_id}", headers=person.headers)).json()
         return document
 
     async def work(self, waited: timedelta = timedelta(0)) -> None:
-        """Have a worker do every exchange that waits."""
+        """Run every queued exchange."""
         exchange = ConsentExchange(self.resources, self.provider)
         for consent_id in await self.resources.grants.stale_exchanges(self.clock.now + timedelta(days=2)):
             await exchange.exchange(consent_id, self.clock.now + waited)
 
     async def control(self, path: str, **order: object) -> None:
-        """Have something happen at Enedis."""
+        """Send a control call to the simulated Enedis."""
         (await self.enedis.post(f"/control/{path}", json=order)).raise_for_status()
 
     async def share_again(self, person: Person, point: str = HOUSE, **body: object) -> Document:
-        """The holder ends the share at Enedis and gives it again, for this account."""
+        """The holder revokes the authorisation at Enedis and grants it again, for this account."""
         await self.control("revoke", usage_point_id=point)
         return await self.consent(person, point, **body)
 
     async def holds(self, person: Person, point: str = HOUSE) -> bool:
-        """Whether the account may have the point asked for."""
+        """Whether the account may request data of the usage point."""
         try:
             found = await self.resources.usage_points.find(person.account.id, point)
         except NotFound:
@@ -148,18 +148,18 @@ class Town:
         return found.consent.is_active(self.clock.now)
 
     async def events(self, person: Person) -> list[tuple[str, Mapping[str, str]]]:
-        """What the account was told about consents."""
+        """The consent events of the account."""
         found = await self.resources.events.next_events(person.account.id, "0-0", 0.001)
         return [(each.type, each.data) for each in found if each.type.startswith("consent.")]
 
     async def audited(self, person: Person) -> list[str]:
-        """What was written down about the account's consents, oldest first."""
+        """The audit entries about the account's consents, oldest first."""
         found = await self.resources.audit.load_events(person.account.id)
         return [each.action for each in reversed(found) if each.action.startswith("consent.")]
 
 
 class Form(HTMLParser):
-    """Where the form of a page goes."""
+    """The target of a page's form."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -172,13 +172,13 @@ class Form(HTMLParser):
 
 
 def path_of(url: str) -> str:
-    """An address without the server."""
+    """The path and query of a URL."""
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}"
 
 
 def contract_of(point: str) -> Document:
-    """What whoever holds a simulated point can read on their bill."""
+    """The contract details that a simulated point's holder can read on the bill."""
     household = household_of(point)
     return {"subscribed_power": household.subscribed_kva, "postal_code": holder_of(household).postal_code}
 

@@ -1,10 +1,10 @@
-"""The moments at which every test must pass, and a command that has them run there.
+"""The times at which every test must pass, and a command that runs the tests at them.
 
     python -m tests.support.dates --list
-    python -m tests.support.dates [--one-database] [--all | --of-the-day | --at MOMENT ...] [-- what pytest takes]
+    python -m tests.support.dates [--one-database] [--all | --of-the-day | --at MOMENT ...] [-- pytest arguments]
 
-Every Python process of a run lives at that moment and from there on, the tests' own and those that they start; Valkey
-and PostgreSQL keep the machine's time.
+The clock of every Python process of a run starts at that time, in the tests and in the processes they start; Valkey and
+PostgreSQL keep the machine's time.
 """
 
 import argparse
@@ -40,7 +40,7 @@ MOMENTS = {
     "2027-05-08T12:00+02:00": "forty-one days after",
     "2028-02-29T12:00+01:00": "the day that most years lack",
 }
-# Left out of a run that is to end within the hour: another one of the list is much like it.
+# Left out of a run that must end within the hour: another time of the list is similar.
 _ALIKE = {
     "2026-10-25T03:30+01:00",
     "2026-12-05T12:00+01:00",
@@ -51,12 +51,12 @@ _ALIKE = {
     "2027-05-08T12:00+02:00",
 }
 DATABASES = ("sqlite", "postgresql")
-# It is a plug-in of pytest too, and was imported before pytest was.
+# The module is also a pytest plug-in, and was imported before pytest.
 _IMPORTED_EARLY = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 
 
 def of_the_day(now: datetime) -> str:
-    """Another one every day, all of them in turn."""
+    """A different time every day, all of them in turn."""
     return list(MOMENTS)[now.timetuple().tm_yday % len(MOMENTS)]
 
 
@@ -65,14 +65,14 @@ def _moments(is_whole: bool) -> list[str]:
 
 
 def database_of(moment: str) -> str:
-    """One of them in turn: what goes wrong on a day goes wrong on both, and what does on one does on many days."""
+    """Each database in turn: a failure due to the day occurs on both, a failure due to the database on many days."""
     return DATABASES[list(MOMENTS).index(moment) % len(DATABASES)]
 
 
 def run_at(moment: str, arguments: Sequence[str]) -> int:
-    """Run pytest at that moment; its exit status."""
+    """Run pytest at that time; returns its exit status."""
     there = datetime.fromisoformat(moment)
-    # Without a zone it is meant as people in France say it.
+    # A time without a zone is in Paris time.
     there = there if there.tzinfo else there.replace(tzinfo=PARIS)
     environ = {**os.environ, **clock.at(there.timestamp())}
     argv = [sys.executable, "-m", "pytest", "-W", _IMPORTED_EARLY, *arguments]
@@ -80,7 +80,7 @@ def run_at(moment: str, arguments: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run them, and say at the end of each moment whether all passed there."""
+    """Run the tests at each time, and report after each whether all passed."""
     parser = argparse.ArgumentParser(prog="python -m tests.support.dates", description="Run pytest at other moments.")
     parser.add_argument("--list", action="store_true", help="print the moments and end")
     parser.add_argument("--all", action="store_true", help="every moment, also those that are much like another")

@@ -1,4 +1,4 @@
-"""Having the moment come at which a call that was laid aside is due again."""
+"""Making a deferred call due."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from shared.resources import Resources
 
 
 async def bring_back(resources: Resources, ticket: CallTicket) -> None:
-    """As if the call had been laid aside until a moment ago, and a sweep had found it; without a message."""
+    """Release a deferred call as if it had just become due and a sweep had found it; sends no message."""
     now = datetime.now(UTC)
     await resources.redis.zadd(LEASES_KEY, {f"{ticket.job_id}/{ticket.number}": now.timestamp() - 1}, xx=True)
     await resources.ledger.overdue_calls(now)

@@ -1,4 +1,4 @@
-"""Everything that the stores hold, as text to search in."""
+"""The complete contents of the stores, as searchable text."""
 
 from redis.asyncio import Redis
 from sqlalchemy import select
@@ -8,7 +8,7 @@ from shared.storage.tables import metadata
 
 
 async def redis_dump(redis: Redis) -> str:
-    """Every key with everything in it, by a full scan."""
+    """Every key with its contents, by a full scan."""
     found: list[object] = []
     async for key in redis.scan_iter():
         match (await redis.type(key)).decode():  # type: ignore[union-attr]  # bytes, without decode_responses

@@ -1,4 +1,4 @@
-"""The settings of the gateways that acceptance tests run, and starting one."""
+"""The settings of the gateways that acceptance tests run, and a function that starts one."""
 
 import secrets
 from collections.abc import Iterator, Mapping
@@ -23,9 +23,9 @@ from tests.support.running_gateway import (
     today_in_paris,
 )
 
-# Not one that stands here: a gateway refuses what others may know.
+# Generated: a gateway rejects published secrets.
 SECRET_KEY = secrets.token_hex(32)
-# Everybody comes from one address here.
+# All clients of the tests have one IP address.
 ONE_ADDRESS = {
     "RELEVE_REGISTRATIONS_PER_HOUR": "100000",
     "RELEVE_FAILED_LOGINS_PER_MINUTE": "100000",
@@ -33,38 +33,38 @@ ONE_ADDRESS = {
     "RELEVE_CONSENT_RETURNS_PER_HOUR": "100000",
 }
 COMMON = {"RELEVE_SECRET_KEY": SECRET_KEY, "SIMULATOR_CLIENT_SECRET": SIMULATOR_SECRET, **ONE_ADDRESS}
-# So wide on both sides that no test waits for a slot, and so few attempts that a call that always fails ends soon.
+# Quotas on both sides are so high that no test waits for a slot, and attempts so few that a failing call ends soon.
 FAST = {
     "ENEDIS_PER_SECOND": "100",
     "ENEDIS_PER_HOUR": "100000",
     "SIMULATOR_PER_SECOND": "1000",
     "SIMULATOR_PER_HOUR": "1000000",
-    # Not reached but by what a test makes last.
+    # Reached only by responses that a test delays.
     "ENEDIS_TIMEOUT_SECONDS": "30",
     "RELEVE_CALL_ATTEMPTS": "2",
-    # What fails here fails for one household, and not for the others.
+    # A failure of one household must not pause the calls of the others.
     "ENEDIS_FAILURES_BEFORE_PAUSE": "1000000",
     "RELEVE_SWEEP_SECONDS": "0.5",
-    # The receivers of tests are on this machine.
+    # The tests' webhook receivers are on this machine.
     "RELEVE_WEBHOOK_PRIVATE_TARGETS": "true",
-    # Longer than anything takes.
+    # Longer than any fetch takes.
     "RELEVE_COMPAT_WAIT_SECONDS": "60",
     "RELEVE_PUBLIC_DATA_SECONDS": "1",
     "ADMIN_API_KEY": ADMIN_KEY,
 }
-# Four times Enedis's quota, and what was lost is looked for sooner: else most of the time would be spent waiting.
+# Four times Enedis's quota, and a shorter lease for lost calls: otherwise most of the time would be spent waiting.
 IMPATIENT = {
     "ENEDIS_PER_SECOND": "20",
     "SIMULATOR_PER_SECOND": "20",
     "RELEVE_QUEUED_LEASE_SECONDS": "6",
-    # Who asks as clients of other gateways do is never made wait: what has to be fetched is there for the next try.
+    # Requests of other gateways' clients never wait: the data to fetch is stored by the next attempt.
     "RELEVE_COMPAT_WAIT_SECONDS": "0",
 }
 
 
 @dataclass(frozen=True)
 class Unanswered:
-    """A job of one call, which Enedis refuses once and then does not answer."""
+    """A job of one call, which Enedis rejects once and then does not answer."""
 
     person: Person
     usage_point_id: str
@@ -73,7 +73,7 @@ class Unanswered:
 
 @contextmanager
 def running_stage(data_dir: Path, extra: Mapping[str, str], *, is_traced: bool = False) -> Iterator[Stage]:
-    """A gateway in that directory; everything has ended, and every span arrived, when the block is left."""
+    """Run a gateway in that directory; on exit every process has ended and every span has arrived."""
     begun_on = today_in_paris()
     with ExitStack() as stack:
         receiver = stack.enter_context(OtlpReceiver())

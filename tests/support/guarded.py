@@ -1,4 +1,4 @@
-"""A server of the tests' own that goes away however their process ends: under the same guard as under `releve up`."""
+"""Servers of tests that stop however the test process ends: under the same guard as `releve up` uses."""
 
 import subprocess
 import sys
@@ -11,24 +11,24 @@ from cli.up import guard
 
 
 class Guard:
-    """What has to end, and what has to be removed, when the test process is gone."""
+    """The processes to end, and the directories to remove, when the test process has ended."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
-        """Tell ``process``, a running `guard.py watch`, through its standard input."""
+        """Send commands to ``process``, a running `guard.py watch`, through its standard input."""
         self._process = process
 
     def start(self, argv: list[str], **options: Any) -> "subprocess.Popen[bytes]":
-        """Start a process, in a group of its own that ends with the guard; ``options`` are those of `Popen`."""
+        """Start a process in its own group, which ends with the guard; ``options`` are those of `Popen`."""
         started = subprocess.Popen(argv, start_new_session=True, **options)
         self._tell(f"group {started.pid} 0")
         return started
 
     def forget(self, ended: "subprocess.Popen[bytes]") -> None:
-        """A process has ended and was collected: its number may become somebody else's."""
+        """Forget a process that has ended and was reaped: another process may get its id."""
         self._tell(f"ended {ended.pid}")
 
     def remove(self, directory: Path) -> None:
-        """Remove this directory in the end."""
+        """Remove this directory when the guard ends."""
         self._tell(f"directory {directory}")
 
     def _tell(self, line: str) -> None:
@@ -39,7 +39,7 @@ class Guard:
 
 @contextmanager
 def guarding() -> Iterator[Guard]:
-    """A guard; when the block is left, everything that was started under it has ended and what it removes is gone."""
+    """Run a guard; on exit, every process started under it has ended and its directories are removed."""
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", guard.__file__, "watch"],
         stdin=subprocess.PIPE,

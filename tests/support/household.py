@@ -1,4 +1,4 @@
-"""Somebody with a meter, over real stores; a worker's use cases; and a provider whose records a test decides."""
+"""An account with a meter, over real stores; a worker's use cases; and a provider whose records a test sets."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ PRM = "99000000009307"
 
 @dataclass
 class TellingProvider:
-    """A provider that tells what it was told to: records, or errors in their place. It has no readings."""
+    """A provider that returns the configured records, or raises the configured errors. It has no readings."""
 
     name: str = "enedis"
     answers: dict[str, Mapping[str, Any] | AppError] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class TellingProvider:
 
 @dataclass
 class Household:
-    """An account, its usage point, and what works for them."""
+    """An account, its usage point, and the worker's use cases."""
 
     resources: Resources
     account: Account
@@ -63,19 +63,19 @@ class Household:
     fetcher: Fetcher
 
     def series(self, dataset: str) -> Series:
-        """The series of a dataset of this usage point."""
+        """The time series of a dataset of this usage point."""
         return Series(self.account.id, self.usage_point.id, dataset)
 
     async def caller(self) -> Caller:
-        """Who shows the API key."""
+        """The caller authenticated by the API key."""
         return await self.resources.accounts.authenticate(self.api_key)
 
     async def coverage(self, dataset: str) -> dict[str, Coverage]:
-        """What is known of a dataset."""
+        """The coverage of a dataset."""
         return await self.resources.readings.load_all_coverage(self.series(dataset))
 
     async def create_job(self, dataset: str, lane: Lane = Lane.INTERACTIVE) -> Job:
-        """A job for a record, as the API makes it; its call is leased and not enqueued."""
+        """A job for a record, as the API creates it; its call is leased and not enqueued."""
         now, series = datetime.now(UTC), self.series(dataset)
         described, days = DATASETS[dataset], current_days(now)
         calls = plan_calls(described, missing_windows(described, days, await self.coverage(dataset), now))
@@ -84,36 +84,36 @@ class Household:
         return job
 
     async def do_again(self, ticket: CallTicket) -> None:
-        """Do a call that was laid aside as soon as its moment has come: that is now."""
+        """Make a deferred call due, and run it."""
         await bring_back(self.resources, ticket)
         await self.fetcher.do_call(ticket)
 
     async def fetch(self, dataset: str) -> Job:
-        """The same, and a worker does its call."""
+        """Create a job for a record, and run its call as a worker does."""
         job = await self.create_job(dataset)
         await self.fetcher.do_call(CallTicket(job.id, 0))
         return await self.load_job(job.id)
 
     async def jobs(self) -> list[Job]:
-        """All the jobs there are for this account, oldest first."""
+        """All jobs of this account, oldest first."""
         ids = cast(list[bytes], await self.resources.redis.zrange(f"jobs:{self.account.id}", 0, -1))
         return [await self.load_job(job_id.decode()) for job_id in ids]
 
     async def load_job(self, job_id: str) -> Job:
-        """A job that is there."""
+        """An existing job."""
         job = await self.resources.jobs.load_job(job_id)
         assert job is not None
         return job
 
     async def age(self, dataset: str, by: timedelta) -> None:
-        """Have a record been fetched earlier than it was, with whatever it holds."""
+        """Move back a record's fetch time, whatever its contents."""
         (known,) = (await self.coverage(dataset)).values()
         gaps = tuple(replace(gap, ask_again_at=gap.ask_again_at and gap.ask_again_at - by) for gap in known.gaps)
         older = replace(known, fetched_at=known.fetched_at - by, gaps=gaps)
         await save_window(self.resources.readings, self.series(dataset), older, [], b"")
 
     async def queued(self, lane: Lane) -> list[bytes]:
-        """The messages that wait for a worker, each with its body decoded behind it."""
+        """The messages queued for a worker, each followed by its decoded body."""
         messages = cast(list[bytes], await self.resources.redis.lrange(lane, 0, -1))
         return [message + base64.b64decode(json.loads(message)["body"]) for message in messages]
 

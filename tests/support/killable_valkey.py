@@ -1,4 +1,4 @@
-"""A Valkey that a test kills and starts again."""
+"""A Valkey that a test kills and restarts."""
 
 import time
 from contextlib import suppress
@@ -25,7 +25,7 @@ class KillableValkey:
         self.start()
 
     def start(self) -> None:
-        """Return when it answers."""
+        """Start the server; returns when it answers."""
         argv = valkey_child(self._directory, self._place.path, stop_stage=0).argv
         self._process = self._guard.start(list(argv), stdout=DEVNULL)
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -38,21 +38,21 @@ class KillableValkey:
         raise AssertionError("it does not answer")
 
     def await_disk(self) -> None:
-        """Return when everything that it was told is in its file: beside other work a disk has it wait."""
+        """Return when every write is in the append-only file: a disk under load delays writes."""
         with Redis.from_url(self.redis_url, socket_timeout=PATIENCE_SECONDS) as redis:
             redis.set("told", "everything")
             assert [1, 0] == redis.execute_command("WAITAOF", 1, 0, int(PATIENCE_SECONDS * 1000))
 
     def kill(self) -> None:
-        """As the kernel does it when memory runs out."""
+        """Kill the server, as the kernel does when memory runs out."""
         self._process.kill()
         self._process.wait()
         self._guard.forget(self._process)
 
     def wait(self) -> None:
-        """Collect it when it has ended."""
+        """Wait for the server's end and reap it."""
         self._process.wait()
 
     def forget_everything(self) -> None:
-        """As when the disk is lost."""
+        """Delete the stored data, as when the disk is lost."""
         rmtree(self._directory / "appendonlydir")

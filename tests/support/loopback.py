@@ -1,4 +1,4 @@
-"""ASGI applications served over real HTTP, on a port of the loopback that is theirs alone."""
+"""ASGI applications served over real HTTP, each on its own loopback port."""
 
 import asyncio
 import socket
@@ -23,9 +23,9 @@ Scope = Mapping[str, Any]
 
 @contextmanager
 def served(app: Any) -> Iterator[str]:
-    """Serve an application in a thread; gives its address."""
-    # Bound and listening before the thread runs: whoever connects is served, without waiting for a sign of it. TCP by
-    # name, or asyncio does not switch off Nagle's algorithm and every answer takes 40 ms.
+    """Serve an application in a thread; yields its URL."""
+    # Bound and listening before the thread runs: clients can connect without waiting for a ready signal. TCP by name,
+    # or asyncio does not switch off Nagle's algorithm and every response takes 40 ms.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     listening.listen()
@@ -36,7 +36,7 @@ def served(app: Any) -> Iterator[str]:
             lifespan="off",
             ws="none",
             loop="asyncio",
-            # A connection that is idle is not closed at the moment at which a client uses it again.
+            # An idle connection is not closed just as a client reuses it.
             timeout_keep_alive=int(10 * PATIENCE_SECONDS),
             timeout_graceful_shutdown=1,
         )
@@ -53,9 +53,9 @@ def served(app: Any) -> Iterator[str]:
 
 @contextmanager
 def one_authority(directory: Path) -> Iterator[None]:
-    """Have HTTP clients trust one certificate authority in place of all.
+    """Make HTTP clients trust a single certificate authority.
 
-    Nothing here speaks TLS, and reading all of them takes each new client longer than most tests do.
+    Tests do not use TLS, and loading all authorities takes each new client longer than most tests take.
     """
     first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----\n")
     (directory / "authority.pem").write_text(first + end, encoding="utf-8")
@@ -66,7 +66,7 @@ def one_authority(directory: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a scripted provider answers: a JSON value, or bytes as they are, possibly held back or in drops."""
+    """A response of a scripted provider: a JSON value, or raw bytes, possibly delayed or in pieces."""
 
     body: Any = None
     status: int = 200
@@ -74,14 +74,14 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
     # Nothing is sent until then.
     after: threading.Event | None = None
-    # The body comes in pieces, this many seconds apart.
+    # The body is sent in pieces, this many seconds apart.
     drop_seconds: float | None = None
     cut: bool = False
 
 
 @dataclass(frozen=True)
 class Received:
-    """A request that arrived."""
+    """A received request."""
 
     method: str
     path: str
@@ -91,14 +91,14 @@ class Received:
 
 
 class ScriptedProvider:
-    """A provider that answers what it was told to, in that order, the last one for ever; and a token when asked."""
+    """A provider that sends the configured responses in order, repeating the last one; and a token on request."""
 
     def __init__(self, token_path: str) -> None:
         self._token_path = token_path
         self.start_again(Reply())
 
     def start_again(self, token: Reply) -> None:
-        """Forget everything; answer requests for a token with this one."""
+        """Reset the provider; token requests receive this response."""
         self.token = token
         self._script: deque[Reply] = deque()
         self.received: list[Received] = []

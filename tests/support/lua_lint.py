@@ -1,9 +1,9 @@
-"""The scripts that Redis runs, read by luacheck: a command, and part of `make lint`.
+"""A command, part of `make lint`, that runs luacheck on the Redis scripts.
 
     python -m tests.support.lua_lint
 
-Each file is read as it stands, with the names that it has from what it includes. Debian's package is `lua-check`; with
-``RELEVE_REQUIRE_LUACHECK`` set it has to be there.
+Each file is checked unmodified, with the names that its includes define. Debian's package is `lua-check`; with
+``RELEVE_REQUIRE_LUACHECK`` set it must be installed.
 """
 
 import os
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# What Redis gives to each script.
+# The globals that Redis provides to each script.
 _OF_REDIS = ("redis", "KEYS", "ARGV")
 _NAMED = re.compile(r"^local (?:function )?(\w+(?:, \w+)*)", re.MULTILINE)
 _TAKEN = re.compile(r"^--- (include|constants) (.+)$", re.MULTILINE)
@@ -24,12 +24,12 @@ _UNUSED = "211"
 
 
 def lua_files() -> list[Path]:
-    """Every script and every part of one."""
+    """Every script and every included file."""
     return sorted(each for top in ("shared", "workers") for each in (ROOT / top).rglob("lua/*.lua"))
 
 
 def names_given(path: Path) -> Iterator[str]:
-    """What a file has from its constants and from what it includes."""
+    """The names that a file's constants and includes define."""
     for what, names in _TAKEN.findall(path.read_text(encoding="utf-8")):
         for name in names.split():
             if what == "constants":
@@ -42,7 +42,7 @@ def names_given(path: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Check them all; 1 when something is found."""
+    """Check all files; returns 1 if luacheck reports a problem."""
     if shutil.which("luacheck") is None:
         is_required = bool(os.environ.get("RELEVE_REQUIRE_LUACHECK"))
         sys.stdout.write("Lua was not checked: luacheck is not installed (Debian: lua-check)\n")

@@ -1,9 +1,8 @@
-"""A plug-in of pytest that measures which lines and branches of ours tests pass: `pytest -p tests.support.measuring`.
+"""A pytest plug-in that measures line and branch coverage: `pytest -p tests.support.measuring`.
 
-SlipCover puts probes into modules as they are imported, and takes each out when it has been passed: so it costs nearly
-nothing, where a tracer doubles the time of tests. Its command sets probes that stay for a while, and at the end of
-parallel tests prints its own process alone (1.1.0); so the library is used here. Processes that tests start are not
-measured.
+SlipCover inserts probes into modules at import, and removes each one once it is reached: its cost is negligible, where
+a tracer doubles the duration of tests. Its command inserts probes that stay for a while, and after parallel tests
+prints only its own process (1.1.0); so this module uses the library. Processes that tests start are not measured.
 """
 
 import json
@@ -14,17 +13,17 @@ import pytest
 
 SOURCES = ["api", "workers", "shared"]
 FLOOR_PERCENT = 90.0
-# Under this name a worker adds what it found to what it tells xdist at its end.
+# The key under which a worker adds its coverage to the output it sends to xdist at its end.
 _OUTPUT = "covered"
 _MEASURING, _MERGED = pytest.StashKey[Any](), pytest.StashKey[dict[str, Any]]()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Begin before anything of ours is imported, in a process that runs tests."""
+    """Start before any measured module is imported, in a process that runs tests."""
     from slipcover import FileMatcher, ImportManager, Slipcover
 
-    # Who hands tests out to others runs none.
+    # The xdist controller runs no tests.
     if "PYTEST_XDIST_WORKER" in os.environ or not early_config.known_args_namespace.numprocesses:
         measuring = Slipcover(branch=True, immediate=True, source=SOURCES)
         ImportManager(measuring, FileMatcher(sources=SOURCES)).__enter__()
@@ -33,7 +32,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker tells what it found; who has all of it judges."""
+    """Send a worker's coverage; the process that has all of it compares it with the thresholds."""
     config = session.config
     if config.stash.get(_MEASURING, None) is not None:
         _merge(config, config.stash[_MEASURING].get_coverage())
@@ -49,14 +48,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take what a worker found; one that crashed told nothing."""
+    """Collect a worker's coverage; a crashed worker sends none."""
     found = getattr(node, "workeroutput", {}).get(_OUTPUT)
     if found is not None:
         _merge(node.config, json.loads(found))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the files with lines that nothing passed, and all together."""
+    """Print the files with uncovered lines, and the total."""
     from slipcover import print_coverage
 
     covered = config.stash.get(_MERGED, None)

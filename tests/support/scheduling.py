@@ -1,15 +1,15 @@
-"""Which tests share a test process when they run in parallel, and which begin first.
+"""Which tests share a test process when they run in parallel, and which start first.
 
-Tests that share a running gateway share a process: to start one takes longer than most tests that use it, and each
-process that gets one of these tests starts one. What takes longest begins first: it must not begin when the others
-have ended. For the rest the order is any.
+Tests that share a running gateway share a process: starting one takes longer than most tests that use it, and each
+process that gets one of these tests starts one. The longest tests start first, so that none of them starts when the
+others have ended. The order of the rest is arbitrary.
 """
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 _ACCEPTANCE = "tests/acceptance/"
-# Which gateway the tests of a file use, but for the one that most share; and those that each start their own.
+# The gateway that the tests of a file use, unless it is the one most share; and the files that each start their own.
 _GATEWAYS = {
     "test_faults": "befallen gateway",
     "test_fuzz": "befallen gateway",
@@ -21,20 +21,20 @@ _OWN = ("test_chaos", "test_commands", "test_postgresql")
 
 
 class ByGateway(LoadScopeScheduling):  # type: ignore[misc]  # xdist carries no types
-    """One process for the tests of one gateway, and for those of one file: handed out one by one they would wait for
-    the next more than they run."""
+    """One process for the tests of one gateway, and for those of one file: distributed one by one, tests would wait
+    longer than they run."""
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
 
 
 def longest_first(items: list[pytest.Item]) -> None:
-    """Put what takes longest at the beginning, and leave the rest in its order."""
+    """Move the longest tests to the beginning, and keep the order of the rest."""
     items.sort(key=lambda item: (not item.nodeid.startswith(_ACCEPTANCE), scope_of(item.nodeid) != "shared gateway"))
 
 
 def scope_of(nodeid: str) -> str:
-    """What a test shares a process with: all that have the same scope."""
+    """The scope of a test: tests of the same scope share a process."""
     path = nodeid.split("::", 1)[0]
     if not path.startswith(_ACCEPTANCE):
         return path

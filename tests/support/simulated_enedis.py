@@ -34,18 +34,18 @@ class SimulatedEnedis:
     _control: httpx.Client
 
     def start_again(self) -> None:
-        """As if it had just been started; nobody shares anything, nothing is limited or broken."""
+        """Reset the simulator to its initial state: no authorisations, no quotas, no faults."""
         for state in ("faults", "calls", "limits", "tokens", "consents"):
             self._control.delete(f"/control/{state}").raise_for_status()
         self.set(**_UNLIMITED)
 
     def share(self, prm: str, duration: str = "P3Y") -> int:
-        """Share a point with the application; gives the authorisation's id."""
+        """Grant the application access to a usage point; returns the authorisation's id."""
         order = {"usage_point_id": prm, "duration": duration}
         return int(self._post("consents", order)["authorisation_id"])
 
     def share_anew(self, prm: str) -> int:
-        """The person withdraws the share of a point and gives it again."""
+        """Revoke the authorisation of a usage point and grant it again."""
         self._post("revoke", {"usage_point_id": prm})
         return self.share(prm)
 
@@ -66,13 +66,13 @@ class SimulatedEnedis:
         self._control.delete("/control/tokens").raise_for_status()
 
     def calls(self, api: str = MEASURES) -> list[dict[str, Any]]:
-        """What arrived for one API, oldest first."""
+        """The calls received for one API, oldest first."""
         answer = self._control.get("/control/calls", params={"api": api})
         found: list[dict[str, Any]] = answer.raise_for_status().json()
         return found
 
     def rte_days(self, dataset: str, start: date, end: date) -> dict[str, Any]:
-        """What the simulated RTE says of each day, published or not: colours or levels."""
+        """The simulated RTE's values of each day, published or not: colours or levels."""
         answer = self._control.get(f"/control/rte/{dataset}", params={"start": str(start), "end": str(end)})
         found: dict[str, Any] = answer.raise_for_status().json()
         return found

@@ -1,4 +1,4 @@
-"""The way of a state as a browser takes it: opened, then used."""
+"""The life of an authorisation state as in a browser: opened, then used."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -18,8 +18,8 @@ async def take_state(
     autorisation_id: int | None,
     returned: ReturnedPoints | None = None,
 ) -> tuple[Consent, bool]:
-    """What `AuthorizationStates.consume` gives to the browser that opens the link, if nobody has opened it yet."""
-    # Of a state that has been used, or has expired, the browser that opened it before still shows what it got.
+    """What `AuthorizationStates.consume` returns to the browser that opens the link, if it was not opened before."""
+    # The browser that opened a state still presents its binding after the state was used or has expired.
     with suppress(StateRefused):
         await states.open(state, BROWSER, now)
     return await states.consume(state, now, autorisation_id, returned, browser=BROWSER)

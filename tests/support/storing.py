@@ -1,4 +1,4 @@
-"""Storing as a worker does, for a job that is under way: for none other is anything stored. The job leaves no trace."""
+"""Storing as a worker does, for a running job: data is stored for no other. The job is removed afterwards."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ _DAY = DayRange(date(2026, 10, 1), date(2026, 10, 2))
 async def save_window(
     store: ReadingStore, series: Series, coverage: Coverage, readings: Sequence[Reading], public_key: bytes
 ) -> None:
-    """Have a window stored."""
+    """Store a window."""
     async with _job_under_way(store, series) as job:
         assert await store.save_window(job, coverage, readings, public_key)
 
@@ -27,7 +27,7 @@ async def save_window(
 async def save_record(
     store: ReadingStore, series: Series, coverage: Coverage, record: Mapping[str, Any], public_key: bytes
 ) -> None:
-    """Have a record stored."""
+    """Store a record."""
     async with _job_under_way(store, series) as job:
         assert await store.save_record(job, coverage, record, public_key)
 

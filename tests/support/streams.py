@@ -1,4 +1,4 @@
-"""Streams of events over real HTTP: the API served on a port of the loopback, in the loop of the test."""
+"""Event streams over real HTTP: the API served on a loopback port, in the event loop of the test."""
 
 import asyncio
 import json
@@ -19,13 +19,13 @@ from tests.support.patience import PATIENCE_SECONDS
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the test run's own affair."""
+        """Leave signals to the test run."""
         yield
 
 
 @dataclass(frozen=True)
 class Served:
-    """The API as others see it, and the server in front of it."""
+    """The API as clients see it, and its server."""
 
     server: uvicorn.Server
     client: httpx.AsyncClient
@@ -35,11 +35,11 @@ class Served:
 async def served(app: FastAPI) -> AsyncIterator[Served]:
     """Serve an application whose resources are open already."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # Little is on its way to somebody who does not read.
+    # Small buffers: few bytes are in transit to a client that does not read.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     listening.bind(("127.0.0.1", 0))
     listening.listen()
-    # Streams end because they are told to, and not because the server lost its patience.
+    # Streams end because they are closed, not because the server's timeout expired.
     patience = int(PATIENCE_SECONDS)
     server = _Server(
         uvicorn.Config(
@@ -59,7 +59,7 @@ async def served(app: FastAPI) -> AsyncIterator[Served]:
 
 @dataclass(frozen=True)
 class Told:
-    """One event as it came over the wire."""
+    """One event as received over the wire."""
 
     id: str | None
     type: str | None
@@ -67,7 +67,7 @@ class Told:
 
 
 class Stream:
-    """What a server tells, event by event."""
+    """A server's stream, event by event."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.answer = answer
@@ -94,12 +94,12 @@ class Stream:
             return None
 
     async def next_id(self) -> str:
-        """The next id, also one that comes without an event."""
+        """The next id, including one without an event."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await anext(line.removeprefix("id: ") async for line in self._lines if line.startswith("id: "))
 
     async def rest(self) -> list[str | None]:
-        """The types of everything that comes until the end."""
+        """The types of all events until the end."""
         types = []
         while told := await self.next():
             types.append(told.type)

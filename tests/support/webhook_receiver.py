@@ -1,4 +1,4 @@
-"""Somebody with a webhook, a receiver that keeps what it gets, and a courier whose clock the test moves."""
+"""An account with a webhook, a receiver that keeps its messages, and a courier whose clock the test moves."""
 
 import asyncio
 import json
@@ -22,39 +22,39 @@ TAKEN = answers("204 No Content")
 
 
 async def until(happened: Callable[[], Awaitable[Any]]) -> None:
-    """Wait for something that the store will show."""
+    """Wait until the store shows a change."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await happened():  # noqa: ASYNC110  # somebody else does it: there is no event of this loop to await
+        while not await happened():  # noqa: ASYNC110  # the change is made elsewhere: this loop has no event to await
             await asyncio.sleep(0.01)
 
 
 @dataclass(frozen=True)
 class Message:
-    """What arrived."""
+    """A received message."""
 
     headers: Mapping[str, str]
     body: bytes
 
     @property
     def type(self) -> str:
-        """Of which event it tells."""
+        """The type of its event."""
         return str(json.loads(self.body)["type"])
 
     def verify(self, secret: str) -> Any:
-        """What it says, verified as a receiver does it. Raises `WebhookVerificationError`."""
+        """The payload, verified as a receiver does. Raises `WebhookVerificationError`."""
         return Signature(secret).verify(self.body, dict(self.headers))
 
 
 @dataclass
 class Receiver:
-    """Keeps what it gets, and answers as it was told."""
+    """Keeps the messages it receives, and sends the configured response."""
 
     messages: list[Message] = field(default_factory=list)
     answer: Handler = TAKEN
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take one message."""
+        """Receive one message."""
         headers, body = await read_message(reader)
         self.messages.append(Message(headers, body))
         self.arrived.set()
@@ -64,13 +64,13 @@ class Receiver:
 
     @property
     def types(self) -> Sequence[str]:
-        """What was told, in the order in which it arrived."""
+        """The event types, in order of arrival."""
         return [each.type for each in self.messages]
 
 
 @dataclass
 class Stage:
-    """All of them."""
+    """The account, its webhook, the receiver and the courier."""
 
     resources: Resources
     courier: Courier
@@ -81,7 +81,7 @@ class Stage:
     secret: str = field(repr=False)
 
     async def add_webhook(self, url: str, events: Sequence[str] | None = None) -> Webhook:
-        """Another webhook of the account, as the API makes it."""
+        """Create another webhook of the account, as the API does."""
         now = datetime.now(UTC)
         webhook, _ = await self.resources.webhooks.create_webhook(self.account.id, url, events, None, ACTOR, now)
         await self.note(webhook)
@@ -94,15 +94,15 @@ class Stage:
         await self.note(changed)
 
     async def note(self, webhook: Webhook) -> None:
-        """Have Redis know what SQL says of a webhook."""
-        await self.resources.deliveries.note_wish(webhook.account_id, webhook.id, webhook.version, webhook.wish)
+        """Copy a webhook's state from SQL to Redis."""
+        await self.resources.deliveries.subscribe(webhook.account_id, webhook.id, webhook.version, webhook.subscription)
 
     async def tell(self, event_type: str = "job.succeeded", **data: str) -> None:
-        """Something happens."""
+        """Publish an event."""
         await self.resources.events.publish(self.account.id, event_type, data or {"job_id": "job_0123456789abcdef"})
 
     async def work_off(self, now: datetime | None = None) -> int:
-        """Make every delivery that is due at that moment; how many that were."""
+        """Send every delivery due at that time; returns their number."""
         made = 0
         while claimed := await self.resources.deliveries.claim(now or datetime.now(UTC), 100):
             await asyncio.gather(*(self.courier.deliver(each, now or datetime.now(UTC)) for each in claimed))
@@ -110,14 +110,14 @@ class Stage:
         return made
 
     async def deliveries(self) -> list[Delivery]:
-        """Those of the webhook, newest first."""
+        """The deliveries of the webhook, newest first."""
         return await self.resources.deliveries.list_deliveries(self.webhook.id)
 
     async def only_delivery(self) -> Delivery:
-        """The one that there is."""
+        """The only delivery."""
         (delivery,) = await self.deliveries()
         return delivery
 
     async def events(self) -> list[str]:
-        """What the account's listeners were told."""
+        """The events published to the account."""
         return [each.type for each in await self.resources.events.load_events(self.account.id)]

@@ -1,6 +1,6 @@
-"""A worker without its queue's consumer: everything open over real stores and a served Enedis, and people with meters.
+"""A worker without its queue consumer: its resources over real stores and a served Enedis, and accounts with meters.
 
-What the queue holds is taken out by hand, so that a test decides when a call is delivered, and how often.
+Tests take messages from the queue themselves, to decide when a call is delivered, and how often.
 """
 
 import asyncio
@@ -35,25 +35,25 @@ from workers.consents.exchange import ConsentExchange
 from workers.fetching.fetcher import Fetcher
 from workers.upstream.port import FetchRequest, Provider, RecordRequest
 
-# The day on which this test process began: what a test says of a day is the same day throughout, though midnight pass.
+# The day on which this test process started: a test's days stay the same even if midnight passes.
 _TODAY = day_of(datetime.now(UTC))
 
 
 def days_ago(number: int) -> date:
-    """A day that lies so far back, from the day on which the tests began."""
+    """The day ``number`` days before the day on which the tests started."""
     return _TODAY - timedelta(days=number)
 
 
 def half_hours_of(days: DayRange) -> int:
-    """How many half-hours these days have in Paris: one may be an hour longer or shorter than the others."""
+    """The number of half-hours of these days in Paris: one may be an hour longer or shorter than the others."""
     return sum(day_seconds(day) // 1800 for day in days_between(days.start, days.end))
 
 
 class Lateness:
-    """How long a test has taken so far: what it finds may be later than what it expects by so much, and by no more."""
+    """How long a test has taken so far: an observed time may be later than the expected one by at most that much."""
 
     def __init__(self) -> None:
-        """Begin to count."""
+        """Start to count."""
         self._begun = time.monotonic()
 
     @property
@@ -62,25 +62,25 @@ class Lateness:
         return time.monotonic() - self._begun
 
     def explains(self, found: float | None, expected: float) -> bool:
-        """Whether this moment is the expected one, as late as it may be."""
+        """Whether the time found is the expected one, within the allowed lateness."""
         return found is not None and -0.001 <= found - expected <= self.seconds + 0.001
 
 
 def now_of(redis: Redis) -> float:
-    """The time of the store, which is that of the pacer and the circuits, and need not be this process's."""
+    """The store's time, which the pacer and the circuit breakers use; it may differ from this process's."""
     seconds, microseconds = redis.time()
     return float(seconds) + float(microseconds) / 1_000_000
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    """Wait for something that another process, or the served simulator, does."""
+    """Wait for an effect of another process or of the served simulator."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not happened():  # noqa: ASYNC110  # it happens in another thread: there is no event of this loop to await
+        while not happened():  # noqa: ASYNC110  # the change is made in another thread: this loop has no event to await
             await asyncio.sleep(0.005)
 
 
 class HeldBack:
-    """A provider whose answers are there, and are handed over when the gate opens; or the failure in their place."""
+    """A provider whose responses are ready, and are returned when the gate opens; or raises the failure instead."""
 
     def __init__(self, provider: Provider, failure: Exception | None = None) -> None:
         self._provider, self._failure = provider, failure
@@ -88,19 +88,19 @@ class HeldBack:
         self.asked, self.gate = asyncio.Event(), asyncio.Event()
 
     async def fetch_readings(self, request: FetchRequest) -> Sequence[Reading]:
-        """The readings, when the gate is open."""
+        """The readings, once the gate is open."""
         readings = await self._provider.fetch_readings(request)
         await self._wait()
         return readings
 
     async def fetch_record(self, request: RecordRequest) -> Mapping[str, Any]:
-        """The record, when the gate is open."""
+        """The record, once the gate is open."""
         record = await self._provider.fetch_record(request)
         await self._wait()
         return record
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
-        """The points, when the gate is open."""
+        """The points, once the gate is open."""
         points = await self._provider.fetch_granted_points(autorisation_id)
         await self._wait()
         return points
@@ -122,13 +122,13 @@ class Person:
 
 @dataclass(frozen=True)
 class Stage:
-    """One worker's parts."""
+    """One worker's resources."""
 
     resources: Resources
     providers: dict[str, Provider]
     enedis: SimulatedEnedis
     http: httpx.AsyncClient
-    # A client of its own: what a test looks at must not go through the resources that it tests.
+    # A separate client: a test's observations must not use the resources that it tests.
     redis: Redis
     _moved_in: list[str] = field(default_factory=list)
 
@@ -143,24 +143,24 @@ class Stage:
         return ConsentExchange(self.resources, self.providers["enedis"])
 
     async def create_person(self) -> Person:
-        """Somebody with an account and nothing in it."""
+        """Create an empty account."""
         account, api_key = await self.resources.accounts.create_account(datetime.now(UTC))
         return Person(account.id, api_key)
 
     async def begin_consent(self, person: Person, authorisation_id: int, expected_prm: str | None = None) -> str:
-        """A consent that has come back from Enedis's page and is to be exchanged; its id."""
+        """Create a consent that Enedis redirected back, ready for its exchange; returns its id."""
         now = datetime.now(UTC)
         _, state = await self.resources.authorization_states.create(person.account_id, now, expected_prm)
         consent, _ = await take_state(self.resources.authorization_states, state, now, authorisation_id)
         return consent.id
 
     async def grant(self, person: Person, prm: str, duration: str = "P3Y") -> UsagePoint:
-        """A usage point that the person has shared, by the real way."""
+        """Grant a usage point to the account through a real exchange."""
         await self.exchange.exchange(await self.begin_consent(person, self.enedis.share(prm, duration)))
         return await self.resources.usage_points.find(person.account_id, prm)
 
     async def move_in(self, prm: str) -> UsagePoint:
-        """The usage point of somebody new, at an Enedis that has seen nothing; whoever lived there is gone."""
+        """The usage point of a new account, at a reset Enedis; earlier accounts of the usage point are removed."""
         now = datetime.now(UTC)
         for account_id in self._moved_in:
             with suppress(NotFound):
@@ -176,7 +176,7 @@ class Stage:
         return await self.resources.usage_points.load(usage_point.id)
 
     async def submit(self, usage_point: UsagePoint, dataset: str, days: DayRange, lane: Lane = Lane.INTERACTIVE) -> Job:
-        """A job for these days, whatever is stored of them; its first calls are leased and enqueued."""
+        """A job for these days, regardless of stored data; its first calls are leased and enqueued."""
         now = datetime.now(UTC)
         kind = DATASETS[dataset]
         windows = [part for each in windows_of(kind, days) if (part := each.clipped(days.start, days.end))]
@@ -186,23 +186,23 @@ class Stage:
         return job
 
     async def age_exchange(self, consent_id: str, by: timedelta) -> None:
-        """As if the exchange of a consent had been begun so much earlier."""
+        """Move back the start time of a consent's exchange."""
         async with self.resources.database.transaction() as connection:
             query = update(consents).where(consents.c.id == consent_id)
             await connection.execute(query.values(taken_at=datetime.now(UTC) - by))
 
     def queued(self, name: str) -> list[Sequence[Any]]:
-        """The arguments of the messages that a queue holds, oldest first."""
+        """The arguments of the messages in a queue, oldest first."""
         messages: Any = self.redis.lrange(name, 0, -1)
         return [arguments_of(message) for message in reversed(messages)]
 
     def next_ticket(self, lane: Lane = Lane.INTERACTIVE) -> CallTicket | None:
-        """Take the oldest call out of a lane's queue."""
+        """Pop the oldest call of a lane's queue."""
         message: Any = self.redis.rpop(str(lane))
         return None if message is None else CallTicket(*arguments_of(message))
 
     async def work_off(self, lane: Lane = Lane.INTERACTIVE) -> int:
-        """Do every call that a lane's queue holds, and what they enqueue; how many."""
+        """Run every call in a lane's queue, and the calls that they enqueue; returns their number."""
         done = 0
         while (ticket := self.next_ticket(lane)) is not None:
             await self.fetcher.do_call(ticket)
@@ -210,35 +210,35 @@ class Stage:
         return done
 
     async def do_again(self, ticket: CallTicket, fetcher: Fetcher | None = None) -> None:
-        """Do a call that was laid aside as soon as its moment has come: that is now."""
+        """Make a deferred call due, and run it."""
         await bring_back(self.resources, ticket)
         await (fetcher or self.fetcher).do_call(ticket)
 
     async def job(self, job: Job) -> Job:
-        """The job as it stands."""
+        """The job's current state."""
         found = await self.resources.jobs.load_job(job.id)
         assert found is not None
         return found
 
     async def run(self, usage_point: UsagePoint, dataset: str, days: DayRange) -> Job:
-        """A job from its submission to its end."""
+        """Run a job from its submission to its end."""
         job = await self.submit(usage_point, dataset, days)
         await self.work_off()
         return await self.job(job)
 
     async def coverage(self, job: Job) -> dict[str, Coverage]:
-        """What is known of every window of the job's series."""
+        """The coverage of every window of the job's time series."""
         return await self.resources.readings.load_all_coverage(job.series)
 
     async def read(self, person: Person, job: Job) -> Sequence[Reading]:
-        """What the person's key opens of the job's days."""
+        """The readings of the job's days that the account's key decrypts."""
         caller = await self.resources.accounts.authenticate(person.api_key)
         kind = DATASETS[job.dataset]
         names = [window_name(kind, window.start) for window in windows_of(kind, DayRange(job.start, job.end))]
         return list(await self.resources.readings.open_windows(job.series, names, caller.private_key))
 
     def events(self, person: Person) -> list[tuple[str, dict[str, str]]]:
-        """What the person's listeners were told."""
+        """The events published to the account."""
         entries: Any = self.redis.xrange(f"events:{person.account_id}")
         return [(fields[b"type"].decode(), json.loads(fields[b"data"])) for _, fields in entries]
 
@@ -249,7 +249,7 @@ class Stage:
 
 
 def arguments_of(message: bytes) -> Sequence[Any]:
-    """The arguments that a message of the queue carries."""
+    """The arguments in a queue message."""
     envelope = json.loads(message)
     arguments: list[Any] = json.loads(base64.b64decode(envelope["body"]))[0]
     return arguments

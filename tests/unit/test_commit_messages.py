@@ -1,4 +1,4 @@
-"""Which commit messages are taken."""
+"""Which commit messages are accepted."""
 
 from tests.support.cases import case
 from tests.support.commit_messages import LONGEST_SUBJECT, faults_of

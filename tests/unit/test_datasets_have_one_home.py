@@ -1,4 +1,4 @@
-"""A dataset is declared in the catalogue and known to adapters; routes, tasks and stores carry any, and name none."""
+"""A dataset is declared in the catalogue and in adapters; routes, tasks and stores handle any, and name none."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ CARRIERS = sorted(
         ),
     ]
 )
-# As a word of its own in quotes: `contract` and `address` are words of the language too.
+# As a separate word in quotes: `contract` and `address` are ordinary words too.
 NAMED = re.compile("|".join(f"[\"']{name}[\"']" for name in (*DATASETS, *PUBLIC_DATASETS)))
 
 

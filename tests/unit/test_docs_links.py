@@ -1,4 +1,4 @@
-"""Every link of the documentation that leads to a file of this repository, or to a heading in one, leads somewhere."""
+"""Every link of the documentation to a file of this repository, or to a heading in one, has an existing target."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ def prose(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """The headings as they are linked to: small letters, no punctuation, hyphens for blanks."""
+    """The headings in link form: lowercase, no punctuation, hyphens for spaces."""
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(prose(page))}
 
 

@@ -10,7 +10,7 @@ from simulator.config import SimulatorSettings
 
 ROOT = Path(__file__).parents[2]
 SETTING = re.compile(r"^#?([A-Z][A-Z0-9_]+)=(.*)$", re.MULTILINE)
-# Read by docker-compose.yml alone.
+# Read only by docker-compose.yml.
 COMPOSE_ONLY = {"BIND_ADDRESS", "API_PORT", "FLOWER_PORT", "SIMULATOR_PORT", "POSTGRES_PASSWORD"}
 REQUIRED = {
     "RELEVE_SECRET_KEY": "a-secret-key-for-tests-only-0123456789",

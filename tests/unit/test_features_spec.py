@@ -1,4 +1,4 @@
-"""What the pages of `docs/features-spec/` promise is proven by tests that are there."""
+"""The guarantees in `docs/features-spec/` name existing tests."""
 
 import ast
 import re
@@ -26,7 +26,7 @@ def is_there(place: str, test: str) -> bool:
 
 
 def proofs(page: Path) -> list[str]:
-    """The rows of the page's tables of promises, their headings and rules left out."""
+    """The rows of the page's tables of guarantees, without headings and separators."""
     tables = page.read_text(encoding="utf-8").split("| Promise | Test |\n")[1:]
     rows = (ROW.findall(table.split("\n\n")[0]) for table in tables)
     return [row for table in rows for row in table if not set(row) <= set("-| ")]

@@ -1,7 +1,6 @@
-"""What the provider tells about the right to a usage point, and who hears of its end.
+"""The authorisation state of a usage point as provider calls reveal it, and the handling of its loss.
 
-The policy for calls is that of `shared.consents.loss_policy`; where it is kept is `shared.consents.access_loss`'
-affair.
+`shared.consents.loss_policy` defines the policy for calls, `shared.consents.access_loss` its storage.
 """
 
 from collections.abc import AsyncIterator
@@ -19,9 +18,9 @@ logger = get_logger(__name__)
 
 @asynccontextmanager
 async def watch_consent(resources: Resources, usage_point: UsagePoint) -> AsyncIterator[None]:
-    """Around a call for ``usage_point``: note that it was answered, or that the provider saw no right to it.
+    """Wrap a call for ``usage_point``: record its success, or that the provider refused it for lack of authorisation.
 
-    Every other failure says nothing about the right. What the call raises is raised.
+    Other failures carry no information about the authorisation. Re-raises what the call raises.
     """
     try:
         yield
@@ -33,11 +32,11 @@ async def watch_consent(resources: Resources, usage_point: UsagePoint) -> AsyncI
 
 
 async def check_again(resources: Resources, provider: Provider, usage_point: UsagePoint, now: datetime) -> bool:
-    """Whether the authorisation that this account came back with still opens the point; if not, it is lost at once.
+    """Whether this account's authorisation still covers the point; if not, its consent is lost at once.
 
-    Enedis serves whoever asks for the application and the point, not for the person: while two accounts hold a point,
-    one that moved out would otherwise read the data of the one that moved in. A return of v1 has no authorisation to
-    ask about, and stays. Raises what the provider raises: then nothing is known.
+    Enedis authorises the application and the point, not the person: while two accounts hold a point, the one whose
+    holder moved out could otherwise read the data of the new occupant. A v1 consent has no authorisation to check and
+    is kept. Re-raises the provider's errors: the state is then unknown.
     """
     number = usage_point.consent.autorisation_id
     if number is None or usage_point.prm in {each.prm for each in await provider.fetch_granted_points(number)}:

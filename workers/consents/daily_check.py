@@ -1,6 +1,6 @@
-"""The daily round through the consents: who is told that one ends, who may have lost one, what waits for too long.
+"""The daily consent check: expiry warnings, consents that may be lost, consents pending for too long.
 
-It may run twice at once or twice a day: each warning is noted before it is sent.
+Safe to run concurrently or twice a day: each warning is recorded before it is sent.
 """
 
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ logger = get_logger(__name__)
 
 
 async def care_for_consents(resources: Resources, provider: Provider, now: datetime | None = None) -> None:
-    """Warn of what ends, check points that several accounts hold, forget what nobody decided."""
+    """Send expiry warnings, check points that several accounts hold, delete undecided consents."""
     now = now or datetime.now(UTC)
     await _warn(resources, now)
     for failed in await resources.consents.forget_undecided(now):
@@ -38,5 +38,5 @@ async def _check_shared_points(resources: Resources, provider: Provider, now: da
         try:
             await check_again(resources, provider, usage_point, now)
         except AppError as error:
-            # Tomorrow is another day: that nothing could be learned ends no consent.
+            # A failed check does not end a consent; the next daily check tries again.
             logger.warning("consent not checked", consent_id=usage_point.consent.id, code=error.code)

@@ -1,7 +1,7 @@
-"""The use case: turn a consent that came back into the usage points that it opens.
+"""The use case: exchange a returned consent for the usage points that it covers.
 
-A return of v2 brings a number: the provider says what it opens, perhaps not at once. A return of v1 brings the points.
-Who gets a point that another account has: docs/decisions/0013.
+A v2 return carries an authorisation number, which the provider resolves to usage points, possibly with a delay. A v1
+return carries the points. docs/decisions/0013 covers points that another account already has.
 """
 
 from asyncio import sleep
@@ -34,32 +34,32 @@ from workers.upstream.port import Provider, RecordRequest
 
 logger = get_logger(__name__)
 
-# Enedis may not know of a consent in the very second in which it was given: the first try takes its time, because a
-# person waits; later ones come from the sweeper.
+# Enedis may not know a consent in the second in which it was given: the first attempt polls for a while, because a user
+# waits; the sweeper makes later attempts.
 _EMPTY_PAUSES_SECONDS = (1.0, 2.0)
 _FIRST_TRY = timedelta(seconds=15)
-# How long a consent that the provider does not know of, or a provider that does not work, is waited for.
+# Retry period for a consent unknown to the provider, and for a provider outage.
 EMPTY_PATIENCE = timedelta(minutes=10)
 OUTAGE_PATIENCE = timedelta(days=1)
-# Whoever names a number before Enedis gives it out has guessed it; its person comes back within seconds after.
+# A number presented before Enedis issued it was guessed; its real holder returns seconds after it is issued.
 LATE_PAUSE_SECONDS = 15.0
 PROOFS = Rate(tries=3, period=timedelta(days=3))
-"""How often anybody may show what they know of one contract: three times, and then once a day."""
+"""Rate limit of contract proofs per contract: three, then one a day."""
 
 
 class ConsentExchange:
-    """Turns what came back with a state into usage points of an account."""
+    """Exchanges the result of a consent flow, identified by its state, for usage points of an account."""
 
     def __init__(self, resources: Resources, provider: Provider) -> None:
-        """Ask ``provider``, write to ``resources``."""
+        """Query ``provider``, write to ``resources``."""
         self._resources = resources
         self._provider = provider
 
     async def exchange(self, consent_id: str, now: datetime | None = None) -> None:
-        """Exchange one consent and tell its account; done twice it changes nothing. ``now``: the clock's, by default.
+        """Exchange one consent and notify its account; idempotent. ``now`` defaults to the current time.
 
-        When the provider does not know of the consent yet, has no room or does not work, the consent stays as it is
-        and the sweeper has it exchanged again, ever more rarely, until patience ends.
+        If the provider does not know the consent yet, has no quota left or fails, the consent keeps its state and the
+        sweeper retries the exchange with increasing delays, until the retry period ends.
         """
         now = now or datetime.now(UTC)
         try:
@@ -76,7 +76,7 @@ class ConsentExchange:
             await self._forget_refusals(consent.account_id, points, now)
             is_granted = await self._grant(consent, points, now)
         except NotFound:
-            # Its account was erased meanwhile: there is nobody to tell.
+            # The account was erased in the meantime: no account to notify.
             return
         except AppError as error:
             if waited < _patience(error):
@@ -95,19 +95,19 @@ class ConsentExchange:
         try:
             returned = await self._resources.grants.load_returned_points(consent.id)
         except CannotOpen:
-            # Closed with a secret key that is no longer listed: nobody can say any more what was shared.
+            # Encrypted with a secret key that is no longer listed: what was shared can no longer be determined.
             raise StateRefused from None
         if consent.autorisation_id is None:
             return returned
         if consent.approved_at is not None:
-            # What was approved and is still shared; not what the number opens by now.
+            # Points that were approved and are still shared, not those that the number covers now.
             approved = {each.prm for each in returned}
             opened = await self._provider.fetch_granted_points(consent.autorisation_id)
             return [each for each in opened if each.prm in approved]
         return await self._points_of(consent.autorisation_id, waited)
 
     async def _points_of(self, autorisation_id: int, waited: timedelta) -> Sequence[GrantedPoint]:
-        """What a number opens that came back so long ago; a person waits, so the first try asks more than once."""
+        """The points that a number covers, ``waited`` after its return; the first attempt polls: a user waits."""
         points = await self._provider.fetch_granted_points(autorisation_id)
         was_known = bool(points) and waited < _FIRST_TRY
         for pause_seconds in _EMPTY_PAUSES_SECONDS if waited < _FIRST_TRY else ():
@@ -116,20 +116,20 @@ class ConsentExchange:
             await sleep(pause_seconds)
             points = await self._provider.fetch_granted_points(autorisation_id)
         if points and not was_known:
-            # Whoever it was given to has the time to come back with it too: then neither gets it without a proof.
+            # Leaves the rightful holder time to return with the same number: then both accounts need a proof.
             await sleep(LATE_PAUSE_SECONDS)
         return points
 
     async def _check_others(self, consent: Consent, points: Sequence[GrantedPoint], now: datetime) -> None:
-        """Whoever else holds one of the points and has lost the right to it at the provider holds it no longer."""
+        """End the consents of other accounts for these points whose authorisation the provider no longer confirms."""
         prms = [point.prm for point in points]
         for held in await self._resources.usage_points.other_holders(prms, consent.account_id, now):
-            # That number has just been answered for.
+            # The provider has just confirmed that number.
             if consent.autorisation_id is None or held.consent.autorisation_id != consent.autorisation_id:
                 await check_again(self._resources, self._provider, held, now)
 
     async def _grant(self, consent: Consent, points: Sequence[GrantedPoint], now: datetime) -> bool:
-        """Bind the points and tell everybody concerned; or leave them to an administrator, which gives ``False``."""
+        """Bind the points and notify the accounts concerned; or return ``False``: an administrator decides."""
         grants = self._resources.grants
         try:
             holders = await grants.grant(consent.id, points, now)
@@ -144,9 +144,9 @@ class ConsentExchange:
         return True
 
     async def _is_proved(self, consent: Consent, points: Sequence[GrantedPoint], now: datetime) -> bool:
-        """Whether the person named this one point beforehand and knows its contract. Nothing that is fetched is kept.
+        """Whether the user named this one point in advance and knows its contract. Fetched data is not stored.
 
-        Raises what is worth another try.
+        Raises errors that are worth a retry.
         """
         try:
             proof = await self._resources.grants.load_proof(consent.id)
@@ -164,14 +164,14 @@ class ConsentExchange:
             return False
         if not proof.holds(contract, address) and _is_incomplete(contract, proof):
             raise ProviderUnavailable
-        # Counted last, so that an outage uses up nobody's tries, and before the answer, so that each one counts.
+        # Counted last, so that an outage uses up no attempts, and before the result, so that every attempt counts.
         if await self._resources.rate_limiter.try_once("contract-proof", point.prm, PROOFS, now) is not None:
             return False
         return proof.holds(contract, address)
 
     async def _forget_refusals(self, account_id: str, points: Sequence[GrantedPoint], now: datetime) -> None:
-        """What the points lacked under an earlier consent is asked for again. Before the grant: whoever is killed in
-        between begins both anew."""
+        """Forget the refusals recorded under an earlier consent, so that the data is requested again. Runs before the
+        grant: after a crash in between, both steps run again."""
         for point in points:
             with suppress(NotFound):
                 known = await self._resources.usage_points.find(account_id, point.prm)
@@ -183,14 +183,14 @@ class ConsentExchange:
 
 
 def _is_incomplete(contract: object, proof: ContractProof) -> bool:
-    """Whether the day that the proof names could not be had for the moment: one of the APIs of a contract was down."""
+    """Whether the day that the proof names is temporarily unavailable: one of a contract's APIs was down."""
     absent = contract.get("absent") if isinstance(contract, dict) else None
     why = absent.get("consumption_activated_on") if isinstance(absent, dict) else None
     return proof.activated_on is not None and why == "provider_error"
 
 
 def _patience(error: AppError) -> timedelta:
-    """How long after the return an exchange that failed so is still tried again."""
+    """How long after the return an exchange that failed with ``error`` is retried."""
     if isinstance(error, ConsentEmpty):
         return EMPTY_PATIENCE
     if error.retryable or isinstance(error, (NoSlotYet, ProviderThrottled)):

@@ -1,4 +1,4 @@
-"""Why days are not there: what an error tells about them, and writing that down. What is stored of them stays."""
+"""Why days are missing: derived from provider errors and recorded. Stored readings are kept."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,18 +26,18 @@ from shared.resources import Resources
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Why something is not there, and after how long it is worth asking again (never: ``None``)."""
+    """Why data is missing, and the delay after which a retry is worthwhile (``None``: never)."""
 
     reason: Reason
     pause: timedelta | None = None
 
     @property
     def is_of_dataset(self) -> bool:
-        """Whether it holds for every day of the dataset, not only for those that were asked for."""
+        """Whether it applies to every day of the dataset, not only to the requested ones."""
         return self.reason in (Reason.WRONG_DIRECTION, Reason.CURVE_NOT_COLLECTED)
 
 
-# Errors that are knowledge about what was asked for: the call did its work.
+# Errors that carry information about the requested data: the call itself succeeded.
 _KNOWLEDGE: Mapping[type[AppError], Absence] = {
     BeforeActivation: Absence(Reason.BEFORE_ACTIVATION),
     BeyondHistory: Absence(Reason.BEYOND_HISTORY),
@@ -45,29 +45,30 @@ _KNOWLEDGE: Mapping[type[AppError], Absence] = {
     ProviderWrongDirection: Absence(Reason.WRONG_DIRECTION),
     NoMeasure: Absence(Reason.NO_MEASURE, timedelta(days=1)),
 }
-# Enedis has refused valid consents by the wave: one refusal is no end, and the next morning is soon enough to look
-# again. A little less than a day, or the next refresh would find it a moment too early.
+# Enedis has refused valid consents in bulk: one refusal is not final, and a retry the next morning is soon enough. A
+# little less than a day, or the next refresh would come just before it is due.
 _NO_RIGHT = Absence(Reason.CONSENT_LOST, timedelta(hours=20))
 _FAILURE_PAUSE = timedelta(hours=1)
 _FAILURE = Absence(Reason.PROVIDER_ERROR, _FAILURE_PAUSE)
-# Of a record whose one part could not be had: an operator who subscribes to an API does not wait for the next month.
+# For a record with one part unavailable: after an operator subscribes to an API, the record must not stay incomplete
+# for a month.
 _LACKS_OF_RECORDS = {"provider_error": _FAILURE_PAUSE, "api_not_subscribed": timedelta(days=7)}
-# A record that is stored, and of which the provider now says that there is none.
+# A stored record that the provider now reports as missing.
 _RENEWAL_PAUSE = timedelta(days=30)
 
 
 def knowledge_of(error: AppError) -> Absence | None:
-    """What an error says about what was asked for, ``None`` when it only says that the call failed."""
+    """What an error reveals about the requested data; ``None`` when it only means that the call failed."""
     return _KNOWLEDGE.get(type(error))
 
 
 def failure_of(error: AppError) -> Absence:
-    """What is known of the days of a call that failed for good."""
+    """What is known about the days of a call that failed permanently."""
     return _NO_RIGHT if isinstance(error, (ConsentLost, ConsentMissing, NotFound)) else _FAILURE
 
 
 def gaps_of_record(record: Mapping[str, Any], days: DayRange, now: datetime) -> tuple[Gap, ...]:
-    """What a record lacks that asking again may bring: it is kept, and due again before it is old."""
+    """Missing parts of a record that a retry may bring: the record is stored, and due again before it is stale."""
     absent = record.get("absent")
     lacks = set(absent.values()) if isinstance(absent, Mapping) else set()
     pauses = [pause for lack, pause in _LACKS_OF_RECORDS.items() if lack in lacks]
@@ -79,8 +80,8 @@ def gaps_of_record(record: Mapping[str, Any], days: DayRange, now: datetime) -> 
 async def save_absence(
     resources: Resources, job: Job, windows: Sequence[DayRange], absence: Absence, now: datetime
 ) -> None:
-    """Write down why these windows of a job's series are not there, unless the job is over; one of which something is
-    stored keeps it, and a stored record is not asked for again before it is worth it."""
+    """Record why these windows of a job's series are missing, unless the job has ended. Windows with stored data keep
+    it, and a stored record is not requested again before a retry is worthwhile."""
     dataset = DATASETS[job.dataset]
     names = [window_name(dataset, window.start) for window in windows]
     coverage = await resources.readings.load_coverage(job.series, names)
@@ -90,7 +91,7 @@ async def save_absence(
         if known is None or known.state == "absent":
             absent = absence_of(dataset, window, absence.reason, now, again)
             if dataset.is_series and absence.reason is Reason.NO_MEASURE:
-                # As good as an empty answer: what is young may only not be published yet, what is old never comes.
+                # Equivalent to an empty response: recent data may not be published yet, old data will never be.
                 absent = coverage_of(dataset, window, (), now)
             await resources.readings.save_window(job, absent, [], b"")
         elif not dataset.is_series:

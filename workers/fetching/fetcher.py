@@ -1,7 +1,7 @@
-"""The use case: take a call, fetch its days or its record, seal them, store them, settle the call.
+"""The use case: take a call, fetch its days or its record, encrypt and store them, settle the call.
 
-It holds the account's public key and nothing that opens what it writes. Whatever happens to it, the call is either
-settled or still leased, and then somebody else does it.
+It holds the account's public key and cannot decrypt what it writes. If it crashes, the call is either settled or still
+leased; another worker takes it when the lease expires.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from workers.upstream.port import FetchRequest, Provider, RecordRequest
 
 logger = get_logger(__name__)
 
-# Refusals of a period because of the days that it begins with.
+# Errors that refuse a period because of its first days.
 _REFUSED_STARTS: Mapping[type[AppError], Reason] = {
     BeforeActivation: Reason.BEFORE_ACTIVATION,
     BeyondHistory: Reason.BEYOND_HISTORY,
@@ -46,33 +46,33 @@ _BACKOFF_SECONDS = (2.0, 10.0, 60.0, 300.0)
 
 
 class Fetcher:
-    """Does calls, one at a time or many at once."""
+    """Executes calls, sequentially or concurrently."""
 
     def __init__(self, resources: Resources, providers: dict[str, Provider]) -> None:
-        """Work with the stores of ``resources`` and ask ``providers``, by their names."""
+        """Use the stores of ``resources`` and call ``providers``, by name."""
         self._resources = resources
         self._jobs = resources.job_service
         self._providers = providers
         self._lease_seconds = resources.settings.call_lease_seconds
 
     async def do_call(self, ticket: CallTicket) -> None:
-        """Do a call that the queue delivered, or nothing when somebody else does it or has done it."""
+        """Execute a call that the queue delivered; does nothing when another worker executes or has executed it."""
         started = await self._resources.ledger.start_call(ticket, _now(), self._lease_seconds)
         job = started and await self._resources.jobs.load_job(ticket.job_id)
         if not started or not job:
             return
         try:
-            # Attempts that end are counted below; more than those means that this call kills whoever does it.
+            # Attempts that end are counted below; a higher count means that this call crashes its worker.
             if started.attempt > self._resources.settings.call_attempts:
                 raise CallAbandoned
             async with self._kept_alive(ticket):
                 is_done = await self._fetch(job, started)
         except NoSlotYet as error:
-            # Another call would have no slot either: it keeps its place, and what waits in line goes on waiting there.
+            # Another call would get no slot either: this one keeps its position, and the queue behind it keeps waiting.
             retry_at = error.retry_at or _now()
             await self._jobs.park(ticket, retry_at, _now(), counts_as_attempt=False, keeps_place=True)
         except DATABASE_AWAY:
-            # No fault of the call: however long it lasts, none is given up for it.
+            # Not caused by the call: no call is given up for an outage, however long it lasts.
             logger.warning("call put off", job_id=job.id, call=ticket.number, code=ServiceUnavailable.code)
             until = _now() + _STORE_PAUSE * random.uniform(1.0, 1.25)  # noqa: S311  # spreads load, guards no secret
             await self._jobs.park(ticket, until, _now(), counts_as_attempt=False, keeps_place=True)
@@ -83,7 +83,7 @@ class Fetcher:
                 await self._jobs.park(ticket, retry_at, _now(), counts_as_attempt=True)
                 return
             await self._give_up(job, started, error)
-            # That an account is suspended is no news to who suspended it.
+            # No event for a suspended account: the operator who suspended it knows.
             is_dead = not isinstance(error, AccountSuspended)
             await self._jobs.settle(job, ticket, error.code, _now(), is_dead=is_dead, upstream_code=error.upstream_code)
         else:
@@ -93,7 +93,7 @@ class Fetcher:
                 await self._jobs.send_next(_now())
 
     async def _fetch(self, job: Job, started: StartedCall) -> bool:
-        """Fetch what is due of a call's days; ``False`` when another call is at it, and this one waits for that."""
+        """Fetch the due days of a call; ``False`` when another call is fetching them and this one waits for it."""
         due = await self._due_windows(job, started.days, _now())
         if not due:
             return True
@@ -101,7 +101,7 @@ class Fetcher:
         names = [window_name(dataset, window.start) for window in due]
         if not await self._resources.ledger.claim(started.ticket, names, _now()):
             return False
-        # Between the look and the claim somebody may have stored them.
+        # Another call may have stored them between the check and the claim.
         due = await self._due_windows(job, started.days, _now())
         if due:
             await self._fetch_due(job, due)
@@ -132,8 +132,8 @@ class Fetcher:
             await save_absence(resources, job, due, absence, _now())
 
     async def _may_be_of_dataset(self, job: Job, absence: Absence) -> bool:
-        """Whether what was said of a whole dataset can be true of this one. A record has no direction and no curve; and
-        a direction of which readings are stored exists, whatever one answer says."""
+        """Whether an absence of a whole dataset is plausible here. A record has no direction and no curve; and a
+        direction with stored readings exists, whatever a single response states."""
         if not DATASETS[job.dataset].is_series:
             return False
         if absence.reason is not Reason.WRONG_DIRECTION:
@@ -142,9 +142,9 @@ class Fetcher:
         return all(each.state == "absent" for each in known.values())
 
     async def _fetch_series(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> bool:
-        """Whether anything of it is new: readings of a day that was not stored whole."""
+        """Whether it brought new data: readings of a day that was not completely stored."""
         dataset, is_news = DATASETS[job.dataset], False
-        # Another job may have stored the ends of this call meanwhile: what is left is often shorter.
+        # Another job may have stored both ends of this call in the meantime: the remainder is often shorter.
         days = DayRange(due[0].start, due[-1].end)
         provider = self._providers[dataset.provider]
         first_day, reason = await self._remembered_start(job, due[0])
@@ -160,13 +160,13 @@ class Fetcher:
             inside = [reading for reading in readings if window.start <= day_of(reading.start) < window.end]
             known = _known_from(dataset, window, first_day, reason, inside)
             if not await self._resources.readings.save_window(job, known, inside, public_key):
-                # The job is over, and perhaps all that it was for: what is left of the answer is nobody's any more.
+                # The job has ended, and its account may be gone: the rest of the response is discarded.
                 return False
             is_news = is_news or brings_news(before.get(known.window), inside)
         return is_news
 
     async def _remembered_start(self, job: Job, window: DayRange) -> tuple[date, Reason]:
-        """The first day of a window that is worth asking for: earlier ones were refused before, for that reason."""
+        """The first day of a window worth requesting; earlier days were refused before, for the returned reason."""
         name = window_name(DATASETS[job.dataset], window.start)
         known = (await self._resources.readings.load_coverage(job.series, [name])).get(name)
         for gap in known.gaps if known else ():
@@ -175,7 +175,7 @@ class Fetcher:
         return window.start, Reason.BEFORE_ACTIVATION
 
     async def _fetch_record(self, job: Job, prm: str, due: Sequence[DayRange], public_key: bytes) -> bool:
-        """Whether it is stored; what it was before nobody here can open."""
+        """Whether it was stored; workers cannot decrypt the previous version for comparison."""
         dataset = DATASETS[job.dataset]
         record = await self._providers[dataset.provider].fetch_record(RecordRequest(prm, dataset, job.lane))
         (window,), now = due, _now()
@@ -184,13 +184,13 @@ class Fetcher:
         return await self._resources.readings.save_record(job, known, record, public_key)
 
     async def _due_windows(self, job: Job, days: DayRange, now: datetime) -> list[DayRange]:
-        """The windows of a call that nobody has stored since it was planned."""
+        """The windows of a call that no other call has stored since it was planned."""
         dataset = DATASETS[job.dataset]
         names = [window_name(dataset, window.start) for window in windows_of(dataset, days)]
         return due_windows(dataset, days, await self._resources.readings.load_coverage(job.series, names), now)
 
     async def _give_up(self, job: Job, started: StartedCall, error: AppError) -> None:
-        """Write down why the days of a call are not there; what is stored of them stays."""
+        """Record why the days of a call are missing; stored data is kept."""
         now = _now()
         logger.error(
             "call given up",
@@ -200,14 +200,14 @@ class Fetcher:
             upstream_code=error.upstream_code,
             attempts=started.attempt,
         )
-        # That an account is suspended says nothing of its days: they are asked for when it is not any more.
+        # Suspension carries no information about the days: they are requested again when it ends.
         if not isinstance(error, AccountSuspended):
             due = await self._due_windows(job, started.days, now)
             await save_absence(self._resources, job, due, failure_of(error), now)
 
     @asynccontextmanager
     async def _kept_alive(self, ticket: CallTicket) -> AsyncIterator[None]:
-        """Show signs of life while working, so that nobody else takes the call."""
+        """Renew the lease while working, so that no other worker takes the call."""
 
         async def renew() -> None:
             while True:
@@ -218,13 +218,13 @@ class Fetcher:
         try:
             yield
         finally:
-            # A sign of life that is on its way must not arrive after the call was settled or laid aside.
+            # A renewal in flight must not arrive after the call was settled or parked.
             await cancel_all(renewing)
 
 
 async def _fetch_from_first_day(provider: Provider, request: FetchRequest) -> tuple[date, Sequence[Reading]]:
-    """Enedis refuses a whole period of which one day lies before the point's activation, and doesn't name that day:
-    halve the period until it is found. Returns the first day answered for (the period's end if none) and the readings.
+    """Enedis refuses a whole period when one day precedes the point's activation, without naming that day: bisect the
+    period to find it. Returns the first accepted day (the period's end if none) and the readings.
     """
     readings: Sequence[Reading] = []
     refused, answered = request.days.start, request.days.end
@@ -241,7 +241,7 @@ async def _fetch_from_first_day(provider: Provider, request: FetchRequest) -> tu
 def _known_from(
     dataset: Dataset, window: DayRange, first_day: date, reason: Reason, readings: Sequence[Reading]
 ) -> Coverage:
-    """What an answer that begins at ``first_day`` says of a window; the days before it are not there for ``reason``."""
+    """Coverage of a window by a response that begins at ``first_day``; earlier days are missing for ``reason``."""
     answered = window.clipped(first_day, window.end)
     if answered is None:
         return absence_of(dataset, window, reason, _now())
@@ -254,7 +254,7 @@ def _known_from(
 
 def _backoff(attempt: int) -> timedelta:
     seconds = _BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS)) - 1]
-    # Calls that failed together must not come back together.
+    # Jitter: calls that failed together must not be retried together.
     return timedelta(seconds=seconds * random.uniform(1.0, 1.25))  # noqa: S311  # spreads load, guards no secret
 
 

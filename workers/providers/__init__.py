@@ -1,1 +1,1 @@
-"""The adapters: each speaks to one provider and knows no other. Only the registry imports them."""
+"""The adapters: one provider each, independent of each other. Only the registry imports them."""

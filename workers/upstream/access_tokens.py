@@ -1,4 +1,4 @@
-"""A provider's application token: fetched once for all processes, kept encrypted, renewed early."""
+"""A provider's application token: fetched once for all processes, stored encrypted, renewed early."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -12,21 +12,22 @@ from shared.core.errors import ProviderGarbage, ProviderUnavailable
 from shared.crypto.vault import CannotOpen, ServerSecret
 from shared.storage.redis_scripts import RedisScript
 
-# A token that lives 3.5 hours is renewed 5 minutes before its end; a short-lived one after nine tenths of its life.
+# A token with a lifetime of 3.5 hours is renewed 5 minutes before it expires; a short-lived one after nine tenths of
+# its lifetime.
 _EARLY_SECONDS = 300
 _FETCH_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token and the seconds that it lives from now."""
+    """A bearer token and its remaining lifetime in seconds."""
 
     value: str = field(repr=False)
     lives_seconds: int
 
 
 def parse_token(body: Any) -> Token:
-    """The token of an answer (RFC 6749, 5.1), fit to stand in a header. Raises `ProviderGarbage`."""
+    """The token of a response (RFC 6749, 5.1), valid as a header value. Raises `ProviderGarbage`."""
     match body:
         case {"access_token": str() as value, "expires_in": int() | float() | str() as seconds} if _is_header(value):
             try:
@@ -44,7 +45,7 @@ class TokenStore:
     """The one token of one provider."""
 
     def __init__(self, redis: Redis, server: ServerSecret, provider: str) -> None:
-        """Keep it in ``redis``, closed by ``server``."""
+        """Store it in ``redis``, encrypted by ``server``."""
         self._redis = redis
         self._server = server
         self._discard: RedisScript[int] = RedisScript(redis, "workers.upstream", "discard")
@@ -52,16 +53,16 @@ class TokenStore:
         self._purpose = f"provider-token:{provider}"
 
     async def token(self, fetch_token: Callable[[], Awaitable[Token]]) -> str:
-        """The token that is good now; one process fetches a new one while the others wait for it.
+        """The current token; one process fetches a new one while the others wait for it.
 
-        Raises what ``fetch_token`` does, and `ProviderUnavailable` when the others have waited long enough.
+        Raises what ``fetch_token`` raises, and `ProviderUnavailable` when a waiting process times out.
         """
         known = await self._load()
         if known is not None:
             return known
         lock = self._redis.lock(f"{self._key}:lock", timeout=_FETCH_SECONDS)
         if not await lock.acquire(blocking_timeout=_FETCH_SECONDS):
-            raise ProviderUnavailable("The provider gives no token at the moment.")
+            raise ProviderUnavailable("The provider does not issue a token.")
         try:
             known = await self._load()
             if known is not None:
@@ -72,16 +73,16 @@ class TokenStore:
             await self._redis.set(self._key, sealed, ex=kept_seconds)
             return token.value
         finally:
-            # It may have taken longer than the lock lasts; then the lock is somebody else's and not ours to give back.
+            # The fetch may outlast the lock; then another process holds it and it must not be released here.
             with suppress(LockError):
                 await lock.release()
 
     async def discard(self, token: str) -> bool:
-        """Forget this token, which the provider refused; a newer one stays. Whether it was the newest."""
+        """Delete this token, which the provider refused; a newer one stays. Returns whether it was the newest."""
         sealed = await cast(Awaitable[bytes | None], self._redis.get(self._key))
         if sealed is None or self._open(sealed) != token:
             return False
-        # Not by its name alone: a newer one may have come meanwhile.
+        # Compares the value too: a newer token may have been stored in the meantime.
         return bool(await self._discard(token=self._key, sealed=sealed))
 
     async def _load(self) -> str | None:
@@ -92,5 +93,5 @@ class TokenStore:
         try:
             return self._server.decrypt(sealed, purpose=self._purpose).decode()
         except CannotOpen:
-            # Closed with a secret key that is no longer listed: as good as none.
+            # Encrypted with a secret key that is no longer listed: treated as missing.
             return None

@@ -1,4 +1,4 @@
-"""HTTP to providers: slots, token, time-outs, sizes. One request at a time; what an answer means is the adapter's."""
+"""HTTP to providers: slots, token, timeouts, size limits. One request at a time; adapters interpret the responses."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from workers.upstream.port import Slot, Slots
 
 _Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
-# So many current tokens in a row are refused before it is the provider that accepts none; and so many requests in all.
+# Consecutive refusals of current tokens after which the provider is assumed to accept none; and the limit of requests.
 _REFUSALS = 2
 _TRIES = 5
 # A year of daily values is 15 kB, a week of five-minute values 250 kB.
@@ -27,8 +27,8 @@ _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a provider answered: its status, and the body as JSON, or ``None`` when it is something else. ``retry_at``:
-    when to ask again, where its ``Retry-After`` says so."""
+    """A provider's response: its status, and the body as JSON, or ``None`` when it is not JSON. ``retry_at``: the retry
+    time of its ``Retry-After``, if any."""
 
     status: int
     body: Any = field(repr=False)
@@ -37,7 +37,7 @@ class Answer:
 
 
 def open_http(timeout_seconds: float) -> httpx.AsyncClient:
-    """An HTTP client for providers: kept connections, bounded waits, no redirect followed."""
+    """An HTTP client for providers: keep-alive, timeouts, no redirects."""
     return httpx.AsyncClient(
         timeout=httpx.Timeout(timeout_seconds, connect=min(10.0, timeout_seconds)),
         limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
@@ -57,7 +57,7 @@ class ProviderClient:
         tokens: TokenStore,
         fetch_token: Callable[[httpx.AsyncClient], Awaitable[Token]],
     ) -> None:
-        """Speak to ``base_url`` through ``http``; ``fetch_token`` gets a new token when one is needed."""
+        """Send requests to ``base_url`` through ``http``; ``fetch_token`` fetches a new token when one is needed."""
         self._http = http
         self._base_url = base_url
         self._slots = slots
@@ -74,8 +74,8 @@ class ProviderClient:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Send one request in a slot of ``api``; once more, in another slot, when the token was refused. That somebody
-        has replaced a refused token meanwhile means that it says nothing of the tokens that the provider gives now.
+        """Send one request in a slot of ``api``; retry in another slot when the token was refused. If another process
+        has replaced the refused token in the meantime, the refusal proves nothing about the provider's current tokens.
 
         Raises `NoSlotYet`, `ProviderTimeout`, `ProviderUnavailable`, `ProviderGarbage`, `ProviderTokenRejected`.
         """
@@ -84,7 +84,7 @@ class ProviderClient:
         for _ in range(_TRIES):
             async with self._slots.slot(api, lane) as slot:
                 try:
-                    # Not before the wait for a slot: a token that was good then may be none any more.
+                    # Not before the wait for a slot: a token can expire during that wait.
                     token = await self._tokens.token(lambda: self._fetch_token(self._http))
                     request.headers["Authorization"] = f"Bearer {token}"
                     answer = await send(self._http, request, slot)
@@ -100,18 +100,18 @@ class ProviderClient:
         raise ProviderTokenRejected
 
     async def close_until(self, api: str, moment: datetime) -> None:
-        """Nobody calls this API before that moment."""
+        """Pause all calls to this API until that time."""
         await self._slots.close_until(api, moment)
 
 
 async def send(http: httpx.AsyncClient, request: httpx.Request, slot: Slot | None = None) -> Answer:
-    """Send a request and read its whole, bounded answer, whatever content type it claims. With a ``slot`` the
-    connection is made first, and the request written in the slot's time.
+    """Send a request and read its whole, bounded response, whatever its content type. With a ``slot`` the connection is
+    made first, and the request written at the slot's time.
 
     Raises `ProviderTimeout`, `ProviderUnavailable`, `ProviderGarbage`; `NoSlotYet` when the slot was missed.
     """
     try:
-        # The client's own limit is for each piece; an answer that comes in drops would never end.
+        # The client's own timeout applies to each chunk; a response that trickles in would never end.
         async with asyncio.timeout(http.timeout.read) as deadline:
             if slot is not None:
                 request.extensions["trace"] = _in_time(slot, deadline, http.timeout.read)
@@ -121,13 +121,13 @@ async def send(http: httpx.AsyncClient, request: httpx.Request, slot: Slot | Non
                 async for chunk in response.aiter_bytes():
                     content += chunk
                     if len(content) > _MAX_ANSWER_BYTES:
-                        raise ProviderGarbage("The provider's answer is too large.")
+                        raise ProviderGarbage("The provider's response is too large.")
             finally:
                 await response.aclose()
     except (httpx.TimeoutException, TimeoutError):
         raise ProviderTimeout from None
     except (httpx.TransportError, httpx.DecodingError):
-        # Its text may hold the URL, and the URL a usage point.
+        # Its text may contain the URL, and the URL a usage point.
         raise ProviderUnavailable from None
     try:
         body = json.loads(bytes(content))
@@ -138,7 +138,7 @@ async def send(http: httpx.AsyncClient, request: httpx.Request, slot: Slot | Non
 
 
 def _retry_at(headers: httpx.Headers, received_at: datetime) -> datetime | None:
-    """Seconds or a date (RFC 9110, 10.2.3), within a day: one beyond that would be a mistake of somebody's clock."""
+    """Seconds or a date (RFC 9110, 10.2.3), within a day: a later date indicates a wrong clock."""
     text = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         moment = received_at + timedelta(seconds=int(text))
@@ -153,7 +153,7 @@ def _retry_at(headers: httpx.Headers, received_at: datetime) -> datetime | None:
 
 
 def _in_time(slot: Slot, deadline: asyncio.Timeout, timeout_seconds: float | None) -> _Trace:
-    """What httpx tells of the steps of a request, waiting for each time that it has been told.
+    """An httpx trace callback that is awaited at each step of a request.
 
     https://www.encode.io/httpcore/extensions/#trace
     """
@@ -161,7 +161,7 @@ def _in_time(slot: Slot, deadline: asyncio.Timeout, timeout_seconds: float | Non
 
     async def trace(event: str, info: Mapping[str, Any]) -> None:
         nonlocal is_reached
-        # A proxy is asked for a tunnel first, which no provider counts.
+        # A proxy first receives a CONNECT request, which no provider counts.
         if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             await slot.reach()
             is_reached = True
@@ -174,5 +174,5 @@ def _in_time(slot: Slot, deadline: asyncio.Timeout, timeout_seconds: float | Non
 
 
 def _is_of_a_working_provider(answer: Answer) -> bool:
-    """Whether the provider did its part: a refusal is an answer too, a page in place of data is none."""
+    """Whether the provider worked: a refusal counts as a response, an HTML page in place of data does not."""
     return answer.status < 500 and (answer.body is not None or answer.status >= 400)

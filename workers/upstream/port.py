@@ -1,4 +1,4 @@
-"""The port: what a provider's adapter promises, and what it may rely on."""
+"""The port: what a provider adapter guarantees, and what it may rely on."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,7 +16,7 @@ from shared.readings.models import Reading
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """One call: a usage point's 14 digits, a dataset, days within the dataset's span, and who waits."""
+    """One call: a usage point's 14 digits, a dataset, days within the dataset's span, and the lane."""
 
     prm: str = field(repr=False)
     dataset: Dataset
@@ -26,7 +26,7 @@ class FetchRequest:
 
 @dataclass(frozen=True, slots=True)
 class RecordRequest:
-    """One record: a usage point's 14 digits, a dataset that is no series, and who waits."""
+    """One record: a usage point's 14 digits, a record dataset, and the lane."""
 
     prm: str = field(repr=False)
     dataset: Dataset
@@ -34,15 +34,15 @@ class RecordRequest:
 
 
 class Slot(Protocol):
-    """A moment at which the quota allows one call, and what becomes of that call.
+    """A time at which the quota allows one call, and the outcome of that call.
 
-    ``worked``: whether the provider answered, whatever it said; ``None`` when nothing can be told from it.
+    ``worked``: whether the provider responded, whatever the response; ``None`` when unknown.
     """
 
     worked: bool | None
 
     async def reach(self) -> None:
-        """Return when the request may be written, which has to follow at once. Raises `NoSlotYet`."""
+        """Return when the request may be written, which must happen at once. Raises `NoSlotYet`."""
 
     def sent(self) -> None:
         """The request has been written."""
@@ -52,10 +52,10 @@ class Slots(Protocol):
     """The provider's quota, shared by every worker."""
 
     def slot(self, api: str, lane: Lane) -> AbstractAsyncContextManager[Slot]:
-        """A slot for one call, which is near. Raises `NoSlotYet` when none is, or nobody may call at the moment."""
+        """A slot for one call in the near future. Raises `NoSlotYet` when there is none, or while calls are paused."""
 
     async def close_until(self, api: str, moment: datetime) -> None:
-        """Nobody calls this API before that moment: the provider said so."""
+        """Pause all calls to this API until that time, as the provider requested."""
 
 
 class Provider(Protocol):
@@ -64,25 +64,25 @@ class Provider(Protocol):
     name: str
 
     async def fetch_readings(self, request: FetchRequest) -> Sequence[Reading]:
-        """What the provider has of those days, in any order; what is missing is missing."""
+        """The provider's readings for those days, in any order; missing readings are left out."""
 
     async def fetch_record(self, request: RecordRequest) -> Mapping[str, Any]:
-        """What the provider knows of a record now, in values of JSON. Raises `NoMeasure` when there is nothing.
+        """The current record as JSON values. Raises `NoMeasure` when there is none.
 
-        It may say itself what it lacks: ``absent``, field → reason. ``provider_error`` there means: ask again soon.
+        It may state its missing fields: ``absent``, field → reason. The reason ``provider_error`` means: retry soon.
         """
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
-        """What a consent opened; empty when the provider knows of nothing (yet)."""
+        """The points that a consent covers; empty when the provider knows of none (yet)."""
 
 
 class PublicProvider(Protocol):
-    """An adapter to data that is about nobody. Raises `ProviderError` leaves and `NoSlotYet`, nothing else."""
+    """An adapter for public data. Raises `ProviderError` leaves and `NoSlotYet`, nothing else."""
 
     name: str
 
     async def fetch_days(self, dataset: PublicDataset, days: DayRange) -> Mapping[date, Mapping[str, Any]]:
-        """What the provider says of these days, in the dataset's documents; a day that is missing is missing.
+        """The provider's documents for these days; missing days are left out.
 
-        Where a call takes no days, it is what there is now of these.
+        When the API takes no period, the currently available days among these.
         """

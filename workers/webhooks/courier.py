@@ -1,7 +1,7 @@
-"""Delivering webhooks: the courier takes what is due, many at once, one of each webhook, and tries for three days.
+"""Webhook delivery: the courier takes due deliveries concurrently, one per webhook, and retries for three days.
 
-Signed as Standard Webhooks has it. Nothing is delivered for an account that is suspended, or to a webhook that was
-disabled; one that answers 410, or takes a delivery at none of its tries, is disabled. The order is not kept.
+Signed according to Standard Webhooks. Nothing is delivered for a suspended account or to a disabled webhook; a webhook
+that responds with 410, or accepts a delivery at none of its attempts, is disabled. Order is not preserved.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ PAUSES = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""Between the tries of a delivery: ten of them in a little more than three days."""
-# Receivers that failed together are not tried again together.
+"""Delays between the attempts of a delivery: ten attempts in a little more than three days."""
+# Jitter: receivers that failed together are not retried together.
 _JITTER = 0.1
 _LOOK_SECONDS = 1.0
-# What SQL says is written to Redis again, in case Redis has lost it or somebody died in between.
-_RENEW_WISHES_EVERY = timedelta(minutes=10)
+# The state in SQL is written to Redis again, in case Redis lost it or a process crashed in between.
+_RENEW_SUBSCRIPTIONS_EVERY = timedelta(minutes=10)
 _STOP_SECONDS = 6.0
-# For each id that an event may hold: what it is the id of, and where that is.
+# For each id that an event may contain: the resource type and its location.
 _LINKS = {
     "job_id": ("job", "/v1/jobs/"),
     "consent_id": ("consent", "/v1/consents/"),
@@ -52,14 +52,14 @@ class Courier:
     """Makes deliveries."""
 
     def __init__(self, resources: Resources, receivers: Receivers, most_at_once: int = DELIVERIES_AT_ONCE) -> None:
-        """Deliver through ``receivers``, so many at a time at most."""
+        """Deliver through ``receivers``, at most ``most_at_once`` at a time."""
         self._resources = resources
         self._receivers = receivers
         self._most_at_once = most_at_once
-        self._wishes_renewed_at: datetime | None = None
+        self._subscriptions_renewed_at: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until ``stop``; what is under way then has a moment to end."""
+        """Deliver until ``stop``; deliveries in progress then get a grace period."""
         under_way: set[asyncio.Task[None]] = set()
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -67,19 +67,19 @@ class Courier:
                 try:
                     await self._look(under_way, stopping)
                 except Exception:
-                    # A store is away: what is due stays due.
+                    # A store is unavailable: due deliveries stay due.
                     logger.exception("deliveries put off")
                     await asyncio.wait({stopping}, timeout=_LOOK_SECONDS)
             if under_way:
                 await asyncio.wait(under_way, timeout=_STOP_SECONDS)
         finally:
-            # The lease of what is not over ends, and somebody else does it.
+            # Leases of unfinished deliveries expire, and another courier takes them.
             await cancel_all(stopping, *under_way)
 
     async def _look(self, under_way: "set[asyncio.Task[None]]", stopping: "asyncio.Task[bool]") -> None:
-        """Begin what is due; when nothing is, wait until something may be."""
+        """Start due deliveries; when there are none, wait until one may be due."""
         now = datetime.now(UTC)
-        await self._renew_wishes(now)
+        await self._renew_subscriptions(now)
         free = self._most_at_once - len(under_way)
         if not free:
             await asyncio.wait({*under_way, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -96,16 +96,16 @@ class Courier:
         try:
             await self.deliver(delivery, datetime.now(UTC))
         except Exception:
-            # A store is away: the lease ends, and it is tried again.
+            # A store is unavailable: the lease expires, and the delivery is retried.
             logger.exception("delivery broken off", delivery_id=delivery.id)
 
     async def deliver(self, delivery: Delivery, now: datetime) -> None:
-        """Make one delivery that was claimed, and write down how it went. Raises what the stores raise."""
+        """Make one claimed delivery and record its outcome. Raises the stores' errors."""
         parts = self._resources
         try:
             signer = await parts.webhooks.load_signer(delivery.webhook_id, now)
         except CannotOpen:
-            # Under a secret of the server that is not known here; the operator may bring it back.
+            # Encrypted with a server secret that is not known here; the operator may restore it.
             await self._settle(delivery, Attempt(now, DeliveryError.UNREADABLE), None, now)
             return
         if signer is None:
@@ -141,21 +141,26 @@ class Courier:
         disabled = await self._resources.webhooks.disable(webhook, reason, now)
         if disabled is None:
             return
-        await self._resources.deliveries.note_wish(disabled.account_id, disabled.id, disabled.version, disabled.wish)
+        await self._resources.deliveries.subscribe(
+            disabled.account_id, disabled.id, disabled.version, disabled.subscription
+        )
         details = {"webhook_id": disabled.id, "reason": reason.value}
         await self._resources.events.publish(disabled.account_id, "webhook.disabled", details)
         await self._resources.deliveries.stop(disabled.id, DeliveryError.WEBHOOK_DISABLED)
 
-    async def _renew_wishes(self, now: datetime) -> None:
-        if self._wishes_renewed_at is not None and now < self._wishes_renewed_at + _RENEW_WISHES_EVERY:
+    async def _renew_subscriptions(self, now: datetime) -> None:
+        if (
+            self._subscriptions_renewed_at is not None
+            and now < self._subscriptions_renewed_at + _RENEW_SUBSCRIPTIONS_EVERY
+        ):
             return
-        async for account_id, webhook_id, version, wish in self._resources.webhooks.every_wish():
-            await self._resources.deliveries.note_wish(account_id, webhook_id, version, wish)
-        self._wishes_renewed_at = now
+        async for account_id, webhook_id, version, subscription in self._resources.webhooks.all_subscriptions():
+            await self._resources.deliveries.subscribe(account_id, webhook_id, version, subscription)
+        self._subscriptions_renewed_at = now
 
     def _body(self, delivery: Delivery) -> bytes:
-        """The same bytes for the same delivery: ids, and where to look with an API key. Never a usage point: who runs
-        the receiver need not know whose meter it is."""
+        """The same bytes for the same delivery: ids, and the URLs to read with an API key. Never a usage point: the
+        operator of the receiver need not know the meter."""
         address, ids = self._resources.settings.public_url, dict(delivery.data)
         ids.pop("usage_point_id", None)
         links = {name: f"{address}{path}{ids[key]}" for key, (name, path) in _LINKS.items() if key in ids}
@@ -164,14 +169,14 @@ class Courier:
 
 
 def next_try(tries: int, error: DeliveryError, now: datetime) -> datetime | None:
-    """When a delivery is tried again that has failed so often, lately with ``error``; ``None``: not again."""
+    """The next attempt of a delivery that failed ``tries`` times, most recently with ``error``; ``None``: none."""
     if error is DeliveryError.GONE or tries > len(PAUSES):
         return None
     return now + PAUSES[tries - 1] * SystemRandom().uniform(1 - _JITTER, 1 + _JITTER)
 
 
 def _refusal(signer: Signer, delivery: Delivery) -> DeliveryError | None:
-    """Why nothing is to be delivered. Somebody may want to know whether a disabled webhook would work again."""
+    """Why nothing is to be delivered. Test deliveries to a disabled webhook are allowed."""
     if signer.is_suspended:
         return DeliveryError.ACCOUNT_SUSPENDED
     if not signer.webhook.enabled and delivery.type != TEST_TYPE:

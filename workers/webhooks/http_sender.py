@@ -1,8 +1,8 @@
-"""HTTP to the receivers of webhooks: addresses that strangers chose, answers that are nobody's business.
+"""HTTP to webhook receivers: untrusted addresses, responses that are not stored.
 
-Each request connects anew to an address that was just checked, under the name that the URL has: TLS is verified against
-that name, and nothing is looked up in between. No redirect is followed, no proxy of the environment is used, no cookie
-is kept. Of an answer nothing is kept but its status.
+Each request opens a new connection to an address that was just checked, under the host name of the URL: TLS is verified
+against that name, without another DNS lookup. No redirects, no proxy from the environment, no cookies. Only the status
+of a response is kept.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from shared.events.webhook_urls import Target, TargetRefused, WebhookTargets
 from shared.observability.tracing import untraced
 
 TIMEOUT_SECONDS = 15.0
-"""For everything: looking the name up, connecting, sending, and the status of the answer."""
+"""Total timeout: DNS lookup, connecting, sending, and the status of the response."""
 _CONNECT_SECONDS = 5.0
-# Of several addresses so many are tried: one of IPv6 that leads nowhere must not be the end.
+# The number of addresses to try: an unreachable IPv6 address must not fail the delivery.
 _MOST_ADDRESSES = 3
-# Who is still writing is heard out for a moment: some receivers undo what they did when the connection breaks.
+# The rest of a response is read for a short time: some receivers roll back when the connection breaks.
 _HEAR_OUT_BYTES = 16_384
 _HEAR_OUT_SECONDS = 1.0
 
@@ -32,17 +32,17 @@ class Receivers:
     """Requests to receivers."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport, targets: WebhookTargets, timeout_seconds: float) -> None:
-        """Send through ``transport``, to what ``targets`` allows."""
+        """Send through ``transport``, to the addresses that ``targets`` allows."""
         self._transport = transport
         self._targets = targets
         self._timeout_seconds = timeout_seconds
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Attempt:
-        """Send one message; how it went. Raises nothing that a receiver could cause."""
+        """Send one message and return the outcome. Raises no error that a receiver could cause."""
         at, begun, status, milliseconds = datetime.now(UTC), monotonic(), None, None
         error: DeliveryError | None
         try:
-            # Not traced: tracing adds a header, and what a stranger's address is like is not for the traces.
+            # Not traced: tracing adds a header, and receivers' addresses must not appear in traces.
             with untraced():
                 async with asyncio.timeout(self._timeout_seconds):
                     target, addresses = await self._targets.find(url)
@@ -70,7 +70,7 @@ class Receivers:
     ) -> httpx.Response:
         *others, last = addresses[:_MOST_ADDRESSES]
         for address in others:
-            # Nothing was sent yet when a connection could not be made.
+            # Nothing was sent when the connection failed.
             with suppress(httpx.ConnectError, httpx.ConnectTimeout):
                 return await self._send_to(address, target, headers, body)
         return await self._send_to(last, target, headers, body)
@@ -94,8 +94,8 @@ class Receivers:
 async def open_receivers(
     targets: WebhookTargets, most_at_once: int, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> AsyncIterator[Receivers]:
-    """Requests to receivers, so many at a time at most."""
-    # No connection is used twice: TLS was verified for the name of the one who opened it.
+    """Requests to receivers, with a limit of concurrent ones."""
+    # No connection is reused: TLS was verified for the host name of the request that opened it.
     limits = httpx.Limits(max_connections=most_at_once, max_keepalive_connections=0)
     async with httpx.AsyncHTTPTransport(limits=limits) as transport:
         yield Receivers(transport, targets, timeout_seconds)

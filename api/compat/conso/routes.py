@@ -1,8 +1,8 @@
-"""The contract of Conso API: a series by its usage point and days, in the form of Enedis v5 or of its APIs of 2026.
+"""The Conso API: a time series of a usage point in a period, in the format of Enedis v5 or of its APIs of 2026.
 
-The older names are answered with what v5 has in ``meter_reading``, the names of 2026 with a body of 2026, and both
-take the parameters of either. A failure is ``{"status", "message", "error"}``: its text is ours, and the same for every
-occurrence.
+The older paths return the content of ``meter_reading`` of v5, the paths of 2026 return a body of 2026, and both accept
+the parameters of either. An error is ``{"status", "message", "error"}`` with a message of this gateway, the same for
+every occurrence.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -47,15 +47,15 @@ from shared.resources import Resources
 
 CONSO_TAG = "Conso API"
 
-# Whether somebody else has a point must not be found out: a foreign one, an unknown one and one without consent get
-# the same words.
-_NO_RIGHT = "Ce token ne permet pas d'accéder à ce PRM, ou aucun consentement n'est en cours pour celui-ci."
+# A response must not reveal whether another account holds a usage point: a foreign one, an unknown one and one without
+# a consent get the same message.
+_NO_RIGHT = "Ce token ne permet pas d'accéder à ce PRM, ou aucun consentement n'est actif pour celui-ci."
 _NOTHING = "Aucune mesure n'est disponible pour cette demande."
-_TOO_MUCH = "Trop de demandes pour le moment. Veuillez réessayer plus tard."
+_TOO_MUCH = "Trop de requêtes pour le moment. Veuillez réessayer plus tard."
 _AWAY = "Le service est momentanément indisponible. Veuillez réessayer plus tard."
 _WRONG = (
-    "Paramètres incorrects : un PRM s'écrit avec 14 chiffres, une date AAAA-MM-JJ, et la fin, qui n'est pas comprise, "
-    "vient après le début."
+    "Paramètres invalides : un PRM comporte 14 chiffres, une date est au format AAAA-MM-JJ, et la fin, qui n'est pas "
+    "incluse, doit être postérieure au début."
 )
 _REFUSALS: tuple[type[AppError], ...] = (
     ValidationFailed,
@@ -73,11 +73,11 @@ _REFUSALS: tuple[type[AppError], ...] = (
 
 
 class ConsoFailure(Document):
-    """What every failure of Conso API is answered with."""
+    """An error response of the Conso API."""
 
-    status: int = Field(description="The HTTP status, once more.", examples=[404])
-    message: str = Field(description="What happened, in French, for people.", examples=[_NOTHING])
-    error: str = Field(description="The status in words.", examples=["Not Found"])
+    status: int = Field(description="HTTP status.", examples=[404])
+    message: str = Field(description="Error message, in French.", examples=[_NOTHING])
+    error: str = Field(description="Reason phrase of the status.", examples=["Not Found"])
 
 
 _FAILURES = FailureForms(
@@ -87,15 +87,15 @@ _FAILURES = FailureForms(
         Unauthenticated: (401, "Le token est absent, inconnu ou expiré."),
         Forbidden: (403, _NO_RIGHT),
         **dict.fromkeys(NO_CONSENT, (403, _NO_RIGHT)),
-        AccountSuspended: (403, "Ce compte est suspendu. L'exploitant de la passerelle peut dire pourquoi."),
+        AccountSuspended: (403, "Ce compte est suspendu. Contactez l'exploitant de la passerelle."),
         **dict.fromkeys((*NOTHING_THERE, *NOT_MEASURED), (404, _NOTHING)),
         TooManyRequests: (429, _TOO_MUCH),
-        QuotaExceeded: (429, "Le nombre de demandes permises pour aujourd'hui est atteint."),
-        StillFetching: (503, "Les mesures sont demandées à Enedis en ce moment. Veuillez réessayer sous peu."),
+        QuotaExceeded: (429, "Le quota quotidien de requêtes est atteint."),
+        StillFetching: (503, "Les mesures sont en cours de récupération auprès d'Enedis. Veuillez réessayer sous peu."),
         ProviderDown: (503, "Enedis ne répond pas en ce moment. Veuillez réessayer plus tard."),
         Unreadable: (
             503,
-            "Ces mesures ne sont pas lisibles en ce moment. L'exploitant de la passerelle doit intervenir.",
+            "Ces mesures ne peuvent pas être déchiffrées. L'exploitant de la passerelle doit intervenir.",
         ),
         ServiceUnavailable: (503, _AWAY),
     },
@@ -104,11 +104,11 @@ _FAILURES = FailureForms(
 
 
 class ConsoRoute(CompatRoute):
-    """A route of the contract."""
+    """A route of the Conso API."""
 
     @staticmethod
     def render(request: Request, error: AppError | HTTPException) -> Response:
-        """The failure in the form of the contract."""
+        """The error in the format of the API."""
         if isinstance(error, HTTPException):
             return _failure(error.status_code, _WRONG, error.headers)
         status, text = _FAILURES.of(type(error))
@@ -121,16 +121,16 @@ def _failure(status: int, text: str, headers: Any) -> Response:
     return Response(orjson.dumps(body), status, headers, "application/json")
 
 
-# What is asked for
+# Parameters
 
-_PRM = "14 digits (PRM, PDL). Needed, by one name or the other."
-_FIRST = "The first day. Needed, by one name or the other."
-_END = "The day after the last one; days from today on are not there yet. Needed, by one name or the other."
+_PRM = "14 digits (PRM, PDL). Required, under either name."
+_FIRST = "First day. Required, under either name."
+_END = "Day after the last day; days from today on are not available yet. Required, under either name."
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A usage point and days of it."""
+    """The parameters of a request: a usage point and a period."""
 
     prm: str
     days: DayRange
@@ -141,16 +141,16 @@ async def _asked(
     start: Annotated[AbsentDay, Query(description=_FIRST, examples=["2026-09-29"])] = None,
     end: Annotated[AbsentDay, Query(description=_END, examples=["2026-10-01"])] = None,
     point_id: Annotated[
-        Prm | None, Query(alias="pointId", description="`prm` by its name of 2026.", examples=["12345678901234"])
+        Prm | None, Query(alias="pointId", description="The name of `prm` since 2026.", examples=["12345678901234"])
     ] = None,
     first: Annotated[
-        AbsentDay, Query(alias="dateDebut", description="`start` by its name of 2026.", examples=["2026-09-29"])
+        AbsentDay, Query(alias="dateDebut", description="The name of `start` since 2026.", examples=["2026-09-29"])
     ] = None,
     last: Annotated[
-        AbsentDay, Query(alias="dateFin", description="`end` by its name of 2026.", examples=["2026-10-01"])
+        AbsentDay, Query(alias="dateFin", description="The name of `end` since 2026.", examples=["2026-10-01"])
     ] = None,
 ) -> _Asked:
-    """Either name of each. Raises `ValidationFailed`."""
+    """The parameters under either name. Raises `ValidationFailed`."""
     named = point_id or prm
     if named is None:
         raise ValidationFailed
@@ -165,7 +165,7 @@ _Body = Callable[[str, Dataset, DayRange, AsyncIterator[Columns]], Awaitable[byt
 async def _answer(
     resources: Resources, caller: Caller, asked: _Asked, dataset: Dataset, body: _Body, now: datetime
 ) -> Response:
-    """What is known of these days, fetched first where it has to be. Raises what becomes a failure of the contract."""
+    """The readings of the period, fetched first if necessary. Raises errors that `ConsoRoute` renders."""
     try:
         usage_point = await resources.usage_points.find(caller.account.id, asked.prm)
     except NotFound:
@@ -178,7 +178,7 @@ async def _answer(
     if not is_anything_stored(known):
         raise why_nothing(known)
     text = await body(usage_point.prm, dataset, days, open_stored_days(resources, known, caller.private_key))
-    # Not every cache knows that what was asked for with a key of ours is one person's.
+    # Some caches do not recognise a request with an API key as authenticated.
     return Response(text, headers={"Cache-Control": "private, no-cache"}, media_type="application/json")
 
 
@@ -209,13 +209,13 @@ def _serve_peaks(dataset: Dataset) -> Callable[..., Awaitable[Response]]:
         now: Now,
         asked: Asked,
         _step: Annotated[
-            Literal["P1D"], Query(alias="mesuresPas", description="The highest power of each day.", examples=["P1D"])
+            Literal["P1D"], Query(alias="mesuresPas", description="The maximum power of each day.", examples=["P1D"])
         ] = "P1D",
         _physical: Annotated[
             Literal["PMA", "TOUT"],
             Query(
                 alias="grandeurPhysique",
-                description="The gateway keeps that of all phases together: `PMA`, also for `TOUT`.",
+                description="Only the power of all phases together (`PMA`) is stored; `TOUT` returns the same.",
                 examples=["PMA"],
             ),
         ] = "PMA",
@@ -226,16 +226,16 @@ def _serve_peaks(dataset: Dataset) -> Callable[..., Awaitable[Response]]:
 
 
 def _add_series(dataset: Dataset, name: str, name_of_2026: str) -> None:
-    """The two addresses of a series."""
-    described = f"{dataset.title}. What is not stored is fetched and waited for; 503 when that takes longer: ask again."
+    """Add the two paths of a time series."""
+    described = f"{dataset.title}. Missing days are fetched first. Returns 503 with `Retry-After` if this takes long."
     is_peak = dataset.quantity is Quantity.PEAK
     for path, serve, model, form in (
-        (name, _serve(dataset, meter_reading), MeterReading, "as Enedis v5 has it"),
+        (name, _serve(dataset, meter_reading), MeterReading, "format of Enedis v5"),
         (
             name_of_2026,
             _serve_peaks(dataset) if is_peak else _serve(dataset, measures),
             Measures,
-            "as Enedis has it since 2026",
+            "format of Enedis since 2026",
         ),
     ):
         router.add_api_route(
@@ -243,7 +243,7 @@ def _add_series(dataset: Dataset, name: str, name_of_2026: str) -> None:
             serve,
             methods=["GET"],
             operation_id=f"conso_{path}",
-            summary=f"{dataset.title}, {form}",
+            summary=f"{dataset.title} ({form})",
             description=described,
             response_model=model,
             responses=_FAILURES.documented(*_REFUSALS),

@@ -1,7 +1,7 @@
-"""A series in the form of Enedis's APIs of 2026 (measures v2), which newer contracts hand on. Pure.
+"""A time series in the format of Enedis's APIs of 2026 (measures v2), which newer compatible APIs pass on. Pure.
 
-The labels are those of v5. What an answer of Enedis also says of a point (``iv``, ``ec``: how plausible it is) the
-gateway does not keep, and does not make up.
+The labels are those of v5. The plausibility of a point (``iv``, ``ec``), which Enedis also returns, is not stored by
+the gateway, and is not invented.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +21,7 @@ from shared.readings.encoding import DAY_STEP
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What the APIs of 2026 call a quantity, how it comes about, and what else they say at the root."""
+    """The terms of the APIs of 2026 for a quantity: its name, its computation, and additional members of the root."""
 
     physical: str
     computed: str
@@ -37,10 +37,10 @@ _DIRECTIONS = {Direction.CONSUMPTION: "CONS", Direction.PRODUCTION: "PROD"}
 
 
 class MeasuredPeriod(Document):
-    """The days of an answer."""
+    """The period of a response."""
 
-    first: str = Field(alias="dateDebut", description="The first day.", examples=["2026-09-29"])
-    end: str = Field(alias="dateFin", description="The day after the last one.", examples=["2026-10-01"])
+    first: str = Field(alias="dateDebut", description="First day.", examples=["2026-09-29"])
+    end: str = Field(alias="dateFin", description="Day after the last day.", examples=["2026-10-01"])
 
 
 class MeasuredPoint(Document):
@@ -49,11 +49,13 @@ class MeasuredPoint(Document):
     value: str = Field(alias="v", description="A whole number.", examples=["540"])
     label: str = Field(
         alias="d",
-        description="The day; of a curve, the end of the step in Paris time; of a highest power, its moment.",
+        description="The day; for a load curve, the end of the step in Paris time; for a maximum power, its time.",
         examples=["2026-09-29 00:30:00"],
     )
-    step: str | None = Field(None, alias="p", description="Of a curve: in minutes.", examples=["PT30M"])
-    nature: str | None = Field(None, alias="n", description="Of a curve: always `B`, raw.", examples=["B"])
+    step: str | None = Field(
+        None, alias="p", description="Load curves only: length of the step, in minutes.", examples=["PT30M"]
+    )
+    nature: str | None = Field(None, alias="n", description="Load curves only: always `B`, raw.", examples=["B"])
 
 
 class MeasuredQuantity(Document):
@@ -61,25 +63,25 @@ class MeasuredQuantity(Document):
 
     direction: str = Field(alias="grandeurMetier", description="`CONS` or `PROD`.", examples=["CONS"])
     physical: str = Field(
-        alias="grandeurPhysique", description="`EA` energy, `PA` power, `PMA` highest power.", examples=["PA"]
+        alias="grandeurPhysique", description="`EA` energy, `PA` power, `PMA` maximum power.", examples=["PA"]
     )
     unit: str = Field(alias="unite", description="`Wh`, `W` or `VA`.", examples=["W"])
-    points: list[MeasuredPoint] = Field(description="Oldest first; what lacks is not there.")
+    points: list[MeasuredPoint] = Field(description="Oldest first; missing values are omitted.")
     calendar: list[str] = Field(alias="calendrier", description="Always empty.", examples=[[]])
 
 
 class Measures(Document):
-    """A series over some days, in the form of Enedis's APIs of 2026."""
+    """A time series in a period, in the format of Enedis's APIs of 2026."""
 
     usage_point_id: ShownPrm = Field(alias="idPrm")
     stage: str = Field(alias="etapeMetier", description="Always `BRUT`: as measured.", examples=[RAW])
     period: MeasuredPeriod = Field(alias="periode")
     kind_of_value: str | None = Field(
-        None, alias="typeValeur", description="Of energies: `GLOBALE`.", examples=["GLOBALE"]
+        None, alias="typeValeur", description="Energy only: `GLOBALE`.", examples=["GLOBALE"]
     )
-    computed: str = Field(alias="modeCalcul", description="`MESURE`, or of energies `DIFF.INDEX`.", examples=["MESURE"])
-    step: str | None = Field(None, alias="pas", description="Of daily values: `P1D`.", examples=["P1D"])
-    quantities: list[MeasuredQuantity] = Field(alias="grandeur", description="Always one.")
+    computed: str = Field(alias="modeCalcul", description="`MESURE`; for energy `DIFF.INDEX`.", examples=["MESURE"])
+    step: str | None = Field(None, alias="pas", description="Daily values only: `P1D`.", examples=["P1D"])
+    quantities: list[MeasuredQuantity] = Field(alias="grandeur", description="Always one element.")
     context: list[str] = Field(alias="contexte", description="Always empty.", examples=[[]])
 
 

@@ -1,8 +1,8 @@
-"""A series in the form of Enedis v5 (the object that it calls ``meter_reading``), which older contracts hand on. Pure.
+"""A time series in the format of Enedis v5 (its object ``meter_reading``), which older compatible APIs pass on. Pure.
 
-Only what is stored is told: a reading that lacks is not there, and what the gateway does not keep of a point (how
-plausible it is) is left out. Values are texts. The label of a step of a curve is its **end** in Paris time, without an
-offset, as Enedis has it: in October the labels of an hour come twice, and their order tells them apart.
+Only stored data is returned: missing readings are omitted, and so is the plausibility of a point, which the gateway
+does not store. Values are strings. The label of a step of a load curve is its **end** in Paris time without an offset,
+as Enedis has it: in October the labels of one hour occur twice, and their order distinguishes them.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +19,7 @@ from shared.readings.column_batch import Columns
 from shared.readings.encoding import step_seconds
 
 RAW = "BRUT"
-# What v5 calls a quantity, and how its values come about.
+# The names of v5 for a quantity and its aggregation.
 _READING_TYPES = {
     Quantity.POWER: ("power", "average"),
     Quantity.ENERGY: ("energy", "sum"),
@@ -28,7 +28,7 @@ _READING_TYPES = {
 
 
 class ReadingType(Document):
-    """What is measured."""
+    """The measured quantity."""
 
     unit: str = Field(description="`Wh`, `W` or `VA`.", examples=["W"])
     measurement_kind: str = Field(description="`energy` or `power`.", examples=["power"])
@@ -36,7 +36,7 @@ class ReadingType(Document):
         description="`sum` over a day, `average` over a step, `maximum` of a day.", examples=["average"]
     )
     measuring_period: str | None = Field(
-        None, description="Of daily values; not there for a curve, whose readings have a length.", examples=["P1D"]
+        None, description="Daily values only; the readings of a load curve have a length each.", examples=["P1D"]
     )
 
 
@@ -45,22 +45,24 @@ class IntervalReading(Document):
 
     value: str = Field(description="A whole number.", examples=["540"])
     date: str = Field(
-        description="The day; of a curve, the end of the step in Paris time; of a highest power, its moment.",
+        description="The day; for a load curve, the end of the step in Paris time; for a maximum power, its time.",
         examples=["2026-09-29 00:30:00"],
     )
-    interval_length: str | None = Field(None, description="Of a curve: in minutes.", examples=["PT30M"])
-    measure_type: str | None = Field(None, description="Of a curve: always `B`, raw.", examples=["B"])
+    interval_length: str | None = Field(
+        None, description="Load curves only: length of the step, in minutes.", examples=["PT30M"]
+    )
+    measure_type: str | None = Field(None, description="Load curves only: always `B`, raw.", examples=["B"])
 
 
 class MeterReading(Document):
-    """A series over some days, in the form of Enedis v5."""
+    """A time series in a period, in the format of Enedis v5."""
 
     usage_point_id: ShownPrm
-    start: str = Field(description="The first day.", examples=["2026-09-29"])
-    end: str = Field(description="The day after the last one.", examples=["2026-10-01"])
+    start: str = Field(description="First day.", examples=["2026-09-29"])
+    end: str = Field(description="Day after the last day.", examples=["2026-10-01"])
     quality: str = Field(description="Always `BRUT`: as measured.", examples=[RAW])
     reading_type: ReadingType
-    interval_reading: list[IntervalReading] = Field(description="Oldest first; what lacks is not there.")
+    interval_reading: list[IntervalReading] = Field(description="Oldest first; missing values are omitted.")
 
 
 async def meter_reading(prm: str, dataset: Dataset, days: DayRange, batches: AsyncIterator[Columns]) -> bytes:
@@ -80,21 +82,21 @@ async def meter_reading(prm: str, dataset: Dataset, days: DayRange, batches: Asy
 async def json_list(
     batches: AsyncIterator[Columns], rows: Callable[[Columns], list[dict[str, Any]]]
 ) -> orjson.Fragment:
-    """A JSON array of what ``rows`` makes of each batch: only text is kept of a batch when the next one comes."""
+    """A JSON array of the ``rows`` of all batches; of earlier batches, only the serialised text is kept."""
     parts = [orjson.dumps(rows(columns))[1:-1] async for columns in batches]
     return orjson.Fragment(b"[" + b",".join(part for part in parts if part) + b"]")
 
 
 def labels(columns: Columns, dataset: Dataset) -> list[str]:
-    """The label of each reading as Enedis writes it, in both of its generations."""
+    """The label of each reading in the format of Enedis, the same in both generations."""
     match _quantity(dataset):
         case Quantity.POWER:
-            # They are ten thousands: what is the same for all of them is found once.
+            # There are tens of thousands of readings: the length of each distinct step is computed once.
             seconds = {step: step_seconds(step) for step in set(columns.steps)}
             steps = zip(columns.starts, columns.steps, strict=True)
             return [_wall_time(start + seconds[step]) for start, step in steps]
         case Quantity.PEAK:
-            # Of a peak whose moment could not be told, its day is known.
+            # If the time of a peak is unknown, its day is used.
             moments = zip(columns.starts, columns.peaks, strict=True)
             return [_wall_time(start if peak is None else peak) for start, peak in moments]
         case _:
@@ -102,7 +104,7 @@ def labels(columns: Columns, dataset: Dataset) -> list[str]:
 
 
 def in_minutes(columns: Columns) -> dict[str, str]:
-    """The steps of a curve as Enedis writes them, and as clients look for them: in minutes, also an hour."""
+    """The steps of a load curve as Enedis writes them and clients expect them: in minutes, even for an hour."""
     return {step: f"PT{step_seconds(step) // 60}M" for step in set(columns.steps)}
 
 

@@ -1,7 +1,6 @@
-"""Whether the gateway answers, and what a key and a consent are worth there: `/ping` and `/valid_access` of
-MyElectricalData v1.
+"""Availability of the gateway, and validity of a key and a consent: `/ping` and `/valid_access` of MyElectricalData v1.
 
-Moments are Paris wall times without an offset: so the clients of the contract read them.
+Times are Paris wall times without an offset, as the clients of this API expect them.
 """
 
 from datetime import date, datetime
@@ -27,53 +26,54 @@ from shared.observability.tracing import untraced
 
 router = SlashRouter(route_class=MyElectricalDataRoute, tags=[V1_TAG])
 
-# Clients need the fraction here, and none in the consent's end.
+# Clients require the fraction here, and none in the consent's end.
 _WITH_FRACTION = "%Y-%m-%dT%H:%M:%S.%f"
-# What clients read a date out of can't be null.
+# Clients parse this field as a date, so it cannot be null.
 _NO_END_KNOWN = date(2199, 12, 31)
 _NO_WAIT = "0.0s"
 
 
 class PingAnswer(Document):
-    """That the gateway answers."""
+    """The gateway is available."""
 
-    status: bool = Field(description="Always `true`: otherwise the answer is an error.", examples=[True])
-    information: str = Field(description="The same for people, in French.", examples=["Le service fonctionne."])
-    nb_client: int = Field(description="How many accounts wait for their turn at the provider.", examples=[0])
+    status: bool = Field(description="Always `true`: otherwise the response is an error.", examples=[True])
+    information: str = Field(description="Status message, in French.", examples=["Le service fonctionne."])
+    nb_client: int = Field(description="Number of accounts with calls waiting for the provider.", examples=[0])
     waiting_estimation: str = Field(
-        description="For how long one should wait before asking: never; a request waits by itself.", examples=[_NO_WAIT]
+        description="Recommended wait before a request: always zero, because requests wait themselves.",
+        examples=[_NO_WAIT],
     )
 
 
 class AccessAnswer(Document):
-    """What a key is worth at a usage point."""
+    """The access of a key to a usage point."""
 
-    valid: bool = Field(description="Whether data can be asked for there today.", examples=[True])
-    information: str = Field(description="The same for people, in French.", examples=["Le consentement est en cours."])
+    valid: bool = Field(description="Whether data of the usage point can be fetched today.", examples=[True])
+    information: str = Field(description="Status message, in French.", examples=["Le consentement est actif."])
     consent_expiration_date: str = Field(
-        description="When the consent ends, in Paris; the end of 2199 when no end is known.",
+        description="End of the consent, in Paris; the end of 2199 if no end date is known.",
         examples=["2029-10-19T00:00:00"],
     )
-    call_number: int = Field(description="How many requests of today had something fetched.", examples=[3])
-    quota_reached: bool = Field(description="Whether no more such requests are left today.", examples=[False])
-    quota_limit: int = Field(description="How many there are a day.", examples=[50])
+    call_number: int = Field(description="Requests that fetched data today.", examples=[3])
+    quota_reached: bool = Field(description="Whether the daily quota of such requests is exhausted.", examples=[False])
+    quota_limit: int = Field(description="Requests per day that fetch data.", examples=[50])
     quota_reset_at: str = Field(
-        description="When there are all of them again, in Paris.", examples=["2026-10-21T00:00:00.000000"]
+        description="Time at which the quota resets, in Paris.", examples=["2026-10-21T00:00:00.000000"]
     )
     last_call: str = Field(
-        description="When this key was last used, in Paris, about.", examples=["2026-10-20T12:00:00.000000"]
+        description="Approximate time of the last use of this key, in Paris.", examples=["2026-10-20T12:00:00.000000"]
     )
-    ban: bool = Field(description="Always `false`: who is shut out is refused.", examples=[False])
+    ban: bool = Field(description="Always `false`: banned clients get an error instead.", examples=[False])
 
 
 @router.get(
     "/ping",
     operation_id="v1_ping",
-    summary="Whether the gateway answers",
+    summary="Check that the gateway is available",
     responses=V1_FAILURES.documented(ServiceUnavailable),
 )
 async def ping(resources: ResourcesDep) -> PingAnswer:
-    """Needs no key."""
+    """No API key is needed."""
     with untraced():
         backlog = await resources.job_metrics.load_backlog()
     return PingAnswer(
@@ -87,14 +87,14 @@ async def ping(resources: ResourcesDep) -> PingAnswer:
 async def valid_access(
     resources: ResourcesDep, now: Now, caller: CompatCaller, usage_point: CompatUsagePoint
 ) -> AccessAnswer:
-    """The consent and the day's quota of requests that have something fetched. Counts for no quota itself."""
+    """Returns the consent and today's quota of requests that fetch data. Does not count against a quota."""
     account, consent = caller.account, usage_point.consent
     limits = {Quota.FETCH: account.fetch_quota, Quota.READ: account.read_quota}
     usage = next(each for each in await resources.quotas.load(account.id, limits, now) if each.quota is Quota.FETCH)
     is_active = consent.is_active(now)
     return AccessAnswer(
         valid=is_active,
-        information="Le consentement est en cours." if is_active else "Le consentement n'est plus en cours.",
+        information="Le consentement est actif." if is_active else "Le consentement n'est plus actif.",
         consent_expiration_date=f"{consent.expires_on or _NO_END_KNOWN}T00:00:00",
         call_number=usage.used,
         quota_reached=not usage.left,
@@ -111,7 +111,7 @@ for _suffix, _name in (("", ""), ("/cache", "_cache")):
         valid_access,
         methods=["GET"],
         operation_id=f"v1_get_access{_name}",
-        summary="What a key is worth at a usage point",
+        summary="Get the access state of a usage point",
         responses=V1_FAILURES.documented(*V1_REFUSALS),
     )
 

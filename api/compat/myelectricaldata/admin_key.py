@@ -1,4 +1,4 @@
-"""How administrators come in by the contract of MyElectricalData v1: with a header of its own."""
+"""Authentication of administrators in MyElectricalData v1, by a header of its own."""
 
 from typing import Annotated
 
@@ -11,20 +11,20 @@ from shared.core.errors import AppError, NotFound, ServiceUnavailable, TooManyRe
 _header = APIKeyHeader(
     name="ADMIN_API_KEY",
     scheme_name="adminKeyBare",
-    description="What the operator has set as `ADMIN_API_KEY`. Some proxies drop a name with `_`.",
+    description="The operator's `ADMIN_API_KEY`. Some proxies drop header names that contain `_`.",
     auto_error=False,
 )
 
 V1_ADMIN_REFUSALS: tuple[type[AppError], ...] = (Unauthenticated, NotFound, TooManyRequests, ServiceUnavailable)
-"""What each of their routes can answer with."""
+"""The errors of every administration route."""
 
 
 async def require_v1_admin(
     resources: ResourcesDep, now: Now, address: Address, shown: Annotated[str | None, Security(_header)]
 ) -> None:
-    """Let administrators in. Raises what `require_admin` does."""
+    """Authenticate an administrator. Raises the errors of `require_admin`."""
     await require_admin(resources, now, address, shown or "")
 
 
 COMPAT_ADMIN_ONLY = [Depends(require_v1_admin)]
-"""What a router of their routes depends on."""
+"""The dependencies of administration routers."""

@@ -1,6 +1,6 @@
-"""Removing what is stored, a new key, and a fresh quota, by the contract of MyElectricalData v1.
+"""Deletion of stored data, key creation and quota reset in MyElectricalData v1.
 
-The usage point, its consent and the account stay; erasing these is for `/v1/usage-points` and `/v1/account`.
+The usage point, its consent and the account remain; `/v1/usage-points` and `/v1/account` delete these.
 """
 
 from collections.abc import Awaitable, Callable
@@ -37,36 +37,36 @@ _RECORD_WORDS = {path.dataset: path.word for path in RECORD_PATHS}
 
 
 class SeriesErased(Document):
-    """Which stored days of a usage point are gone."""
+    """The deleted days of a usage point."""
 
     usage_point_id: ShownPrm
     path: list[str] = Field(
-        description="Where what is gone was had, with its days; none where nothing was stored.",
+        description="Paths of the deleted data, with its period; empty if nothing was stored.",
         examples=[["/daily_consumption/12345678901234/start/2026-08-01/end/2026-10-01/cache"]],
     )
-    purge: bool = Field(description="Nothing of what was named is stored any more: always `true`.")
+    purge: bool = Field(description="Always `true`: the data is no longer stored.")
 
 
 class RecordErased(Document):
-    """Which stored record of a usage point is gone."""
+    """The deleted record of a usage point."""
 
     usage_point_id: ShownPrm
-    path: str = Field(description="Where it was had.", examples=["/contracts/12345678901234/cache"])
-    delete: bool = Field(description="It is not stored any more: always `true`.")
+    path: str = Field(description="Path of the deleted record.", examples=["/contracts/12345678901234/cache"])
+    delete: bool = Field(description="Always `true`: the record is no longer stored.")
 
 
 class TokenIssued(Document):
-    """Another API key of the account, shown once."""
+    """A new API key of the account."""
 
     usage_point_id: ShownPrm
-    token: str = Field(description="The key, to be kept at once.", examples=["rlv_…"])
+    token: str = Field(description="The API key. Returned only in this response.", examples=["rlv_…"])
 
 
 class QuotaReset(Document):
-    """Who holds a usage point has today's requests anew."""
+    """The quotas of today are reset for the holders of a usage point."""
 
     usage_point_id: ShownPrm
-    reset: bool = Field(description="It is done: always `true`.")
+    reset: bool = Field(description="Always `true`.")
 
 
 async def _compat_manager(caller: CompatCaller) -> Caller:
@@ -75,11 +75,11 @@ async def _compat_manager(caller: CompatCaller) -> Caller:
 
 
 CompatManager = Annotated[Caller, Depends(_compat_manager)]
-"""Who may remove what is stored, and make keys."""
+"""A caller with the scope `manage`."""
 
 
 def _path_of(prm: str, dataset: str, purge: Purge) -> list[str]:
-    """Where the contract has what was erased; a dataset that it does not know has no path."""
+    """The paths of the deleted data in this API; a dataset that it does not offer has no path."""
     if purge.windows and dataset in _RECORD_WORDS:
         return [f"/{_RECORD_WORDS[dataset]}/{prm}/cache"]
     if purge.days and dataset in _SERIES:
@@ -94,7 +94,7 @@ def _erase_series(dataset: str) -> Callable[..., Awaitable[SeriesErased]]:
         usage_point: CompatUsagePoint,
         now: Now,
         start: Annotated[Day, Path(description="First day, Europe/Paris.")],
-        end: Annotated[Day, Path(description="Day after the last one.")],
+        end: Annotated[Day, Path(description="Day after the last day.")],
     ) -> SeriesErased:
         if end <= start:
             raise ValidationFailed
@@ -122,10 +122,10 @@ for _name, _title in _SERIES.items():
         _erase_series(_name),
         methods=["DELETE"],
         operation_id=f"v1_erase_{_name}",
-        summary=f"Erase what is stored: {_title}",
-        description="Every window that the days touch goes whole: a day of a load curve, a month of daily values. Days "
-        "of energy that are made out of a stored load curve go with that curve. Jobs that fetch the dataset are "
-        "cancelled. Needs a key that may `manage`.",
+        summary=f"Delete stored data: {_title}",
+        description="Deletes every storage window that the period overlaps: a day of a load curve, a month of daily "
+        "values. Daily values that are computed from a stored load curve are deleted with that curve. Jobs that fetch "
+        "the dataset are cancelled. Requires a key with the scope `manage`.",
         response_model=SeriesErased,
         responses=V1_FAILURES.documented(*V1_REFUSALS),
     )
@@ -136,9 +136,9 @@ for _path in RECORD_PATHS:
         _erase_record(_path.word, _path.dataset),
         methods=["DELETE"],
         operation_id=f"v1_erase_{_path.word}",
-        summary=f"Erase what is stored: {DATASETS[_path.dataset].title}",
-        description="Jobs that fetch it are cancelled; who asks for it again has it fetched anew. Needs a key that may "
-        "`manage`.",
+        summary=f"Delete stored data: {DATASETS[_path.dataset].title}",
+        description="Jobs that fetch it are cancelled; the next request fetches it again. Requires a key with the "
+        "scope `manage`.",
         response_model=RecordErased,
         responses=V1_FAILURES.documented(*V1_REFUSALS),
     )
@@ -147,15 +147,15 @@ for _path in RECORD_PATHS:
 @router.delete(
     "/cache/{usage_point_id}",
     operation_id="v1_erase_cache",
-    summary="Erase everything that is stored of a usage point",
+    summary="Delete all stored data of a usage point",
     responses=V1_FAILURES.documented(*V1_REFUSALS),
 )
 async def erase_cache(
     resources: ResourcesDep, caller: CompatManager, usage_point: CompatUsagePoint, now: Now
 ) -> SeriesErased:
-    """Readings and records of every dataset, those too that this contract has no path for. Its jobs are cancelled; the
-    usage point, its consent and the account stay, and so does the nightly refresh, which `PATCH
-    /v1/usage-points/{usage_point_id}` ends. Needs a key that may `manage`."""
+    """Deletes the readings and records of all datasets, including those without a path in this API. Jobs are cancelled.
+    The usage point, its consent, the account and the nightly refresh remain; `PATCH /v1/usage-points/{usage_point_id}`
+    turns the refresh off. Requires a key with the scope `manage`."""
     purges = await resources.erasure.erase_readings_of_point(usage_point, caller.key.id, now)
     paths = [path for name, purge in purges.items() for path in _path_of(usage_point.prm, name, purge)]
     return SeriesErased(usage_point_id=usage_point.prm, path=paths, purge=True)
@@ -164,15 +164,15 @@ async def erase_cache(
 @router.get(
     "/reset/{usage_point_id}",
     operation_id="v1_create_token",
-    summary="Make another API key",
+    summary="Create an API key",
     responses=V1_FAILURES.documented(*V1_REFUSALS, LimitReached),
 )
 async def create_token(
     resources: ResourcesDep, caller: CompatManager, usage_point: CompatUsagePoint, now: Now
 ) -> TokenIssued:
-    """With the scopes and the expiry of the key that asks for it, which stays good: a GET may be sent twice, and its
-    answer may be lost, and without any key nobody could open what is stored. Take the old one back with `DELETE
-    /v1/account/keys/{key_id}` when the new one works. Needs a key that may `manage`."""
+    """The new key has the scopes and the expiry of the key that is used. That key remains valid, because a GET may be
+    repeated and its response may be lost, and stored data cannot be decrypted without a key. Revoke it with `DELETE
+    /v1/account/keys/{key_id}` once the new one works. Requires a key with the scope `manage`."""
     key = caller.key
     _, api_key = await resources.accounts.keys.create_key(
         key, caller.opened, now, scopes=key.scopes, expires_at=key.expires_at
@@ -183,13 +183,13 @@ async def create_token(
 @router.delete(
     "/admin/reset/{usage_point_id}",
     operation_id="v1_admin_reset_quota",
-    summary="Give who holds a usage point today's requests anew",
+    summary="Reset today's quota of a usage point",
     dependencies=COMPAT_ADMIN_ONLY,
     responses=V1_FAILURES.documented(*V1_ADMIN_REFUSALS, NotFound, ValidationFailed),
 )
 async def reset_quota(resources: ResourcesDep, now: Now, usage_point_id: UsagePointId) -> QuotaReset:
-    """What the account has asked for today counts no longer, for each account that holds the usage point; its audit
-    says so. Opens and removes nothing."""
+    """Resets today's count for each account that holds the usage point; the audit log records it. No data is read or
+    deleted."""
     holders = await resources.usage_points.list_holders(usage_point_id)
     if not holders:
         raise NotFound

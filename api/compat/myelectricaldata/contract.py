@@ -1,9 +1,8 @@
-"""What all routes of the MyElectricalData v1 contract share: how a key is shown, whose a usage point is, and how a
-failure looks.
+"""Shared by all routes of MyElectricalData v1: authentication, access to usage points, and error responses.
 
-A failure is ``{"detail": "…"}`` with a text of our own, the same for every occurrence: nothing of what was sent, of the
-provider or of our inside is in it. The statuses are those that the clients of the contract act on: they stop for the
-day at 403 and 409 and try again at others.
+An error is ``{"detail": "…"}`` with a constant message of this gateway: it contains no data of the request, of the
+provider or of this gateway's internals. The statuses are those that the clients of this API react to: they stop for the
+day at 403 and 409, and retry at others.
 """
 
 from datetime import UTC, datetime
@@ -50,7 +49,7 @@ V1_REFUSALS: tuple[type[AppError], ...] = (
     ValidationFailed,
     ServiceUnavailable,
 )
-"""What every route can answer with that takes a key and a usage point."""
+"""The errors of every route that takes a key and a usage point."""
 V1_FETCH_REFUSALS: tuple[type[AppError], ...] = (
     *V1_REFUSALS,
     ConsentMissing,
@@ -63,27 +62,27 @@ V1_FETCH_REFUSALS: tuple[type[AppError], ...] = (
     ProviderUnavailable,
     Unreadable,
 )
-"""And one that may have something fetched."""
+"""The errors of routes that may also fetch data."""
 
-# Whose a usage point is must not be found out by asking for it: a wrong key and a foreign point get the same words.
+# A response must not reveal who holds a usage point: an invalid key and a foreign usage point get the same message.
 _NOT_YOURS = "Accès refusé : ce jeton n'est pas valable ou ne donne pas accès à ce point de livraison."
 _NOT_AGREED = (
-    "Accès refusé : il n'y a pas de consentement en cours pour ce point de livraison. Il faut le donner de nouveau."
+    "Accès refusé : aucun consentement n'est actif pour ce point de livraison. Un nouveau consentement est nécessaire."
 )
 _NOT_MEASURED = "Enedis ne fournit pas ces mesures pour ce point de livraison, ou le consentement ne les couvre pas."
 _NOTHING = "Aucune donnée n'est disponible pour cette demande."
 _AWAY = "Le service est momentanément indisponible. Veuillez réessayer plus tard."
 _WRONG = (
-    "Demande incorrecte : un point de livraison s'écrit avec 14 chiffres, une date AAAA-MM-JJ, et le début vient avant "
-    "la fin."
+    "Requête invalide : un point de livraison comporte 14 chiffres, une date est au format AAAA-MM-JJ, et le début "
+    "doit être antérieur à la fin."
 )
-_FRAMEWORK_TEXTS = {413: "Demande trop grande.", 400: "Demande illisible."}
+_FRAMEWORK_TEXTS = {413: "Requête trop volumineuse.", 400: "Requête illisible."}
 
 
 class V1Failure(Document):
-    """What every failure of MyElectricalData v1 is answered with."""
+    """An error response of MyElectricalData v1."""
 
-    detail: str = Field(description="What happened, in French, for people.", examples=[_NOTHING])
+    detail: str = Field(description="Error message, in French.", examples=[_NOTHING])
 
 
 V1_FAILURES = FailureForms(
@@ -93,14 +92,14 @@ V1_FAILURES = FailureForms(
         Forbidden: (403, "Accès refusé : ce jeton ne permet pas cette action."),
         AccountSuspended: (
             403,
-            "Accès refusé : ce compte est suspendu. L'exploitant de la passerelle peut dire pourquoi.",
+            "Accès refusé : ce compte est suspendu. Contactez l'exploitant de la passerelle.",
         ),
-        TooManyRequests: (403, "Trop de demandes de ce genre viennent de cette adresse. Veuillez patienter."),
+        TooManyRequests: (403, "Trop de requêtes de ce type proviennent de cette adresse. Veuillez patienter."),
         QuotaExceeded: (
             409,
-            "Le nombre de demandes permises pour aujourd'hui est atteint. Il repart de zéro à minuit.",
+            "Le quota quotidien de requêtes est atteint. Il est réinitialisé à minuit.",
         ),
-        LimitReached: (409, "Ce compte a autant de jetons que permis. Il faut d'abord en supprimer un."),
+        LimitReached: (409, "Ce compte a atteint le nombre maximal de jetons. Supprimez-en un d'abord."),
         **dict.fromkeys(NO_CONSENT, (403, _NOT_AGREED)),
         **dict.fromkeys(NOT_MEASURED, (403, _NOT_MEASURED)),
         **dict.fromkeys(NOTHING_THERE, (404, _NOTHING)),
@@ -109,21 +108,21 @@ V1_FAILURES = FailureForms(
         ProviderDown: (503, "Enedis ne répond pas en ce moment. Veuillez réessayer plus tard."),
         Unreadable: (
             503,
-            "Ces données ne sont pas lisibles en ce moment. L'exploitant de la passerelle doit intervenir.",
+            "Ces données ne peuvent pas être déchiffrées. L'exploitant de la passerelle doit intervenir.",
         ),
         ServiceUnavailable: (503, _AWAY),
     },
     _AWAY,
 )
-"""How the contract tells each kind of failure."""
+"""The status and message of each error."""
 
 
 class MyElectricalDataRoute(CompatRoute):
-    """A route of the contract."""
+    """A route of MyElectricalData v1."""
 
     @staticmethod
     def render(request: Request, error: AppError | HTTPException) -> Response:
-        """The failure in the form of the contract."""
+        """The error in the format of the API."""
         if isinstance(error, HTTPException):
             text = _FRAMEWORK_TEXTS.get(error.status_code, _FRAMEWORK_TEXTS[400])
             return Response(_body(text), error.status_code, error.headers, "application/json")
@@ -136,12 +135,12 @@ def _body(text: str) -> bytes:
 
 
 async def compat_caller(request: Request, now: Now, api_key: Annotated[str, Depends(shown_bare_key)]) -> Caller:
-    """Who asks, whatever the key may do. Raises what `current_caller` does."""
+    """Authenticate the caller, whatever its scopes. Raises the errors of `current_caller`."""
     return await current_caller(request, now, api_key)
 
 
 CompatCaller = Annotated[Caller, Depends(compat_caller)]
-"""Who shows a key in `Authorization`, as it is or after `Bearer`."""
+"""The caller, authenticated by a key in `Authorization`, with or without `Bearer`."""
 
 
 async def _compat_reader(caller: CompatCaller) -> Caller:
@@ -150,11 +149,11 @@ async def _compat_reader(caller: CompatCaller) -> Caller:
 
 
 CompatReader = Annotated[Caller, Depends(_compat_reader)]
-"""Such a caller who may read what is stored."""
+"""A caller with the scope `read`."""
 
 
 async def compat_usage_point(resources: ResourcesDep, caller: CompatCaller, usage_point_id: UsagePointId) -> UsagePoint:
-    """The usage point in the path, if it is the caller's. Raises `Unauthenticated`: as for a wrong key, see there."""
+    """The usage point in the path, if it belongs to the caller. Raises `Unauthenticated`, as for an invalid key."""
     try:
         return await resources.usage_points.find(caller.account.id, usage_point_id)
     except NotFound:
@@ -162,4 +161,4 @@ async def compat_usage_point(resources: ResourcesDep, caller: CompatCaller, usag
 
 
 CompatUsagePoint = Annotated[UsagePoint, Depends(compat_usage_point)]
-"""The caller's usage point that the path names."""
+"""The caller's usage point in the path."""

@@ -1,8 +1,9 @@
-"""A record in the bodies of MyElectricalData v1, which are those of Enedis v5. Pure.
+"""Records in the format of MyElectricalData v1, which is that of Enedis v5. Pure.
 
-Every key is always there. What the provider did not say, or the gateway does not keep, is null and never made up. The
-texts of a contract are empty instead: a client that many people have can't keep a contract with a null among them.
-Words are Enedis's own, of whichever generation. The form of the records: `workers.providers.enedis.records`.
+All keys are always present. Values that the provider did not return, or that the gateway does not store, are null and
+never invented. The strings of a contract are empty instead, because a widely used client cannot store a contract with a
+null among them. Values are those of Enedis, of either generation. The format of the stored records is in
+`workers.providers.enedis.records`.
 """
 
 import re
@@ -18,45 +19,45 @@ from shared.core.calendar import PARIS
 Record = Mapping[str, Any]
 
 _OFFPEAK_HOURS = re.compile(r".*HC \(.*\).*")
-# What a contract says of one direction; of a producer alone this stands under `production`.
+# The fields of a contract for one direction; for a producer without consumption they are under `production`.
 _SUPPLY = ("segment", "contract_type", "subscribed_power", "distribution_tariff", "status")
 
 _CustomerId = Annotated[
-    str | None, Field(description="The holder's number at the provider; the gateway does not keep it: always `null`.")
+    str | None, Field(description="The holder's number at the provider. Always `null`: the gateway does not store it.")
 ]
-_Coordinate = Annotated[str | None, Field(description="Not provided: always `null`.")]
+_Coordinate = Annotated[str | None, Field(description="Always `null`: the provider does not return it.")]
 
 
 class CustomerContract(Document):
-    """A contract, as MyElectricalData v1 shows it."""
+    """A contract, in the format of MyElectricalData v1."""
 
-    segment: str = Field(description="The provider's code for the kind of customer, or empty.", examples=["C5"])
-    subscribed_power: str = Field(description="With its unit, or empty.", examples=["9 kVA"])
+    segment: str = Field(description="Customer segment code of the provider, or empty.", examples=["C5"])
+    subscribed_power: str = Field(description="Subscribed power with its unit, or empty.", examples=["9 kVA"])
     last_activation_date: str | None = Field(
-        description="Since when the point is in service: a day and the offset of Paris then.",
+        description="Activation day of the usage point, with the offset of Paris on that day.",
         examples=["2019-05-06+02:00"],
     )
     distribution_tariff: str = Field(
-        description="A code, or a text where the provider has no code any more, or empty.", examples=["BTINFCUST"]
+        description="Code, or text if the provider no longer has a code, or empty.", examples=["BTINFCUST"]
     )
     offpeak_hours: str | None = Field(description="Always `HC (…)`, or `null`.", examples=["HC (22H50-6H50)"])
     contract_status: str = Field(
-        description="The provider's code; its newer APIs have none, then it is empty.", examples=["SERVC"]
+        description="Status code of the provider; empty with its newer APIs, which have none.", examples=["SERVC"]
     )
     last_distribution_tariff_change_date: str | None = Field(
-        description="In Paris; `null` where the provider does not say, as its newer APIs.",
+        description="Day in Paris; `null` if the provider does not return it, as with its newer APIs.",
         examples=["2019-05-06+02:00"],
     )
 
 
 class CustomerMeter(Document):
-    """A usage point, as MyElectricalData v1 shows it beside its contract."""
+    """A usage point, as MyElectricalData v1 returns it with its contract."""
 
     usage_point_id: ShownPrm
     usage_point_status: str = Field(
-        description="Whether the meter talks, in the provider's words, or empty.", examples=["com"]
+        description="Communication status of the meter, as returned by the provider, or empty.", examples=["com"]
     )
-    meter_type: str = Field(description="The provider's code for the kind of meter, or empty.", examples=["AMM"])
+    meter_type: str = Field(description="Meter type code of the provider, or empty.", examples=["AMM"])
 
 
 class CustomerContractEntry(Document):
@@ -67,20 +68,20 @@ class CustomerContractEntry(Document):
 
 
 class CustomerContracts(Document):
-    """A customer's usage points with their contracts: always the one that was asked for."""
+    """A customer's usage points with their contracts: always the requested one only."""
 
     customer_id: _CustomerId
-    usage_points: list[CustomerContractEntry] = Field(description="Always one.")
+    usage_points: list[CustomerContractEntry] = Field(description="Always one element.")
 
 
 class ContractsBody(Document):
-    """The contract of a usage point, in the form of MyElectricalData v1."""
+    """The contract of a usage point, in the format of MyElectricalData v1."""
 
     customer: CustomerContracts
 
 
 class GeoPoints(Document):
-    """Where a usage point is on the globe: the provider does not say."""
+    """The coordinates of a usage point, which the provider does not return."""
 
     latitude: _Coordinate = None
     longitude: _Coordinate = None
@@ -88,49 +89,49 @@ class GeoPoints(Document):
 
 
 class CustomerAddress(Document):
-    """An address, as MyElectricalData v1 shows it."""
+    """An address, in the format of MyElectricalData v1."""
 
     street: str | None = Field(description="Number and street.", examples=["9 RUE DES ESSAIS"])
-    locality: str | None = Field(description="A part of the town.", examples=["LIEU-DIT ESSAI"])
-    postal_code: str | None = Field(description="The postcode.", examples=["99101"])
-    insee_code: str | None = Field(description="The town's code at INSEE.", examples=["99201"])
-    city: str | None = Field(description="The town.", examples=["VILLE-DES-ESSAIS"])
-    country: str | None = Field(description="The country; the provider's newer APIs have none.", examples=["France"])
+    locality: str | None = Field(description="Locality within the town.", examples=["LIEU-DIT ESSAI"])
+    postal_code: str | None = Field(description="Postal code.", examples=["99101"])
+    insee_code: str | None = Field(description="INSEE code of the town.", examples=["99201"])
+    city: str | None = Field(description="Town.", examples=["VILLE-DES-ESSAIS"])
+    country: str | None = Field(description="Country; not returned by the provider's newer APIs.", examples=["France"])
     geo_points: GeoPoints
 
 
 class CustomerPlace(Document):
-    """A usage point with its address; `GET /contracts/…` knows its status and its meter."""
+    """A usage point with its address; `GET /contracts/…` returns its status and its meter type."""
 
     usage_point_id: ShownPrm
-    usage_point_status: Annotated[str | None, Field(description="Not part of an address here: always `null`.")]
-    meter_type: Annotated[str | None, Field(description="Not part of an address here: always `null`.")]
+    usage_point_status: Annotated[str | None, Field(description="Always `null`: not part of an address here.")]
+    meter_type: Annotated[str | None, Field(description="Always `null`: not part of an address here.")]
     usage_point_addresses: CustomerAddress
 
 
 class CustomerAddressEntry(Document):
-    """A usage point with its address, in its envelope."""
+    """The envelope of a usage point with its address."""
 
     usage_point: CustomerPlace
 
 
 class CustomerAddresses(Document):
-    """A customer's usage points with their addresses: always the one that was asked for."""
+    """A customer's usage points with their addresses: always the requested one only."""
 
     customer_id: _CustomerId
-    usage_points: list[CustomerAddressEntry] = Field(description="Always one.")
+    usage_points: list[CustomerAddressEntry] = Field(description="Always one element.")
 
 
 class AddressesBody(Document):
-    """The address of a usage point, in the form of MyElectricalData v1."""
+    """The address of a usage point, in the format of MyElectricalData v1."""
 
     customer: CustomerAddresses
 
 
 class NaturalPerson(Document):
-    """A holder who is a person; of an organization everything is null."""
+    """A holder who is a natural person; all fields are null for an organization."""
 
-    title: str | None = Field(description="How to address them.", examples=["MME"])
+    title: str | None = Field(description="Title.", examples=["MME"])
     firstname: str | None = Field(description="First name.", examples=["PERSONNE"])
     lastname: str | None = Field(description="Last name.", examples=["ESSAI-NEUF"])
 
@@ -138,41 +139,41 @@ class NaturalPerson(Document):
 class LegalEntity(Document):
     """A holder that is an organization."""
 
-    name: str | None = Field(description="Its name.", examples=["SOCIETE ESSAI-NEUF"])
-    siret_number: str | None = Field(description="The number of the establishment.", examples=["00000000000901"])
-    siren_number: str | None = Field(description="The number of the organization.", examples=["000000009"])
+    name: str | None = Field(description="Name of the organization.", examples=["SOCIETE ESSAI-NEUF"])
+    siret_number: str | None = Field(description="SIRET number of the establishment.", examples=["00000000000901"])
+    siren_number: str | None = Field(description="SIREN number of the organization.", examples=["000000009"])
 
 
 class Identity(Document):
-    """Who holds the contract: a person or an organization."""
+    """The holder of the contract: a natural person or an organization."""
 
     natural_person: NaturalPerson
     legal_entity: LegalEntity | None = Field(description="`null` for a person.")
 
 
 class IdentityBody(Document):
-    """The holder of the contract, in the form of MyElectricalData v1."""
+    """The holder of the contract, in the format of MyElectricalData v1."""
 
     customer_id: _CustomerId
     identity: Identity
 
 
 class ContactData(Document):
-    """How the holder can be reached."""
+    """The contact data of the holder."""
 
-    phone: str | None = Field(description="A telephone number.", examples=["0639980901"])
-    email: str | None = Field(description="An e-mail address.", examples=["essai-neuf@example.invalid"])
+    phone: str | None = Field(description="Phone number.", examples=["0639980901"])
+    email: str | None = Field(description="E-mail address.", examples=["essai-neuf@example.invalid"])
 
 
 class ContactBody(Document):
-    """How the holder can be reached, in the form of MyElectricalData v1."""
+    """The contact data of the holder, in the format of MyElectricalData v1."""
 
     customer_id: _CustomerId
     contact_data: ContactData
 
 
 def contracts_body(prm: str, record: Record) -> ContractsBody:
-    """A contract: the consumer's, or the producer's where there is no other."""
+    """A contract: for consumption, or for production if there is no other."""
     produced = record.get("production")
     is_producer = bool(produced) and all(record.get(name) is None for name in _SUPPLY)
     supply: Record = produced if produced and is_producer else record
@@ -183,7 +184,7 @@ def contracts_body(prm: str, record: Record) -> ContractsBody:
         subscribed_power=_power(supply.get("subscribed_power")),
         last_activation_date=_stamp(activated_on),
         distribution_tariff=supply.get("distribution_tariff") or "",
-        # Clients look for that without looking whether they have found it.
+        # Clients search for this pattern without checking whether it was found.
         offpeak_hours=offpeak_hours if _OFFPEAK_HOURS.fullmatch(offpeak_hours or "") else None,
         contract_status=supply.get("status") or "",
         last_distribution_tariff_change_date=_stamp(record.get("last_tariff_change_on")),
@@ -198,7 +199,7 @@ def contracts_body(prm: str, record: Record) -> ContractsBody:
 
 
 def addresses_body(prm: str, record: Record) -> AddressesBody:
-    """An address; a complement (building, floor) has no place in this form."""
+    """An address; this format has no field for additional lines (building, floor)."""
     address = CustomerAddress(
         street=record.get("street"),
         locality=record.get("locality"),
@@ -214,7 +215,7 @@ def addresses_body(prm: str, record: Record) -> AddressesBody:
 
 
 def identity_body(_prm: str, record: Record) -> IdentityBody:
-    """The holder; what is said of a person is there for an organization too, all of it null."""
+    """The holder; for an organization, the fields of a person are present too, all null."""
     person = NaturalPerson(
         title=record.get("title"), firstname=record.get("first_name"), lastname=record.get("last_name")
     )
@@ -224,7 +225,7 @@ def identity_body(_prm: str, record: Record) -> IdentityBody:
 
 
 def contact_body(_prm: str, record: Record) -> ContactBody:
-    """How to reach the holder: this form has room for one number, and the mobile one goes first."""
+    """The contact data of the holder: this format has one phone number, and the mobile number takes precedence."""
     phone = record.get("phone") or record.get("landline")
     return ContactBody(customer_id=None, contact_data=ContactData(phone=phone, email=record.get("email")))
 
@@ -235,7 +236,7 @@ BODIES: Mapping[str, Callable[[str, Record], Document]] = {
     "identity": identity_body,
     "contact": contact_body,
 }
-"""The form of each record, by its dataset: of the usage point's 14 digits and the record."""
+"""The function that builds the response body of each record, by dataset; it takes the PRM and the record."""
 
 
 def _power(power: Record | None) -> str:
@@ -244,7 +245,7 @@ def _power(power: Record | None) -> str:
 
 
 def _stamp(day: str | None) -> str | None:
-    """A day as Enedis v5 wrote it: with the offset that Paris had when it began."""
+    """A day in the format of Enedis v5: with the UTC offset of Paris at its start."""
     if day is None:
         return None
     begins = datetime.combine(date.fromisoformat(day), time(), PARIS)

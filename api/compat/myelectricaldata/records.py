@@ -1,4 +1,4 @@
-"""Contract, address, identity and contact by the contract of MyElectricalData v1."""
+"""Contract, address, identity and contact in MyElectricalData v1."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ router = SlashRouter(route_class=MyElectricalDataRoute, tags=[V1_TAG])
 
 @dataclass(frozen=True, slots=True)
 class RecordPath:
-    """How the contract calls a record of ours: the first word of its path, its dataset, the form of its answer."""
+    """A record in this API: the first segment of its path, its dataset, the model of its response."""
 
     word: str
     dataset: str
@@ -59,8 +59,8 @@ for _path in RECORD_PATHS:
             methods=["GET"],
             operation_id=_name,
             summary=DATASETS[_path.dataset].title,
-            description="Fetched first, and waited for, where it is not stored or older than a month. `/cache` changes "
-            "nothing: what is stored is always sealed to the keys of the account.",
+            description="Fetched first if it is not stored or older than a month. The response is the same with and "
+            "without `/cache`: stored data is always encrypted to the keys of the account.",
             response_model=_path.body,
             responses=V1_FAILURES.documented(*V1_FETCH_REFUSALS),
         )

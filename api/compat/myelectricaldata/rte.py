@@ -1,4 +1,4 @@
-"""Tempo and EcoWatt as clients of MyElectricalData v1 know them. Without a key: they are about nobody."""
+"""Tempo and EcoWatt in MyElectricalData v1. Public data, so no API key is needed."""
 
 from datetime import date
 from enum import StrEnum
@@ -24,33 +24,33 @@ from shared.public_data.tempo_tariff import count_season, season_of
 router = SlashRouter(route_class=MyElectricalDataRoute, tags=[V1_TAG])
 
 FirstDay = Annotated[Day, Path(description="First day, Europe/Paris.")]
-LastDay = Annotated[Day, Path(description="Last day, included; it may lie in the future.")]
+LastDay = Annotated[Day, Path(description="Last day, included; may be in the future.")]
 
 
 class LetterCase(StrEnum):
-    """How colours are written."""
+    """The letter case of colours."""
 
     UPPER = "upper"
     LOWER = "lower"
 
 
 class V1EcowattDay(Document):
-    """How tense the electricity system is on the day after the one that is its name."""
+    """The EcoWatt signal of the day after its key."""
 
     value: int = Field(description="1: normal, 2: tense, 3: very tense.", examples=[1])
-    message: str = Field(description="RTE's own words, in French.", examples=["Aucune alerte."])
+    message: str = Field(description="Message of RTE, in French.", examples=["Aucune alerte."])
     detail: dict[str, int] = Field(
-        description="0 to 3 for each hour of the clock in Paris of which something is known.",
+        description="Level from 0 to 3 for each hour with a signal, in Paris time.",
         examples=[{"2026-01-14 00:00:00": 0, "2026-01-14 01:00:00": 1}],
     )
 
 
 class V1TempoDays(Document):
-    """How many days of each colour are left in the season."""
+    """The remaining days of each colour in the season."""
 
-    red: int = Field(description="Of 22.", examples=[20])
-    white: int = Field(description="Of 43.", examples=[30])
-    blue: int = Field(description="Of 300, or 301 in a season with a 29 February.", examples=[179])
+    red: int = Field(description="Remaining days of 22.", examples=[20])
+    white: int = Field(description="Remaining days of 43.", examples=[30])
+    blue: int = Field(description="Remaining days of 300, or of 301 in a season with a 29 February.", examples=[179])
 
 
 def _answers(description: str, example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
@@ -61,18 +61,18 @@ def _answers(description: str, example: dict[str, Any]) -> dict[int | str, dict[
 @router.get(
     "/rte/tempo/{start}/{end}",
     operation_id="v1_tempo",
-    summary="The colours of days",
+    summary="Get the Tempo colours of a period",
     response_model=dict[str, Literal["BLUE", "WHITE", "RED", "blue", "white", "red"]],
-    responses=_answers("The colour of each day that is known.", {"2026-01-13": "RED", "2026-01-14": "WHITE"}),
+    responses=_answers("The known colours, by day.", {"2026-01-13": "RED", "2026-01-14": "WHITE"}),
 )
 async def get_tempo(
     resources: ResourcesDep,
     now: Now,
     start: FirstDay,
     end: LastDay,
-    case: Annotated[LetterCase, Query(description="How colours are written.")] = LetterCase.UPPER,
+    case: Annotated[LetterCase, Query(description="Letter case of colours.")] = LetterCase.UPPER,
 ) -> Response:
-    """A day whose colour is not known is left out; 404 when that is so of all of them. 4,000 days at most."""
+    """Days without a known colour are left out; returns 404 if none is known. 4,000 days at most."""
     known = await load_public_days(resources, TEMPO, check_days(start, end + ONE_DAY), now)
     is_lower = case is LetterCase.LOWER
     return _answer(
@@ -83,17 +83,16 @@ async def get_tempo(
 @router.get(
     "/rte/ecowatt/{start}/{end}",
     operation_id="v1_ecowatt",
-    summary="How tense the electricity system is",
+    summary="Get the EcoWatt signals",
     response_model=dict[str, V1EcowattDay],
     responses=_answers(
-        "Each day that is known, under the name of the day before it.",
+        "The days with a signal, each under the date of the previous day.",
         {"2026-01-13": {"value": 1, "message": "Aucune alerte.", "detail": {"2026-01-14 00:00:00": 0}}},
     ),
 )
 async def get_ecowatt(resources: ResourcesDep, now: Now, start: FirstDay, end: LastDay) -> Response:
-    """Each day stands under the name of the day before, and is asked for by it: clients of this contract count on that.
-    `detail` names the day itself. A day or an hour of which nothing is known is left out; 404 when nothing is left.
-    """
+    """Each day is listed under the date of the previous day, and requested by it: existing clients rely on that.
+    `detail` contains the actual date. Days and hours without a signal are left out; returns 404 if none remain."""
     known = await load_public_days(resources, ECOWATT, check_days(start + ONE_DAY, end + 2 * ONE_DAY), now)
     return _answer(
         {
@@ -110,19 +109,19 @@ async def get_ecowatt(resources: ResourcesDep, now: Now, start: FirstDay, end: L
 @router.get(
     "/edf/tempo/days",
     operation_id="v1_tempo_days",
-    summary="How many days of each colour are left",
+    summary="Get the remaining Tempo days of each colour",
     response_model=V1TempoDays,
     responses=V1_FAILURES.documented(NotFound, ServiceUnavailable),
 )
 async def get_tempo_days(resources: ResourcesDep, now: Now) -> Response:
-    """In the present season; tomorrow is counted as soon as its colour is known. 404 when no colour is known, 503 while
-    some of those before are not fetched yet."""
+    """For the current season; tomorrow is included once its colour is known. Returns 404 if no colour is known, and 503
+    while earlier days are still to be fetched."""
     season = season_of(day_of(now))
     known = await load_public_days(resources, TEMPO, season, now)
     count = count_season(season, colours_of(known))
     if count.through is None:
         raise NotFound
-    # This answer can't say that it lacks something. What RTE itself never said has to be done without.
+    # This response cannot report missing days. Days that RTE never published are tolerated.
     if any(day < count.through and reason is not PublicReason.NOT_SAID for day, reason in known.absent.items()):
         raise ServiceUnavailable
     return _answer({colour.lower(): each.left for colour, each in count.colours.items()})
@@ -131,12 +130,12 @@ async def get_tempo_days(resources: ResourcesDep, now: Now) -> Response:
 @router.get(
     "/edf/tempo/price",
     operation_id="v1_tempo_prices",
-    summary="What a kWh costs",
+    summary="Get the Tempo prices",
     response_model=SixPrices,
     responses=V1_FAILURES.documented(NotFound, ServiceUnavailable),
 )
 async def get_tempo_prices(resources: ResourcesDep, now: Now) -> Response:
-    """Those that hold today, as administrators have set them; 404 when they have not."""
+    """Returns the prices valid today, as set by the administrators; 404 if none are set."""
     prices = await resources.tempo_prices.prices_on(day_of(now))
     return _answer(dict(prices.prices) if prices else {})
 
@@ -146,7 +145,7 @@ def _hours(day: date, hours: dict[str, int]) -> dict[str, int]:
 
 
 def _answer(found: dict[str, Any]) -> Response:
-    """Raises `NotFound` when nothing was found."""
+    """The response. Raises `NotFound` if nothing was found."""
     if not found:
         raise NotFound
     return Response(orjson.dumps(found), media_type="application/json")

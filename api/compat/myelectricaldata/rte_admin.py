@@ -1,4 +1,4 @@
-"""What administrators do about Tempo and EcoWatt by the contract of MyElectricalData v1."""
+"""Administration of Tempo and EcoWatt in MyElectricalData v1."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ router = SlashRouter(prefix="/admin", route_class=MyElectricalDataRoute, tags=[V
 
 
 _BODY_REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The body can't be read.", "model": V1Failure},
+    400: {"description": "The body cannot be parsed.", "model": V1Failure},
     413: {"description": "The body is too large.", "model": V1Failure},
 }
 
@@ -32,11 +32,11 @@ def _with_a_dot(value: Any) -> Any:
     return value.strip().replace(",", ".") if isinstance(value, str) else value
 
 
-_Price = Annotated[Price, BeforeValidator(_with_a_dot), Field(description="Euros a kWh, with a dot or a comma.")]
+_Price = Annotated[Price, BeforeValidator(_with_a_dot), Field(description="Euros per kWh, with a dot or a comma.")]
 
 
 class OptionsTempoPrice(Body):
-    """The six prices of Tempo. What is left out is 0, as clients of this contract know it."""
+    """The six prices of Tempo. Omitted prices are 0, as clients of this API expect."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -49,18 +49,18 @@ class OptionsTempoPrice(Body):
 
 
 class V1Asked(Document):
-    """What was done about asking RTE."""
+    """The result of a request to RTE."""
 
-    asked: bool = Field(description="Whether a worker asks RTE now.")
-    information: str = Field(description="The same in French, for people.", examples=["RTE est interrogé."])
-    succeeded_at: datetime | None = Field(description="When RTE last answered.")
-    possible_at: datetime | None = Field(description="From when on RTE may be asked again; `null`: now.")
+    asked: bool = Field(description="Whether a worker sends a request to RTE now.")
+    information: str = Field(description="Status message, in French.", examples=["RTE est interrogé."])
+    succeeded_at: datetime | None = Field(description="Time of the last successful request to RTE.")
+    possible_at: datetime | None = Field(description="Time from which the next request is allowed; `null`: now.")
 
 
 @router.get(
     "/rte/tempo/start/{start}/end/{end}",
     operation_id="v1_admin_ask_tempo",
-    summary="Have RTE asked for Tempo now",
+    summary="Request Tempo from RTE now",
     responses=V1_FAILURES.documented(*V1_ADMIN_REFUSALS, ValidationFailed),
 )
 async def ask_tempo(
@@ -69,8 +69,8 @@ async def ask_tempo(
     start: Annotated[Day, Path(description="First day, Europe/Paris.")],
     end: Annotated[Day, Path(description="Last day, included.")],
 ) -> V1Asked:
-    """A worker asks for what is not there, of these days and of others, unless RTE was asked a moment ago: what RTE
-    allows holds for administrators too. 404 when this gateway has no credentials at RTE."""
+    """A worker requests missing days, within these bounds and beyond, unless RTE was called a moment ago: RTE's limits
+    also apply to administrators. Returns 404 if the gateway has no RTE credentials."""
     check_days(start, end + ONE_DAY)
     return await _ask(resources, TEMPO, now)
 
@@ -78,23 +78,24 @@ async def ask_tempo(
 @router.get(
     "/rte/ecowatt",
     operation_id="v1_admin_ask_ecowatt",
-    summary="Have RTE asked for EcoWatt now",
+    summary="Request EcoWatt from RTE now",
     responses=V1_FAILURES.documented(*V1_ADMIN_REFUSALS),
 )
 async def ask_ecowatt(resources: ResourcesDep, now: Now) -> V1Asked:
-    """A worker does, unless RTE was asked a moment ago. 404 when this gateway has no credentials at RTE."""
+    """A worker sends the request unless RTE was called a moment ago. Returns 404 if the gateway has no RTE
+    credentials."""
     return await _ask(resources, ECOWATT, now)
 
 
 @router.post(
     "/edf/tempo/price",
     operation_id="v1_admin_set_tempo_prices",
-    summary="Set the prices of Tempo from today on",
+    summary="Set the Tempo prices from today on",
     response_model=SixPrices,
     responses=_BODY_REFUSALS | V1_FAILURES.documented(*V1_ADMIN_REFUSALS, ValidationFailed),
 )
 async def set_prices(resources: ResourcesDep, now: Now, request: OptionsTempoPrice) -> SixPrices:
-    """Answers with the prices as they are kept. `PUT /v1/admin/tempo/prices/{valid_from}` sets those of other days."""
+    """Returns the stored prices. `PUT /v1/admin/tempo/prices/{valid_from}` sets the prices from another day on."""
     made = await resources.tempo_prices.set_prices(day_of(now), request.model_dump(), now)
     return SixPrices(**made.prices)
 
@@ -104,7 +105,7 @@ async def _ask(resources: Resources, dataset: PublicDataset, now: datetime) -> V
         raise NotFound
     source = await resources.public_days.load_source(dataset.name)
     rested_at = source.asked_at and source.asked_at + timedelta(seconds=dataset.least_pause_seconds)
-    # After any other failure somebody may have mended what was broken; the provider's own word holds.
+    # A throttled request must wait as RTE requires; after any other failure, the operator may have fixed the cause.
     allowed_at = source.not_before if source.failure == ProviderThrottled.code else None
     possible_at = max(filter(None, (rested_at, allowed_at)), default=now)
     if possible_at > now:

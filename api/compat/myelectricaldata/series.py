@@ -1,6 +1,6 @@
-"""The series of MyElectricalData v1: an address for each dataset that Enedis's v5 had, with and without `/cache`.
+"""The time series of MyElectricalData v1: one path per dataset of Enedis's v5, with and without `/cache`.
 
-The routes differ by their dataset alone and are made out of the catalogue.
+The routes differ only in their dataset and are generated from `DATASETS`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -32,21 +32,21 @@ from shared.readings.planning import history_start
 router = SlashRouter(route_class=MyElectricalDataRoute, tags=[V1_TAG])
 
 V1_SERIES = tuple(each for each in DATASETS.values() if each.is_series and each.quantity is not Quantity.INDEX)
-"""The series that v5 had, and the contract has; their words there are the names of our datasets."""
+"""The time series of v5 and of this API; their paths there are the names of our datasets."""
 
 _REFUSALS = V1_FAILURES.documented(*V1_FETCH_REFUSALS, WrongDirection)
 
 
 class MeterReadingAnswer(Document):
-    """A series over some days, in the form of MyElectricalData v1."""
+    """A time series in a period, in the format of MyElectricalData v1."""
 
-    meter_reading: MeterReading = Field(description="The body of Enedis's v5.")
+    meter_reading: MeterReading = Field(description="The response body of Enedis's v5.")
 
 
 def served_days(dataset: Dataset, start: date, end: date, now: datetime) -> DayRange:
-    """The days that can be answered with: not before the provider's history, not after yesterday.
+    """The days that can be served: not before the provider's history, not after yesterday.
 
-    Raises `ValidationFailed` for an end that is not after the start, and `NotFound` when nothing is left.
+    Raises `ValidationFailed` for an end that is not after the start, and `NotFound` if no day remains.
     """
     if end <= start:
         raise ValidationFailed
@@ -62,13 +62,13 @@ def _serving(dataset: Dataset) -> Callable[..., Awaitable[Response]]:
         now: Now,
         caller: CompatReader,
         usage_point: CompatUsagePoint,
-        start: Annotated[Day, Path(description="First day; one before the provider's oldest is moved there.")],
-        end: Annotated[Day, Path(description="Day after the last one; one in the future is moved to today.")],
+        start: Annotated[Day, Path(description="First day; moved to the provider's oldest day if it is earlier.")],
+        end: Annotated[Day, Path(description="Day after the last day; moved to today if it is later.")],
     ) -> Response:
-        """The readings of these days, what is missing fetched first. Days that nobody has are left out, and the bounds
-        in the answer are those of the days that it is about.
+        """Returns the readings of the period; missing days are fetched first. Days without data are left out, and the
+        bounds in the response are those of the days it contains.
 
-        With `/cache` or without, the answer is the same: what is stored and can't have changed is not fetched anew.
+        The response is the same with and without `/cache`: stored data that cannot have changed is not fetched again.
         """
         days = served_days(dataset, start, end, now)
         known = await fetch_then_read(resources, caller, usage_point, dataset, days, now)

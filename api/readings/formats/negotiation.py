@@ -1,4 +1,4 @@
-"""Which format an answer has: what is asked for in `Accept` (RFC 9110, 12.5.1), of what there is."""
+"""Content negotiation by `Accept` (RFC 9110, 12.5.1)."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from shared.core.errors import NotAcceptable
 PARQUET = "application/vnd.apache.parquet"
 _TEXT: dict[str, type[Representation]] = {each.media_type: each for each in (Json, JsonLines, Csv)}
 MEDIA_TYPES = [*_TEXT, PARQUET]
-"""The first one is for who has no preference."""
+"""The first one is the default."""
 
 
 def represent(media_type: str, about: About) -> Representation:
-    """An answer in the format of this media type, one of `MEDIA_TYPES`."""
+    """A representation in this media type, one of `MEDIA_TYPES`."""
     if media_type == PARQUET:
-        # Few ask for it, and its library takes longer to load than all else together.
+        # Rarely requested, and its library takes longer to load than everything else together.
         from api.readings.formats.parquet import Parquet
 
         return Parquet(about)
@@ -23,14 +23,14 @@ def represent(media_type: str, about: About) -> Representation:
 
 
 def choose_media_type(accept: str | None, offered: Sequence[str] = MEDIA_TYPES) -> str:
-    """The media type that ``Accept`` likes best; of equals the first one offered. Raises `NotAcceptable`."""
+    """The offered media type with the highest quality in ``Accept``, the first of equals. Raises `NotAcceptable`."""
     if accept is None or not accept.strip():
         return offered[0]
     ranges = [_parsed(each) for each in accept.split(",") if each.strip()]
     liked = {media_type: _quality(media_type, ranges) for media_type in offered}
     best = max(offered, key=liked.__getitem__)
     if liked[best] <= 0:
-        raise NotAcceptable(f"There is this as {', '.join(offered)}.")
+        raise NotAcceptable(f"The available formats are {', '.join(offered)}.")
     return best
 
 
@@ -47,7 +47,7 @@ def _parsed(media_range: str) -> tuple[str, float]:
 
 
 def _quality(media_type: str, ranges: Sequence[tuple[str, float]]) -> float:
-    """Of the ranges that hold a media type, the most specific one says how much it is liked."""
+    """The quality of a media type, from the most specific range that matches it."""
     whole_type = media_type.split("/", maxsplit=1)[0] + "/*"
     for wanted in (media_type, whole_type, "*/*"):
         found = [quality for name, quality in ranges if name == wanted]

@@ -1,6 +1,6 @@
-"""Readings as Parquet: typed columns, moments with their time zone, what the answer is about as metadata.
+"""Readings as Parquet: typed columns, timestamps with a time zone, a description of the response as metadata.
 
-The file is made while it is sent: a row group at a time, and nothing of it is kept.
+The file is written while it is sent, one row group at a time; no part of it is kept.
 """
 
 import io
@@ -15,7 +15,7 @@ from api.readings.formats.request import TIMEZONE, About
 from shared.readings.aggregation import interval_seconds
 from shared.readings.column_batch import Columns
 
-# A row group has a cost of its own for whoever reads the file: about a year of half-hours in one.
+# Each row group adds a cost for readers of the file: this one holds about a year of half-hours.
 _ROWS_AT_ONCE = 16_384
 _MOMENT = pa.timestamp("ms", tz=TIMEZONE)
 _WORD = pa.dictionary(pa.int8(), pa.string())
@@ -28,7 +28,7 @@ class Parquet:
     extension: ClassVar[str | None] = "parquet"
 
     def __init__(self, about: About) -> None:
-        """Write this answer."""
+        """``about``: the parameters of the response."""
         self._about = about
         self._schema = _schema(about)
         self._sink = _Sink()
@@ -47,7 +47,7 @@ class Parquet:
         return self._sink.take()
 
     def end(self) -> bytes:
-        """The last row group, and what makes it a file: without this no program takes it for one."""
+        """The last row group and the footer, without which the file is not valid."""
         self._write_kept()
         self._writer.close()
         return self._sink.take()
@@ -72,7 +72,7 @@ class Parquet:
 
 
 class _Sink(io.RawIOBase):
-    """Where the writer writes, and what is sent is taken from."""
+    """The buffer between the Parquet writer and the response."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -85,7 +85,7 @@ class _Sink(io.RawIOBase):
         return len(data)
 
     def take(self) -> bytes:
-        """What was written since the last time."""
+        """The bytes that were written since the last call."""
         taken, self._written = bytes(self._written), bytearray()
         return taken
 

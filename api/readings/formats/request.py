@@ -1,4 +1,4 @@
-"""What an answer is about, and what each format can do with it."""
+"""The parameters of a readings response, and the interface of the formats."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ TIMEZONE = "Europe/Paris"
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """One answer without its readings. ``unit``: of its values. ``more``: members of the JSON document that only some
-    answers have."""
+    """One response without its readings. ``unit``: of its values. ``more``: members of the JSON document that only some
+    responses have."""
 
     usage_point_id: str
     dataset: Dataset
@@ -27,18 +27,18 @@ class About:
 
     @property
     def quality(self) -> str:
-        """What every value of the answer is."""
+        """The `quality` of all values of the response."""
         return "raw" if self.resolution is None else "computed"
 
     @property
     def has_decimals(self) -> bool:
-        """Whether values may be other than the whole numbers that the provider gives."""
+        """Whether values may differ from the whole numbers of the provider."""
         is_sum = self.resolution is not None and self.dataset.quantity is not Quantity.PEAK
         return is_sum or self.unit != self.dataset.unit
 
     @property
     def columns(self) -> list[str]:
-        """What a reading of this answer may have beside start, step, value and quality."""
+        """The columns in addition to start, step, value and quality."""
         quantity, resolution = self.dataset.quantity, self.resolution
         return [
             name
@@ -53,20 +53,20 @@ class About:
 
 
 class Representation(Protocol):
-    """One answer in one format: ``begin``, then ``rows`` for each batch of readings, then ``end``."""
+    """One response in one format: ``begin``, then ``rows`` for each batch of readings, then ``end``."""
 
     media_type: ClassVar[str]
     extension: ClassVar[str | None]
-    """Of the file that the answer is best kept as; ``None``: of none."""
+    """File extension for downloads; ``None`` if the format is not downloaded as a file."""
 
     def __init__(self, about: About) -> None:
-        """Write this answer."""
+        """``about``: the parameters of the response."""
 
     def begin(self) -> bytes:
-        """What comes before the first reading."""
+        """The bytes before the first reading."""
 
     def rows(self, columns: Columns) -> bytes:
-        """More readings; may be empty when they are kept back for a larger piece."""
+        """More readings; may be empty if they are buffered for a larger piece."""
 
     def end(self) -> bytes:
-        """What comes after the last reading."""
+        """The bytes after the last reading."""

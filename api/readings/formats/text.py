@@ -1,4 +1,4 @@
-"""Readings as text: JSON, JSON lines, CSV."""
+"""Text formats of readings: JSON, JSON lines, CSV."""
 
 import csv
 from collections.abc import Iterable
@@ -15,18 +15,18 @@ from shared.readings.column_batch import Columns
 
 
 class Json:
-    """One document, `ReadingsDocument`: what is missing comes after the readings."""
+    """One document, `ReadingsDocument`; the missing days follow the readings."""
 
     media_type: ClassVar[str] = "application/json"
     extension: ClassVar[str | None] = None
 
     def __init__(self, about: About) -> None:
-        """Write this answer."""
+        """``about``: the parameters of the response."""
         self._about = about
         self._before = b""
 
     def begin(self) -> bytes:
-        """All that is known before a blob is opened, but for what is missing."""
+        """All members that are known before a blob is decrypted, except the missing days."""
         about = self._about
         head = {
             "usage_point_id": about.usage_point_id,
@@ -45,73 +45,73 @@ class Json:
         return before + orjson.dumps(_rows(columns, self._about))[1:-1]
 
     def end(self) -> bytes:
-        """What is missing, and the end of the document."""
+        """The missing days and the end of the document."""
         tail = {"missing": self._about.missing, **self._about.more}
         return b"]," + orjson.dumps(tail, option=orjson.OPT_UTC_Z)[1:]
 
 
 class JsonLines:
-    """A reading a line, each with its unit: there is no document around them to say it."""
+    """One reading per line, each with its unit, because there is no enclosing document."""
 
     media_type: ClassVar[str] = "application/x-ndjson"
     extension: ClassVar[str | None] = None
 
     def __init__(self, about: About) -> None:
-        """Write this answer."""
+        """``about``: the parameters of the response."""
         self._about = about
 
     def begin(self) -> bytes:
-        """Nothing."""
+        """Empty."""
         return b""
 
     def rows(self, columns: Columns) -> bytes:
-        """A line each."""
+        """One line per reading."""
         unit = {"unit": self._about.unit}
         lines = (orjson.dumps({**row, **unit}, option=orjson.OPT_APPEND_NEWLINE) for row in _rows(columns, self._about))
         return b"".join(lines)
 
     def end(self) -> bytes:
-        """Nothing."""
+        """Empty."""
         return b""
 
 
 class Csv:
-    """RFC 4180 with a header, a reading a row. The columns depend on the dataset and the question, never on the data.
+    """RFC 4180 with a header, one reading per row. Columns depend on the dataset and the request, never on the data.
 
-    No cell can be taken for a formula: all begin with a digit, a minus before digits, a word of ours or a brace.
+    No cell can be interpreted as a formula: all start with a digit, a minus before digits, a fixed word or a brace.
     """
 
     media_type: ClassVar[str] = "text/csv"
     extension: ClassVar[str | None] = "csv"
 
     def __init__(self, about: About) -> None:
-        """Write this answer."""
+        """``about``: the parameters of the response."""
         self._about = about
         self._names = ["start", "step", "value", "unit", "quality", *about.columns]
 
     def begin(self) -> bytes:
-        """The header."""
+        """The header row."""
         return _csv([self._names])
 
     def rows(self, columns: Columns) -> bytes:
-        """A row each."""
+        """One row per reading."""
         unit = {"unit": self._about.unit}
         rows = ({**row, **unit} for row in _rows(columns, self._about))
         return _csv([_cell(row.get(name)) for name in self._names] for row in rows)
 
     def end(self) -> bytes:
-        """Nothing."""
+        """Empty."""
         return b""
 
 
 @lru_cache(maxsize=16_384)
 def moment_text(epoch_seconds: int) -> str:
-    """A moment as Paris writes it, with its offset. The same moments are asked for again and again."""
+    """A time in Paris with its UTC offset (ISO 8601). Cached, because the same times are formatted often."""
     return datetime.fromtimestamp(epoch_seconds, PARIS).isoformat()
 
 
 def _rows(columns: Columns, about: About) -> list[dict[str, Any]]:
-    """What `ReadingDocument` describes."""
+    """The content of `ReadingDocument` per reading."""
     quality = about.quality
     rows: list[dict[str, Any]] = [
         {"start": moment_text(start), "step": step, "value": value, "quality": quality}
@@ -135,7 +135,7 @@ def _rows(columns: Columns, about: About) -> list[dict[str, Any]]:
 
 
 def _cell(value: Any) -> Any:
-    # Registers have names that the provider chose: as JSON they begin with a brace, whatever they are.
+    # Register names are chosen by the provider: JSON makes the cell start with a brace, whatever they are.
     return orjson.dumps(value).decode() if isinstance(value, dict) else value
 
 

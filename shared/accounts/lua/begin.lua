@@ -1,4 +1,4 @@
--- Returns {'new', what is now held}, {'running', end of the lease}, {'done', outcome}, {'reused'} or {'erased'}.
+-- Returns {'new', value now held}, {'running', end of the lease}, {'done', outcome}, {'reused'} or {'erased'}.
 -- KEYS today yesterday erased
 -- ARGV key fingerprint now lease_end keep_seconds
 

@@ -1,4 +1,4 @@
--- Replaces what is held of a key. Nothing when somebody else took the key over.
+-- Replaces the value held for a key. Does nothing when another request has taken the key over.
 -- KEYS today
 -- ARGV key held value
 

@@ -1,4 +1,4 @@
--- Counts a try. Returns the seconds to wait, 0 when it may go on.
+-- Counts an attempt. Returns the seconds to wait, 0 when it is allowed.
 -- KEYS rate
 -- ARGV now cost burst
 

@@ -1,4 +1,4 @@
--- Returns the ids of deliveries to make now, each of another webhook.
+-- Claims the due deliveries, at most one per webhook. Returns their ids.
 -- ARGV now until limit
 --- include delivery_queue
 

@@ -1,4 +1,4 @@
--- Deliveries and when their webhooks are due. Functions only.
+-- Deliveries, and the due times of their webhooks. Functions only.
 --- constants kept_seconds kept_deliveries
 
 local due, leases, rests, bell = 'webhooks:due', 'webhooks:leases', 'webhooks:rests', 'webhooks:bell'
@@ -15,7 +15,7 @@ end
 local function schedule(webhook, id, at)
   redis.call('ZADD', 'pending:' .. webhook, at, id)
   redis.call('EXPIRE', 'pending:' .. webhook, kept_seconds)
-  -- While somebody delivers to it, its turn comes when that is over.
+  -- During a delivery to this webhook, the next one is due when its lease ends.
   local lease = redis.call('ZSCORE', leases, webhook)
   if not lease or tonumber(lease) <= tonumber(at) then
     redis.call('ZADD', due, 'LT', after_rest(webhook, at), webhook)

@@ -1,4 +1,4 @@
--- Erases these deliveries; without any: all, and the webhook itself.
+-- Erases these deliveries; without any, all deliveries and the webhook itself.
 -- ARGV webhook delivery...
 --- include delivery_queue
 

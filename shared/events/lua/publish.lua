@@ -1,5 +1,6 @@
--- Appends an event, calls it out, and makes its deliveries. When a delivery is due is said by the clock of those who
--- deliver; the ids are by that of Redis. `ended_job`: told once, or empty. Returns 1 when it was told.
+-- Appends an event, publishes it on the channel, and creates its deliveries. Due times use the clock of the delivering
+-- workers; ids use that of Redis. `ended_job`: its end is published only once; empty for other events. Returns 1 when
+-- the event was published.
 -- KEYS events erased
 -- ARGV account type data kept even_if_erased ended_job now_ms
 --- include fan_out

@@ -1,4 +1,4 @@
--- Has a delivery made once more, with all its tries.
+-- Schedules a delivery again, with all its retries.
 -- KEYS delivery
 -- ARGV webhook id now
 --- include delivery_queue

@@ -1,6 +1,6 @@
--- Lets go of a webhook. `tried...`: status and next (empty: none) after a try, and of that: moment, code, error,
--- milliseconds; nothing when none was made. What was stopped meanwhile is not tried again; what has arrived has
--- arrived.
+-- Releases a webhook. `tried...`: status and next try (empty: none) after a try, then its time, code, error and
+-- milliseconds; nothing when no try was made. A delivery that was stopped in the meantime is not retried, but a
+-- successful try is recorded.
 -- KEYS delivery
 -- ARGV webhook id now tried...
 --- constants outcome_seconds longest_rest_ms longest_try_ms
@@ -35,6 +35,6 @@ if not first[1] then
 else
   local at = after_rest(webhook, first[2])
   redis.call('ZADD', due, at, webhook)
-  -- What came while the receiver took its time is due by now.
+  -- Deliveries created during this try are due by now.
   if tonumber(at) <= tonumber(ARGV[3]) + longest_try_ms then ring() end
 end

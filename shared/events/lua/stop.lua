@@ -1,4 +1,4 @@
--- Fails what is not over. That the webhook is due is found to be wrong when its turn comes.
+-- Fails the pending deliveries of a webhook. Its stale due time is removed by `claim`.
 -- KEYS pending
 -- ARGV error
 

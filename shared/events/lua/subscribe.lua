@@ -1,4 +1,4 @@
--- Notes which types a webhook is told. An older version changes nothing, nor does a webhook of an erased account.
+-- Records the event types of a webhook. An older version changes nothing, nor does a webhook of an erased account.
 -- KEYS webhooks erased
 -- ARGV webhook version types
 

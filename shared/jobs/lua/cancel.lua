@@ -1,4 +1,5 @@
--- Ends a job. Messages that are in the queue are told so when they are taken up. Returns 1 when this ended it.
+-- Cancels a job. Its messages that are still in the queue have no effect when consumed. Returns 1 when this call ended
+-- the job.
 -- ARGV job now keep_seconds
 --- include fair_queue window_claims
 

@@ -1,4 +1,4 @@
--- Claims windows for a call. Returns 1 when all of them are the call's to fetch, 0 when it waits for another call.
+-- Claims windows for a call. Returns 1 when the call holds all of them, 0 when it waits for another call.
 -- ARGV job number now patience window...
 --- include fair_queue window_claims
 

@@ -1,4 +1,4 @@
--- Jobs and the lines in which their calls wait. Functions only.
+-- Jobs and the waiting lines of their calls. Functions only.
 
 local function look_up(id)
   local status, account, lane, line, sent, total = unpack(redis.call(
@@ -14,34 +14,34 @@ local function waiting_jobs(job) return 'line:' .. job.line .. ':' .. job.accoun
 
 local function place_of(job, number) return job.account .. '/' .. job.id .. '/' .. number end
 
--- At the end, unless it is there already.
+-- Appends a member, unless it is already present.
 local function enter(key, member)
   if redis.call('ZSCORE', key, member) then return end
   local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')[2]
   redis.call('ZADD', key, tonumber(last or 0) + 1, member)
 end
 
--- A job has calls that wait.
+-- Adds a job with waiting calls to its line.
 local function join(job)
   enter(waiting_jobs(job), job.id)
   enter('line:' .. job.line, job.account)
 end
 
--- A job has nothing to wait for any more.
+-- Removes a job without waiting calls from its line.
 local function leave(job)
   redis.call('DEL', job.again)
   redis.call('ZREM', waiting_jobs(job), job.id)
   if redis.call('EXISTS', waiting_jobs(job)) == 0 then redis.call('ZREM', 'line:' .. job.line, job.account) end
 end
 
--- A call gives its place back; an account that had no more of them has a turn again.
+-- Frees the place of a call; an account that had used all its places re-enters the line.
 local function free(job, number)
   if redis.call('ZREM', 'places:' .. job.line, place_of(job, number)) == 0 then return end
   redis.call('SREM', 'places:' .. job.line .. ':' .. job.account, job.id .. '/' .. number)
   if redis.call('EXISTS', waiting_jobs(job)) == 1 then enter('line:' .. job.line, job.account) end
 end
 
--- A call that was laid aside waits for its turn again, the first of its job.
+-- Requeues a parked call, before the other calls of its job.
 local function go_back(job, number)
   redis.call('ZREM', 'leases', job.id .. '/' .. number)
   redis.call('HDEL', job.calls, number .. ':queued', number .. ':until', number .. ':waits_for')

@@ -1,4 +1,4 @@
--- Erases a job with its calls. Returns 1 when it was under way.
+-- Erases a job with its calls. Returns 1 when it had not ended.
 -- ARGV job
 --- include fair_queue window_claims
 

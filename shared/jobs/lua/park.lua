@@ -1,4 +1,4 @@
--- Lays a call aside. Nothing of a job that was erased or cancelled meanwhile: it would come back.
+-- Parks a call. Does nothing for a job that was erased or cancelled in the meantime: this would restore its data.
 -- ARGV job number until counts_as_attempt keeps_place
 --- include fair_queue
 

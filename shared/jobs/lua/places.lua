@@ -1,5 +1,4 @@
--- Gives places to calls, and enqueues nothing: that is for the caller, with what is in `given`. Functions only, on
--- those of fair_queue.
+-- Gives places to calls. The caller enqueues the calls in `given`. Functions only, based on those of fair_queue.
 --- include fair_queue
 
 local function enqueue(job, number, moment, deadline, given)
@@ -10,13 +9,13 @@ local function enqueue(job, number, moment, deadline, given)
   given[#given + 1] = {job.id, number, job.lane, redis.call('HGET', 'job:' .. job.id, 'trace_context')}
 end
 
--- The moment of the next place, later than that of every other one: the order in which the queue got its messages.
+-- The time of the next place, later than that of every other one: the order in which messages were enqueued.
 local function next_moment(line, now)
   local last = redis.call('ZREVRANGE', 'places:' .. line, 0, 0, 'WITHSCORES')[2]
   return math.max(now, tonumber(last or 0) + 0.000001)
 end
 
--- The number of the job's next call: of those that came back the lowest, else the first that was never sent.
+-- The number of the job's next call: the lowest of the requeued ones, else the first that was never sent.
 local function next_call(job)
   local back = redis.call('ZPOPMIN', job.again)[1]
   if back then return back end
@@ -32,7 +31,7 @@ local function give_out(line, depth, for_account, now, deadline, given)
     local account = redis.call('ZPOPMIN', 'line:' .. line)[1]
     if not account then return end
     local jobs = 'line:' .. line .. ':' .. account
-    -- One that has all its places is not in the line: it comes back with the first that it gives back.
+    -- An account that uses all its places is not in the line: it re-enters with the first place that it frees.
     if redis.call('SCARD', 'places:' .. line .. ':' .. account) < for_account then
       local id = redis.call('ZPOPMIN', jobs)[1]
       local job = id and look_up(id)

@@ -1,4 +1,4 @@
--- A sign of life. Returns 1 while somebody is to work on the call.
+-- Renews the lease of a call. Returns 1 while the call is leased to a worker.
 -- ARGV job number until
 
 local calls, member = 'calls:' .. ARGV[1], ARGV[1] .. '/' .. ARGV[2]

@@ -1,4 +1,4 @@
--- Ends a call, and with the last one its job. Returns {whether it was settled now, the job's status}.
+-- Settles a call, and ends the job with its last call. Returns {whether this call settled it, the job's status}.
 -- ARGV job number outcome now keep_seconds is_dead upstream_code dead_kept dead_before
 --- include fair_queue window_claims
 
@@ -13,7 +13,7 @@ if ARGV[6] == '1' then
     'dataset', dataset, 'days', days, 'code', ARGV[3], 'upstream_code', ARGV[7], 'attempts', attempts or 0,
     'at', ARGV[4]
   )
-  -- By the clock of those who settle: the ids are by that of Redis.
+  -- Uses the clock of the workers, because the ids use the clock of Redis.
   for _, entry in ipairs(redis.call('XRANGE', 'dead', '-', '+', 'COUNT', 100)) do
     if tonumber(entry[2][#entry[2]]) >= tonumber(ARGV[9]) then break end
     redis.call('XDEL', 'dead', entry[1])
@@ -34,7 +34,7 @@ if done == job.total then
   redis.call('EXPIRE', job.calls, ARGV[5])
   leave(job)
 elseif job.sent < job.total then
-  -- Of a version that knew no lines it may not be there yet.
+  -- A job of a version without lines may not be in one yet.
   join(job)
 end
 return {1, status}

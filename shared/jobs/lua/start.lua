@@ -1,4 +1,4 @@
--- Begins a call. A message that came twice, or for a call that is laid aside, has nothing to say.
+-- Starts a call. A duplicate message, or one for a parked call, has no effect.
 -- Returns {days, attempt}, or {} when there is nothing to do.
 -- ARGV job number now until
 --- include fair_queue

@@ -1,10 +1,10 @@
--- What the queue has lost, or whose moment has come. What has no place waits for its turn, the others are enqueued in
+-- Finds calls that the queue has lost or that are due. Calls without a place wait in line, the others are enqueued in
 -- the order of their places. Returns {job, number, lane, trace context}...
 -- ARGV limit depth for_account now deadline line...
 --- include fair_queue places
 
 local now, deadline, given, placed = tonumber(ARGV[4]), ARGV[5], {}, {}
--- The queue is first in, first out: a message is lost when it is empty, or when a later one was taken up.
+-- The queue is first in, first out: a message is lost when the queue is empty or a later message was consumed.
 local function is_lost(job, moment)
   return redis.call('LLEN', job.lane) == 0 or tonumber(redis.call('GET', 'taken:' .. job.lane) or 0) > moment
 end
@@ -30,7 +30,7 @@ for _, each in ipairs(placed) do
 end
 for index = 6, #ARGV do
   local line = ARGV[index]
-  -- A place without a lease is nobody's: a worker of a version that knew no places has settled the call.
+  -- A place without a lease is stale: a worker of a version without places has settled the call.
   for _, place in ipairs(redis.call('ZRANGE', 'places:' .. line, 0, -1)) do
     local account, member = string.match(place, '^([^/]*)/(.*)$')
     if not redis.call('ZSCORE', 'leases', member) then

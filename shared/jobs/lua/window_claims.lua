@@ -1,13 +1,13 @@
--- One fetch for many askers: which call fetches which window. Functions only, on those of fair_queue.
+-- Deduplicates fetches: which call fetches which window. Functions only, based on those of fair_queue.
 --
--- claims:{account}:{usage point}:{dataset} holds window -> job/number. A call takes all its windows or none, so who
--- waits holds nothing and nobody waits in a circle. What it has taken it keeps until it is settled, also while it is
--- laid aside. waiters:{job}/{number} are the calls that wait for that: they have no place, and a turn again then.
+-- claims:{account}:{usage point}:{dataset} holds window -> job/number. A call claims all its windows or none, so a
+-- waiting call holds nothing and deadlocks are impossible. A call keeps its claims until it is settled, also while
+-- parked. waiters:{job}/{number} holds the calls that wait for it: they have no place, and are requeued on release.
 --- include fair_queue
 
--- Hygiene only: everything that ends a call takes its claims away.
+-- A safety net: every script that ends a call removes its claims.
 local kept_seconds = 86400
--- For what should not happen, a claimer that nobody brings back: then who waits for it looks again.
+-- A safety net for a claim that is never released: the waiting call tries again after this time.
 local longest_seconds = 60
 
 local function claims_of(job)
@@ -25,7 +25,7 @@ local function drop_claims(job, number)
   redis.call('HDEL', job.calls, number .. ':claims')
 end
 
--- What a call holds is anybody's; who waited for it has a turn again.
+-- Releases the claims of a call and requeues the calls that waited for it.
 local function release(job, number)
   local member = job.id .. '/' .. number
   drop_claims(job, number)
@@ -39,7 +39,7 @@ local function release(job, number)
   redis.call('DEL', 'waiters:' .. member)
 end
 
--- Whatever a call had, somebody else may have.
+-- Releases everything that a call holds.
 local function let_go(job, number)
   redis.call('ZREM', 'leases', job.id .. '/' .. number)
   redis.call('ZREM', job.again, number)
@@ -56,8 +56,8 @@ local function claim(job, number, windows, first)
   redis.call('HSET', job.calls, number .. ':claims', table.concat(windows, ',', first))
 end
 
--- The call that fetches one of these windows and is to be waited for, and for how long at most. What a person waits for
--- waits for no call of the bulk lane but one that is being worked on, and for that a moment only.
+-- The call that fetches one of these windows and blocks this one, and the longest time to wait for it. An interactive
+-- call waits for a call of the bulk lane only while that call is running, and for at most `patience` seconds.
 local function blocker_of(job, number, windows, first, now, patience)
   local claims = claims_of(job)
   local since = redis.call('HGET', job.calls, number .. ':waits_since')

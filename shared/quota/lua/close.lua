@@ -1,5 +1,5 @@
--- Closes an API. A shorter closing does not end a longer one: calls that are in the air when the hour is used up come
--- back with refusals of both kinds, in any order. `least_margin` 0: the margin stays as it is.
+-- Closes an API. A shorter closing does not end a longer one: calls in flight when the hourly quota is exhausted are
+-- refused for either limit, in any order. `least_margin` 0: the margin is unchanged.
 -- KEYS closed margin
 -- ARGV seconds least_margin widest_margin margin_kept
 

@@ -1,5 +1,5 @@
--- Returns {now, {name, used in the last second, in the last hour, by bulk, closed until or '', failures in a row, end
--- of the pause, end of the probe (or '')}...}.
+-- Returns {now, {name, used in the last second, in the last hour, by bulk, closed until or '', consecutive failures,
+-- end of the pause, end of the probe (or '')}...}.
 -- KEYS known
 
 local time = redis.call('TIME')

@@ -1,6 +1,5 @@
--- Notes the outcome of a call: answered, failed or unknown. Calls that were in the air when the pause began fail too,
--- and mean the same outage: only the probe makes the pause longer. Returns the seconds of the pause, for a probe that
--- failed.
+-- Records the outcome of a call: answered, failed or unknown. Calls in flight when the pause began fail too, but belong
+-- to the same outage: only a failed probe extends the pause. Returns the seconds of the pause, for a failed probe.
 -- KEYS circuit
 -- ARGV who outcome failures first_pause longest_pause kept
 

@@ -1,4 +1,4 @@
--- Takes a slot. Returns {1, moment, now, server}, else {0, moment at which it is worth trying, now, server}.
+-- Takes a slot. Returns {1, time of the slot, now, server}, else {0, time of the next try, now, server}.
 -- KEYS slots bulk unsent closed waiting circuit server known margin
 -- ARGV name who is_bulk server_known per_second per_hour bulk_per_hour margin_seconds
 -- ARGV hour spread ahead tolerance horizon stand_back kept lost_seconds probe_seconds
@@ -18,7 +18,7 @@ local function take(key, moment, member)
   redis.call('EXPIRE', key, kept)
 end
 
--- Another server than before (or the same, started again) may lack the newest slots: they count as all taken just now.
+-- A different or restarted server may have lost the newest slots: they all count as taken just now.
 local info = redis.pcall('INFO', 'server')
 local server = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 local server_noted = redis.call('GET', KEYS[7])
@@ -42,7 +42,7 @@ local moment = math.max(
   tonumber(redis.call('GET', KEYS[4]) or 0)
 )
 
--- After a pause of the circuit one call tries, and the others wait for what becomes of it.
+-- After a pause of the circuit breaker one call is the probe, and the others wait for its outcome.
 local pause_ends, probe_ends = unpack(redis.call('HMGET', KEYS[6], 'pause_ends', 'probe_ends'))
 if pause_ends then
   moment = math.max(moment, tonumber(pause_ends))
@@ -63,7 +63,7 @@ if moment <= now + ahead then
   return {1, text(moment), text(now), server}
 end
 
--- What is not sent yet counts as late as it may become: most often it will have been earlier.
+-- A slot whose request is not yet sent counts at its latest possible time: usually the request is sent earlier.
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', text(now))
 if redis.call('ZCARD', KEYS[3]) > 0 and moment - now <= horizon + tolerance then
   moment = math.max(moment - tolerance, now + ahead)

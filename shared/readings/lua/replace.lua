@@ -1,4 +1,4 @@
--- Replaces what is known of a window; what was erased since it was read stays erased.
+-- Replaces the coverage of a window; a window that was erased in the meantime stays erased.
 -- KEYS coverage
 -- ARGV window text
 

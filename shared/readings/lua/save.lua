@@ -1,5 +1,5 @@
--- Writes a window in one step with the look at the job: who erases data first ends the jobs that would bring it back,
--- so nothing that was on its way arrives afterwards. Returns 1 when it was written.
+-- Writes a window atomically with a check of the job: an erasure first ends the jobs that would restore the data, so
+-- no data in flight is stored afterwards. Returns 1 when the window was written.
 -- KEYS job readings coverage
 -- ARGV window text blob...
 

@@ -1,4 +1,4 @@
--- Returns 1 when the newest wave's plan is in nobody's hands, once a while.
+-- Returns 1 when the plan of the newest wave is unfinished and has no planner, once per `pause_seconds`.
 -- KEYS waves planner resumed
 -- ARGV pause_seconds
 

@@ -1,4 +1,4 @@
--- Begins a wave. Returns 1 when it begins now.
+-- Starts a wave. Returns 1 when this call started it.
 -- KEYS waves wave
 -- ARGV id now by_hand left kept kept_seconds
 

@@ -1,4 +1,4 @@
--- Lets go of the plan.
+-- Releases the plan.
 -- KEYS planner
 -- ARGV who
 

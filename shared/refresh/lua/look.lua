@@ -1,5 +1,4 @@
--- Jobs that have ended are forgotten, and what there is to say of them is written down with their wave. Returns {next
--- cursor, {series, wave, calls left}...}.
+-- Removes ended jobs, and adds their results to their wave. Returns {next cursor, {series, wave, calls left}...}.
 -- KEYS jobs
 -- ARGV cursor count
 

@@ -1,5 +1,5 @@
--- Notes a usage point that was planned: series, job and calls of each job made. Returns 1 while the plan is still this
--- planner's.
+-- Records a planned usage point: series, job and calls of each job created. Returns 1 while this planner holds the
+-- plan.
 -- KEYS planner wave jobs
 -- ARGV who lease_ms id cursor waiting made...
 

@@ -1,1 +1,1 @@
-"""How the database came to its present shape, one step a file in ``versions``."""
+"""The schema migrations of the database, one file per step in ``versions``."""

@@ -1,4 +1,4 @@
-"""What Alembic runs: on the connection that `shared.storage.database.migrate` gives it, or on ``DATABASE_URL``."""
+"""The Alembic environment: uses the connection of `shared.storage.database.migrate`, or ``DATABASE_URL``."""
 
 import asyncio
 import os
@@ -11,14 +11,14 @@ from shared.storage.tables import metadata
 
 
 def run(connection: Connection) -> None:
-    """Run the migrations on a connection. SQLite can't alter a table in place, so there it is done in batches."""
+    """Run the migrations on a connection. SQLite can't alter a table in place and uses batch mode."""
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
 
 
 async def run_from_environment() -> None:
-    """For the developer who types ``alembic revision --autogenerate``."""
+    """Run with ``DATABASE_URL``, for ``alembic revision --autogenerate`` during development."""
     engine = open_engine(os.environ["DATABASE_URL"])
     async with engine.begin() as connection:
         await connection.run_sync(run)

@@ -14,10 +14,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Apply the migration."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    """Go back."""
+    """Revert the migration."""
     ${downgrades if downgrades else "pass"}

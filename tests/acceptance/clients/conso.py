@@ -1,7 +1,7 @@
-"""A client of the Conso API, as people run it: all that it is given is a token.
+"""A client of the Conso API, as users run it: it only receives a token.
 
-Written from what is known of that contract and of its public client alone. Must never import a part of the gateway,
-nor look whether the token is genuine: that is for whom it is shown to.
+Written only from that contract and its public client. Must never import gateway code, nor verify the token: that is the
+server's task.
 """
 
 import base64
@@ -26,24 +26,24 @@ _PAUSE_SECONDS = 1
 
 
 class ConsoFailed(Exception):
-    """The gateway refused; the three parts of its answer."""
+    """A refusal of the gateway, with the three fields of its response."""
 
     def __init__(self, status: int, message: str, error: Any) -> None:
-        """What was answered."""
+        """Keep the fields of the response."""
         super().__init__(f"{status}: {message}")
         self.status, self.message, self.error = status, message, error
 
 
 @dataclass
 class ConsoClient:
-    """Somebody who has a token."""
+    """The client of a token."""
 
     http: httpx.Client
     token: str = field(repr=False)
 
     @property
     def usage_points(self) -> Sequence[str]:
-        """Those that the token is for, by its own words."""
+        """The usage points in the token's claims."""
         payload = self.token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         points: list[str] = claims["sub"]
@@ -51,7 +51,7 @@ class ConsoClient:
         return points
 
     def measure(self, name: str, usage_point_id: str, start: date, end: date) -> list[tuple[str, int]]:
-        """The points of these days, asked for with the first names: date and value."""
+        """The points of these days, requested by the original names: date and value."""
         body = self._ask(name, {"prm": usage_point_id, "start": str(start), "end": str(end)})
         assert usage_point_id == body["usage_point_id"]
         assert body["reading_type"]["unit"]
@@ -59,7 +59,7 @@ class ConsoClient:
         return [(point["date"], int(point["value"])) for point in body["interval_reading"]]
 
     def measure_of_2026(self, name: str, usage_point_id: str, start: date, end: date) -> list[tuple[str, int]]:
-        """The same, asked for with the names of 2026."""
+        """The points of these days, requested by the names of 2026."""
         params = {"pointId": usage_point_id, "dateDebut": str(start), "dateFin": str(end)}
         if name == "consumption_max_power":
             params |= {"mesuresPas": "P1D", "grandeurPhysique": "PMA"}
@@ -72,7 +72,7 @@ class ConsoClient:
         return [(point["d"], int(point["v"])) for point in quantity["points"]]
 
     def _ask(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
-        """One call; while the gateway still fetches, asked again."""
+        """Send one call; repeat it while the gateway is fetching."""
         answer = self._send(path, params)
         for _ in range(_MORE_TRIES):
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:

@@ -1,8 +1,8 @@
-"""Two clients of the MyElectricalData v1 contract, as people run them: an importer and a Home Assistant integration.
+"""Two clients of the MyElectricalData v1 contract, as users run them: an importer and a Home Assistant integration.
 
-Written from what is known of that contract and of its public clients alone, and as strict as these: a key that is not
-there is a `KeyError`, a date in another form or a value that is no number a `ValueError`. Must never import a part of
-the gateway, nor forgive what the real ones would not.
+Written only from that contract and its public clients, and as strict as these: a missing key is a `KeyError`, a date in
+another format or a value that is not a number a `ValueError`. Must never import gateway code, nor accept what the real
+clients would reject.
 """
 
 import re
@@ -26,30 +26,30 @@ YEARS_DAYS = 1095
 _NUMBER = re.compile(r"\d+")
 _OFF_PEAK = re.compile(r"HC \((.*)\)")
 _MORE_TRIES = 4
-# Shorter than any gateway says: neither of the real ones reads that header.
+# Shorter than any gateway's `Retry-After`: neither of the real clients reads that header.
 _PAUSE_SECONDS = 1
 
 
 class Refused(Exception):
-    """The gateway said no. ``status`` and ``detail`` are its answer."""
+    """A refusal of the gateway. ``status`` and ``detail`` are those of its response."""
 
     def __init__(self, status: int, detail: str) -> None:
-        """What was answered."""
+        """Keep the fields of the response."""
         super().__init__(f"{status}: {detail}")
         self.status, self.detail = status, detail
 
 
 class GivesUp(Refused):
-    """A refusal after which the importer asks for nothing more today."""
+    """A refusal after which the importer sends no more requests that day."""
 
 
 class LimitReached(GivesUp):
-    """The day's quota is used up; the integration has a name for it."""
+    """The daily quota is used up; the integration has a name for this error."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A value and where it begins, on the clock on the wall; ``minutes`` is the step of a curve."""
+    """A value and its start in local time; ``minutes`` is the step of a curve."""
 
     start: datetime
     value: int
@@ -58,7 +58,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Access:
-    """What `/valid_access` says of the key."""
+    """The response of `/valid_access` for the key."""
 
     is_valid: bool
     consent_ends: datetime
@@ -71,7 +71,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Contract:
-    """What is known of the contract."""
+    """The details of the contract."""
 
     subscribed_kva: int
     off_peak_hours: tuple[str, ...]
@@ -84,7 +84,7 @@ class Contract:
 
 @dataclass
 class Client:
-    """One usage point of somebody who has a token: the calls that both clients make."""
+    """One usage point of a token: the calls that both clients send."""
 
     http: httpx.Client
     token: str = field(repr=False)
@@ -93,7 +93,7 @@ class Client:
     """Of all answers so far."""
 
     def ping(self) -> float:
-        """For how many seconds the gateway makes one wait."""
+        """The number of seconds that the gateway makes clients wait."""
         body = self._ask("GET", "/ping", needs_token=False)
         assert body["status"] is True
         assert isinstance(body["information"], str)
@@ -101,7 +101,7 @@ class Client:
         return float(body["waiting_estimation"].removesuffix("s"))
 
     def access(self, suffix: str = "") -> Access:
-        """`/valid_access`, or with ``suffix`` `/cache` the one that the importer calls."""
+        """`/valid_access`; with ``suffix`` `/cache` as the importer calls it."""
         body = self._ask("GET", f"/valid_access/{self.usage_point_id}{suffix}")
         assert isinstance(body["information"], str)
         if body["last_call"] is not None:
@@ -135,7 +135,7 @@ class Client:
         )
 
     def address(self, suffix: str = "/cache") -> Mapping[str, str | None]:
-        """`/addresses`: what the importer keeps, by its names."""
+        """`/addresses`: the fields that the importer keeps, by its names."""
         point = self._own_point(self._ask("GET", f"/addresses/{self.usage_point_id}{suffix}"))["usage_point"]
         address = point["usage_point_addresses"]
         names = ("street", "locality", "postal_code", "insee_code", "city", "country")
@@ -158,17 +158,17 @@ class Client:
         return {name: body["contact_data"][name] for name in ("phone", "email")}
 
     def forget(self, path: str) -> JsonObject:
-        """DELETE of a path with `/cache` in it, of this usage point; what was answered."""
+        """Send DELETE to a `/cache` path of this usage point; returns the response."""
         return self._ask("DELETE", path)
 
     def tempo(self, start: date, end: date) -> Mapping[date, str]:
-        """The colours of days, by the names that the importer has for them."""
+        """The colours of days, by the importer's names."""
         body = self._ask("GET", f"/rte/tempo/{start}/{end}", needs_token=False)
         assert {"RED", "WHITE", "BLUE"} >= set(body.values())
         return {_read_clock(day, DAY).date(): colour for day, colour in body.items()}
 
     def ecowatt(self, start: date, end: date) -> Mapping[date, tuple[int, str, Mapping[datetime, int]]]:
-        """Level, message and hours, by the days that the gateway writes: each a day too early."""
+        """Level, message and hours, by the days of the response: each a day too early."""
         body = self._ask("GET", f"/rte/ecowatt/{start}/{end}", needs_token=False)
         found = {}
         for day, signal in body.items():
@@ -183,7 +183,7 @@ class Client:
         return {colour: int(days) for colour, days in body.items()}
 
     def tempo_prices(self) -> Mapping[tuple[str, str], float]:
-        """Euros a kWh, by colour and hours; every key becomes a sensor."""
+        """Euros per kWh, by colour and hours; every key becomes a sensor."""
         body = self._ask("GET", "/edf/tempo/price", needs_token=False)
         prices = {}
         for name, price in body.items():
@@ -212,7 +212,7 @@ class Client:
         raise KeyError("usage_point_id")
 
     def _ask(self, method: str, path: str, *, needs_token: bool = True) -> JsonObject:
-        """One call; what is no refusal for good is asked again."""
+        """Send one call; repeat it after a temporary refusal."""
         headers = {"Authorization": self.token} if needs_token else {}
         answer = self._send(method, path, headers)
         for _ in range(_MORE_TRIES):
@@ -242,8 +242,8 @@ class Client:
 
 @dataclass
 class Importer(Client):
-    """Asks for as much as there is: years of days at once, curves by the week; everything through the cache, and its
-    paths end with a slash."""
+    """Requests all available data: years of days at once, curves by the week; everything through the cache, with paths
+    that end with a slash."""
 
     def daily(self, name: str, today: date) -> list[Reading]:
         """Three years of a daily series, in one request."""
@@ -251,7 +251,7 @@ class Importer(Client):
         return self.series(name, end - timedelta(days=YEARS_DAYS), end, "/cache/")
 
     def curve(self, name: str, today: date, weeks: int) -> list[Reading]:
-        """So many weeks of a curve, from the newest back; oldest first."""
+        """The last ``weeks`` weeks of a curve, requested from the newest back; oldest first."""
         found: list[Reading] = []
         end = today + timedelta(days=2)
         for _ in range(weeks):
@@ -263,7 +263,7 @@ class Importer(Client):
 
 @dataclass
 class Integration(Client):
-    """Asks for the last days, up to tomorrow and past the cache."""
+    """Requests the last days, up to tomorrow and without the cache."""
 
     def latest(self, name: str, today: date, days: int = 7) -> list[Reading]:
         """The newest days of a series."""
@@ -278,7 +278,7 @@ def _parsed(name: str, points: list[JsonObject]) -> Iterator[Reading]:
             assert found, point["interval_length"]
             minutes = int(found[0])
             assert "measure_type" in point
-            # A point of a curve is dated by its end.
+            # A curve point's timestamp is its end.
             yield Reading(_read_clock(point["date"], MOMENT) - timedelta(minutes=minutes), value, minutes)
         elif name == "daily_consumption_max_power":
             yield Reading(_read_clock(point["date"], MOMENT), value)
@@ -287,7 +287,7 @@ def _parsed(name: str, points: list[JsonObject]) -> Iterator[Reading]:
 
 
 def _read_clock(text: str, form: str) -> datetime:
-    return datetime.strptime(text, form)  # noqa: DTZ007  # these clients know only the clock on their wall
+    return datetime.strptime(text, form)  # noqa: DTZ007  # these clients know only local time
 
 
 def _contract_day(text: str | None) -> date | None:

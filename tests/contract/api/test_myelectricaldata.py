@@ -1,4 +1,4 @@
-"""What we say of the MyElectricalData v1 contract is what our routes do, and holds all that its clients rely on."""
+"""The documented MyElectricalData v1 contract matches our routes, and includes everything that its clients rely on."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ PUBLIC = ("/ping", "/rte/", "/edf/")
 
 @pytest.fixture(scope="module")
 def stated() -> dict[str, Any]:
-    """What our OpenAPI document says of it."""
+    """The contract's part of our OpenAPI document."""
     return stated_contract(openapi_document(), "myelectricaldata")
 
 
@@ -29,7 +29,7 @@ def operations(stated: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def fields(schema: Mapping[str, Any], schemas: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """Every field of a schema by its path, `[]` for an item and `*` for a name that is data, with a type of it."""
+    """Every field of a schema by its path, `[]` for an item and `*` for a name that is data, with each of its types."""
     if "$ref" in schema:
         yield from fields(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas, path)
         return

@@ -1,4 +1,4 @@
-"""A simulated Enedis over a clock that the test moves, and a client that holds a token."""
+"""A simulated Enedis with a clock that the test moves, and a client with a token."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def settings() -> SimulatorSettings:
-    # The clock stands still between calls, so a real limit would stop every test at its sixth call.
+    # The clock does not advance between calls, so a real limit would stop every test at its sixth call.
     return SimulatorSettings(
         client_id=CLIENT_ID,
         client_secret=SecretStr(CLIENT_SECRET),
@@ -57,7 +57,7 @@ async def enedis(anonymous: httpx.AsyncClient) -> httpx.AsyncClient:
 
 @pytest.fixture
 def ask(enedis: httpx.AsyncClient) -> Ask:
-    """Ask for a 2026 measure; keywords add parameters, or take one away with None."""
+    """Request a 2026 measure; keywords add parameters, or remove one with None."""
 
     async def ask_measure(
         resource: str, start: str, end: str, usage_point_id: str = "99000000000011", **others: str | None
@@ -73,7 +73,7 @@ def ask(enedis: httpx.AsyncClient) -> Ask:
 
 @pytest.fixture
 def share(enedis: httpx.AsyncClient) -> Callable[[str], Awaitable[int]]:
-    """Share a point and give its authorisation id."""
+    """Share a usage point and return its authorisation id."""
 
     async def share_point(usage_point_id: str) -> int:
         answer = await enedis.post("/control/consents", json={"usage_point_id": usage_point_id})

@@ -1,4 +1,4 @@
-"""What is chosen at the start, and what can be turned while the simulator runs."""
+"""Conditions set at the start, and those changed while the simulator runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

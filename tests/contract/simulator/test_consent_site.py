@@ -1,4 +1,4 @@
-"""The consent page, its two ways back, and the one that never comes back."""
+"""The consent page, its two redirects, and the answer without a redirect."""
 
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl, urlsplit
@@ -110,7 +110,7 @@ async def test_a_person_picks_a_household_and_agrees(anonymous: httpx.AsyncClien
 
 @pytest.mark.parametrize("ticked", ["", "99000000000011"])
 async def test_a_person_types_a_point(anonymous: httpx.AsyncClient, ticked: str) -> None:
-    # The default household stays ticked when somebody types without touching it.
+    # The default household stays checked when the user only types another one.
     typed = {"usage_point_id": ticked, "other_usage_point_id": " 12345678901234 ", "decision": "approve"}
     answer = await anonymous.post(f"{PATH}/decision", data=ASKED | typed)
     consents = await anonymous.get("/control/consents")

@@ -1,4 +1,4 @@
-"""The five measures of 2026: their captured shapes, their days, and every refusal."""
+"""The five measures of 2026: their captured shapes, their days, and all their refusals."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable

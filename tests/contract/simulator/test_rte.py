@@ -1,4 +1,4 @@
-"""RTE beside Enedis: token, Tempo, EcoWatt and the open data, and what `/control` does to them."""
+"""RTE in addition to Enedis: token, Tempo, EcoWatt and the open data, and the effects of `/control` on them."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ def shared_clock() -> ManualClock:
 
 @pytest.fixture(scope="module")
 def shared_app(shared_clock: ManualClock) -> FastAPI:
-    """One for all: to make it takes longer than most of these tests."""
+    """One application for all tests: creating it takes longer than most of them."""
     client_id, client_secret = CREDENTIALS
     settings = SimulatorSettings(
         client_id=client_id, client_secret=SecretStr(client_secret), redirect_uri="http://gateway.test/oauth/callback"
@@ -45,7 +45,7 @@ def shared_app(shared_clock: ManualClock) -> FastAPI:
 
 @pytest.fixture
 async def anybody(shared_app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without a token; the simulator behind it is as new before each test."""
+    """A client without a token; the simulator is reset before each test."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(shared_app), base_url="http://rte.test") as client:
         for state in ("faults", "limits", "rte/tokens", "calls"):
             await client.delete(f"/control/{state}")
@@ -57,7 +57,7 @@ async def anybody(shared_app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def rte(anybody: httpx.AsyncClient) -> httpx.AsyncClient:
-    """A client with a token of RTE."""
+    """A client with an RTE token."""
     anybody.headers["Authorization"] = f"Bearer {await _token(anybody)}"
     anybody.headers["Accept"] = "application/json"
     return anybody
@@ -72,7 +72,7 @@ def _midnight(day: str) -> str:
 
 
 async def _tempo(rte: httpx.AsyncClient, start: str, end: str, **others: str) -> httpx.Response:
-    """The answer about `[start, end[`."""
+    """The response for `[start, end[`."""
     return await rte.get(TEMPO, params={"start_date": _midnight(start), "end_date": _midnight(end), **others})
 
 

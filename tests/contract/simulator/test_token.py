@@ -1,4 +1,4 @@
-"""`POST /oauth2/v3/token` and what a token opens."""
+"""`POST /oauth2/v3/token` and the access that a token gives."""
 
 import base64
 import json

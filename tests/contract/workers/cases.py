@@ -1,6 +1,6 @@
-"""What the contract suite has to know of each adapter: how its provider is set, and recorded answers.
+"""The cases of the contract suite, per adapter: its provider's settings and recorded responses.
 
-A new adapter gets a `Case`, or several when it speaks to several generations of its provider's APIs; the suite fails
+A new adapter needs a `Case`, or several if it supports several generations of its provider's APIs; the suite fails
 until it has one.
 """
 
@@ -19,7 +19,7 @@ _TWO_DAYS = DayRange(date(2026, 9, 8), date(2026, 9, 10))
 
 @dataclass(frozen=True)
 class Recorded:
-    """A recorded answer: what was asked for it, and how many readings it holds."""
+    """A recorded response: its request, and the number of its readings."""
 
     body: Any
     prm: str
@@ -31,23 +31,23 @@ class Recorded:
 class Case:
     """One adapter's provider, in one of its generations."""
 
-    # The name that it is registered under, and the settings that choose the generation.
+    # The name under which it is registered, and the settings that select the generation.
     adapter: str
-    # The setting that holds its address.
+    # The setting for its base URL.
     base_url_setting: str
     token_path: str
     token: Reply
     # By dataset.
     answers: Mapping[str, Recorded]
-    # The same for another usage point than the one asked for.
+    # A response for another usage point than the requested one.
     other_point: Any
-    # Requests that the answers of one record are given to, in that order.
+    # The requests for one record and their responses, in that order.
     records: Mapping[str, tuple[str, Sequence[Any]]]
-    # An authorisation (``None``: the provider has none), what it opens, and the answer that says so.
+    # An authorisation (``None``: the provider has none), the usage points it covers, and the response that lists them.
     authorisation_id: int | None
     granted: tuple[str, ...]
     services: Any
-    # What its errors look like, in the words of its provider: one that is retryable, one that is not.
+    # Errors of its provider: one that is retryable, one that is not.
     outage: Reply
     refusal: Reply
     throttled_until: Callable[[datetime], Reply]
@@ -56,7 +56,7 @@ class Case:
     per_hour_setting: str = "enedis_per_hour"
 
     def settings(self, settings: Settings, base_url: str, **changes: object) -> Settings:
-        """Settings under which the adapter speaks to ``base_url``, as often as it likes."""
+        """Settings with which the adapter calls ``base_url`` without a rate limit."""
         limits = {"enedis_per_second": 1000, self.per_hour_setting: 100_000, "enedis_timeout_seconds": 20.0}
         return settings.model_copy(update={**limits, **self.chosen_by, self.base_url_setting: base_url, **changes})
 

@@ -1,4 +1,4 @@
-"""Whatever comes back, or doesn't: an adapter raises leaves of `ProviderError`, which say nothing of what came."""
+"""For any response, or none, an adapter raises leaves of `ProviderError`, which repeat nothing of the response."""
 
 import gzip
 import logging
@@ -32,7 +32,7 @@ PAGE = b"<html><head><title>Error</title></head><body><h1>Something is wrong</h1
 
 @dataclass(frozen=True)
 class Bad:
-    """An answer that is not what it should be, and what it is taken for."""
+    """An invalid response, and the error that it must raise."""
 
     reply: Reply
     taken_for: type[AppError]
@@ -62,7 +62,7 @@ BAD = {
 
 
 def secrets_of(bench: Bench) -> list[str]:
-    """What no text may repeat."""
+    """The secrets that no text may repeat."""
     asked = bench.request()
     return [asked.prm, "token-of-the-test", bench.resources.settings.enedis_client_secret.get_secret_value()]
 
@@ -108,7 +108,7 @@ async def test_an_answer_about_another_point_is_no_reading(bench: Bench) -> None
 async def test_a_provider_that_says_nothing_is_given_up_in_time(bench: Bench) -> None:
     released = threading.Event()
     bench.will_answer(Reply(bench.recorded().body), Reply(bench.recorded().body, after=released))
-    # A token is there already: it is the call itself that is given up.
+    # A token is cached: the call itself times out.
     await bench.adapter.fetch_readings(bench.request())
     impatient = await bench.another(enedis_timeout_seconds=0.2)
 
@@ -120,8 +120,8 @@ async def test_a_provider_that_says_nothing_is_given_up_in_time(bench: Bench) ->
 
 
 async def test_a_provider_that_speaks_in_drops_is_given_up_in_time_too(bench: Bench) -> None:
-    """Each drop comes in time; the answer does not. A call that never ends would hold its worker for ever."""
-    # More to the end than anybody waits, whatever one drop takes; then it would be an answer like any other.
+    """Each piece arrives in time; the response does not. A call that never ends would block its worker indefinitely."""
+    # More pieces than any timeout allows, whatever one takes; after the last it would be a normal response.
     drops = Reply(content=b'{"grandeur": []}' + b" " * 1000, drop_seconds=0.05)
     bench.will_answer(Reply(bench.recorded().body), drops)
     await bench.adapter.fetch_readings(bench.request())
@@ -133,7 +133,7 @@ async def test_a_provider_that_speaks_in_drops_is_given_up_in_time_too(bench: Be
 
 @pytest.fixture
 def deaf() -> Iterator[str]:
-    """An address at which nobody answers the telephone: the port is taken and not listened to."""
+    """A URL that refuses connections: the port is bound but not listening."""
     taken = socket.socket()
     taken.bind(("127.0.0.1", 0))
     yield f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -142,7 +142,7 @@ def deaf() -> Iterator[str]:
 
 async def test_a_provider_that_is_not_there_is_unavailable(bench: Bench, deaf: str) -> None:
     bench.will_answer(Reply(bench.recorded().body))
-    # A token is there already: it is the call itself that finds nobody.
+    # A token is cached: the call itself finds no server.
     await bench.adapter.fetch_readings(bench.request())
     elsewhere = await bench.another(**{bench.case.base_url_setting: deaf})
 

@@ -1,4 +1,4 @@
-"""What every adapter promises to the use cases: `workers.upstream.port.Provider`, proven over real HTTP."""
+"""The contract of every adapter with the use cases, `workers.upstream.port.Provider`, tested over real HTTP."""
 
 import asyncio
 import json
@@ -190,7 +190,7 @@ async def test_a_provider_that_wants_to_be_left_alone_is_left_alone_by_every_wor
         with pytest.raises(NoSlotYet) as refused:
             await neighbour.fetch_readings(replace(bench.request(), lane=lane))
         assert refused.value.retry_at is not None
-        # Never before; and later by no more than it took to tell the others and to ask them.
+        # Never earlier; and later by at most the time that notifying and querying the others took.
         assert moment <= refused.value.retry_at <= moment + (datetime.now(UTC) - begun)
 
     assert moment == throttled.value.retry_at

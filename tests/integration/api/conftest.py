@@ -1,4 +1,4 @@
-"""The running API, somebody with an account, and their meter."""
+"""The running API, an account, and its meter."""
 
 import asyncio
 import secrets
@@ -27,13 +27,13 @@ from shared.resources import open_resources
 from tests.support.api_gateway import Clock, Person, Stage
 from tests.support.patience import PATIENCE_SECONDS
 
-# Nothing listens there: what asks for it needs no store.
+# Nothing listens there: tests that use it need no store.
 NO_STORES = {"REDIS_URL": "redis://127.0.0.1:9", "DATABASE_URL": "sqlite+aiosqlite://"}
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """What most tests begin with, made once: it takes longer than most of them. A test gets a copy."""
+    """The initial state of most tests, created once, as it takes longer than most of them. A test gets a copy."""
 
     secret_key: str = field(repr=False)
     person: Person
@@ -44,13 +44,13 @@ class Beginning:
 
 @pytest.fixture(scope="session")
 def built_api() -> FastAPI:
-    """The application, built once: its routes take longer to build than most tests to run. Take `stage`."""
+    """The application, built once: its routes take longer to build than most tests to run. Tests use `stage`."""
     return create_app(load_settings({"RELEVE_SECRET_KEY": secrets.token_hex(32), **NO_STORES}))
 
 
 @pytest.fixture(scope="session")
 def beginning(built_api: FastAPI, migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Beginning:
-    """An SQLite database with somebody in it, and one with their meter too; take `person` and `usage_point`."""
+    """An SQLite database with an account, and one that also has its meter; tests use `person` and `usage_point`."""
     directory = tmp_path_factory.mktemp("beginning")
     with_person, with_usage_point = directory / "person.db", directory / "usage-point.db"
     secret_key = secrets.token_hex(32)
@@ -76,26 +76,26 @@ def beginning(built_api: FastAPI, migrated_database: Path, tmp_path_factory: pyt
 
 
 def _gather(database: Path) -> None:
-    """Everything into the one file that is copied."""
+    """Checkpoint everything into the single file that is copied."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @pytest.fixture
 def settings(settings: Settings, beginning: Beginning) -> Settings:
-    """The same settings, with the secret that the copy is sealed with."""
+    """The same settings, with the secret that encrypts the copy."""
     return settings.model_copy(update={"secret_key": SecretStr(beginning.secret_key)})
 
 
 @pytest.fixture
 def is_copied(settings: Settings) -> bool:
-    """Whether the database can be a copy of what was made once: one of PostgreSQL can't."""
+    """Whether the database can be a copy of the initial state: a PostgreSQL database can't."""
     return settings.database_url.get_secret_value().startswith("sqlite")
 
 
 @pytest.fixture
 def their_meter() -> None:
-    """Asked for by the `usage_point` that is copied, and by no other that a file has in its place."""
+    """Requested only by the `usage_point` that is copied, not by a file's own `usage_point`."""
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """The running API, over the stores of this test."""
     clock = Clock()
-    # As the API does when it starts: what is logged of a failure must not show the values of its variables.
+    # As the API does when it starts: a logged failure must not show the values of its variables.
     start_logging(settings.log_level)
     database = make_url(settings.database_url.get_secret_value()).database
     has_point = is_copied and "their_meter" in request.fixturenames
@@ -126,7 +126,7 @@ async def stage(
 
 @pytest.fixture
 def patient(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for what a test does beside it waits until it is done, however slow the machine."""
+    """Raise the wait limits, so that waits for concurrent steps of a test do not end early on a slow machine."""
     monkeypatch.setattr(waiting, "LONGEST_WAIT_SECONDS", int(PATIENCE_SECONDS))
     settings = stage.resources.settings.model_copy(update={"compat_wait_seconds": PATIENCE_SECONDS})
     stage.resources = stage.app.state.resources = replace(stage.resources, settings=settings)
@@ -134,7 +134,7 @@ def patient(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def person(stage: Stage, beginning: Beginning, is_copied: bool) -> Person:
-    """Somebody with an account and nothing in it."""
+    """An empty account."""
     return beginning.person if is_copied else await stage.create_person()
 
 
@@ -142,5 +142,5 @@ async def person(stage: Stage, beginning: Beginning, is_copied: bool) -> Person:
 async def usage_point(
     stage: Stage, person: Person, beginning: Beginning, is_copied: bool, their_meter: None
 ) -> UsagePoint:
-    """Their meter: `PRM`, consumption only."""
+    """The account's meter: `PRM`, consumption only."""
     return beginning.usage_point if is_copied else await stage.grant(person)

@@ -1,4 +1,4 @@
-"""What comes next needs little: a provider and a dataset of its own, added here, are asked for from end to end."""
+"""Extensions need little code: a provider and its dataset, added here, are requested end to end."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ WATER = Dataset(
 
 
 class Waterworks:
-    """A provider that knows of every day."""
+    """A provider with data for every day."""
 
     name = "waterworks"
 

@@ -1,4 +1,4 @@
-"""A supervisor over small Python scripts, and what a test needs to watch it."""
+"""A supervisor over small Python scripts, and helpers to observe it."""
 
 import asyncio
 import contextlib
@@ -19,13 +19,13 @@ from cli.up.spawn import Guard
 from cli.up.supervisor import Limits, Supervisor
 from tests.support.patience import PATIENCE_SECONDS
 
-# No child is killed, and none is given up, because the machine is slow.
+# No child is killed or abandoned because the machine is slow.
 PATIENT = Limits(stop_seconds=(PATIENCE_SECONDS,))
 EventType = TypeVar("EventType", bound=Event)
 
 
 class Recorder:
-    """A reporter that keeps what it was told, and lets a test await it."""
+    """A reporter that keeps its events, and lets a test await them."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -36,7 +36,7 @@ class Recorder:
         self._told.set()
 
     def of(self, kind: type[EventType]) -> list[EventType]:
-        """What was told of one kind, in order."""
+        """The events of one kind, in order."""
         return [event for event in self.events if isinstance(event, kind)]
 
     async def wait_for(self, kind: type[EventType], count: int = 1) -> EventType:
@@ -58,18 +58,18 @@ class Supervised:
         self._running = running
 
     async def stop(self) -> int:
-        """Ask it to stop; return its exit code."""
+        """Request its stop; returns its exit code."""
         self.supervisor.request_stop("the test asks")
         return await self.exit_code()
 
     async def exit_code(self) -> int:
-        """Wait until it has ended by itself."""
+        """Wait until it has exited by itself; returns its exit code."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await asyncio.shield(self._running)
 
 
 class Supervise(Protocol):
-    """Run a supervisor for the length of a block; nothing of it is left after."""
+    """Run a supervisor for the duration of a block; on exit, none of its processes is left."""
 
     def __call__(
         self,
@@ -143,19 +143,19 @@ def _is_running(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
-        return not Path("/proc").exists()  # Another system than Linux: it answered the signal.
+        return not Path("/proc").exists()  # Not Linux: it accepted the signal.
     return state not in "ZX"
 
 
 @pytest.fixture
 def is_running() -> IsRunning:
-    """Whether a process runs; one that ended and waits for its parent to notice does not."""
+    """Whether a process runs; a zombie does not."""
     return _is_running
 
 
 @pytest.fixture
 def wait_until() -> WaitUntil:
-    """Wait for what nothing announces."""
+    """Poll for a condition that no event reports."""
 
     def wait(condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -168,5 +168,5 @@ def wait_until() -> WaitUntil:
 
 @pytest.fixture
 def wait_until_gone(wait_until: WaitUntil) -> WaitUntilGone:
-    """Wait for the end of processes that are not ours."""
+    """Wait for the end of processes that are not our children."""
     return lambda pids: wait_until(lambda: not any(_is_running(pid) for pid in pids))

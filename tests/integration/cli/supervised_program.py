@@ -1,8 +1,8 @@
-"""A supervisor as a process of its own, for the tests that signal or kill it.
+"""A supervisor as a separate process, for the tests that signal or kill it.
 
 Argument: JSON, `{"logs": path, "directory": path or null, "stop_seconds": [seconds, …],
 "ready_seconds": seconds, "children": [[name, script, stop_stage], …]}`.
-Writes its events to standard output, one a line.
+Writes its events to standard output, one per line.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from cli.up.supervisor import Limits, Supervisor
 
 
 async def supervise(asked: dict[str, Any]) -> int:
-    """Supervise the children that were asked for."""
+    """Supervise the requested children."""
     children = [
         Child(
             name,

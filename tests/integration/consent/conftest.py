@@ -1,4 +1,4 @@
-"""A gateway and an Enedis, joined without a network."""
+"""A gateway and a simulated Enedis, connected without a network."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -22,9 +22,9 @@ from workers.registry import build_providers
 
 @pytest.fixture(scope="session")
 def gateway() -> FastAPI:
-    """The API, put together once: its routes are made with the first requests, which takes longer than most tests do.
+    """The API, built once: its routes are created with the first requests, which takes longer than most tests.
 
-    What differs in each test is what it works with: `town` gives it that.
+    `town` provides the resources, which differ in each test.
     """
     nowhere = {
         "RELEVE_SECRET_KEY": "a-secret-key-for-tests-only-0123456789",
@@ -36,7 +36,7 @@ def gateway() -> FastAPI:
 
 @pytest.fixture
 def town_settings(settings: Settings) -> Settings:
-    """Settings of a gateway before the simulated Enedis; a test may limit more."""
+    """Settings of a gateway with the simulated Enedis; a test may set stricter limits."""
     return settings.model_copy(
         update={
             "enedis_base_url": "http://enedis.test",
@@ -49,7 +49,7 @@ def town_settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 async def town(gateway: FastAPI, town_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
-    """Everybody concerned; nobody waits for anything."""
+    """The gateway, the simulated Enedis and the accounts; without waits."""
     monkeypatch.setattr(callback, "WAIT_SECONDS", 0.0)
     monkeypatch.setattr(exchange_module, "_EMPTY_PAUSES_SECONDS", (0.0,))
     monkeypatch.setattr(exchange_module, "LATE_PAUSE_SECONDS", 0.0)
@@ -80,7 +80,7 @@ async def town(gateway: FastAPI, town_settings: Settings, monkeypatch: pytest.Mo
 
 @pytest.fixture
 async def holder(town: Town) -> Person:
-    """Somebody who may ask for their house."""
+    """An account with consent for its house."""
     person = await town.new_person()
     await town.consent(person)
     return person
@@ -88,5 +88,5 @@ async def holder(town: Town) -> Person:
 
 @pytest.fixture
 async def stranger(town: Town) -> Person:
-    """Somebody else."""
+    """Another account."""
     return await town.new_person()

@@ -1,7 +1,7 @@
-"""Attacks on the way of a consent, each as somebody would try it: what they get is nothing.
+"""Attacks on the consent flow, each as an attacker would try it: none of them gains access.
 
-Enedis numbers its authorisations one after the other and answers for each to the application alone, so whoever can
-bring a number of their choice has guessed right sooner or later. `docs/threat-model.md` lists what is left.
+Enedis numbers its authorisations sequentially and answers queries about each only to the application, so an attacker
+who can submit an arbitrary number guesses a valid one sooner or later. `docs/threat-model.md` lists remaining risks.
 """
 
 from datetime import timedelta
@@ -36,7 +36,7 @@ def refused(answer: httpx.Response, code: str = "state_refused") -> bool:
 
 
 async def holder_number(town: Town, person: Person) -> int:
-    """The number with which somebody's house was shared."""
+    """The authorisation number of an account's house."""
     found = await town.resources.usage_points.find(person.account.id, HOUSE)
     assert found.consent.autorisation_id is not None
     return found.consent.autorisation_id
@@ -73,7 +73,7 @@ async def test_a_return_that_is_replayed_in_another_browser_shows_and_does_nothi
 
 
 async def test_a_state_that_nobody_opened_here_can_not_come_back(town: Town, stranger: Person) -> None:
-    """Who takes the state to Enedis by themselves, past the page that says for whom the consent is."""
+    """The attacker takes the state to Enedis directly, without the page that names the consent's account."""
     started = await town.ask(stranger)
 
     answer = await town.come_back(stranger.browser, {"state": started["state"], "autorisation_id": "58249"})
@@ -113,7 +113,7 @@ async def test_a_cookie_that_is_made_up_opens_no_state(town: Town, stranger: Per
 async def test_the_state_of_another_account_can_not_be_used_once_they_opened_it(
     town: Town, holder: Person, stranger: Person
 ) -> None:
-    """It stood in a message or on a screen; the attacker wants their own house in the victim's account, or the page."""
+    """The state leaked; the attacker wants their own house in the victim's account, or the page."""
     started = await town.ask(holder)
     await town.open_link(started, holder.browser)
 
@@ -140,7 +140,7 @@ async def test_who_opens_the_link_of_another_first_keeps_them_out_and_gains_noth
     await town.work()
 
     assert refused(late)
-    # Their own meter for somebody else's account: not even that, since the point was announced.
+    # Not even the attacker's own meter for another account, since the usage point was stated in advance.
     assert "consent_refused" == (await town.look(holder, started["id"]))["error"]["code"]
     assert not await town.holds(stranger)
 
@@ -169,7 +169,7 @@ async def test_the_page_says_whose_account_will_read_and_what_to_do_if_one_did_n
     page = await victim.get(path_of(started["authorize_url"]), headers=PAGE)
 
     assert 200 == page.status_code
-    for told in (stranger.account.id, "127.0.0.1:8000", "Fermez cette page", "Close this page", "announced"):
+    for told in (stranger.account.id, "127.0.0.1:8000", "fermez cette page", "close this page", "is expected"):
         assert told in page.text
     assert HOUSE not in page.text
     assert "enedis.test" not in page.text
@@ -186,9 +186,9 @@ async def test_only_the_button_of_the_page_leads_on(town: Town, stranger: Person
     form = Form((await victim.get(link, headers=PAGE)).text).action
     foreign = Form((await stranger.browser.get(link, headers=PAGE)).text).action
 
-    # A form of the attacker's site, with nothing, and with the token of the page in the attacker's own browser.
+    # A form on the attacker's site, without a token, and with the page token of the attacker's own browser.
     bare, with_another_token = [await victim.post(each, headers=PAGE) for each in (link, f"/consent{foreign}")]
-    # A script of the attacker's site that calls itself a program.
+    # A script on the attacker's site that claims to be a program.
     scripts = [await victim.post(link, headers={"Sec-Fetch-Site": site}) for site in ("cross-site", "same-site")]
     pressed = await victim.post(f"/consent{form}", headers=PAGE)
 
@@ -237,7 +237,7 @@ async def test_the_number_of_a_victim_after_their_return_opens_nothing(
 async def test_the_number_of_a_victim_who_ended_their_consent_here_opens_nothing(
     town: Town, holder: Person, stranger: Person
 ) -> None:
-    """Enedis has not heard of it: the share is still there, and nobody holds the point here."""
+    """Enedis does not know of the revocation: the authorisation is still active, and no account holds the point."""
     number = await holder_number(town, holder)
     point = await town.resources.usage_points.find(holder.account.id, HOUSE)
     await holder.browser.delete(f"/v1/consents/{point.consent.id}", headers=holder.headers)
@@ -254,7 +254,7 @@ async def test_a_number_brought_before_its_person_is_back_opens_nothing_for_eith
     victim = await town.new_person()
     started = await town.ask(stranger)
     await town.open_link(started, stranger.browser)
-    # Guessed before Enedis gives it out, so that it is tried again and again.
+    # Guessed before Enedis issues it, so that the exchange is retried.
     await town.come_back(stranger.browser, {"state": started["state"], "autorisation_id": str(FIRST_NUMBER)})
     await town.work()
     consent_id, back = await town.begin(victim)
@@ -266,7 +266,7 @@ async def test_a_number_brought_before_its_person_is_back_opens_nothing_for_eith
     assert AWAITING == (await town.look(victim, consent_id))["status"]
     assert AWAITING == (await town.look(stranger, started["id"]))["status"]
     assert not await town.holds(stranger)
-    # The one whose contract it is gets in alone.
+    # Only the contract's holder is accepted.
     proved = await town.share_again(victim, usage_point_id=HOUSE, proof=contract_of(HOUSE))
     assert GRANTED == proved["status"]
     assert not await town.holds(stranger)
@@ -275,7 +275,7 @@ async def test_a_number_brought_before_its_person_is_back_opens_nothing_for_eith
 async def test_a_guessed_number_is_not_granted_in_the_moment_before_its_person_is_back(
     town: Town, stranger: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Enedis has just given it out; the person's browser is on its way back here."""
+    """Enedis has just issued it; the holder's browser has not followed the redirect yet."""
     victim = await town.new_person()
     started = await town.ask(stranger)
     await town.open_link(started, stranger.browser)
@@ -389,7 +389,7 @@ async def test_a_gateway_can_insist_on_the_usage_point(town: Town, holder: Perso
     assert GRANTED == named["status"]
 
 
-# The page of generation v1, which sends usage points themselves
+# Consent page v1, which sends the usage points themselves
 
 
 async def test_a_point_that_is_put_into_a_return_of_v1_is_not_taken_over_even_after_its_holders_consent_ended(

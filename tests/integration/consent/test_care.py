@@ -1,4 +1,4 @@
-"""The daily round: each warning before a consent ends, once; points that two hold; what waits for too long."""
+"""The daily check: each warning before a consent ends, once; usage points of two accounts; overdue decisions."""
 
 import asyncio
 from dataclasses import replace
@@ -23,7 +23,7 @@ async def consent_of(town: Town, person: Person) -> Consent:
 
 
 async def days_before_end(town: Town, person: Person, days: int) -> datetime:
-    """A morning in Paris, so many days before the consent's first day without a right."""
+    """A morning in Paris, ``days`` days before the first day without consent."""
     expires_on = (await consent_of(town, person)).expires_on
     assert expires_on is not None
     return datetime.combine(expires_on - timedelta(days=days), time(7, 15), PARIS)
@@ -98,7 +98,7 @@ async def test_a_consent_without_an_end_warns_of_nothing(town: Town, holder: Per
 async def test_of_a_point_that_two_hold_whoever_lost_the_right_at_enedis_loses_it_within_a_day(
     town: Town, holder: Person, stranger: Person
 ) -> None:
-    """The one before had still a share when the new one came: it ended later."""
+    """The previous account's authorisation was still active when the new account was granted: it ended later."""
     await town.share_again(stranger, usage_point_id=HOUSE, proof=contract_of(HOUSE))
     await care_for_consents(town.resources, town.provider, town.clock.now)
     both = await town.holds(holder), await town.holds(stranger)

@@ -1,4 +1,4 @@
-"""The ledger of consents: what there is, what was done about it, how one is ended, and that nothing is fetched then."""
+"""The ledger of consents: listing, history, revocation, and that nothing is fetched afterwards."""
 
 from datetime import UTC, datetime, timedelta
 

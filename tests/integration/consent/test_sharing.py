@@ -1,4 +1,4 @@
-"""Two accounts and one point: a couple, a new tenant, and who only says that they are one."""
+"""Two accounts and one usage point: a couple, a new tenant, and a false claim to be one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,13 +27,13 @@ PAGE_V1 = "http://enedis.test/dataconnect/v1/oauth2/authorize"
 
 @dataclass
 class Unsure:
-    """A provider that can't say anything about one authorisation for the moment."""
+    """A provider that is temporarily unavailable for one authorisation."""
 
     whole: Provider
     number: int | None
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
-        """What it opens, or an outage."""
+        """The usage points of the authorisation, or an outage."""
         if autorisation_id == self.number:
             raise ProviderUnavailable
         return await self.whole.fetch_granted_points(autorisation_id)
@@ -41,12 +41,12 @@ class Unsure:
 
 @dataclass
 class Erasing:
-    """A provider during whose answer every account is erased."""
+    """A provider that erases every account before it responds."""
 
     town: Town
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
-        """Some point."""
+        """A usage point."""
         async with self.town.resources.database.transaction() as connection:
             await connection.execute(delete(consents))
         return [GrantedPoint(HOUSE, frozenset(Direction))]
@@ -54,12 +54,12 @@ class Erasing:
 
 @dataclass
 class Renumbered:
-    """A provider of whom every number opens one point."""
+    """A provider where every authorisation number covers the same usage point."""
 
     point: GrantedPoint
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
-        """That one."""
+        """That usage point."""
         return [self.point]
 
 
@@ -150,7 +150,7 @@ async def test_three_proofs_are_looked_at_whoever_shows_them_then_only_an_admini
     right = await town.share_again(await town.new_person(), usage_point_id=HOUSE, proof=contract_of(HOUSE))
     town.clock.now += timedelta(days=1)
     person = await town.new_person()
-    # Whoever waits has a claim to the number too; that does not count against who proves.
+    # A waiting account also claims the number; that does not count against an account with proof.
     next_day = await town.share_again(person, usage_point_id=HOUSE, proof=contract_of(HOUSE))
 
     assert (AWAITING, GRANTED) == (right["status"], next_day["status"])
@@ -203,12 +203,12 @@ async def test_the_person_who_waits_reads_what_helps_in_the_browser(
     program = await town.come_back(stranger.browser, back)
 
     assert (409, 409) == (page.status_code, program.status_code)
-    assert "deux faits du contrat" in page.text
+    assert "deux informations du contrat" in page.text
     assert ("usage_point_taken", True) == (program.json()["code"], "administrator" in program.json()["detail"])
 
 
 async def test_the_older_generation_tells_the_same_facts(town: Town, stranger: Person) -> None:
-    """Where only v5 and its page are, a proof is all that a second account can bring besides an administrator."""
+    """With only v5 and its page, a second account needs a proof or an administrator's approval."""
     older = replace(town.resources, settings=town.resources.settings.model_copy(update={"enedis_api": "v5"}))
     town.provider = build_providers(older, town.enedis)["enedis"]
     town.set(enedis_authorize_url=PAGE_V1)
@@ -307,7 +307,7 @@ async def test_an_approval_does_not_give_what_enedis_has_ended_meanwhile(
 async def test_an_approval_is_for_the_point_that_waited_and_for_no_other(
     town: Town, holder: Person, stranger: Person
 ) -> None:
-    """Whose number it is has shared another point under it meanwhile."""
+    """The holder of the number has meanwhile shared another usage point under it."""
     waiting = await town.share_again(stranger)
     town.provider = cast(Provider, Renumbered(GrantedPoint(SOLAR, frozenset(Direction), date(2099, 1, 1))))
 
@@ -339,12 +339,12 @@ async def test_a_return_of_v1_that_waits_is_bound_as_it_came_when_it_is_approved
     assert AWAITING == waiting["status"]
     assert await town.holds(stranger, HOUSE)
     assert await town.holds(stranger, FLAT)
-    # From the day in Paris on which it came back, and not from that of the approval.
+    # From the date in Paris of the callback, not of the approval.
     came_back = day_of(town.clock.now)
     assert day_after(came_back, "P3Y") == date.fromisoformat((await town.look(stranger, waiting["id"]))["expires_on"])
 
 
-# A new tenant: Enedis answers for the application and the point, whoever lives there
+# A new tenant: Enedis responds for the application and the usage point, regardless of the tenant
 
 
 async def test_a_new_tenant_needs_no_proof_and_the_one_before_loses_the_point_at_once(
@@ -413,7 +413,7 @@ async def test_a_consent_of_v1_can_not_be_asked_about_and_ends_when_somebody_els
     proved = await town.share_again(stranger, usage_point_id=HOUSE, proof=contract_of(HOUSE))
 
     assert (AWAITING, True, GRANTED) == (unproved["status"], held_still, proved["status"])
-    # Of the consent for both only this point is lost.
+    # Of a consent for both usage points, only this one is lost.
     assert (False, True) == (await town.holds(old, HOUSE), await town.holds(old, FLAT))
     assert "consent.lost" == (await town.audited(old))[-1]
     assert "consent.revoked" == (await town.events(old))[-1][0]

@@ -1,4 +1,4 @@
-"""What the tests of the stores share."""
+"""Fixtures for the tests of the stores."""
 
 from collections.abc import AsyncIterator
 

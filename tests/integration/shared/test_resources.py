@@ -1,4 +1,4 @@
-"""What a process opens: every part over the real stores, joined as the settings say, and closed with it."""
+"""The resources of a process: opened over the real stores, connected by the settings, and closed with it."""
 
 import subprocess
 import sys
@@ -31,12 +31,12 @@ DAY = date(2026, 11, 21)
 
 
 def changed(settings: Settings, **variables: object) -> Settings:
-    """The same settings but for some, by the names of their variables."""
+    """The same settings with changes, by the names of their variables."""
     return Settings.model_validate({**settings.model_dump(by_alias=True), **variables})
 
 
 async def clients_of(redis_url: str) -> set[str]:
-    """The ids of all clients of a server but the one that asks."""
+    """The ids of all clients of a server except the one that queries it."""
     async with Redis.from_url(redis_url) as watcher:
         own = str(await watcher.client_id())
         return {each["id"] for each in await watcher.client_list()} - {own}
@@ -138,7 +138,7 @@ async def test_stores_are_given_back_at_the_end_also_of_a_failure(settings: Sett
 
 
 async def test_the_queue_is_given_back_at_the_end(settings: Settings, redis_url: str) -> None:
-    # Whatever an earlier test of this process left open: the queue's connections are shared by the whole process.
+    # Clients left open by earlier tests: the queue's connections are shared by the whole process.
     async with Redis.from_url(redis_url) as other:
         await other.client_kill_filter(_type="normal", skipme=True)
 

@@ -1,4 +1,4 @@
-"""A courier over real stores, and a receiver over real HTTP."""
+"""A courier with real stores, and a receiver over real HTTP."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -18,20 +18,20 @@ from workers.webhooks.http_sender import open_receivers
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine is, a connection to it can be made."""
+    """Raise the connect timeout for slow machines."""
     monkeypatch.setattr(receivers, "_CONNECT_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """HTTP clients that are made in no time."""
+    """HTTP clients that are fast to create."""
     with one_authority(tmp_path_factory.mktemp("tls")):
         yield
 
 
 @pytest.fixture
 async def stage(settings: Settings) -> AsyncIterator[Stage]:
-    """A gateway whose webhooks may go to this machine."""
+    """A gateway whose webhooks may target this machine."""
     settings = settings.model_copy(update={"webhook_private_targets": True, "public_url": "https://gateway.example"})
     receiver = Receiver()
     async with (

@@ -1,4 +1,4 @@
-"""An event arrives at the webhooks that want it: signed, again and again until it is taken, and never elsewhere."""
+"""Events are delivered to subscribed webhooks: signed, retried until accepted, and to no other target."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -174,7 +174,7 @@ async def test_to_one_webhook_there_is_one_delivery_at_a_time(stage: Stage) -> N
         await stage.tell()
 
     claimed = await stage.resources.deliveries.claim(datetime.now(UTC), 10)
-    # Neither does what comes in meanwhile.
+    # Nor do later events.
     await stage.tell()
     none = await stage.resources.deliveries.claim(datetime.now(UTC), 10)
 

@@ -1,4 +1,4 @@
-"""Receivers that mean harm, or can't do better: what becomes of a message, and where it must never go."""
+"""Malicious or faulty receivers: the outcome of a delivery, and the targets it must never reach."""
 
 import asyncio
 import ssl
@@ -29,7 +29,7 @@ EXPECTED = {
     "slow (2 s)": (DeliveryError.TIMEOUT, None),
     "never answers": (DeliveryError.TIMEOUT, None),
     "answers in drops": (DeliveryError.TIMEOUT, None),
-    # It has said that it took the message; what else it has to say is not waited for.
+    # The receiver has accepted the message; the rest of its response is not awaited.
     "body without end": (None, 200),
     "body of 1 TiB": (None, 200),
     "head without end": (DeliveryError.GARBAGE, None),
@@ -44,7 +44,7 @@ EXPECTED = {
 
 
 class Names:
-    """A name server whose answers come one after the other; the last one stays."""
+    """A name server that returns its answers in order, repeating the last one."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self.answers = list(answers)
@@ -72,11 +72,11 @@ def test_every_bad_receiver_is_expected_to_do_something() -> None:
 
 
 async def test_whatever_a_receiver_does_is_an_outcome(stage: Stage) -> None:
-    """All at once: a short form of `python -m bench webhooks`."""
+    """All receivers concurrently: a short form of `python -m bench webhooks`."""
 
     async def outcome(name: str) -> tuple[DeliveryError | None, int | None]:
         async with receiving(BAD[name]) as url:
-            # An end of patience that comes soon where it has to come, and nowhere else.
+            # A short timeout where it must expire, and a long one elsewhere.
             is_awaited = DeliveryError.TIMEOUT in EXPECTED[name]
             attempt = await post(url, timeout_seconds=0.2 if is_awaited else PATIENCE_SECONDS)
         return attempt.error, attempt.status_code
@@ -118,7 +118,7 @@ async def test_a_name_that_leads_inside_when_it_is_used_is_refused_then() -> Non
 
 
 async def test_what_was_checked_is_what_is_connected_to() -> None:
-    """The name is asked for once: another answer a moment later reaches nobody."""
+    """The name is resolved once: a different later answer is not used."""
     receiver, inside = Receiver(), Receiver()
     async with receiving(receiver) as url, receiving(inside):
         port = port_of(url)
@@ -174,17 +174,17 @@ async def test_a_cookie_is_not_brought_back() -> None:
 
 
 def machine_time(directory: Path) -> float:
-    """The time of the machine: that of a file that was just written."""
+    """The machine's time: that of a new file."""
     (directory / "now").write_bytes(b"")
     return (directory / "now").stat().st_mtime
 
 
 @asynccontextmanager
 async def tls_receiver(directory: Path, name: str, receiver: Receiver) -> AsyncIterator[tuple[int, ssl.SSLContext]]:
-    """A receiver with a certificate for ``name``; its port, and who trusts it."""
+    """A receiver with a certificate for ``name``; yields its port, and an SSL context that trusts it."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    # Whatever time it is for this process, TLS goes by the machine's own.
+    # TLS uses the machine's time, not this process's.
     now = datetime.fromtimestamp(machine_time(directory), UTC)
     certificate = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
@@ -256,7 +256,7 @@ async def test_receivers_that_hang_keep_nobody_waiting(stage: Stage) -> None:
                     while len(stage.receiver.messages) < number:
                         stage.receiver.arrived.clear()
                         await stage.receiver.arrived.wait()
-            # The others are still hanging: none of their deliveries is settled.
+            # The other receivers are still hanging: none of their deliveries is settled.
             leased = set(map(bytes.decode, await stage.resources.redis.zrange("webhooks:leases", 0, -1)))  # type: ignore[arg-type]  # bytes, without decode_responses
             assert others <= leased
         finally:

@@ -1,4 +1,4 @@
-"""A worker's resources over real stores, in front of a served Enedis."""
+"""A worker's resources with real stores and a served Enedis."""
 
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -22,28 +22,28 @@ from workers.upstream.http_client import open_http
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """HTTP clients that are made in no time."""
+    """HTTP clients that are fast to create."""
     with one_authority(tmp_path_factory.mktemp("tls")):
         yield
 
 
 @pytest.fixture(scope="session")
 def served_enedis() -> Iterator[SimulatedEnedis]:
-    """The simulator of this test process; take `enedis`, which starts again for each test."""
+    """The simulator of this test process; tests use `enedis`, which is reset for each test."""
     with simulated_enedis("application-under-test", "not-a-secret") as enedis:
         yield enedis
 
 
 @pytest.fixture
 def enedis(served_enedis: SimulatedEnedis) -> SimulatedEnedis:
-    """A simulator that has seen nothing."""
+    """A reset simulator."""
     served_enedis.start_again()
     return served_enedis
 
 
 @pytest.fixture
 def worker_settings(settings: Settings, enedis: SimulatedEnedis) -> Settings:
-    """Settings of a worker that asks the simulator, as often as it likes."""
+    """Settings of a worker that calls the simulator without a rate limit."""
     return settings.model_copy(
         update={
             "enedis_base_url": enedis.base_url,
@@ -56,7 +56,7 @@ def worker_settings(settings: Settings, enedis: SimulatedEnedis) -> Settings:
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    """A client to look into the store with."""
+    """A client to inspect the store."""
     with Redis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS) as client:
         yield client
 
@@ -77,19 +77,19 @@ async def stage(resources: Resources, enedis: SimulatedEnedis, redis: Redis) -> 
 
 @pytest.fixture
 async def person(stage: Stage) -> Person:
-    """Somebody with an account and nothing in it."""
+    """An empty account."""
     return await stage.create_person()
 
 
 @pytest.fixture
 async def house(stage: Stage, person: Person) -> UsagePoint:
-    """The person's house, which consumes and is shared."""
+    """The account's house, which consumes and has consent."""
     return await stage.grant(person, HEATED_HOUSE)
 
 
 @pytest.fixture
 def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
-    """Every log line that is written from here on. The logging of the test process is left as it was."""
+    """Every log line written from here on. The logging of the test process is restored."""
     root, written = logging.getLogger(), StringIO()
     before = root.handlers, root.level
     monkeypatch.setattr("sys.stderr", written)

@@ -1,7 +1,7 @@
-"""A process that calls an address in slots, as a worker does: `python paced_process.py REDIS_URL ADDRESS LANE`.
+"""A process that calls a URL in slots, as a worker does: `python paced_process.py REDIS_URL ADDRESS LANE`.
 
-Each line on its standard input says how many calls to make at once. For each call it prints when the request was begun
-and when it was written; and a line that says `ready` before the first line is read, and when the calls of one are made.
+Each line on its standard input is a number of concurrent calls. For each call it prints the times at which the request
+was started and written; it prints `ready` before it reads the first line, and after the calls of each line.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ MARGIN_SECONDS = 0.03
 
 
 class ObservedSlot(PacedSlot):
-    """Prints its moments."""
+    """Prints its times."""
 
     begun = 0.0
 
@@ -51,7 +51,7 @@ async def main(redis_url: str, address: str, lane: Lane) -> None:
             await asyncio.gather(*(call(http, pacer, address, lane) for _ in range(count)))
             sys.stdout.write("ready\n")
             sys.stdout.flush()
-            # All at once, when the test has seen that every process is there.
+            # All concurrently, after the test has seen that every process is ready.
             line = await asyncio.to_thread(sys.stdin.readline)
             if not line:
                 return

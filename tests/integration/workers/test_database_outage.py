@@ -1,4 +1,4 @@
-"""A real PostgreSQL goes away while calls are to be done: none is given up for it, and all are done afterwards."""
+"""A real PostgreSQL stops while calls are due: none is given up because of it, and all are run afterwards."""
 
 import asyncio
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ NAME = "releve"
 
 @pytest.fixture
 def server() -> Iterator[PostgresqlServer]:
-    """A server of this test alone, with a migrated database."""
+    """A server used by this test only, with a migrated database."""
     with running_postgresql() as server:
         server.create_database(NAME)
         asyncio.run(migrate(server.url(NAME)))

@@ -1,4 +1,4 @@
-"""Worker and beat as processes of their own: started, given messages, ended by a signal."""
+"""Worker and beat as separate processes: started, sent messages, stopped by a signal."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ WEEK = DayRange(days_ago(40), days_ago(33))
 CURVE = "consumption_load_curve"
 ROOT = Path(__file__).parents[3]
 
-# Writes a line as soon as it is ready, past Celery, which takes what is printed for its log: what a test waits for.
+# Writes the line that a test waits for as soon as it is ready, bypassing Celery, which redirects prints to its log.
 WORKER = "run_worker(settings, sys.argv[1], 2, on_ready=ready)"
 BEAT = "run_beat(settings, on_ready=ready)"
 PROGRAM = """
@@ -44,7 +44,7 @@ ready = lambda: os.write(1, b"ready\\n")
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The settings as the environment of a process; what this process runs under, coverage for one, goes with it."""
+    """The settings as the environment of a process, with this process's own environment, such as coverage's."""
     changed = {
         "RELEVE_SECRET_KEY": settings.secret_key.get_secret_value(),
         "RELEVE_DATA_DIR": str(settings.data_dir),
@@ -65,7 +65,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def spawned(program: str, settings: Settings, log: IO[bytes], *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process; it is killed in the end if it still runs."""
+    """Run a process; it is killed on exit if it still runs."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM + program, *arguments],
         cwd=ROOT,
@@ -81,25 +81,25 @@ def spawned(program: str, settings: Settings, log: IO[bytes], *arguments: str) -
 
 
 def until_ready(process: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
-    """Return when a process has said that it is ready."""
+    """Return when a process has reported that it is ready."""
     assert process.stdout is not None
     assert b"ready\n" in iter(process.stdout.readline, b""), log_text(log)
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[IO[bytes]]:
-    """Where the processes of a test write their logs."""
+    """The log file of a test's processes."""
     with (tmp_path / "log").open("wb") as opened:
         yield opened
 
 
 def log_text(log: IO[bytes]) -> str:
-    """What the processes have logged."""
+    """The logs of the processes."""
     return Path(log.name).read_text()
 
 
 async def events(stage: Stage, person: Person, after: str) -> AsyncIterator[Event]:
-    """What the person's listeners are told from now on."""
+    """The events published to the account from now on."""
     while True:
         for event in await stage.resources.events.next_events(person.account_id, after, 30):
             after = event.id
@@ -107,7 +107,7 @@ async def events(stage: Stage, person: Person, after: str) -> AsyncIterator[Even
 
 
 async def event_of(stage: Stage, person: Person, after: str, kind: str, **data: str) -> Event:
-    """The next event of a kind, about that."""
+    """The next event of a kind, with this data."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         async for event in events(stage, person, after):
             if event.type == kind and data.items() <= event.data.items():
@@ -117,7 +117,7 @@ async def event_of(stage: Stage, person: Person, after: str, kind: str, **data: 
 
 async def test_beat_has_public_data_looked_after_at_its_start(stage: Stage, log: IO[bytes]) -> None:
     with spawned(BEAT, stage.resources.settings, log):
-        # A socket is given up after the same time: what takes longer than half of it is no busy machine.
+        # A socket times out after the same time: a delay of more than half of it is not due to a busy machine.
         first: Any = await asyncio.to_thread(stage.redis.blpop, ["system"], PATIENCE_SECONDS / 2)
 
     assert TaskName.PUBLIC_DATA.value == task_of(first[1])
@@ -128,7 +128,7 @@ async def test_worker_and_beat_do_everything_between_them_until_they_are_told_to
 ) -> None:
     settings = stage.resources.settings
     start = await stage.resources.events.last_event_id(person.account_id)
-    # A call that a worker had taken when it was killed: only the sweep brings it back.
+    # A call that a worker had taken when it was killed: only the sweep enqueues it again.
     orphan = await stage.submit(house, "daily_consumption", WEEK)
     taken = stage.next_ticket()
     assert taken is not None
@@ -178,12 +178,12 @@ async def test_a_worker_leaves_the_other_lane_alone_and_its_log_names_no_usage_p
 
 
 def messages(redis: Redis, queue: str) -> list[bytes]:
-    """What a queue holds."""
+    """The messages of a queue."""
     found: Any = redis.lrange(queue, 0, -1)
     return list(found)
 
 
 def task_of(message: bytes) -> str:
-    """Which task a message asks for."""
+    """The task of a message."""
     task: str = json.loads(message)["headers"]["task"]
     return task

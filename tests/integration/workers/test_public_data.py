@@ -1,4 +1,4 @@
-"""Public data, asked of the simulated RTE over real HTTP; the time of day is the test's."""
+"""Public data, requested from the simulated RTE over real HTTP; the test sets the time of day."""
 
 import asyncio
 import math
@@ -38,14 +38,14 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture(autouse=True)
 def noon() -> Iterator[None]:
-    """Noon of the day on which the test begins: no midnight passes in it, and no night in which clocks are changed."""
+    """Noon of the day on which the test starts: no midnight and no clock change occurs during the test."""
     with time_machine.travel(at("12:00")):
         yield
 
 
 @pytest.fixture
 def rte_settings(noon: None, settings: Settings, enedis: SimulatedEnedis) -> Settings:
-    """Settings of a gateway that the simulated RTE knows; tomorrow's colour is out from midnight on."""
+    """Settings of a gateway registered at the simulated RTE; tomorrow's colour is published from midnight on."""
     enedis.set(tempo_publication_time="00:00", tempo_tomorrow_published=True, ecowatt_pause_seconds=0)
     enedis.set(tempo_colours={}, ecowatt_levels={}, unsubscribed_apis=[])
     changes: dict[str, Any] = {
@@ -66,13 +66,13 @@ async def resources(rte_settings: Settings) -> AsyncIterator[Resources]:
 
 @pytest.fixture
 def store(resources: Resources) -> PublicDayStore:
-    """Where the days go."""
+    """The store of the days."""
     return resources.public_days
 
 
 @pytest.fixture
 async def providers(resources: Resources) -> AsyncIterator[dict[str, PublicProvider]]:
-    """The adapters, with as many calls as they like."""
+    """The adapters, without a rate limit."""
     settings = resources.settings
     async with open_http(PATIENCE_SECONDS) as http:
         fetch_token = token_fetcher(settings.rte_base_url, settings.rte_client_id, "not-a-secret")
@@ -96,12 +96,12 @@ def today() -> date:
 
 
 def at(clock: str) -> datetime:
-    """A moment of today, by the clocks of Paris."""
+    """A time of today in Paris."""
     return datetime.combine(today(), time.fromisoformat(clock), PARIS).astimezone(UTC)
 
 
 async def look(public_data: PublicData, now: datetime, by_hand: str | None = None) -> list[tuple[str, DayRange]]:
-    """What a worker does each minute; which calls it made."""
+    """Run a worker's check of each minute; returns the calls it made."""
     turns = await public_data.take_turns(now, by_hand)
     await public_data.fetch(turns)
     return [(turn.source, turn.days) for turn in turns]
@@ -139,7 +139,7 @@ async def test_a_gateway_that_begins_anew_keeps_the_pauses(
     public_data: PublicData, resources: Resources, providers: dict[str, PublicProvider], enedis: SimulatedEnedis
 ) -> None:
     await look(public_data, at("12:00"))
-    # Not even Redis has to remember it.
+    # The pauses survive the loss of Redis's data.
     await resources.redis.flushall()
     again = PublicData(resources, providers)
 
@@ -163,7 +163,7 @@ async def test_the_past_is_fetched_one_call_a_turn_the_newest_first_and_then_nev
     public_data: PublicData, store: PublicDayStore, enedis: SimulatedEnedis
 ) -> None:
     now, calls = at("12:00"), []
-    # The past grows by a day each day, and with it the turns that it takes.
+    # The past grows by a day each day, and with it the number of turns.
     while (of_this_turn := await look(public_data, now)) and any("/history" in source for source, _ in of_this_turn):
         calls += of_this_turn
         now += 30 * MINUTE
@@ -173,7 +173,7 @@ async def test_the_past_is_fetched_one_call_a_turn_the_newest_first_and_then_nev
     assert signals is not None
     asked = [days for source, days in calls if source == "tempo/history"]
     assert TEMPO.span_days is not None
-    # As few as can be.
+    # The minimum number of calls.
     calls_needed = math.ceil(colours.days / TEMPO.span_days)
     assert (calls_needed, colours.end, colours.start) == (len(asked), asked[0].end, asked[-1].start)
     assert all(after.end == before.start for before, after in pairwise(asked))
@@ -250,7 +250,7 @@ async def test_an_api_that_is_not_subscribed_to_rests_until_the_next_day_and_the
     assert (ProviderNotSubscribed.code, next_day(at("12:00"))) == (source.failure, source.not_before)
     later = [source for source, _ in await look(public_data, at("23:00"))]
     assert ("ecowatt" in later, "tempo" in later, "tempo/history" in later) == (True, False, False)
-    # Somebody has mended it.
+    # The cause is fixed.
     assert ["tempo"] == [source for source, _ in await look(public_data, at("23:01"), by_hand="tempo")]
     assert (await store.load_source("tempo")).failure is None
 
@@ -278,7 +278,7 @@ async def test_a_used_up_quota_is_waited_for_also_by_hand(
     public_data: PublicData, store: PublicDayStore, enedis: SimulatedEnedis
 ) -> None:
     await look(public_data, at("12:00"))
-    # The simulator goes by its own clock, on which no time has passed.
+    # The simulator uses its own clock, on which no time has passed.
     enedis.set(ecowatt_pause_seconds=900)
     await look(public_data, at("12:30"))
 
@@ -293,12 +293,12 @@ async def test_a_gateway_that_is_no_application_of_rte_asks_nobody(resources: Re
 
 
 class Silent:
-    """A provider that knows nothing. Implements `workers.upstream.port.PublicProvider`."""
+    """A provider without data. Implements `workers.upstream.port.PublicProvider`."""
 
     name = "silent"
 
     async def fetch_days(self, dataset: PublicDataset, days: DayRange) -> Mapping[date, Mapping[str, Any]]:
-        """Nothing of any day."""
+        """Return no day."""
         return {}
 
 

@@ -1,4 +1,4 @@
-"""One loop for a whole process: work comes from many threads, meets on the loop, and its outcome goes back."""
+"""One event loop per process: many threads submit work, the loop runs it, and its outcome is returned to them."""
 
 import asyncio
 import contextvars
@@ -10,14 +10,14 @@ import pytest
 
 from shared.config.settings import Settings
 from shared.core.errors import ProviderUnavailable
-from workers.runtime import Runtime, Workshop
+from workers.runtime import Runtime, WorkerContext
 
 trace_of_the_caller: contextvars.ContextVar[str] = contextvars.ContextVar("trace_of_the_caller", default="none")
 
 
 @pytest.fixture
 def runtime(settings: Settings) -> Iterator[Runtime]:
-    """A runtime that runs."""
+    """A running runtime."""
     started = Runtime(settings)
     started.start()
     yield started
@@ -25,7 +25,7 @@ def runtime(settings: Settings) -> Iterator[Runtime]:
 
 
 def test_work_is_done_on_one_loop_whichever_thread_brings_it(runtime: Runtime) -> None:
-    async def place(_: Workshop) -> tuple[int, int]:
+    async def place(_: WorkerContext) -> tuple[int, int]:
         return id(asyncio.get_running_loop()), threading.get_ident()
 
     with ThreadPoolExecutor(4) as threads:
@@ -38,8 +38,8 @@ def test_work_is_done_on_one_loop_whichever_thread_brings_it(runtime: Runtime) -
 def test_work_of_many_threads_goes_on_at_the_same_time(runtime: Runtime) -> None:
     together = asyncio.Barrier(4)
 
-    async def meet(_: Workshop) -> int:
-        # Nobody passes before all four have come.
+    async def meet(_: WorkerContext) -> int:
+        # The barrier opens when all four have arrived.
         return await together.wait()
 
     with ThreadPoolExecutor(4) as threads:
@@ -47,7 +47,7 @@ def test_work_of_many_threads_goes_on_at_the_same_time(runtime: Runtime) -> None
 
 
 def test_an_error_is_raised_where_the_work_came_from(runtime: Runtime) -> None:
-    async def fail(_: Workshop) -> None:
+    async def fail(_: WorkerContext) -> None:
         raise ProviderUnavailable
 
     with pytest.raises(ProviderUnavailable):
@@ -55,7 +55,7 @@ def test_an_error_is_raised_where_the_work_came_from(runtime: Runtime) -> None:
 
 
 def test_work_goes_on_in_the_trace_of_its_thread(runtime: Runtime) -> None:
-    async def trace(_: Workshop) -> str:
+    async def trace(_: WorkerContext) -> str:
         await asyncio.sleep(0)
         return trace_of_the_caller.get()
 
@@ -69,7 +69,7 @@ def test_work_goes_on_in_the_trace_of_its_thread(runtime: Runtime) -> None:
 
 
 def test_all_work_shares_the_same_open_parts(runtime: Runtime) -> None:
-    async def resources(shop: Workshop) -> int:
+    async def resources(shop: WorkerContext) -> int:
         await shop.resources.jobs.waiting_calls()
         return id(shop)
 
@@ -77,7 +77,7 @@ def test_all_work_shares_the_same_open_parts(runtime: Runtime) -> None:
 
 
 def test_without_a_start_there_is_nothing_to_work_with(settings: Settings) -> None:
-    async def nothing(_: Workshop) -> None:
+    async def nothing(_: WorkerContext) -> None:
         raise AssertionError
 
     with pytest.raises(RuntimeError, match="not started"):
@@ -89,7 +89,7 @@ def test_after_a_stop_nothing_is_left_of_it(settings: Settings) -> None:
     before = set(threading.enumerate())
     runtime.start()
 
-    async def loop(_: Workshop) -> asyncio.AbstractEventLoop:
+    async def loop(_: WorkerContext) -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
 
     running = runtime.run(loop)

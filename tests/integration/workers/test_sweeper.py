@@ -1,4 +1,4 @@
-"""The sweeper: what the queue lost or laid aside comes back, and nothing comes twice without need."""
+"""The sweeper: lost or deferred messages are enqueued again, and none twice without need."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ CURVE = "consumption_load_curve"
 
 
 def let_leases_run_out(stage: Stage) -> None:
-    """As if every lease had lasted until a moment ago."""
+    """Make every lease end just before now."""
     members: Any = stage.redis.zrange("leases", 0, -1)
     for member in members:
         stage.redis.zadd("leases", {member: datetime.now(UTC).timestamp() - 1})
@@ -54,7 +54,7 @@ async def test_a_call_that_waits_in_the_queue_is_not_enqueued_again(stage: Stage
 
     assert 0 == await sweep(stage.resources)
     assert 4 == len(stage.queued("interactive"))
-    # It is looked at again when its new lease is over, and not with every sweep.
+    # It is checked again when its new lease ends, and not with every sweep.
     assert [] == await stage.resources.ledger.overdue_calls(datetime.now(UTC))
 
 
@@ -141,7 +141,7 @@ async def test_an_erasure_is_ended_by_a_sweep_a_minute_later(stage: Stage, house
     job = await stage.submit(house, CURVE, WEEK)
     now = datetime.now(UTC)
     await stage.resources.erasure.erase_account(house.account_id, OWNER, now - SECOND_PASS_AFTER)
-    # What somebody still wrote who knew of nothing.
+    # Written by a process that did not know of the erasure.
     stage.redis.hset(f"coverage:{house.account_id}:{house.id}:{CURVE}", "2026-01-01", "{}")
 
     await sweep(stage.resources)
@@ -152,13 +152,13 @@ async def test_an_erasure_is_ended_by_a_sweep_a_minute_later(stage: Stage, house
 
 
 async def ends_told(stage: Stage, account_id: str) -> list[str]:
-    """How jobs of an account ended, as it was told."""
+    """The published end events of an account's jobs."""
     events = await stage.resources.events.load_events(account_id)
     return [event.type for event in events if event.type.startswith("job.") and event.type != "job.progress"]
 
 
 def let_time_pass(stage: Stage) -> None:
-    """As if every job of which nobody was told had ended a while ago."""
+    """Move back the end of every job whose event is unpublished."""
     for job_id in cast(list[bytes], stage.redis.zrange("untold", 0, -1)):
         stage.redis.zadd("untold", {job_id: datetime.now(UTC).timestamp() - 60})
 
@@ -170,7 +170,7 @@ async def test_the_end_of_a_job_is_told_by_a_sweep_when_its_worker_died_before_i
     ledger = stage.resources.ledger
     # No time passes between the two.
     with time_machine.travel(datetime.now(UTC), tick=False):
-        # What the ledger does, and nothing of what follows.
+        # The ledger's step, without those that follow.
         await ledger.settle(CallTicket(succeeded.id, 0), OK, datetime.now(UTC))
         await ledger.cancel(cancelled.id, datetime.now(UTC))
 

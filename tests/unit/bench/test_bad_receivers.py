@@ -1,4 +1,4 @@
-"""A receiver that goes leaves no connection open, at whichever turn of the loop somebody came."""
+"""A receiver that stops leaves no connection open, at whichever iteration of the loop a client connected."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""What a run of chaos believes and what it does not: each promise that is broken shows."""
+"""The verdict of a chaos run: each violated guarantee is detected."""
 
 from dataclasses import replace
 from datetime import date
@@ -33,7 +33,7 @@ KILLED = Injection("worker-bulk SIGKILL", frozenset({Lane.BULK}), begun=10.5, en
 
 
 def call(at: float, first: int = 1, last: int = 8, status: int = 200) -> dict[str, Any]:
-    """A call for days of March, as the simulator's log has it."""
+    """A call for days of March, as in the simulator's log."""
     return {
         "monotonic_seconds": at,
         "usage_point_id": POINT,
@@ -45,12 +45,12 @@ def call(at: float, first: int = 1, last: int = 8, status: int = 200) -> dict[st
 
 
 def broken(outcome: Outcome) -> dict[str, int]:
-    """The promises that were not kept."""
+    """The violated guarantees."""
     return {name: count for name, count in outcome.violations.items() if count}
 
 
 def of_arrivals(calls: list[dict[str, Any]], *injections: Injection) -> Outcome:
-    """The verdict on calls that were answered after a second each."""
+    """The verdict on calls that each took a second."""
     outcome = Outcome("some")
     judge_arrivals(outcome, calls, injections, PEOPLE, latency_seconds=1.0)
     return outcome
@@ -119,12 +119,12 @@ def test_what_was_asked_for_again_without_a_reason_shows() -> None:
     cases: list[tuple[float, float, Injection | None]] = [
         # Nothing had happened.
         (10.0, 25.0, None),
-        # It had long been answered, or came after it.
+        # The call had ended long before, or came after it.
         (2.0, 25.0, KILLED),
         (11.0, 25.0, KILLED),
-        # It was another lane's worker.
+        # The worker was another lane's.
         (10.0, 25.0, replace(KILLED, lanes=frozenset({Lane.INTERACTIVE}))),
-        # It was asked for again before.
+        # The call was repeated before.
         (10.0, 10.2, KILLED),
     ]
 

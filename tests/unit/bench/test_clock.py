@@ -1,4 +1,4 @@
-"""Whole processes at another time: the moments of the suite, and the nights of chaos."""
+"""Whole processes at another time: the times of the suite, and the nights of the chaos bench."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from tests.support.dates import _ALIKE, MOMENTS, of_the_day
 
 NEW_YEAR = datetime(2027, 1, 1, 0, 1, tzinfo=ZoneInfo("Europe/Paris"))
 TELL = "import datetime; print(datetime.datetime.now(datetime.UTC).isoformat())"
-# However busy the machine is.
+# Long enough for a busy machine.
 A_WHILE = timedelta(hours=1)
 
 

@@ -1,4 +1,4 @@
-"""The verdict on one day: what a run with faults believes and what it does not."""
+"""The verdict on one day in a run with faults: the accepted and the rejected results."""
 
 from datetime import date, timedelta
 

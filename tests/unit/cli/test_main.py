@@ -1,4 +1,4 @@
-"""The command's surface: names, help, what it loads."""
+"""The command's interface: names, help, imports."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""The simulated instant can be moved; arrival times stay the machine's."""
+"""The simulated time can be moved; arrival times stay the machine's."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""Shares: stable guessable ids, one active share a point, and a file that survives a restart."""
+"""Shares: stable guessable ids, one active share per point, and a file that survives a restart."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path

@@ -59,7 +59,7 @@ def test_readings_are_the_same_on_every_machine() -> None:
     household = household_of(DEFAULT_USAGE_POINT)
     day = date(2026, 1, 15)
 
-    # Frozen values: a change here means that recorded runs no longer compare.
+    # Frozen values: a change here makes recorded runs incomparable.
     assert daily_watt_hours(household, Direction.CONSUMPTION, day) == 25_360
     assert load_curve(household, Direction.CONSUMPTION, day)[:4] == (569, 676, 644, 705)
 

@@ -1,4 +1,4 @@
-"""Each distortion does what its name says, to both generations' bodies, and spares what it does not understand."""
+"""Each distortion has the effect of its name, on both generations' bodies, and leaves unknown bodies unchanged."""
 
 import json
 from typing import Any

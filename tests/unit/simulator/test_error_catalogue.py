@@ -1,4 +1,4 @@
-"""Every refusal that is known can be had by its code, in the wording of the generation that is asked."""
+"""Every known refusal can be requested by its code, in the wording of the called generation."""
 
 from datetime import UTC, datetime
 
@@ -7,7 +7,7 @@ from tests.support.cases import case
 
 NOW = datetime(2026, 11, 23, 12, 34, 56, tzinfo=UTC)
 
-# code: statuses with which it was seen or published
+# code: statuses with which it was observed or published
 SEEN = {
     "ADAM-ERR0123": {400},
     "ADAM-ERR0002": {400},

@@ -1,4 +1,4 @@
-"""A household is made of its digits."""
+"""A household is derived from its digits."""
 
 from collections import Counter
 from datetime import date

@@ -1,4 +1,4 @@
-"""The windows are exact: the last allowed call passes, the next is refused, and not a moment longer."""
+"""The windows are exact: the last allowed call passes, the next is refused, and no longer than necessary."""
 
 from datetime import UTC, datetime
 

@@ -22,7 +22,7 @@ def _total(household: Household, direction: Direction, day: date) -> int:
     )
 
 
-# The first look at a household's registers adds up years of days. Years before the reference count backwards.
+# The first read of a household's registers adds up years of days. Years before the reference count backwards.
 @settings(max_examples=40)
 @given(flowing=st.sampled_from(FLOWING), day=st.dates(min_value=date(2021, 6, 1), max_value=date(2026, 12, 31)))
 def test_the_difference_of_two_days_is_the_energy_of_the_first(flowing: tuple[Household, Direction], day: date) -> None:

@@ -1,4 +1,4 @@
-"""Settings for what never connects to anything."""
+"""Settings for tests that never connect to anything."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from shared.config.settings import Settings, load_settings
 
 @pytest.fixture
 def offline_settings() -> Settings:
-    """Settings of which nothing is ever connected to."""
+    """Settings whose servers are never connected to."""
     return load_settings(
         {
             "RELEVE_SECRET_KEY": "a-secret-key-for-tests-only-0123456789",

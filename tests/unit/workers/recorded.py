@@ -1,4 +1,4 @@
-"""The recorded payloads: answers in the providers' own shapes, with made-up values."""
+"""The recorded payloads: responses in the providers' own shapes, with invented values."""
 
 import json
 from datetime import date
@@ -17,17 +17,17 @@ SELF_CONSUMER = "99000000009202"
 
 
 def recorded(name: str) -> Any:
-    """The body of a recorded answer of 2026."""
+    """The body of a recorded response of 2026."""
     return json.loads((PAYLOADS / "2026" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def recorded_v5(name: str) -> Any:
-    """The body of a recorded answer of v5."""
+    """The body of a recorded response of v5."""
     return json.loads((PAYLOADS / "v5" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def recorded_rte(name: str) -> Any:
-    """The body of a recorded answer of RTE."""
+    """The body of a recorded response of RTE."""
     return json.loads((FIXTURES / "rte" / f"{name}.json").read_text(encoding="utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""What beat sends, and when."""
+"""The tasks that beat sends, and their times."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,7 +18,7 @@ from workers.processes import schedule
 
 
 def is_due(settings: Settings, name: str, last_run: datetime, now: datetime) -> bool:
-    """Whether an entry is due at ``now`` when it last ran at ``last_run``, by beat's own reckoning."""
+    """Whether an entry is due at ``now`` when it last ran at ``last_run``, as beat computes it."""
     entry = schedule(settings)[name]["schedule"]
     entry.app, entry.nowfun = create_celery(settings), lambda: now.astimezone(PARIS)
     due: bool = entry.is_due(last_run).is_due
@@ -30,7 +30,7 @@ def at_half_past_eight(offline_settings: Settings) -> Settings:
     return offline_settings.model_copy(update={"refresh_at": time(8, 30), "refresh_jitter_minutes": 0})
 
 
-# Summer, winter, and the two mornings after the clock was changed: each time 08:30 in Paris is another hour in UTC.
+# Summer, winter, and the two mornings after a clock change: each time 08:30 in Paris is another hour in UTC.
 def test_the_refresh_is_due_at_its_hour_in_paris(at_half_past_eight: Settings) -> None:
     cases: list[tuple[date, int]] = [
         (date(2026, 7, 14), 6),
@@ -75,7 +75,7 @@ def test_the_hour_of_the_refresh_is_a_setting(offline_settings: Settings) -> Non
     changes = {"refresh_at": time(21, 5), "refresh_jitter_minutes": 0}
     entry = schedule(offline_settings.model_copy(update=changes))["refresh"]
 
-    # And three times again, for what was not published yet.
+    # And three more times, for data that was not published yet.
     assert ({21, 0, 3, 6}, {5}) == (entry["schedule"].hour, entry["schedule"].minute)
 
 

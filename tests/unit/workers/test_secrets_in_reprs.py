@@ -1,4 +1,4 @@
-"""What ends up in a log by accident: the reprs of values that hold a secret, a usage point or a reading."""
+"""Values that may be logged by accident: the reprs of those that contain a secret, a usage point or a reading."""
 
 from datetime import UTC, date, datetime
 

@@ -1,4 +1,4 @@
-"""What a worker's Celery application can be asked to do: its own tasks, whatever else lives in the process."""
+"""The tasks of a worker's Celery application: only its own, regardless of other applications in the process."""
 
 from shared.config.settings import Settings
 from shared.jobs.task_queue import TaskName, TaskQueue, create_celery
@@ -6,8 +6,8 @@ from workers.processes import create_worker
 
 
 def test_a_worker_does_every_task_itself_although_its_process_also_sends_them(offline_settings: Settings) -> None:
-    """Celery shares tasks between the applications of a process unless told otherwise, and chance says which one wins:
-    with ten senders it would hardly ever be the worker."""
+    """Celery by default shares tasks between the applications of a process, and which one wins is random: with ten
+    senders it would hardly ever be the worker."""
     celery, _ = create_worker(offline_settings)
 
     senders = [create_celery(offline_settings) for _ in range(10)]

@@ -1,7 +1,7 @@
-"""Enedis Data Connect, the APIs of 2026: what they are asked, and what their answers mean.
+"""Adapter for Enedis Data Connect, the 2026 APIs: requests, and the interpretation of responses.
 
-Facts it relies on (``docs/enedis-api/``): a period's end is not part of it; the wanted quantity is found by its codes
-and not by its place; the usage point of a contract resource stands in the path; each API has a quota of its own.
+Relies on these facts (``docs/enedis-api/``): the end of a period is exclusive; the wanted quantity is identified by its
+codes, not by its position; contract resources take the usage point in the path; each API has its own quota.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,9 +52,9 @@ _MEASURES_PATH = "/mesure_synchrone_auto/v2"
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """One of the measure resources: its path, which quantity of the answer is meant, and how to read its points.
+    """One of the measure resources: its path, the wanted quantity of the response, and the parser of its points.
 
-    ``parse_points``: ``None`` for registers, which stand elsewhere in an answer.
+    ``parse_points``: ``None`` for registers, which have another place in the response.
     """
 
     resource: str
@@ -89,17 +89,17 @@ class Enedis:
     name = "enedis"
 
     def __init__(self, client: ProviderClient) -> None:
-        """Ask through ``client``."""
+        """Send requests through ``client``."""
         self._client = client
 
     async def fetch_readings(self, request: FetchRequest) -> Sequence[Reading]:
-        """The readings that Enedis has of these days."""
+        """The readings that Enedis has for these days."""
         return await fetch_in_parts(request, self._fetch_period)
 
     async def fetch_record(self, request: RecordRequest) -> Mapping[str, Any]:
         """Contract, address, identity or contact as `workers.providers.enedis.records` describes them.
 
-        A contract is the situation; what else belongs to it may be missing for a reason that the record names.
+        A contract requires the situation; its other parts may be missing, for a reason that the record states.
         """
         if request.dataset.name == "address":
             return records.address_2026(await self._of_point(GENERAL_API, request))
@@ -115,7 +115,7 @@ class Enedis:
         return records.contract_2026(request.prm, situation, synthesis, metering, missing)
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
-        """The usage points under an authorisation that are active and really under that authorisation."""
+        """The usage points of an authorisation that are active and listed under that very authorisation."""
         body = await ask(
             self._client,
             SERVICES_API,
@@ -142,10 +142,10 @@ class Enedis:
         return await ask(self._client, api, f"/{api}/v1/{request.prm}", request.lane)
 
     async def _if_possible(self, api: str, request: RecordRequest, part: str, missing: dict[str, str]) -> Any:
-        """A part without which a record is still worth having; why it is missing is noted in ``missing``.
+        """An optional part of a record; the reason for its absence is added to ``missing``.
 
-        One that does not work is asked a second time and then done without, because nobody has seen ``comptage_auto``
-        work: a record that waited for it might wait for ever.
+        On an outage it is requested once more and then omitted: ``comptage_auto`` has never been observed to work, and
+        a record that waited for it might never be stored.
         """
         for attempt in (1, 2):
             try:
@@ -173,7 +173,7 @@ class Enedis:
 
 
 def token_fetcher(base_url: str, client_id: str, client_secret: str) -> Callable[[httpx.AsyncClient], Any]:
-    """What gets the application's token. The secret goes in the body: a query string ends up in logs."""
+    """The function that fetches the application token. The secret is sent in the body: query strings end up in logs."""
 
     async def fetch_token(http: httpx.AsyncClient) -> Token:
         form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
@@ -181,17 +181,17 @@ def token_fetcher(base_url: str, client_id: str, client_secret: str) -> Callable
         if answer.status in (400, 401, 403):
             raise ProviderMisconfigured
         if answer.status != 200 or not isinstance(answer.body, dict):
-            raise ProviderUnavailable("The provider gives no token at the moment.")
+            raise ProviderUnavailable("The provider does not issue a token.")
         return parse_token(answer.body)
 
     return fetch_token
 
 
 def parse_measure(body: Any, request: FetchRequest) -> list[Reading]:
-    """The readings of an answer that belong to the request, one an interval, oldest first.
+    """The readings of a response that belong to the request, one per interval, oldest first.
 
-    Raises `ProviderGarbage` for an answer of another form or about another usage point, quantity, unit or step:
-    nothing of it is trusted, and none of it passes for "there is nothing".
+    Raises `ProviderGarbage` for a response of another form or about another usage point, quantity, unit or step: the
+    whole response is rejected, and never treated as "no data".
     """
     measure = _MEASURES[request.dataset.name]
     try:
@@ -211,7 +211,7 @@ def _points(body: Mapping[str, Any], measure: _Measure) -> list[RawPoint]:
     wanted = (measure.business, measure.physical)
     meant = [each for each in quantities if (each["grandeurMetier"], each["grandeurPhysique"]) == wanted]
     if not meant and any(each.get("points") for each in quantities):
-        raise ValueError("other quantities than the one asked for")
+        raise ValueError("other quantities than the requested one")
     return [
         RawPoint(point["d"], point.get("v"), point.get("p"), factor_of(quantity.get("unite"), measure.unit))
         for quantity in meant
@@ -220,7 +220,7 @@ def _points(body: Mapping[str, Any], measure: _Measure) -> list[RawPoint]:
 
 
 def parse_services(body: Any, autorisation_id: int) -> list[GrantedPoint]:
-    """One granted point a PRM from the list of services, which has one entry a measure and direction.
+    """One granted point per PRM from the list of services, which has one entry per measure and direction.
 
     Raises `ProviderGarbage`.
     """

@@ -1,7 +1,7 @@
-"""Enedis Data Connect v5, the generation before 2026: what it is asked, and what its answers mean.
+"""Adapter for Enedis Data Connect v5, the generation before 2026: requests, and the interpretation of responses.
 
 The same labels and values as 2026 under other names. Every resource takes the usage point in the query; all of them
-share one quota. v5 has no registers and no authorisations: what only 2026 has costs no call.
+share one quota. v5 has no registers and no authorisations: requests for 2026-only data fail without a call.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ V5_API = "v5"
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """One of the measure resources: its path, its unit, and how to read its points."""
+    """One of the measure resources: its path, its unit, and the parser of its points."""
 
     path: str
     unit: str
@@ -58,11 +58,11 @@ class EnedisV5:
     name = "enedis"
 
     def __init__(self, client: ProviderClient) -> None:
-        """Ask through ``client``."""
+        """Send requests through ``client``."""
         self._client = client
 
     async def fetch_readings(self, request: FetchRequest) -> Sequence[Reading]:
-        """The readings that Enedis has of these days. Raises `ProviderApiMissing` for registers, without a call."""
+        """The readings that Enedis has for these days. Raises `ProviderApiMissing` for registers, without a call."""
         if request.dataset.name not in _MEASURES:
             raise ProviderApiMissing("Enedis's v5 has no such data.")
         return await fetch_in_parts(request, self._fetch_period)
@@ -81,7 +81,7 @@ class EnedisV5:
         return records.contact_v5(body)
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
-        """A consent of v5 names its usage points itself. Raises `ProviderApiMissing`, without a call."""
+        """A v5 consent names its usage points itself. Raises `ProviderApiMissing`, without a call."""
         raise ProviderApiMissing("Enedis's v5 has no authorisations to look up.")
 
     async def _fetch_period(self, request: FetchRequest) -> Sequence[Reading]:
@@ -100,10 +100,10 @@ class EnedisV5:
 
 
 def parse_meter_reading(body: Any, request: FetchRequest) -> list[Reading]:
-    """The readings of an answer that belong to the request, one an interval, oldest first.
+    """The readings of a response that belong to the request, one per interval, oldest first.
 
-    Raises `ProviderGarbage` for an answer of another form or about another usage point, unit or step: nothing of it is
-    trusted, and none of it passes for "there is nothing".
+    Raises `ProviderGarbage` for a response of another form or about another usage point, unit or step: the whole
+    response is rejected, and never treated as "no data".
     """
     measure = _MEASURES[request.dataset.name]
     try:

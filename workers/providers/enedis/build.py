@@ -1,4 +1,4 @@
-"""From the settings to an adapter of Enedis."""
+"""Builds an Enedis adapter from the settings."""
 
 from collections.abc import Awaitable, Callable
 
@@ -15,12 +15,12 @@ from workers.upstream.access_tokens import Token, TokenStore
 from workers.upstream.http_client import ProviderClient
 from workers.upstream.port import Provider
 
-# Beside the wait for an answer: for a token, a slot and a connection.
+# In addition to the response timeout: for a token, a slot and a connection.
 _PROBE_SPARE_SECONDS = 5.0
 
 
 def build_enedis(resources: Resources, http: httpx.AsyncClient) -> Provider:
-    """The adapter that the settings choose: of one generation, or of both."""
+    """The adapter selected by the settings: one generation, or both."""
     settings = resources.settings
     share = settings.interactive_share
 
@@ -34,7 +34,7 @@ def build_enedis(resources: Resources, http: httpx.AsyncClient) -> Provider:
             http,
             settings.enedis_base_url,
             Pacer(resources.redis, Enedis.name, quota, patience),
-            # One token for both generations.
+            # Both generations share one token.
             TokenStore(resources.redis, resources.server, Enedis.name),
             enedis_token_fetcher(settings),
         )
@@ -53,6 +53,6 @@ def build_enedis(resources: Resources, http: httpx.AsyncClient) -> Provider:
 
 
 def enedis_token_fetcher(settings: Settings) -> Callable[[httpx.AsyncClient], Awaitable[Token]]:
-    """What gets the application's token at Enedis."""
+    """The function that fetches the application token from Enedis."""
     secret = settings.enedis_client_secret.get_secret_value()
     return token_fetcher(settings.enedis_base_url, settings.enedis_client_id, secret)

@@ -1,7 +1,7 @@
-"""What Enedis's errors mean: one table from its codes to our tree, whatever shape the body has, in both generations.
+"""Enedis's errors: one table from its codes to the gateway's exceptions, for every body shape and both generations.
 
-Seen shapes: ``{error, error_description}``, ``{code, message}``, ``{code, message, description}``,
-``{fault: {code, …}}`` and a list of ``{code, message}``. Of a body only the code is kept: its text may name a person.
+Observed shapes: ``{error, error_description}``, ``{code, message}``, ``{code, message, description}``, a list of
+``{code, message}`` and ``{fault: {code, …}}``. Only the code of a body is kept: its text may contain personal data.
 """
 
 import re
@@ -31,31 +31,31 @@ from workers.upstream.http_client import Answer
 
 
 class Action(StrEnum):
-    """What the gateway does about an error."""
+    """How the gateway reacts to an error."""
 
     CLAMP_START = "clamp_start"
-    """Ask from a later day on, and remember what lies before it."""
+    """Request from a later day on, and remember that earlier days are refused."""
     SPLIT = "split"
-    """Ask for shorter periods."""
+    """Request shorter periods."""
     MARK_UNAVAILABLE = "mark_unavailable"
-    """This dataset does not exist for this usage point: ask no more."""
+    """This dataset does not exist for this usage point: stop requesting it."""
     RENEW_TOKEN = "renew_token"  # noqa: S105  # the name of an action
-    """Once, with a new token."""
+    """Retry once, with a new token."""
     ALERT_OPERATOR = "alert_operator"
-    """Nothing that a user could do."""
+    """No action of a user can help; an operator must act."""
     ASK_CONSENT = "ask_consent"
-    """When it lasts for days: ask the holder for a new consent."""
+    """If it persists for days: request a new consent from the holder."""
     BACK_OFF = "back_off"
-    """Try again a few times, ever more slowly."""
+    """Retry a few times, with increasing delays."""
     FIX_REQUEST = "fix_request"
-    """A mistake of ours: the same request would fail again."""
+    """A bug of the gateway: the same request would fail again."""
     WAIT = "wait"
-    """It is worth asking again later."""
+    """Retry later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a code stands for: the leaf that is raised, what is done, and how it is said to a person."""
+    """The meaning of a code: the exception to raise, the action, and the message for users."""
 
     leaf: type[ProviderError]
     action: Action
@@ -71,8 +71,8 @@ _ACTIVATION = Meaning(
     BeforeActivation, Action.CLAMP_START, "Enedis has no data from before this meter was last put into service."
 )
 _REFUSED = Meaning(ProviderRefusedRequest, Action.FIX_REQUEST, "Enedis did not accept the gateway's request.")
-_TOO_LONG = Meaning(ProviderRefusedRequest, Action.SPLIT, "Enedis gives a load curve for at most seven days at a time.")
-_HISTORY = Meaning(BeyondHistory, Action.CLAMP_START, "Enedis no longer keeps data as old as this.")
+_TOO_LONG = Meaning(ProviderRefusedRequest, Action.SPLIT, "Enedis limits load curves to seven days per request.")
+_HISTORY = Meaning(BeyondHistory, Action.CLAMP_START, "Enedis no longer keeps data this old.")
 _CONSENT_START = Meaning(BeyondHistory, Action.CLAMP_START, "The consent does not reach as far back as this.")
 _DIRECTION = Meaning(
     ProviderWrongDirection,
@@ -83,15 +83,17 @@ _NO_CURVE = Meaning(
     CurveNotCollected, Action.MARK_UNAVAILABLE, "The holder has not allowed Enedis to collect this load curve."
 )
 _NOT_HOLDER = Meaning(
-    ConsentLost, Action.ASK_CONSENT, "Enedis says that who gave the consent no longer holds this usage point."
+    ConsentLost, Action.ASK_CONSENT, "Enedis reports that the consent's giver no longer holds this usage point."
 )
-_NO_CONSENT = Meaning(ConsentLost, Action.ASK_CONSENT, "Enedis says that there is no valid consent for this point.")
+_NO_CONSENT = Meaning(ConsentLost, Action.ASK_CONSENT, "Enedis reports that there is no valid consent for this point.")
 _NOT_SHARED = Meaning(
-    ConsentLost, Action.ASK_CONSENT, "Enedis says that nothing of this usage point is shared with us."
+    ConsentLost, Action.ASK_CONSENT, "Enedis reports that no data of this usage point is shared with the gateway."
 )
-_UNKNOWN_POINT = Meaning(ConsentLost, Action.ASK_CONSENT, "Enedis does not know this usage point, or not for us.")
+_UNKNOWN_POINT = Meaning(
+    ConsentLost, Action.ASK_CONSENT, "Enedis does not know this usage point, or does not share it with the gateway."
+)
 _NO_MEASURE = Meaning(NoMeasure, Action.WAIT, "Enedis has no data for this period.")
-_OUTAGE = Meaning(ProviderUnavailable, Action.BACK_OFF, "Enedis is not working at the moment.")
+_OUTAGE = Meaning(ProviderUnavailable, Action.BACK_OFF, "Enedis is temporarily unavailable.")
 _MISSING = Meaning(ProviderApiMissing, Action.ALERT_OPERATOR, "Enedis has no such API at this address.")
 _TOKEN = Meaning(ProviderTokenRejected, Action.RENEW_TOKEN, "Enedis no longer accepts the gateway's token.")
 _CREDENTIALS = Meaning(
@@ -102,7 +104,7 @@ _SUBSCRIPTION = Meaning(
     Action.ALERT_OPERATOR,
     "The gateway is not subscribed to this API of Enedis; its operator must act.",
 )
-_THROTTLED = Meaning(ProviderThrottled, Action.WAIT, "The quota that Enedis grants is used up for the moment.")
+_THROTTLED = Meaning(ProviderThrottled, Action.WAIT, "The quota that Enedis grants is exhausted for now.")
 
 ERRORS: Mapping[str, Meaning] = {
     "ADAM-ERR0123": _ACTIVATION,
@@ -130,7 +132,7 @@ ERRORS: Mapping[str, Meaning] = {
     "technical_error": _OUTAGE,
     "ADAM-DC-0500": _OUTAGE,
     "STM-ERR-0000001": _OUTAGE,
-    # The gateway in front of the APIs (WSO2).
+    # The API gateway in front of the APIs (WSO2).
     "900800": _THROTTLED,
     "900801": _THROTTLED,
     "900802": _THROTTLED,
@@ -145,7 +147,7 @@ ERRORS: Mapping[str, Meaning] = {
     "900908": _SUBSCRIPTION,
     "900909": _SUBSCRIPTION,
 }
-# A code that is not in the table leaves it to the status.
+# For a code that is not in the table, the HTTP status decides.
 BY_STATUS: Mapping[int, Meaning] = {
     400: _REFUSED,
     401: _CREDENTIALS,
@@ -158,14 +160,14 @@ BY_STATUS: Mapping[int, Meaning] = {
 _BURST = "900807"
 _BURST_PAUSE = timedelta(seconds=1)
 _UNNAMED_PAUSE = timedelta(minutes=1)
-# What a web server writes where an API would name a reason of its own.
+# What a web server writes where an API would state a specific reason.
 _NOBODY_THERE = re.compile(r"404|not[ _-]?found", re.IGNORECASE)
 _OF_A_MEASURE = re.compile(r"mesure|measure", re.IGNORECASE)
 _DEEPEST = 4
 
 
 def meaning_of(answer: Answer) -> Meaning:
-    """What an answer that is no data stands for."""
+    """The meaning of a response without data."""
     code = code_of(answer.body)
     if answer.status == 429:
         return _THROTTLED
@@ -173,16 +175,16 @@ def meaning_of(answer: Answer) -> Meaning:
     if known is not None:
         return known
     if answer.status == 404 and not _is_of_the_resource(answer.body, code):
-        # Our address is wrong, or the API has ended: that must not be written down as days without a measure.
+        # The configured address is wrong, or the API was retired: must not be recorded as days without a measure.
         return _MISSING
     if answer.status in (400, 403) and not isinstance(answer.body, (dict, list)):
-        # A page of a proxy knows nothing of consents.
+        # A proxy's error page carries no information about consents.
         return _OUTAGE
     return BY_STATUS.get(answer.status, _OUTAGE)
 
 
 def error_of(answer: Answer) -> ProviderError:
-    """The error that an answer is, with Enedis's own code and, for a used-up quota, when to try again."""
+    """The exception for an error response, with Enedis's own code and, for an exhausted quota, the retry time."""
     meaning = meaning_of(answer)
     code = code_of(answer.body)
     retry_at = _reopens_at(code, answer) if meaning is _THROTTLED else None
@@ -190,18 +192,18 @@ def error_of(answer: Answer) -> ProviderError:
 
 
 def action_of(error: ProviderError) -> Action | None:
-    """What is done about an error that `error_of` made; ``None`` when its code is not in the table."""
+    """The action for an error from `error_of`; ``None`` when its code is not in the table."""
     meaning = ERRORS.get(error.upstream_code or "")
     return None if meaning is None else meaning.action
 
 
 def is_error(answer: Answer) -> bool:
-    """Whether an answer is an error: by its status or, where a status of success lies, by a code of the table."""
+    """Whether a response is an error: by its status or, when a success status is misleading, by a code of the table."""
     return answer.status >= 400 or code_of(answer.body) in ERRORS
 
 
 def code_of(body: Any) -> str | None:
-    """Enedis's own code in an error's body, ``None`` when it has none. Never its text: that may name a person."""
+    """Enedis's own code in an error body, or ``None``. Never its text, which may contain personal data."""
     for _ in range(_DEEPEST):
         match body:
             case [dict() as inner, *_] | {"fault": dict() as inner}:
@@ -216,12 +218,12 @@ def code_of(body: Any) -> str | None:
 
 
 def _short(code: str | int) -> str | None:
-    # A number of thousands of digits can't even be written.
+    # A number of thousands of digits cannot be converted to text.
     return str(code)[:64] if isinstance(code, str) or abs(code) < 10**12 else None
 
 
 def _is_of_the_resource(body: Any, code: str | None) -> bool:
-    """Whether a 404 is about the data, and neither a proxy's page nor the gateway's report of an unknown path."""
+    """Whether a 404 concerns the data, and is neither a proxy's page nor a report of an unknown path."""
     match body:
         case {"type": "Status report"} | {"fault": {"type": "Status report"}}:
             return False
@@ -251,5 +253,5 @@ def _reopens_at(code: str | None, answer: Answer) -> datetime:
         named = datetime.strptime(text, "%Y-%b-%d %H:%M:%S%z").astimezone(UTC)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return answer.received_at + _UNNAMED_PAUSE
-    # An hour is the longest window there is; a date beyond the next day would be a mistake of somebody's clock.
+    # An hour is the longest window there is; a date beyond the next day indicates a wrong clock.
     return min(max(named, answer.received_at + _BURST_PAUSE), answer.received_at + timedelta(days=1))

@@ -1,8 +1,8 @@
-"""Two generations of one provider's APIs as one: the newer is asked, and the older where the newer is not there.
+"""Two generations of one provider's APIs as one: requests go to the newer, or to the older where the newer is missing.
 
-Which of them answers is remembered per API for a while, so that no call is made twice for nothing. Only an error that
-says "this API is not there, or not for you" makes the other one be asked; an outage, a used-up quota, a lost consent
-or a name that can't be resolved say nothing about it.
+The generation that responds is cached per API for a while, to avoid duplicate calls. Only an error that means "this API
+does not exist, or is not subscribed to" triggers the failover; an outage, an exhausted quota, a lost consent or an
+unresolvable host name does not.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ from workers.upstream.port import FetchRequest, Provider, RecordRequest
 Result = TypeVar("Result")
 
 MEMORY_SECONDS = 6 * 3600
-"""After so long the newer generation is asked first again: its API may have been subscribed to meanwhile."""
+"""After this period the newer generation is tried first again: its API may have been subscribed to in the meantime."""
 
 _ONLY_NEWER = frozenset({"consumption_index", "production_index"})
-# The newer generation's APIs, one of which serves several datasets.
+# The newer generation's APIs; one of them serves several datasets.
 _RECORD_APIS: Mapping[str, str] = {
     "address": "donnees_generales_auto",
     "contract": "situation_contrat_auto",
@@ -33,22 +33,22 @@ _NOT_THERE = (ProviderApiMissing, ProviderNotSubscribed)
 
 
 class Generation(StrEnum):
-    """The two, by their names in settings and in memory."""
+    """The two generations, by their names in the settings and in the cache."""
 
     NEWER = "2026"
     OLDER = "v5"
 
 
 class GenerationMemory:
-    """Which generation is known to be the only one that answers, per API, shared by all workers."""
+    """The generation known to be the only one that responds, per API, shared by all workers."""
 
     def __init__(self, redis: Redis, provider: str) -> None:
-        """Keep it in ``redis``."""
+        """Store it in ``redis``."""
         self._redis = redis
         self._prefix = f"generation:{provider}"
 
     async def load(self, api: str) -> Generation | None:
-        """The only one that is there, as far as is known; ``None``: nothing is known, or no longer."""
+        """The only available generation, if known; ``None``: unknown or expired."""
         known = await cast(Awaitable[bytes | None], self._redis.get(f"{self._prefix}:{api}"))
         return next((each for each in Generation if known == each.value.encode()), None)
 
@@ -61,7 +61,7 @@ class Generations:
     """Both adapters as one. Implements `workers.upstream.port.Provider`."""
 
     def __init__(self, newer: Provider, older: Provider, memory: GenerationMemory) -> None:
-        """Prefer ``newer``; ``older`` is asked for what ``newer`` does not serve."""
+        """Prefer ``newer``; use ``older`` for what ``newer`` does not serve."""
         self.name = newer.name
         self._newer = newer
         self._older = older
@@ -80,11 +80,11 @@ class Generations:
         return await self._ask(_RECORD_APIS[name], name, lambda provider: provider.fetch_record(request))
 
     async def fetch_granted_points(self, autorisation_id: int) -> Sequence[GrantedPoint]:
-        """As `Provider.fetch_granted_points`: authorisations are the newer generation's alone."""
+        """As `Provider.fetch_granted_points`; only the newer generation has authorisations."""
         return await self._newer.fetch_granted_points(autorisation_id)
 
     async def _ask(self, api: str, dataset: str, ask: Callable[[Provider], Awaitable[Result]]) -> Result:
-        # The older generation has an API for each dataset: that one is missing says nothing of the others.
+        # The older generation has one API per dataset: a missing one does not imply that others are missing.
         only = await self._memory.load(f"{api}:{dataset}") or await self._memory.load(api)
         if only is Generation.NEWER:
             return await ask(self._newer)
@@ -96,13 +96,13 @@ class Generations:
         try:
             result = await ask(self._provider(second))
         except _NOT_THERE as other:
-            # Neither: what the newer one says is what its operator can mend.
+            # Neither is available: the newer generation's error is the one that the operator can fix.
             await self._memory.save(f"{api}:{dataset}", Generation.NEWER)
             raise (missing if first is Generation.NEWER else other) from None
         except ProviderUnavailable:
             raise
         except ProviderError:
-            # It is there, and says no for a reason of its own.
+            # The API exists and refused the request for another reason.
             await self._memory.save(api, second)
             raise
         await self._memory.save(api, second)

@@ -1,4 +1,4 @@
-"""Values of Enedis's records as facts: of the right form, or ``None``. Pure; never raises."""
+"""Field values of Enedis's records, validated: of the right form, or ``None``. Pure; never raises."""
 
 import re
 from collections.abc import Mapping
@@ -13,21 +13,21 @@ _POSTAL_CODE_AND_CITY = re.compile(r"(\d[\dA-Z]{4})(?:\s+(\S.*))?", re.ASCII)
 
 
 def mapping_of(value: Any) -> Mapping[str, Any]:
-    """An object, an empty one for anything else."""
+    """The JSON object, or an empty one for any other value."""
     return value if isinstance(value, dict) else {}
 
 
 def text_of(value: Any) -> str | None:
-    """A text or a code, blanks trimmed; ``None`` for nothing and for what is neither."""
+    """A text or a code, whitespace trimmed; ``None`` for an empty value and for any other type."""
     if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, int) and abs(value) >= 10**20):
         return None
-    # Half of a pair of surrogates is JSON, and can't be written.
+    # A lone surrogate is valid JSON but cannot be encoded.
     text = " ".join(str(value).encode(errors="replace").decode().split())[:_LONGEST]
     return None if text in ("", "null") else text
 
 
 def day_of_stamp(value: Any) -> str | None:
-    """The day in Paris of a stamp, whose offset may lack its colon or its time of day."""
+    """The day in Paris of a timestamp, whose offset may lack its colon or its time of day."""
     if not isinstance(value, str):
         return None
     try:
@@ -58,6 +58,6 @@ def _written(value: Any) -> str:
 
 
 def postal_code_and_city(text: str | None) -> tuple[str | None, str | None]:
-    """The two halves of one text; all of it is the city when it does not begin with a postal code."""
+    """Postal code and city out of one text; all of it is the city when it does not begin with a postal code."""
     found = _POSTAL_CODE_AND_CITY.fullmatch(text or "")
     return (found[1], found[2]) if found else (None, text)

@@ -1,8 +1,8 @@
-"""Enedis's points as readings, whichever generation wrote them. Tolerant of what has been seen, guesses nothing.
+"""Enedis's points as readings, for both generations. Tolerates observed deviations, never guesses.
 
-What is wrong with one point makes a gap: no value (``"null"``), a value below zero, two values for one interval, a
-label that may mean two instants. What is wrong with the form makes the whole answer unusable: `ValueError` and the
-like (`MALFORMED`), which the adapters turn into `ProviderGarbage`.
+An invalid point becomes a gap: no value (``"null"``), a negative value, two values for one interval, an ambiguous
+label. An invalid form makes the whole response unusable: `ValueError` and the like (`MALFORMED`), which the adapters
+turn into `ProviderGarbage`.
 """
 
 import math
@@ -17,17 +17,17 @@ from shared.readings.models import Reading
 from workers.providers.enedis.wall_clock import Interval, instants_of, resolve_ends
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
-"""What reading an answer of another form ends in; numbers and dates may also lie beyond what Python computes with."""
+"""Errors of parsing a response of another form; numbers and dates may also exceed Python's range."""
 
 _USUAL_STEP = "PT30M"
-# A register of a large site shows less than 10^12 Wh.
+# Even a large site's register shows less than 10^12 Wh.
 _TOO_LARGE = 10**15
 _NUMBER = re.compile(r"[+-]?\d{1,20}([.]\d{1,20})?", re.ASCII)
 _FACTORS = {"W": {"W": 1, "kW": 1000}, "Wh": {"Wh": 1, "kWh": 1000}, "VA": {"VA": 1, "kVA": 1000}}
 
 
 class RawPoint(NamedTuple):
-    """A point as it came: label, value, and step where it has one, of any type; and what the value is multiplied by."""
+    """A point as received: label, value, and step where it has one, of any type; and the factor of the value."""
 
     label: Any
     value: Any
@@ -36,21 +36,21 @@ class RawPoint(NamedTuple):
 
 
 def factor_of(unit: Any, wanted: str) -> int:
-    """By what values in ``unit`` are multiplied to be in ``wanted`` (W, Wh, VA); an unnamed unit is the wanted one.
+    """The factor that converts ``unit`` to ``wanted`` (W, Wh, VA); a missing unit is the wanted one.
 
-    Raises `ValueError` for a unit that is another quantity: watts are no volt-amperes.
+    Raises `ValueError` for a unit of another quantity: watts are not volt-amperes.
     """
     if unit is None:
         return 1
     if not isinstance(unit, str) or unit not in _FACTORS[wanted]:
-        raise ValueError("another unit than the one asked for")
+        raise ValueError("another unit than the requested one")
     return _FACTORS[wanted][unit]
 
 
 def whole_number(value: Any, factor: int = 1) -> int | None:
-    """A value, whole; ``None`` when there is none or when it lies below zero, which no measure does.
+    """A value as an integer; ``None`` when it is missing or negative, which no measure is.
 
-    Raises `ValueError` or `TypeError` for what is no number.
+    Raises `ValueError` or `TypeError` for a value that is not a number.
     """
     if value is None or value in ("null", ""):
         return None
@@ -66,10 +66,10 @@ def whole_number(value: Any, factor: int = 1) -> int | None:
 
 
 def wall_time(label: Any) -> datetime:
-    """A label as it is written; ``24:00:00`` is the next day's midnight.
+    """A label as wall time; ``24:00:00`` is the next day's midnight.
 
-    Raises `ValueError` or `TypeError` for what is no label, and for an offset that Paris does not have then: whether
-    the clock or the offset is wrong can't be seen.
+    Raises `ValueError` or `TypeError` for an invalid label, and for an offset that Paris does not have at that time:
+    whether the clock or the offset is wrong cannot be determined.
     """
     if not isinstance(label, str):
         raise TypeError("a label is a text")
@@ -82,7 +82,7 @@ def wall_time(label: Any) -> datetime:
 
 
 def day_named(label: Any) -> date:
-    """The day that a label names, whatever time stands beside it. Raises as `wall_time`."""
+    """The day of a label, whatever its time of day. Raises as `wall_time`."""
     return wall_time(label).date()
 
 
@@ -104,13 +104,13 @@ def curve_readings(points: Iterable[RawPoint]) -> list[Reading]:
 
 
 def daily_readings(points: Iterable[RawPoint]) -> list[Reading]:
-    """One value a day, labelled with the day. Raises `MALFORMED`."""
+    """One value per day, labelled with the day. Raises `MALFORMED`."""
     values = ((day_start(day_named(point.label)), whole_number(point.value, point.factor)) for point in points)
     return agreed(Reading(start, DAY_STEP, value) for start, value in values if value is not None)
 
 
 def peak_readings(points: Iterable[RawPoint]) -> list[Reading]:
-    """One peak a day, labelled with its moment. A moment that may be two keeps its value and its day only.
+    """One peak per day, labelled with its time. A peak with an ambiguous time keeps only its value and its day.
 
     Raises `MALFORMED`.
     """
@@ -125,7 +125,7 @@ def peak_readings(points: Iterable[RawPoint]) -> list[Reading]:
 
 
 def agreed(readings: Iterable[Reading]) -> list[Reading]:
-    """One reading for each start, oldest first. Two that say the same are one; two that don't are none."""
+    """One reading per start, oldest first. Identical duplicates are merged; conflicting ones are dropped."""
     by_start: dict[datetime, list[Reading]] = {}
     for reading in readings:
         by_start.setdefault(reading.start, []).append(reading)
@@ -133,7 +133,7 @@ def agreed(readings: Iterable[Reading]) -> list[Reading]:
 
 
 def without_overlaps(readings: Sequence[Reading]) -> list[Reading]:
-    """Those of sorted readings whose interval no other one covers in part: two for one time contradict each other."""
+    """The sorted readings whose interval overlaps no other one: overlapping readings contradict each other."""
     kept: list[Reading] = []
     latest_end: datetime | None = None
     for reading in readings:
@@ -147,6 +147,6 @@ def without_overlaps(readings: Sequence[Reading]) -> list[Reading]:
 
 
 def within(readings: Iterable[Reading], days: DayRange) -> list[Reading]:
-    """The readings that begin within these days: an answer may be longer than asked."""
+    """The readings that begin within these days: a response may cover more than the requested period."""
     first, last = day_start(days.start), day_start(days.end)
     return [reading for reading in readings if first <= reading.start < last]

@@ -1,8 +1,8 @@
 """Contract, address, identity and contact of either generation as one normalised record. Pure; all values are JSON's.
 
-A fact that an answer does not hold, or holds in another form, is null. A contract also says why each null is one
-(``absent``: field → reason); nothing is derived from something else. ``distribution_tariff``, ``services_level`` and
-``contract_type`` are Enedis's own words, and 2026 words some otherwise than v5.
+A field that a response lacks, or has in another form, is null. A contract also states why each field is null
+(``absent``: field → reason); no field is derived from another one. ``distribution_tariff``, ``services_level`` and
+``contract_type`` are Enedis's own values, some of which differ between 2026 and v5.
 """
 
 import re
@@ -16,9 +16,9 @@ Record = dict[str, Any]
 Body = Mapping[str, Any]
 
 NOT_PROVIDED = "not_provided"
-"""This generation's APIs do not hold the fact."""
+"""This generation's APIs do not have the field."""
 NO_DATA = "no_data"
-"""The API holds it, and has none for this usage point."""
+"""The API has the field, but no value for this usage point."""
 API_NOT_SUBSCRIBED = "api_not_subscribed"
 PROVIDER_ERROR = "provider_error"
 REFUSED = "refused"
@@ -46,9 +46,9 @@ _CONTRACT = (
 def contract_2026(
     prm: str, situation: Any, synthesis: Any, metering: Any, missing: Mapping[str, str] | None = None
 ) -> Record:
-    """The contract out of ``situation_contrat_auto``, ``synth_contrat_auto`` and ``comptage_auto``.
+    """The contract from ``situation_contrat_auto``, ``synth_contrat_auto`` and ``comptage_auto``.
 
-    ``synthesis`` and ``metering`` are ``None`` when they could not be had; ``missing`` then says why (``synthesis`` or
+    ``synthesis`` and ``metering`` are ``None`` when unavailable; ``missing`` then states why (``synthesis`` or
     ``metering`` → reason). Raises `NoMeasure`, `ProviderGarbage`.
     """
     contracts = _situation(prm, situation)
@@ -72,7 +72,7 @@ def contract_2026(
 
 
 def contract_v5(prm: str, body: Any) -> Record:
-    """The contract out of ``customers_upc``; a producer's alone stands under ``production``. Raises as above."""
+    """The contract from ``customers_upc``; only a producer's is under ``production``. Raises as above."""
     entry = _usage_point(prm, body)
     point, found = mapping_of(entry.get("usage_point")), entry.get("contracts")
     contract = mapping_of(found[0] if isinstance(found, list) and found else found)
@@ -103,7 +103,7 @@ def contract_v5(prm: str, body: Any) -> Record:
 
 
 def address_2026(body: Any) -> Record:
-    """The address out of ``donnees_generales_auto``, nested once or twice. Raises `NoMeasure`, `ProviderGarbage`."""
+    """The address from ``donnees_generales_auto``, nested once or twice. Raises `NoMeasure`, `ProviderGarbage`."""
     if not isinstance(body, dict):
         raise ProviderGarbage
     address = mapping_of(body.get("address"))
@@ -124,21 +124,21 @@ def address_2026(body: Any) -> Record:
 
 
 def address_v5(prm: str, body: Any) -> Record:
-    """The address out of ``customers_upa``. Raises as above."""
+    """The address from ``customers_upa``. Raises as above."""
     address = mapping_of(mapping_of(_usage_point(prm, body).get("usage_point")).get("usage_point_addresses"))
     names = ("street", "postal_code", "city", "insee_code", "country", "complement", "locality")
     return _something({name: text_of(address.get(name)) for name in names})
 
 
 def identity_2026(prm: str, situation: Any) -> Record:
-    """The holder out of ``situation_contrat_auto``: who consumes before who produces. Raises as above."""
+    """The holder from ``situation_contrat_auto``: the consumption contract takes precedence. Raises as above."""
     contracts = _situation(prm, situation)
     person, organization = mapping_of(_first(contracts, "person")), mapping_of(_first(contracts, "organization"))
     return _identity(person, organization, organization.get("name") or organization.get("commercial_name"))
 
 
 def identity_v5(body: Any) -> Record:
-    """The holder out of ``customers_i``. Raises as above."""
+    """The holder from ``customers_i``. Raises as above."""
     if not isinstance(body, dict):
         raise ProviderGarbage
     identity = mapping_of(body.get("identity"))
@@ -147,22 +147,22 @@ def identity_v5(body: Any) -> Record:
 
 
 def contact_2026(prm: str, situation: Any) -> Record:
-    """How to reach the holder, out of ``situation_contrat_auto``. Raises as above."""
+    """The holder's contact details from ``situation_contrat_auto``. Raises as above."""
     return _contact(mapping_of(_first(_situation(prm, situation), "contact_data")))
 
 
 def contact_v5(body: Any) -> Record:
-    """How to reach the holder, out of ``customers_cd``, by either of its two known keys. Raises as above."""
+    """The holder's contact details from ``customers_cd``, under either of its two known keys. Raises as above."""
     if not isinstance(body, dict):
         raise ProviderGarbage
     return _contact(mapping_of(body.get("contact_data")) or mapping_of(body.get("contact")))
 
 
 def _situation(prm: str, body: Any) -> list[Body]:
-    """The contracts of a point, a list of its own or under ``contracts``; consumption first.
+    """The contracts of a point, as a list or under ``contracts``; consumption first.
 
-    The point that a contract names may be a number of another kind and is not looked at, but for one that is another
-    usage point: somebody else's contract is worse than none.
+    The point that a contract names may be another kind of identifier and is ignored, unless it is another usage point:
+    another holder's contract is worse than none.
     """
     found = body.get("contracts") if isinstance(body, dict) else body
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
@@ -175,7 +175,7 @@ def _situation(prm: str, body: Any) -> list[Body]:
 
 
 def _usage_point(prm: str, body: Any) -> Body:
-    """The one of a v5 customer's usage points that was asked for."""
+    """The requested usage point of a v5 customer."""
     points = mapping_of(body.get("customer") if isinstance(body, dict) else None).get("usage_points")
     if not isinstance(points, list) or not all(isinstance(each, dict) for each in points):
         raise ProviderGarbage
@@ -203,7 +203,7 @@ def _is_production(contract: Body) -> bool:
 
 
 def _latest(contracts: Iterable[Body], *, is_production: bool) -> Body:
-    """The contract of one direction; of several the one that began last."""
+    """The contract of one direction; of several, the most recent one."""
     meant = [each for each in contracts if _is_production(each) is is_production]
     return max(meant, key=lambda each: day_of_stamp(each.get("contract_start")) or "", default={})
 

@@ -1,8 +1,7 @@
-"""What the meter's registers show at the start of each day, out of the answers of ``index_consommation`` and
-``index_production``.
+"""The meter's register values at the start of each day, from ``index_consommation`` and ``index_production``.
 
-Only their Swagger is known, no capture. It does not say when a value dated D was read: this takes it for the first
-instant of D, and a value with another time of day than midnight for no value of the day.
+Only their Swagger is known, no captured response. It does not state when a value dated D was read: this module assumes
+the first instant of D, and ignores values with another time of day than midnight.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,11 +16,11 @@ from workers.providers.enedis.measurements import agreed, factor_of, wall_time, 
 
 
 def register_readings(body: Mapping[str, Any], business: str) -> list[Reading]:
-    """The total register of each day in Wh, with the register of each time class beside it.
+    """The total register of each day in Wh, with the register of each time class.
 
-    Two calendars may name a class alike; such a class is named ``calendar/class``. Two values for one register and day
-    that differ are none. Raises `enedis_points.MALFORMED`, also when there are classes and no total: a total is not
-    computed from them, a meter may have counted under another calendar before.
+    Two calendars may share a class name; such a class is named ``calendar/class``. Conflicting values for one register
+    and day are dropped. Raises `enedis_points.MALFORMED`, also when there are classes but no total: a total is not
+    computed from them, because the meter may have counted under another calendar before.
     """
     totals: list[Reading] = []
     classes: dict[str, dict[str, list[Reading]]] = {}
@@ -53,7 +52,7 @@ def _quantities(body: Mapping[str, Any], business: str) -> Iterator[Mapping[str,
         if quantity["grandeurMetier"] == business and quantity.get("grandeurPhysique", "EA") == "EA"
     ]
     if quantities and not meant:
-        raise ValueError("other quantities than the one asked for")
+        raise ValueError("other quantities than the requested one")
     yield from meant
 
 

@@ -1,4 +1,4 @@
-"""What both generations of Enedis do around one call: tell errors from data, close a used-up API, part a period."""
+"""Call handling shared by both Enedis generations: error detection, pausing an exhausted API, splitting periods."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,9 +23,9 @@ async def ask(
     params: Mapping[str, str] | None = None,
     body: Mapping[str, Any] | None = None,
 ) -> Any:
-    """The data that Enedis answers with. Raises the leaf of `ProviderError` that its error means, and `NoSlotYet`.
+    """The data of Enedis's response. Raises the `ProviderError` leaf that matches its error, and `NoSlotYet`.
 
-    One request, whatever comes back: an error 500 may mean that the request is at fault, and is not hammered.
+    Exactly one request, whatever the response: a 500 may be caused by the request itself, and is not retried here.
     """
     answer = await client.request(api, method, path, lane, params=params, body=body)
     if not is_error(answer):
@@ -39,7 +39,7 @@ async def ask(
 async def fetch_in_parts(
     request: FetchRequest, fetch: Callable[[FetchRequest], Awaitable[Sequence[Reading]]]
 ) -> Sequence[Reading]:
-    """The readings of a period: nothing when Enedis has none, in halves when it finds the period too long."""
+    """The readings of a period: empty when Enedis has none, split in halves when the period is too long."""
     try:
         return await fetch(request)
     except NoMeasure:

@@ -1,7 +1,7 @@
-"""The use case: try, before anybody waits for it, whether this gateway can speak to Enedis as it is set up.
+"""The use case: check in advance whether this gateway, as configured, can reach Enedis.
 
-It asks for one application token and for nothing of anybody's. A finding never holds a secret, a token or the
-application's id: what it says may be pasted into a question to somebody else.
+It requests one application token and no personal data. A finding never contains a secret, a token or the application's
+id: its text can safely be pasted into a support request.
 """
 
 import base64
@@ -19,10 +19,10 @@ from shared.core.errors import AppError, ProviderGarbage, ProviderMisconfigured
 from workers.providers.enedis.build import enedis_token_fetcher
 from workers.upstream.http_client import open_http, send
 
-# An operator waits in front of it.
+# Short: an operator waits for the result.
 _TIMEOUT_SECONDS = 10.0
 
-# The first part of the paths of what the adapters call.
+# The first path segment of the APIs that the adapters call.
 _SERVICES = "subscribed_services"
 _MEASURES_2026 = ("mesure_synchrone_auto",)
 _RECORDS_2026 = ("situation_contrat_auto", "synth_contrat_auto", "comptage_auto", "donnees_generales_auto")
@@ -31,7 +31,7 @@ _RECORDS_V5 = ("customers_upc", "customers_upa", "customers_i", "customers_cd")
 
 
 class Outcome(StrEnum):
-    """How one finding ended. Only ``FAILED`` makes the whole check fail."""
+    """The outcome of one finding. Only ``FAILED`` fails the whole check."""
 
     OK = "ok"
     FAILED = "failed"
@@ -41,7 +41,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: what was found, and what to do about it."""
+    """One checked item: the result, and the action to take."""
 
     name: str
     outcome: Outcome
@@ -50,7 +50,7 @@ class Finding:
 
 
 async def check_enedis(settings: Settings) -> list[Finding]:
-    """Everything that can be known without anybody's consent, in the order in which it is best mended."""
+    """All checks that need no consent, in the order in which problems are best fixed."""
     findings = [_credentials(settings), *_facts(settings)]
     async with open_http(min(_TIMEOUT_SECONDS, settings.enedis_timeout_seconds)) as http:
 
@@ -61,16 +61,16 @@ async def check_enedis(settings: Settings) -> list[Finding]:
             try:
                 await send(http, http.build_request("GET", f"{origin}/"))
             except ProviderGarbage:
-                pass  # Far too long an answer, but an answer.
+                pass  # Far too long a response, but a response.
             except AppError:
                 action = f"Check {setting}, this machine's network, its proxy and its firewall."
-                return Finding(name, Outcome.FAILED, f"{origin} does not answer", action)
-            return Finding(name, Outcome.OK, f"{origin} answers")
+                return Finding(name, Outcome.FAILED, f"{origin} does not respond", action)
+            return Finding(name, Outcome.OK, f"{origin} responds")
 
         gateway = await reach("API gateway", "ENEDIS_BASE_URL", settings.enedis_base_url)
         findings.append(gateway)
         if gateway.outcome is Outcome.FAILED or findings[0].outcome is Outcome.FAILED:
-            findings.append(Finding("token", Outcome.SKIPPED, "not asked for: see above"))
+            findings.append(Finding("token", Outcome.SKIPPED, "not requested: see above"))
         else:
             try:
                 token = await enedis_token_fetcher(settings)(http)
@@ -78,14 +78,14 @@ async def check_enedis(settings: Settings) -> list[Finding]:
                 findings.append(_no_token(error))
             else:
                 hours, minutes = divmod(token.lives_seconds // 60, 60)
-                findings.append(Finding("token", Outcome.OK, f"obtained; it lives {hours} h {minutes:02d} min"))
+                findings.append(Finding("token", Outcome.OK, f"obtained; valid for {hours} h {minutes:02d} min"))
                 findings.append(_subscriptions(token.value, settings))
         findings.append(await reach("consent page", "ENEDIS_AUTHORIZE_URL", settings.enedis_authorize_url))
     return findings
 
 
 def has_failed(findings: Iterable[Finding]) -> bool:
-    """Whether something has to be mended before data can be fetched."""
+    """Whether a problem must be fixed before data can be fetched."""
     return any(each.outcome is Outcome.FAILED for each in findings)
 
 
@@ -121,36 +121,36 @@ def _no_token(error: AppError) -> Finding:
     if isinstance(error, ProviderMisconfigured):
         action = "Check ENEDIS_CLIENT_ID and ENEDIS_CLIENT_SECRET. Sandbox and production have different ones."
         return Finding("token", Outcome.FAILED, "Enedis does not accept these credentials", action)
-    action = "Try again in some minutes. If it stays so, check ENEDIS_BASE_URL."
+    action = "Try again in a few minutes. If it persists, check ENEDIS_BASE_URL."
     return Finding("token", Outcome.FAILED, error.detail, action)
 
 
 def _subscriptions(token: str, settings: Settings) -> Finding:
-    """Which APIs the token says the application may call. A hint: Enedis promises nothing of what is in its tokens."""
+    """The APIs that the token lists as subscribed. A hint: Enedis does not document its tokens' content."""
     name = "subscribed APIs"
     subscribed = subscribed_apis(token)
     is_v5 = settings.enedis_api == "v5"
     needed, useful = (_MEASURES_V5, _RECORDS_V5) if is_v5 else (_MEASURES_2026, _RECORDS_2026)
     if settings.consent_page == "v2":
-        # Its number is exchanged there, whatever generation the measures are of.
+        # The authorisation number is exchanged there, whatever generation serves the measures.
         needed = (_SERVICES, *needed)
     if subscribed is None or not subscribed.intersection(map(_plain, needed + useful)):
-        return Finding(name, Outcome.SKIPPED, "the token does not say; a missing one shows as error 900908 later")
+        return Finding(name, Outcome.SKIPPED, "not stated in the token; a missing one shows as error 900908 later")
     action = "Subscribe your application to each of them on DataHub."
     missing = [each for each in needed if _plain(each) not in subscribed]
     if missing:
-        return Finding(name, Outcome.FAILED, f"missing, says the token: {', '.join(missing)}", action)
+        return Finding(name, Outcome.FAILED, f"missing according to the token: {', '.join(missing)}", action)
     absent = [each for each in useful if _plain(each) not in subscribed]
     if absent:
         return Finding(name, Outcome.INFO, f"measures: all; contract and address lack {', '.join(absent)}", action)
-    return Finding(name, Outcome.OK, f"all {len(needed + useful)} that are needed, says the token")
+    return Finding(name, Outcome.OK, f"all {len(needed + useful)} required APIs, according to the token")
 
 
 def subscribed_apis(token: str) -> set[str] | None:
-    """The APIs in a token's ``subscribedAPIs``, by name and by path, in small letters and digits only.
+    """The APIs in a token's ``subscribedAPIs``, by name and by path, in lowercase letters and digits only.
 
-    ``None`` when it is not a JWT, or one that lists none. Nothing in it is verified: nobody is let in with it here.
-    Source: the example of Enedis's Swagger, a WSO2 token.
+    ``None`` when it is not a JWT, or one that lists none. The signature is not verified: the token authenticates no
+    request here. Source: the example of Enedis's Swagger, a WSO2 token.
     """
     parts = token.split(".")
     if len(parts) != 3:
@@ -176,7 +176,7 @@ def _plain(text: str) -> str:
 
 
 def _origin(url: str) -> str | None:
-    """Scheme, host and port of an address; ``None`` when it has none that can be called."""
+    """Scheme, host and port of an address; ``None`` when it is not callable."""
     try:
         parts = urlsplit(url)
         port = parts.port

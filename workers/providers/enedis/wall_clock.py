@@ -1,7 +1,7 @@
-"""Enedis's labels as instants: Paris wall times without offset, resolved where that can be decided and only there.
+"""Enedis's labels as instants: Paris wall times without offset, resolved only where that is unambiguous.
 
-In October the wall times from 02:00 to 03:00 come twice. What tells the two apart is the order of the list; where the
-order says nothing (points are missing, or the list is not sorted) a label stays unresolved, and its point a gap.
+In October the wall times from 02:00 to 03:00 occur twice. The order of the list distinguishes the two; where it does
+not (points are missing, or the list is not sorted) a label stays unresolved and its point becomes a gap.
 """
 
 from collections import Counter
@@ -12,14 +12,14 @@ from itertools import groupby, pairwise
 
 from shared.core.calendar import PARIS
 
-# Two hours in steps of a minute; more labels than that in the hour that comes twice are no curve.
+# Two hours in steps of a minute; more labels than that in the repeated hour are not a valid curve.
 _MOST_IN_THE_HOUR = 120
 _TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A point of a curve as it is written: the label of its end, its length, and its value (``None``: it has none)."""
+    """A point of a curve as received: the label of its end, its length, and its value (``None``: missing)."""
 
     label: datetime
     length: timedelta
@@ -27,11 +27,11 @@ class Interval:
 
 
 def instants_of(label: datetime) -> list[datetime]:
-    """The instants (UTC) that a Paris wall time may mean: one, two in October, none in the hour that March leaves out.
+    """The instants (UTC) that a Paris wall time may mean: one, two in October, none in the hour skipped in March.
 
-    The end of an interval that ends at the very leap is written 03:00; 02:00 means the same instant. A label with an
-    offset means what it says when Paris has that offset then, and nothing otherwise: a "Z" on a wall time is a known
-    mistake, and whether it is one can't be seen. Raises `OverflowError`.
+    The end of an interval that ends exactly at the March change is written 03:00; 02:00 means the same instant. A label
+    with an offset is accepted when Paris has that offset at that time, and rejected otherwise: a "Z" on a wall time is
+    a known mistake, but whether it is one cannot be determined. Raises `OverflowError`.
     """
     if label.tzinfo is not None:
         written, offset = label.replace(tzinfo=None), label.utcoffset()
@@ -46,7 +46,7 @@ def instants_of(label: datetime) -> list[datetime]:
 
 
 def resolve_ends(intervals: Sequence[Interval]) -> list[datetime | None]:
-    """The instant at which each interval ends, ``None`` where that can't be decided. Raises `OverflowError`."""
+    """The instant at which each interval ends, ``None`` where it is ambiguous. Raises `OverflowError`."""
     points = [_Point(at, interval, instants_of(interval.label)) for at, interval in enumerate(intervals)]
     ends = [point.instants[0] if len(point.instants) == 1 else None for point in points]
     for day in sorted({point.day for point in points if point.is_twofold}):
@@ -58,7 +58,7 @@ def resolve_ends(intervals: Sequence[Interval]) -> list[datetime | None]:
 
 @dataclass(frozen=True, slots=True)
 class _Point:
-    """An interval, its place in the answer, and the instants that its label may mean."""
+    """An interval, its position in the response, and the instants that its label may mean."""
 
     at: int
     interval: Interval
@@ -75,9 +75,9 @@ class _Point:
 
 
 def _resolve_day(points: Sequence[_Point]) -> dict[int, datetime]:
-    """What can be decided of the hour that comes twice, from the points of its day in the order of the list."""
+    """The resolvable labels of the repeated hour, from the points of its day in the order of the list."""
     counts = Counter(point.instants[0] for point in points if not point.is_twofold)
-    # An answer that says everything twice says twice as much of this hour too.
+    # A response that lists every point twice has twice as many points in this hour too.
     copies = min(counts.values(), default=1)
     is_even = max(counts.values(), default=1) == copies
     for ordered in (list(points), list(reversed(points))):
@@ -87,8 +87,8 @@ def _resolve_day(points: Sequence[_Point]) -> dict[int, datetime]:
 
 
 def _by_order(points: Sequence[_Point], copies: int, is_even: bool) -> dict[int, datetime]:
-    """Of a list in order the first part is summer time, the rest winter time. A point is decided when it gets the same
-    instant wherever the list may be parted."""
+    """In a sorted list the first part is summer time, the rest winter time. A point is resolved when every possible
+    split of the list gives it the same instant."""
     groups = list(_without_copies([point for point in points if point.is_twofold], copies))
     if len(groups) > _MOST_IN_THE_HOUR:
         return {}
@@ -117,7 +117,7 @@ def _fits(
     after: datetime | None,
     is_even: bool,
 ) -> bool:
-    """Whether intervals that end so follow one another, and what lies around them, without overlapping."""
+    """Whether intervals with these ends follow one another, and their neighbours, without overlapping."""
     previous, known = before, None
     for group, end in zip(groups, ends, strict=True):
         interval = group[0].interval
@@ -130,7 +130,7 @@ def _fits(
 
 
 def _without_copies(points: Sequence[_Point], copies: int) -> Iterator[list[_Point]]:
-    """Neighbours that say the same, as many together as the answer says everything."""
+    """Groups of identical neighbours, of the size by which the response repeats every point."""
     for _, same in groupby(points, key=lambda point: point.interval):
         run = list(same)
         size = copies if len(run) % copies == 0 else len(run)
@@ -139,7 +139,7 @@ def _without_copies(points: Sequence[_Point], copies: int) -> Iterator[list[_Poi
 
 
 def _by_value(points: Sequence[_Point], copies: int, is_even: bool) -> dict[int, datetime]:
-    """Of a list without order only a label that comes twice with one value is decided: either order says the same."""
+    """In an unsorted list only a label that occurs twice with one value is resolved: the order is irrelevant."""
     decided: dict[int, datetime] = {}
     labels: dict[datetime, list[_Point]] = {}
     for point in points:

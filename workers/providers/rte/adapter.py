@@ -1,7 +1,7 @@
-"""RTE's APIs of Tempo (Tempo Like Supply Contract v1) and EcoWatt (v5): what they are asked, what answers mean.
+"""Adapter for RTE's Tempo (Tempo Like Supply Contract v1) and EcoWatt (v5) APIs: requests and responses.
 
-Facts it relies on (``docs/rte-api/``): a period's end is not part of it, and each bound has the offset of its own day;
-JSON is only sure when it is asked for; each API is subscribed to, and refused, by itself.
+Relies on these facts (``docs/rte-api/``): the end of a period is exclusive, and each bound has the offset of its own
+day; JSON is only guaranteed when requested; each API is subscribed to, and refused, separately.
 """
 
 import base64
@@ -33,11 +33,11 @@ class Rte:
     name = "rte"
 
     def __init__(self, client: ProviderClient) -> None:
-        """Ask through ``client``."""
+        """Send requests through ``client``."""
         self._client = client
 
     async def fetch_days(self, dataset: PublicDataset, days: DayRange) -> Mapping[date, Mapping[str, Any]]:
-        """Colours of a period, or EcoWatt's days as far as they are among these."""
+        """Colours of a period, or the EcoWatt days that lie within it."""
         if dataset.span_days is None:
             found = parse_ecowatt(await self._ask(dataset.api, _ECOWATT_PATH))
         else:
@@ -52,7 +52,7 @@ class Rte:
         except ProviderRefusedRequest as error:
             if not is_beyond_term(error) or days.days == 1:
                 raise
-        # Tomorrow was not published yet, which is no error: the days before it are there.
+        # Tomorrow is not published yet, which is not an error: the days before it are available.
         return parse_tempo(await self._ask(api, _TEMPO_PATH, _period(DayRange(days.start, days.end - ONE_DAY))))
 
     async def _ask(self, api: str, path: str, params: Mapping[str, str] | None = None) -> Any:
@@ -65,7 +65,7 @@ class Rte:
             api=api,
             status=answer.status,
             code=error.upstream_code,
-            # For a mail to rte-hotline@rte-france.com.
+            # For a support request to rte-hotline@rte-france.com.
             transaction_id=transaction_of(answer.body),
         )
         if error.retry_at is not None:
@@ -74,7 +74,7 @@ class Rte:
 
 
 def token_fetcher(base_url: str, client_id: str, client_secret: str) -> Callable[[httpx.AsyncClient], Awaitable[Token]]:
-    """What gets the application's token."""
+    """The function that fetches the application token."""
     basic = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
 
     async def fetch_token(http: httpx.AsyncClient) -> Token:
@@ -83,8 +83,8 @@ def token_fetcher(base_url: str, client_id: str, client_secret: str) -> Callable
         if answer.status in (400, 401, 403):
             raise ProviderMisconfigured
         if answer.status != 200:
-            raise ProviderUnavailable("The provider gives no token at the moment.")
-        # It has been seen without its token: that passes.
+            raise ProviderUnavailable("The provider does not issue a token.")
+        # Responses without the token have been observed: the condition is transient.
         return parse_token(answer.body)
 
     return fetch_token

@@ -1,4 +1,4 @@
-"""From the settings to the adapters of RTE."""
+"""Builds the RTE adapters from the settings."""
 
 import httpx
 
@@ -10,12 +10,12 @@ from workers.upstream.access_tokens import TokenStore
 from workers.upstream.http_client import ProviderClient
 from workers.upstream.port import PublicProvider
 
-# Of an API of RTE's, which publishes hardly any: far more than the schedule needs, even with a token refused.
+# Per RTE API; RTE publishes hardly any limits: far more than the schedule needs, even with a refused token.
 _RTE_QUOTA = Quota(per_second=1, per_hour=60, bulk_per_hour=60)
 
 
 def build_rte(resources: Resources, http: httpx.AsyncClient) -> PublicProvider:
-    """The adapter of the APIs of Tempo and EcoWatt."""
+    """The adapter for the Tempo and EcoWatt APIs."""
     settings, name = resources.settings, rte.Rte.name
     secret = settings.rte_client_secret.get_secret_value()
     return rte.Rte(
@@ -30,6 +30,6 @@ def build_rte(resources: Resources, http: httpx.AsyncClient) -> PublicProvider:
 
 
 def build_rte_open_data(resources: Resources, http: httpx.AsyncClient) -> PublicProvider:
-    """The adapter of the open data."""
+    """The adapter for the open data."""
     pacer = Pacer(resources.redis, RteOpenData.name, _RTE_QUOTA)
     return RteOpenData(http, resources.settings.rte_open_data_url, pacer)

@@ -1,7 +1,7 @@
-"""What RTE's errors mean, those of its APIs and of its open data: from a status, and the code in the body, to our tree.
+"""Errors of RTE's APIs and open data: maps the status and the code in the body to the gateway's exceptions.
 
-Seen shapes: ``{error, error_description, error_details}``, and the code as ``error_code``. Of a body only the code and
-the transaction's id are kept.
+Observed shapes: ``{error, error_description, error_details}``, and the code as ``error_code``. Only the code and the
+transaction id of a body are kept.
 """
 
 import re
@@ -24,8 +24,7 @@ _BEYOND_TERM = "_F04"
 
 
 def error_of(answer: Answer) -> ProviderError:
-    """The error that an answer of another status than 200 is, with RTE's own code and, for a used-up quota, when to try
-    again."""
+    """The exception for a status other than 200, with RTE's own code and, for an exhausted quota, the retry time."""
     code = code_of(answer.body)
     match answer.status:
         case 429:
@@ -42,12 +41,12 @@ def error_of(answer: Answer) -> ProviderError:
 
 
 def is_beyond_term(error: ProviderError) -> bool:
-    """Whether the last day that was asked for is one that RTE does not speak of yet."""
+    """Whether the last requested day is not published by RTE yet."""
     return (error.upstream_code or "").endswith(_BEYOND_TERM)
 
 
 def code_of(body: Any) -> str | None:
-    """RTE's own code in an error's body, ``None`` when it has none."""
+    """RTE's own code in an error body, ``None`` when it has none."""
     match body:
         case {"error": str() as code} | {"error_code": str() as code}:
             return code[:64]
@@ -55,7 +54,7 @@ def code_of(body: Any) -> str | None:
 
 
 def transaction_of(body: Any) -> str | None:
-    """By what RTE's hotline finds the call again, ``None`` when it is not said."""
+    """The transaction id by which RTE's hotline identifies the call, ``None`` when missing."""
     match body:
         case {"error_details": {"transaction_id": str() as found}} if re.fullmatch(r"[\w.:-]{1,80}", found):
             return found

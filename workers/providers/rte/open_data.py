@@ -1,4 +1,4 @@
-"""RTE's open data (Opendatasoft, Explore API 2.1): the past of EcoWatt, which the API of its signals does not keep."""
+"""RTE's open data (Opendatasoft, Explore API 2.1): EcoWatt's history, which its signals API does not keep."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -20,23 +20,23 @@ logger = get_logger(__name__)
 
 _SET = "nouveau_signal_ecowatt"
 _PATH = f"/api/explore/v2.1/catalog/datasets/{_SET}/records"
-# As many records as one answer may have.
+# The maximum number of records per response.
 _MOST_RECORDS = 100
 
 
 class RteOpenData:
-    """The adapter. Implements `workers.upstream.port.PublicProvider`. It takes no token."""
+    """The adapter. Implements `workers.upstream.port.PublicProvider`. It needs no token."""
 
     name = "rte_open_data"
 
     def __init__(self, http: httpx.AsyncClient, base_url: str, slots: Slots) -> None:
-        """Ask ``base_url`` through ``http``, in ``slots``."""
+        """Send requests to ``base_url`` through ``http``, in ``slots``."""
         self._http = http
         self._base_url = base_url
         self._slots = slots
 
     async def fetch_days(self, dataset: PublicDataset, days: DayRange) -> Mapping[date, Mapping[str, Any]]:
-        """EcoWatt's days of a period, a hundred at the most."""
+        """The EcoWatt days of a period, at most a hundred."""
         params = {
             "where": f"date >= date'{days.start.isoformat()}' and date < date'{days.end.isoformat()}'",
             "order_by": "date",

@@ -1,7 +1,7 @@
-"""What RTE's answers say, as documents of days: `shared.public_data.store` has their forms. Pure.
+"""Parses RTE's responses into documents per day, whose forms `shared.public_data.store` defines. Pure.
 
-An answer of another form is refused whole. A day that can't be understood is left out, and counted: what else is in the
-answer is as good as ever. Nothing is taken from its place: not a day from its position in a list, nor an hour.
+A response of another form is rejected as a whole. A day that cannot be parsed is skipped and counted; the other days of
+the response remain valid. Positions carry no meaning: neither a day nor an hour is derived from its position in a list.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from shared.core.errors import ProviderGarbage
 
 COLOURS = frozenset({"BLUE", "WHITE", "RED"})
 _LEVELS = {"vert": 1, "orange": 2, "rouge": 3}
-# Of a day, and of an hour, which may also be low in carbon.
+# The lowest level of a day, and of an hour, which may also be low-carbon (0); the highest of both.
 _LEAST_LEVEL, _LEAST_HOUR, _HIGHEST = 1, 0, 3
 _LONGEST_MESSAGE = 1000
 _MALFORMED = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
@@ -22,14 +22,14 @@ _MALFORMED = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
 
 @dataclass(slots=True)
 class Days:
-    """The documents of an answer, and how many of its days could not be understood."""
+    """The documents of a response, and the number of its days that could not be parsed."""
 
     documents: dict[date, Mapping[str, Any]] = field(default_factory=dict)
     refused: int = 0
 
 
 def parse_tempo(body: Any) -> Days:
-    """The colours in an answer of ``tempo_like_calendars``, one object or several; a day may have none.
+    """The colours in a ``tempo_like_calendars`` response, one object or several; a day may have none.
 
     Raises `ProviderGarbage`.
     """
@@ -40,12 +40,12 @@ def parse_tempo(body: Any) -> Days:
 
 
 def parse_ecowatt(body: Any) -> Days:
-    """The days of an answer of EcoWatt's ``signals``. Raises `ProviderGarbage`."""
+    """The days of an EcoWatt ``signals`` response. Raises `ProviderGarbage`."""
     return _parse(_listed(body, "signals"), _signal)
 
 
 def parse_open_data(body: Any) -> Days:
-    """The days of EcoWatt in records of RTE's open data. Raises `ProviderGarbage`."""
+    """The EcoWatt days in records of RTE's open data. Raises `ProviderGarbage`."""
     return _parse(_listed(body, "results"), _record)
 
 
@@ -79,7 +79,7 @@ def _signal(entry: Mapping[str, Any]) -> tuple[date, Mapping[str, Any]]:
     hours: dict[str, int] = {}
     for value in entry["values"]:
         hour, level = value["pas"], _level(value["hvalue"], _LEAST_HOUR)
-        # What stands for the hours of a day with 25 is not documented: one that comes twice counts as the worse.
+        # The format of a 25-hour day is not documented: a repeated hour gets the worse of its levels.
         if type(hour) is int and 0 <= hour <= 23 and level is not None:
             hours[str(hour)] = max(level, hours.get(str(hour), level))
     return _written_day(entry["jour"]), _ecowatt(
@@ -95,7 +95,7 @@ def _record(entry: Mapping[str, Any]) -> tuple[date, Mapping[str, Any]]:
 
 
 def _mended(text: Any) -> Any:
-    """A text that was written as UTF-8 and read as if it were Windows's, as it was; any other one as it is."""
+    """Repairs a UTF-8 text that was decoded as Windows-1252; returns any other text unchanged."""
     try:
         return text.encode("cp1252").decode()
     except (AttributeError, UnicodeError):
@@ -119,7 +119,7 @@ def _ecowatt(
 
 
 def _level(value: Any, least: int) -> int | None:
-    """A level, which the open data may also write as a text or a word; ``None`` for anything else."""
+    """A level, which the open data may also write as a text or a word; ``None`` for any other value."""
     if isinstance(value, str):
         text = value.strip().lower()
         value = _LEVELS.get(text, int(text) if text in {"0", "1", "2", "3"} else None)
@@ -127,18 +127,18 @@ def _level(value: Any, least: int) -> int | None:
 
 
 def _written_day(text: str) -> date:
-    """The day of a bare date, of midnight as it is written, or in Paris of any other moment that has an offset."""
+    """The day of a bare date, of midnight as written, or the day in Paris of any other time with an offset."""
     moment = datetime.fromisoformat(text)
     if moment.time() == time():
-        # An offset that is wrong, on a day on which it changes, makes no other day of it.
+        # A wrong offset on a day of a clock change must not shift the day.
         return moment.date()
     if moment.tzinfo is None:
-        raise ValueError("a moment without an offset")
+        raise ValueError("a time without an offset")
     return day_of(moment)
 
 
 def _instant(text: Any) -> str | None:
-    """The same moment in UTC; ``None`` for what is none."""
+    """The same instant in UTC; ``None`` for an invalid one."""
     try:
         moment = datetime.fromisoformat(text)
     except (TypeError, ValueError):

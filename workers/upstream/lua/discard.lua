@@ -1,4 +1,4 @@
--- Deletes a token that is still the one that is stored. Returns 1 when it was.
+-- Deletes the stored token if it equals this one. Returns 1 when it did.
 -- KEYS token
 -- ARGV sealed
 

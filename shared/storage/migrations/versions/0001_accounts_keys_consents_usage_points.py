@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Apply the migration."""
     op.create_table(
         "accounts",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -83,7 +83,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back."""
+    """Revert the migration."""
     with op.batch_alter_table("usage_points", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_usage_points_prm_hash"))
 

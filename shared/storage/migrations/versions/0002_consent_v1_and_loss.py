@@ -1,4 +1,4 @@
-"""what a return of consent page v1 brings, and what is known of refusals.
+"""the return data of consent page v1, and the refusals of usage points.
 
 Revision: 0002, after 0001
 """
@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward. Every column may be empty, so no row has to be written anew."""
+    """Apply the migration. All columns are nullable, so no row has to be rewritten."""
     op.add_column("consents", sa.Column("duration", sa.String(length=16), nullable=True))
     op.add_column("consents", sa.Column("returns_points", sa.Boolean(), nullable=True))
     op.add_column("consents", sa.Column("return_hash", sa.String(length=64), nullable=True))
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back. The version before knows neither a lost consent nor one that waits with usage points of v1."""
+    """Revert the migration. The previous version supports neither lost consents nor waiting ones with points of v1."""
     op.execute("UPDATE consents SET status = 'revoked' WHERE status = 'lost'")
     op.execute(
         "UPDATE consents SET status = 'failed', error_code = 'state_refused' "

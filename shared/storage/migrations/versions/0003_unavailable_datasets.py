@@ -1,4 +1,4 @@
-"""what the provider says it does not have of a usage point.
+"""datasets that the provider does not have for a usage point.
 
 Revision: 0003, after 0002
 """
@@ -13,10 +13,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Apply the migration."""
     op.add_column("usage_points", sa.Column("unavailable", sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:
-    """Go back: what is not remembered is found out anew."""
+    """Revert the migration; the removed data is determined again from the provider's responses."""
     op.drop_column("usage_points", "unavailable")

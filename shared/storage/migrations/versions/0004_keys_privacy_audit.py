@@ -34,7 +34,7 @@ _ADDED = {
 
 
 def upgrade() -> None:
-    """Go forward. A key that was there may do everything, as before."""
+    """Apply the migration. Existing keys keep all rights."""
     for table, columns in _ADDED.items():
         for name, kind in columns:
             op.add_column(table, sa.Column(name, kind, nullable=True))
@@ -78,7 +78,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back. The version before knows no key with less than every right, and no consent that awaits a word."""
+    """Revert the migration. The previous version supports neither restricted keys nor consents that await approval."""
     op.execute("DELETE FROM api_keys WHERE scopes <> 'read fetch manage' OR expires_at IS NOT NULL")
     op.execute("UPDATE consents SET status = 'failed', error_code = 'usage_point_taken' WHERE status = 'awaiting'")
     for table in ("erasures", "audit_events", "invitations"):

@@ -15,7 +15,7 @@ _INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Apply the migration."""
     op.create_table(
         "webhook_endpoints",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -40,6 +40,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back."""
+    """Revert the migration."""
     op.drop_index(op.f("ix_webhook_endpoints_account_id"), "webhook_endpoints")
     op.drop_table("webhook_endpoints")

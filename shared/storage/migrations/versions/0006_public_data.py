@@ -15,7 +15,7 @@ _INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Apply the migration."""
     op.create_table(
         "public_days",
         sa.Column("dataset", sa.String(length=40), nullable=False),
@@ -43,7 +43,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back."""
+    """Revert the migration."""
     op.drop_table("tempo_prices")
     op.drop_table("public_sources")
     op.drop_table("public_days")

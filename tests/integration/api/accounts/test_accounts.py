@@ -59,7 +59,7 @@ def _mistyped(key: str) -> str:
 
 
 def _not_valid(key: str) -> dict[str, dict[str, Any]]:
-    """Headers that come near."""
+    """Invalid headers that are similar to valid ones."""
     return {
         "no key": {},
         "empty": {"Authorization": "Bearer "},

@@ -1,4 +1,4 @@
-"""The audit over HTTP: each account sees its own chain, administrators every one, and a break is seen."""
+"""The audit over HTTP: each account sees its own chain, administrators all chains, and a break is detected."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`DELETE /v1/account` and `DELETE /v1/usage-points/{id}`: everything goes, for good, and there is a receipt."""
+"""`DELETE /v1/account` and `DELETE /v1/usage-points/{id}`: all data is erased permanently, with a receipt."""
 
 import asyncio
 from datetime import date, timedelta
@@ -38,7 +38,7 @@ async def submit(stage: Stage, usage_point: UsagePoint, dataset: str = CURVE, ca
 
 
 async def fill(stage: Stage, usage_point: UsagePoint) -> Job:
-    """Something of every kind that an account may have."""
+    """Create data of every kind that an account may have."""
     await stage.store_curve(usage_point, START, END)
     await stage.store_months(usage_point, "daily_consumption", START, END)
     await stage.resources.quotas.take(usage_point.account_id, Quota.READ, None, stage.clock.now)
@@ -49,7 +49,7 @@ async def fill(stage: Stage, usage_point: UsagePoint) -> Job:
 
 
 async def dump_of(stage: Stage) -> str:
-    """Everything that both stores hold."""
+    """The contents of both stores."""
     return await redis_dump(stage.resources.redis) + await sql_dump(stage.resources.database)
 
 
@@ -191,7 +191,7 @@ async def test_of_two_who_erase_it_at_once_one_gets_a_receipt(stage: Stage, pers
 async def test_who_waits_for_a_job_is_told_at_once_that_it_is_gone(
     stage: Stage, person: Person, usage_point: UsagePoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # It neither looks again by itself nor has waited long enough: only being told ends it.
+    # Polling and the wait limit are too long to end the wait: only a notification ends it.
     for name in ("api.http.long_polling._LOOK_AGAIN_SECONDS", "api.http.long_polling.LONGEST_WAIT_SECONDS"):
         monkeypatch.setattr(name, int(10 * PATIENCE_SECONDS))
     monkeypatch.setattr("shared.events.listeners._READY_SECONDS", PATIENCE_SECONDS)
@@ -199,7 +199,7 @@ async def test_who_waits_for_a_job_is_told_at_once_that_it_is_gone(
     waiting = asyncio.create_task(
         stage.client.get(f"/v1/jobs/{job.id}", headers={**person.headers, "Prefer": "wait=9999"})
     )
-    while not stage.resources.listeners.count[Purpose.WAIT]:  # noqa: ASYNC110  # the state of the API: it tells nobody
+    while not stage.resources.listeners.count[Purpose.WAIT]:  # noqa: ASYNC110  # the API's state: no event reports it
         await asyncio.sleep(0.005)
     await stage.resources.listeners.ready()
 
@@ -214,7 +214,7 @@ async def test_a_request_that_was_on_its_way_makes_no_job_and_no_event(
 ) -> None:
     await stage.client.delete("/v1/account", headers=person.headers)
 
-    # What a request does that was authenticated before.
+    # The actions of a request that was authenticated before the erasure.
     with pytest.raises(NotFound):
         await submit(stage, usage_point)
     await stage.resources.events.publish(person.account.id, "consent.granted", {})

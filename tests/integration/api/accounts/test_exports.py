@@ -1,4 +1,4 @@
-"""`GET /v1/account/export`: everything that is held, opened with the key that asks, as one zip."""
+"""`GET /v1/account/export`: all stored data, decrypted with the request's key, as one zip."""
 
 import asyncio
 import csv
@@ -24,7 +24,7 @@ from tests.support.storing import save_record, save_window
 pytestmark = pytest.mark.anyio
 
 CURVE = "consumption_load_curve"
-# The hour that comes twice is among them.
+# Includes the repeated hour.
 START, END = date(2025, 10, 1), date(2025, 12, 5)
 
 
@@ -134,7 +134,7 @@ async def test_the_account_and_what_was_done_to_it_are_in_it(
     assert ("export.made", "account.created") == (actions[0], actions[-1])
     readme = archive.read("README.txt").decode()
     assert all(name in readme for name in archive.namelist() if "/" not in name and name != "README.txt")
-    assert "Tout ce que cette passerelle" in readme
+    assert "Toutes les données que cette passerelle" in readme
 
 
 async def test_long_chains_come_whole(stage: Stage, person: Person) -> None:
@@ -225,7 +225,7 @@ async def test_a_client_that_leaves_ends_the_work(
     while not opened:
         await anext(blocks)
 
-    await blocks.aclose()  # type: ignore[attr-defined]  # it is a generator, as whoever streams it knows
+    await blocks.aclose()  # type: ignore[attr-defined]  # it is a generator, as the streaming response expects
     seen = len(opened)
     await asyncio.sleep(0)
 

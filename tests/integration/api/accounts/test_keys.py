@@ -1,4 +1,4 @@
-"""API keys over HTTP: made, listed, taken back; what each scope may do; how wrong ones are slowed down."""
+"""API keys over HTTP: creation, listing, revocation; the permissions of each scope; the rate limit on wrong keys."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -173,9 +173,9 @@ async def test_wrong_keys_are_slowed_down_and_the_right_one_comes_in_all_the_sam
 
 
 async def test_what_counts_as_one_address(stage: Stage, settings: Settings) -> None:
-    """Of IPv6 a home has a whole network: who may choose among 2^64 addresses is still one."""
+    """An IPv6 /64 network counts as one address, although its owner can choose among 2^64."""
     with_settings(stage, settings, registrations_per_hour=1)
-    # No network in two of the pairs, so that none counts for another.
+    # No network occurs in two pairs, so that no pair counts for another.
     pairs = {
         ("192.0.2.1", "192.0.2.2"): [201, 201],
         ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"): [201, 429],

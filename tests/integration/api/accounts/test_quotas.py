@@ -1,4 +1,4 @@
-"""How many requests an account may make in a day, over HTTP and a real store."""
+"""The daily request quotas of an account, over HTTP and a real store."""
 
 import asyncio
 from dataclasses import replace
@@ -24,7 +24,7 @@ DAYS = {"start": "2026-10-01", "end": "2026-10-02"}
 
 @pytest.fixture
 async def limited(stage: Stage, settings: Settings) -> Stage:
-    """A gateway that allows two requests that fetch, and three that read."""
+    """A gateway that allows two fetch requests and three read requests."""
     quotas = QuotaStore(stage.resources.redis, {Quota.FETCH: 2, Quota.READ: 3})
     stage.app.state.resources = replace(stage.resources, quotas=quotas)
     return stage

@@ -1,4 +1,4 @@
-"""A lost last key: the account begins anew. Nobody opens what was stored, and nothing of it is left."""
+"""Loss of the last key: the account starts again. The stored data cannot be decrypted, and is deleted."""
 
 import asyncio
 from dataclasses import replace
@@ -31,13 +31,13 @@ NEXT_DAY = DAY + timedelta(days=1)
 
 @pytest.fixture
 async def stored(stage: Stage, person: Person, usage_point: UsagePoint) -> UsagePoint:
-    """The person's usage point, with a stored day."""
+    """The account's usage point, with a stored day."""
     await stage.store_curve(usage_point, DAY, NEXT_DAY)
     return usage_point
 
 
 async def recover(stage: Stage, person: Person) -> Person:
-    """The same person, with the key that they are handed over."""
+    """The same account, with the new key."""
     path = f"/v1/admin/accounts/{person.account.id}/recovery"
     answer = await stage.client.post(path, headers=stage.admin)
     assert 201 == answer.status_code, answer.text

@@ -1,4 +1,4 @@
-"""API keys as JSON Web Tokens over HTTP: asked for, shown everywhere, and made again by nobody."""
+"""API keys as JSON Web Tokens over HTTP: created, accepted by every route, and impossible to forge."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ DAYS = {"start": "2026-10-01", "end": "2026-10-02"}
 
 @pytest.fixture
 async def usage_point(stage: Stage, person: Person) -> UsagePoint:
-    """Their meter, with a stored day."""
+    """The account's meter, with a stored day."""
     point = await stage.grant(person, directions=list(Direction))
     await stage.store_curve(point, NOON.date().replace(day=1), NOON.date().replace(day=2))
     return point
@@ -97,7 +97,7 @@ async def test_a_token_reads_wherever_a_key_does(stage: Stage, person: Person, u
 async def test_a_token_is_not_limited_to_the_points_that_it_names(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    """What it opens are its scopes; the API says so, and who wants less gives each household an account."""
+    """A token's access is its scopes, as documented; for narrower access, each household needs its own account."""
     await stage.grant(person, OTHER_PRM)
     token = await token_of(stage, person, usage_points=[OTHER_PRM])
 
@@ -219,7 +219,7 @@ async def test_an_account_with_very_many_points_has_to_say_which(
 ) -> None:
     await stage.grant(person)
     await stage.grant(person, OTHER_PRM)
-    # As if fifty points, which take two seconds to grant, were two.
+    # Lower the limit, as granting fifty usage points takes two seconds.
     monkeypatch.setattr("api.accounts.key_routes.MOST_USAGE_POINTS", 1)
 
     answer = await make_token(stage, person)
@@ -237,7 +237,7 @@ async def test_who_has_both_stores_and_the_servers_secret_can_not_make_the_token
     ]
     everything = await sql_dump(stage.resources.database) + await redis_dump(stage.resources.redis)
 
-    # All that the token says is known, but for the random bytes, and whatever bytes are found can be signed.
+    # All claims of the token are known except the random bytes, and any candidate bytes can be signed.
     found = [secrets.token_bytes(32), bytes(32), bytes.fromhex(row.verifier), row.wrapped_private_key[-32:]]
     forged = []
     for key in (*map(base64url, found), "", None):
@@ -250,7 +250,7 @@ async def test_who_has_both_stores_and_the_servers_secret_can_not_make_the_token
         assert 401 == await status_of(stage, each)
         with pytest.raises(CannotOpen):
             unwrap_private_key(row.wrapped_private_key, check_token_key(each), account_id=row.account_id, key_id=row.id)
-    # The same with the token itself: it is the right thing that does not open.
+    # The token itself decrypts: the attempts above use the right format.
     assert unwrap_private_key(row.wrapped_private_key, check_token_key(token), account_id=row.account_id, key_id=row.id)
 
 

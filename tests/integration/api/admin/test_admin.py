@@ -1,4 +1,4 @@
-"""The administrators' door: who comes in, who does not, and that every route lies behind it."""
+"""Access to the administrators' routes: accepted and rejected callers, and that every route requires the admin key."""
 
 from dataclasses import replace
 from functools import cache
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 @cache
 def ways_in() -> list[tuple[str, str]]:
-    """Method and path of every operation for administrators, with ids that nobody has."""
+    """Method and path of every operation for administrators, with unknown ids."""
     ids = {"account_id": "acct_0", "invitation_id": "inv_0", "consent_id": "cons_0", "valid_from": "2026-01-01"}
     return [
         (method.upper(), path.format(**ids))
@@ -27,7 +27,7 @@ def ways_in() -> list[tuple[str, str]]:
 
 
 def with_settings(stage: Stage, **changed: Any) -> None:
-    """Have the API run with other settings."""
+    """Run the API with other settings."""
     settings = stage.resources.settings.model_copy(update=changed)
     stage.app.state.resources = replace(stage.resources, settings=settings)
 

@@ -1,4 +1,4 @@
-"""Accounts for administrators: what is shown, what can be changed, what is written down."""
+"""Accounts for administrators: the visible fields, the possible changes, and their audit entries."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ async def change(stage: Stage, person: Person, **changes: Any) -> Any:
 
 
 async def actions(stage: Stage, chain: str) -> list[tuple[str, str, Any]]:
-    """What a chain says, oldest first."""
+    """The events of a chain, oldest first."""
     return [
         (each.actor, each.action, each.details) for each in reversed(await stage.resources.audit.load_events(chain))
     ]

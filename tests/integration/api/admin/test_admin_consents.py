@@ -1,4 +1,4 @@
-"""Consents that wait for an administrator's word: seen without their usage point, approved or denied."""
+"""Consents that wait for an administrator's decision: shown without their usage point, approved or denied."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ NOWHERE = "cons_0123456789abcdef01234567"
 
 
 async def wait_for_word(stage: Stage, person: Person) -> str:
-    """A consent of that person for a point that somebody else holds; its id."""
+    """Create a consent of that account for a usage point that another account holds; returns its id."""
     now = stage.clock.now
     consent, state = await stage.resources.authorization_states.create(person.account.id, now)
     await take_state(stage.resources.authorization_states, state, now, next(stage.authorisations))

@@ -1,4 +1,4 @@
-"""Calls that were given up, for administrators."""
+"""Dead-lettered calls, for administrators."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ DAYS = DayRange((NOON - timedelta(days=9)).date(), (NOON - timedelta(days=2)).da
 
 
 async def give_up(stage: Stage, usage_point: UsagePoint, code: str, upstream_code: str | None) -> str:
-    """A job whose one call is given up."""
+    """Create a job whose only call is dead-lettered."""
     series = Series(usage_point.account_id, usage_point.id, CURVE)
     job = await stage.resources.jobs.create_job(series, DAYS, Lane.BULK, [DAYS], {}, NOON)
     ticket = CallTicket(job.id, 0)

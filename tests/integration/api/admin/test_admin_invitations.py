@@ -1,4 +1,4 @@
-"""Invitations: a code lets one person in, once, in time, and nobody can see it again."""
+"""Invitations: a code registers one account, once, before it expires, and is shown only once."""
 
 import asyncio
 from dataclasses import replace
@@ -16,7 +16,7 @@ PATH = "/v1/admin/invitations"
 
 @pytest.fixture
 async def by_invitation(stage: Stage) -> Stage:
-    """A gateway that takes who has an invitation."""
+    """A gateway where registration requires an invitation."""
     settings = stage.resources.settings.model_copy(update={"registration": "invite"})
     stage.app.state.resources = replace(stage.resources, settings=settings)
     return stage

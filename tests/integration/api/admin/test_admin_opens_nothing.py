@@ -1,4 +1,4 @@
-"""An administrator with everything: the admin key, both stores as they lie there, the server's secret. No reading."""
+"""An administrator with the admin key, copies of both stores and the server's secret cannot decrypt a reading."""
 
 import itertools
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ VAULT_LABELS = ("releve/api-key/v1/verifier", "releve/api-key/v1/wrapping")
 
 @pytest.fixture
 async def victim(stage: Stage, person: Person) -> Person:
-    """Somebody with a usage point, a stored day, and a second key with a name."""
+    """An account with a usage point, a stored day, and a second key with a name."""
     point = await stage.grant(person)
     await stage.resources.usage_points.change(point, {"label": LABEL}, "test", stage.clock.now)
     await stage.store_curve(point, DAY, date(2026, 10, 20))
@@ -45,7 +45,7 @@ async def dump_sql(stage: Stage) -> dict[str, list[dict[str, Any]]]:
 
 
 async def dump_redis(stage: Stage) -> dict[bytes, Any]:
-    """Every key with what it holds."""
+    """Every key with its contents."""
     redis = stage.resources.redis
     found: dict[bytes, Any] = {}
     async for key in redis.scan_iter():
@@ -58,7 +58,7 @@ async def dump_redis(stage: Stage) -> dict[bytes, Any]:
 
 
 def open_what_the_server_can(stage: Stage, sql: dict[str, list[dict[str, Any]]]) -> list[bytes]:
-    """Everything that is encrypted with the server's secret, decrypted."""
+    """All data encrypted with the server's secret, decrypted."""
     return [
         stage.resources.server.decrypt(row[each.column.name], purpose=each.purpose(row["id"]))
         for table, columns in sealed_columns().items()
@@ -69,7 +69,7 @@ def open_what_the_server_can(stage: Stage, sql: dict[str, list[dict[str, Any]]])
 
 
 def candidates(stage: Stage, sql: dict[str, list[dict[str, Any]]], decrypted: list[bytes]) -> Iterator[bytes]:
-    """Every run of 32 bytes that lies around, and what can be derived from what the operator has set."""
+    """Every run of 32 bytes in the stores, and the keys that can be derived from the operator's settings."""
     columns = [value for rows in sql.values() for row in rows for value in row.values()]
     for value in [*decrypted, *(each for each in columns if isinstance(each, bytes))]:
         yield from (value[start : start + 32] for start in range(len(value) - 31))
@@ -97,7 +97,7 @@ async def test_no_sealed_day_opens_with_anything_that_the_operator_has(stage: St
             Opener(candidate, stage.resources.server).open(blob, context)
 
     assert tried > 100
-    # The same, in the hands of the one who has a key: the search above looks at the right thing.
+    # The account's own key decrypts the same blob: the search above uses the right one.
     caller = await stage.resources.accounts.authenticate(victim.api_key)
     assert Opener(caller.private_key, stage.resources.server).open(blob, context)
 
@@ -149,7 +149,7 @@ async def test_no_route_for_administrators_answers_with_a_reading_a_usage_point_
 
 
 def _numbers_of_the_day() -> list[str]:
-    # As they would stand in an answer; a half-hour's number alone stands in many a date.
+    # In the format of a response; a half-hour's number alone occurs in many dates.
     return [f'"value":{number}' for number in range(48)]
 
 

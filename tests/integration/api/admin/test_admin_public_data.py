@@ -1,4 +1,4 @@
-"""Public data for administrators: the prices of Tempo, and how RTE was asked."""
+"""Public data for administrators: the prices of Tempo, and the state of requests to RTE."""
 
 from datetime import UTC, date, datetime, timedelta
 

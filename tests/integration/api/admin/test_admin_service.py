@@ -19,7 +19,7 @@ HALF_AN_HOUR = timedelta(minutes=30)
 
 
 async def take_slots(stage: Stage, api: str, *seconds_ago: float, bulk: int = 0) -> None:
-    """Slots that were taken so long ago, as the pacer writes them down; the first ones for bulk."""
+    """Store slots taken ``seconds_ago``, in the pacer's format; the first ones for bulk."""
     redis, key = stage.resources.redis, slots_key("enedis", api)
     now = await stage.redis_now()
     for number, ago in enumerate(seconds_ago):
@@ -30,7 +30,7 @@ async def take_slots(stage: Stage, api: str, *seconds_ago: float, bulk: int = 0)
 
 
 def assert_so_long_after(shown: str, before: datetime, interval: timedelta) -> None:
-    """A moment of Redis is told by the clock of the process, in whole seconds: so long after a moment of this test."""
+    """Check that a Redis time, shown by the process's clock in whole seconds, is ``interval`` after ``before``."""
     second = timedelta(seconds=1)
     assert before + interval - second <= datetime.fromisoformat(shown) <= datetime.now(UTC) + interval + second
 
@@ -42,7 +42,7 @@ async def test_a_gateway_that_never_called_anybody_has_nothing_to_show(stage: St
 
 
 async def test_the_slots_of_the_last_second_and_hour_are_counted_for_each_api(stage: Stage) -> None:
-    # A minute is far from a second and from an hour, however slow the machine; what lies ahead was taken just now.
+    # A minute differs clearly from a second and an hour, even on a slow machine; a future slot was taken just now.
     await take_slots(stage, "first", 7200, 60, 60, -60, bulk=2)
     await take_slots(stage, "second", 7200)
 
@@ -106,7 +106,7 @@ async def test_a_gateway_that_never_refreshed_knows_when_it_will(stage: Stage) -
 
     document = answer.json()
     assert (200, []) == (answer.status_code, document["waves"])
-    # It is noon in Paris: the second of four waves has begun, the third is up to a quarter of an hour late.
+    # It is noon in Paris: the second of four waves has started, the third is up to a quarter of an hour late.
     next_wave = datetime.fromisoformat(document["next_wave_at"])
     assert timedelta() <= next_wave - stage.clock.now.replace(hour=12, minute=30) <= timedelta(minutes=15)
 

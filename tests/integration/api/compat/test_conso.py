@@ -1,4 +1,4 @@
-"""The contract of Conso API over HTTP: both of its forms, what is fetched for it, and its failures."""
+"""The contract of Conso API over HTTP: both of its formats, its fetches, and its errors."""
 
 import asyncio
 from dataclasses import replace
@@ -26,13 +26,13 @@ CURVE, CURVE_OF_2026 = "consumption_load_curve", "courbe_de_charge_consommation"
 
 @pytest.fixture
 async def usage_point(stage: Stage, person: Person) -> UsagePoint:
-    """Their meter, which produces too."""
+    """The account's meter, which also produces."""
     return await stage.grant(person, directions=list(Direction))
 
 
 @pytest.fixture
 async def hasty(stage: Stage) -> Stage:
-    """A gateway that waits for nothing."""
+    """A gateway that never waits for fetches."""
     settings = stage.resources.settings.model_copy(update={"compat_wait_seconds": 0.0})
     stage.app.state.resources = replace(stage.resources, settings=settings)
     return stage
@@ -87,7 +87,7 @@ async def test_daily_values_are_answered_as_enedis_v5_has_them(
         assert [{"value": "1", "date": first}, {"value": "2", "date": first.replace("-01", "-02")}] == intervals, path
 
 
-# By their path: what stands beside the period, the quantity, the first point.
+# By path: the fields next to the period, the quantity, the first point.
 BODIES_OF_2026 = {
     CURVE_OF_2026: (
         {"modeCalcul": "MESURE"},

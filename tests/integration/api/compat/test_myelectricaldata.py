@@ -1,4 +1,4 @@
-"""The series of MyElectricalData v1, and what goes before them: who is let in, what is fetched, what is waited for."""
+"""The time series of MyElectricalData v1, and their preconditions: authentication, fetching, waiting."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,19 +31,19 @@ DAYS = f"{CURVE}/start/2026-10-01/end/2026-10-03"
 
 @pytest.fixture
 async def impatient(stage: Stage) -> Stage:
-    """A gateway that waits for nothing."""
+    """A gateway that never waits for fetches."""
     hasty = stage.resources.settings.model_copy(update={"compat_wait_seconds": 0.0})
     stage.app.state.resources = stage.resources = replace(stage.resources, settings=hasty)
     return stage
 
 
 async def ask(stage: Stage, person: Person, path: str = DAYS) -> httpx.Response:
-    """As the clients do: the key and nothing else."""
+    """Send a request as the clients do: with only the key."""
     return await stage.client.get(path, headers={"Authorization": person.api_key})
 
 
 async def used(stage: Stage, person: Person) -> tuple[int, int]:
-    """Requests that fetched, and that read."""
+    """The used quotas: fetch requests and read requests."""
     quotas = {
         each.quota: each.used for each in await stage.resources.quotas.load(person.account.id, {}, stage.clock.now)
     }
@@ -55,7 +55,7 @@ async def jobs(stage: Stage, person: Person) -> list[Job]:
 
 
 async def do_the_call(stage: Stage, person: Person, call: list[Any]) -> None:
-    """What a worker does with a call whose days the test has stored."""
+    """Finish a call as a worker does; the test has stored its days."""
     job_id, number = call
     ticket = CallTicket(job_id, number)
     await stage.resources.ledger.start_call(ticket, stage.clock.now, 10)
@@ -63,7 +63,7 @@ async def do_the_call(stage: Stage, person: Person, call: list[Any]) -> None:
     await stage.resources.events.publish(person.account.id, "job.succeeded", {"job_id": job_id})
 
 
-# What is stored
+# Stored data
 
 
 async def test_what_is_stored_is_answered_with_by_each_of_the_addresses(
@@ -123,7 +123,7 @@ async def test_where_nothing_is_stored_it_is_said_why(
     assert (status == 503) == ("Retry-After" in answer.headers)
 
 
-# What has to be fetched
+# Data to fetch
 
 
 async def test_what_is_fetched_in_time_is_answered_with(
@@ -226,7 +226,7 @@ async def test_a_provider_that_is_left_alone_is_asked_for_nothing(
     assert (0, 0) == await used(stage, person)
 
 
-# Who is let in, and what is refused
+# Authentication and refusals
 
 
 async def test_no_key_a_wrong_key_and_somebody_elses_point_are_refused_alike(
@@ -302,7 +302,7 @@ async def test_a_store_that_is_away_is_said_in_the_form_of_the_contract(
 
 @pytest.fixture
 async def nowhere() -> AsyncIterator[Redis]:
-    """A Redis that is not there."""
+    """A Redis that is unreachable."""
     async with Redis(port=9, retry=Retry(NoBackoff(), 0)) as client:
         yield client
 
@@ -319,7 +319,7 @@ async def test_no_usage_point_and_no_key_is_logged(
     assert [] == [secret for secret in (PRM, person.api_key) if secret in written]
 
 
-# What a client asks before
+# Preliminary requests of a client
 
 
 async def test_anybody_may_ask_whether_the_gateway_answers(stage: Stage) -> None:
@@ -340,7 +340,7 @@ async def test_what_a_key_is_worth_is_told_in_the_forms_that_clients_parse(
         assert datetime(2026, 10, 20, 12) == datetime.strptime(access.pop("last_call"), "%Y-%m-%dT%H:%M:%S.%f")  # noqa: DTZ001, DTZ007  # as the clients read it
         assert {
             "valid": True,
-            "information": "Le consentement est en cours.",
+            "information": "Le consentement est actif.",
             "consent_expiration_date": "2029-10-19T00:00:00",
             "call_number": 1,
             "quota_reached": False,

@@ -1,4 +1,4 @@
-"""What MyElectricalData v1 lets be removed goes at once and stays away; the usage point and its consent stay."""
+"""MyElectricalData v1's deletions take effect immediately and permanently; the usage point and its consent stay."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -54,7 +54,7 @@ async def submit(stage: Stage, usage_point: UsagePoint, dataset: str) -> Job:
 
 
 async def other_key(stage: Stage, person: Person, *scopes: Scope, expires_at: datetime | None = None) -> str:
-    """Another key of theirs, which may do less."""
+    """Create another key of the account, with fewer scopes."""
     caller = await stage.resources.accounts.authenticate(person.api_key, NOON)
     _, api_key = await stage.resources.accounts.keys.create_key(
         caller.key, caller.opened, NOON, scopes=scopes, expires_at=expires_at
@@ -63,7 +63,7 @@ async def other_key(stage: Stage, person: Person, *scopes: Scope, expires_at: da
 
 
 async def limited(stage: Stage, person: Person) -> dict[str, str]:
-    """A key that may read and fetch, as clients of this contract show it."""
+    """The headers of a key that may read and fetch, as clients of this contract send it."""
     return {"Authorization": await other_key(stage, person, Scope.READ, Scope.FETCH)}
 
 
@@ -229,7 +229,7 @@ async def fetches(stage: Stage, person: Person) -> int:
 
 
 async def share(stage: Stage, person: Person) -> None:
-    """Give a person the usage point that somebody else has, too: they have proved to know its contract."""
+    """Grant an account a usage point that another account holds: it has proved knowledge of its contract."""
     consent, state = await stage.resources.authorization_states.create(person.account.id, NOON)
     await take_state(stage.resources.authorization_states, state, NOON, next(stage.authorisations))
     await stage.resources.grants.grant(

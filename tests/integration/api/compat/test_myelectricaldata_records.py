@@ -1,4 +1,4 @@
-"""Contract, address, identity and contact by MyElectricalData v1: fetched where they must be, opened with the key."""
+"""Contract, address, identity and contact by MyElectricalData v1: fetched if necessary, decrypted with the key."""
 
 import asyncio
 from dataclasses import replace
@@ -35,12 +35,12 @@ RECORDS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def bare(person: Person) -> dict[str, str]:
-    """The key as clients of this contract show it."""
+    """The headers with the key as clients of this contract send it."""
     return {"Authorization": person.api_key}
 
 
 async def store(stage: Stage, usage_point: UsagePoint, word: str, *, gaps: tuple[Gap, ...] = ()) -> None:
-    """What a worker does."""
+    """Store a record as a worker does."""
     dataset, record = RECORDS[word]
     days = current_days(stage.clock.now)
     known = Coverage("current", stage.clock.now, days.start, days.end, gaps)
@@ -166,7 +166,7 @@ async def test_a_record_that_is_not_there_says_why(
 async def test_a_record_that_could_not_be_had_anew_is_still_shown(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    """The provider failed, and now there is no quota left either: what was stored is as good as ever."""
+    """The provider failed, and now the quota is used up too: the stored record is still valid."""
     now, days = stage.clock.now, current_days(stage.clock.now)
     failed = Gap(days.start, days.end, Reason.PROVIDER_ERROR, partial=True, ask_again_at=now)
     await store(stage, usage_point, "contracts", gaps=(failed,))

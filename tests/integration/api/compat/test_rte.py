@@ -1,4 +1,4 @@
-"""Tempo, EcoWatt and prices as clients of MyElectricalData v1 get them, and what administrators do about them there."""
+"""Tempo, EcoWatt and prices as clients of MyElectricalData v1 get them, and the administrators' operations on them."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -29,13 +29,13 @@ ASKING: dict[str, PublicDataset] = {
 
 @pytest.fixture
 def rte(stage: Stage) -> Stage:
-    """A gateway with credentials at RTE."""
+    """A gateway with RTE credentials."""
     return with_rte(stage)
 
 
 @pytest.fixture
 def admin(stage: Stage) -> dict[str, str]:
-    """What an administrator of this contract sends."""
+    """The headers that an administrator of this contract sends."""
     return {"ADMIN_API_KEY": stage.resources.settings.admin_api_key.get_secret_value()}
 
 

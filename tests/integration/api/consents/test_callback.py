@@ -1,4 +1,4 @@
-"""The way back from the provider, taken by people, by programs, and by whoever tries it without a right."""
+"""The provider's callback: from browsers, from programs, and from unauthorised callers."""
 
 import asyncio
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody ends the exchange the answer comes soon."""
+    """Shorten the wait, so that responses without a finished exchange come soon."""
     monkeypatch.setattr(callback, "WAIT_SECONDS", 0.05)
 
 
 async def start(stage: Stage, person: Person) -> dict[str, Any]:
-    """A consent that can be given now."""
+    """Start a consent."""
     answer = await stage.client.post("/v1/consents", headers=person.headers)
     started: dict[str, Any] = answer.json()
     await stage.open_link(started)
@@ -34,13 +34,13 @@ async def start(stage: Stage, person: Person) -> dict[str, Any]:
 
 
 async def come_back(stage: Stage, query: Mapping[str, object], *, browser: bool = False) -> httpx.Response:
-    """Load the callback, as the provider's redirect makes a browser do."""
+    """Request the callback, as a browser does after the provider's redirect."""
     parameters = {name: str(value) for name, value in query.items()}
     return await stage.client.get("/oauth/callback", params=parameters, headers=BROWSER if browser else {})
 
 
 async def grant(stage: Stage, consent_id: str, prm: str = PRM) -> None:
-    """What a worker does with a consent."""
+    """Grant a consent, as a worker does."""
     point = GrantedPoint(prm, frozenset({Direction.CONSUMPTION}), date(2029, 10, 19))
     await stage.resources.grants.grant(consent_id, [point], stage.clock.now)
 
@@ -182,7 +182,7 @@ async def test_a_return_is_written_down_though_the_broker_does_not_take_it(stage
 
 
 def malformed(state: str) -> dict[str, tuple[dict[str, object], list[str]]]:
-    """Returns that are near to a good one, and what the answer names."""
+    """Malformed callback requests, and the parameters that the response names."""
     no_numbers: dict[str, object] = {
         "no number": "12x",
         "negative": "-1",
@@ -293,5 +293,5 @@ async def test_a_meter_of_another_account_is_not_shown(stage: Stage, person: Per
 
     answer = await come_back(stage, {"state": started["state"], "autorisation_id": 4711})
 
-    # Not even another meter of the same account: only what this consent opened.
+    # Not even another meter of the same account: only the usage points of this consent.
     assert ["1234"] == [each["ends_with"] for each in answer.json()["usage_points"]]

@@ -1,4 +1,4 @@
-"""The way back from consent page v1: usage points in the address, which are believed once and shown by four digits."""
+"""The callback of consent page v1: usage points in the URL, which are accepted once and shown by four digits."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ PAGE_V1 = "https://consent.test/dataconnect/v1/oauth2/authorize"
 
 @pytest.fixture(autouse=True)
 def page_v1(stage: Stage, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """People are sent to page v1; where nobody ends the exchange the answer comes soon."""
+    """Use consent page v1, and shorten the wait, so that responses without a finished exchange come soon."""
     monkeypatch.setattr(callback, "WAIT_SECONDS", 0.05)
     stage.app.state.resources = replace(
         stage.resources, settings=settings.model_copy(update={"enedis_authorize_url": PAGE_V1})
@@ -30,7 +30,7 @@ def page_v1(stage: Stage, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
 
 
 async def start(stage: Stage, person: Person, **body: object) -> dict[str, Any]:
-    """A consent that can be given now."""
+    """Start a consent."""
     answer = await stage.client.post("/v1/consents", headers=person.headers, json=body)
     started: dict[str, Any] = answer.json()
     await stage.open_link(started)
@@ -40,13 +40,13 @@ async def start(stage: Stage, person: Person, **body: object) -> dict[str, Any]:
 async def come_back(
     stage: Stage, state: str, points: str = PRM, *, code: str = CODE, browser: bool = False
 ) -> httpx.Response:
-    """Load the callback, as the provider's redirect makes a browser do."""
+    """Request the callback, as a browser does after the provider's redirect."""
     query = {"code": code, "state": state, "usage_point_id": points}
     return await stage.client.get("/oauth/callback", params=query, headers=BROWSER if browser else {})
 
 
 async def work(stage: Stage, consent_id: str) -> None:
-    """What a worker does with the points that came back."""
+    """Exchange the returned usage points, as a worker does."""
     points = await stage.resources.grants.load_returned_points(consent_id)
     await stage.resources.grants.grant(consent_id, points, stage.clock.now)
 
@@ -131,7 +131,7 @@ async def test_a_state_lives_a_quarter_of_an_hour(stage: Stage, person: Person) 
 async def test_points_are_not_taken_from_somebody_who_was_sent_to_page_v2(
     stage: Stage, person: Person, settings: Settings
 ) -> None:
-    """They come unverified: from page v2, which sends none, they can only have been typed into the address."""
+    """Returned usage points are unverified: page v2 sends none, so there they can only be typed into the URL."""
     stage.app.state.resources = replace(stage.resources, settings=settings)
     started = await start(stage, person)
 
@@ -185,7 +185,7 @@ async def test_twenty_points_are_taken(stage: Stage, person: Person) -> None:
     assert 20 == len(await stage.resources.usage_points.list_for_account(person.account.id))
 
 
-# What is wrong with a return; each of the names is what the answer names.
+# Invalid callback requests; each name is a parameter that the response names.
 MALFORMED: dict[str, dict[str, str]] = {
     "21 points": {"usage_point_id": ";".join([*TWENTY, PRM])},
     "13 digits": {"usage_point_id": PRM[:-1]},
@@ -217,7 +217,7 @@ async def test_a_malformed_return_is_refused_and_uses_no_state(stage: Stage, per
         assert ConsentStatus.PENDING is (await stage.resources.consents.load(started["id"])).status, case
         for secret in (PRM, CODE, "<script"):
             assert secret not in answer.text, case
-    # A line end is a blank.
+    # A line end counts as a space.
     taken = await stage.client.get("/oauth/callback", params=sound | {"usage_point_id": PRM + "\n"})
     assert 202 == taken.status_code
     for secret in (PRM, CODE):

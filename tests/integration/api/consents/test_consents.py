@@ -1,4 +1,4 @@
-"""Starting a consent, and what its owner can see of it."""
+"""Starting a consent, and reading it as its account."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -118,7 +118,7 @@ async def test_the_person_is_told_beforehand_what_a_page_without_a_way_back_mean
     started = (await stage.client.post("/v1/consents", headers=person.headers)).json()
 
     assert "Une erreur est survenue lors du partage de vos données" in started["hint"]
-    assert "Delete that share" in started["hint"]
+    assert "Delete that authorisation" in started["hint"]
 
 
 async def test_an_active_consent_for_the_expected_point_is_said_at_once_with_its_expiry(

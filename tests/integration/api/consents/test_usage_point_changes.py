@@ -1,4 +1,4 @@
-"""`PATCH /v1/usage-points/{id}`: its name, and what the nightly refresh does with it."""
+"""`PATCH /v1/usage-points/{id}`: its label, and its part in the nightly refresh."""
 
 from typing import Any
 

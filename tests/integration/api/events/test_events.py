@@ -1,4 +1,4 @@
-"""Events as they happen, over real HTTP: told in order, resumed, ended, and to nobody else."""
+"""Live events over real HTTP: delivered in order, resumed, ended, and only to their account."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -75,7 +75,7 @@ async def test_a_job_is_told_from_where_it_stands_to_its_end(
         stream.answer.headers["Content-Type"],
         stream.answer.headers["Cache-Control"],
     )
-    # Whoever compresses waits for more.
+    # Compression would buffer events.
     assert "Content-Encoding" not in stream.answer.headers
 
 
@@ -188,7 +188,7 @@ async def test_who_was_never_told_anything_misses_nothing_either(
 async def test_a_listener_that_is_too_slow_is_told_from_the_store_and_misses_nothing(
     stage: Stage, web: Served, person: Person, usage_point: UsagePoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Whatever it hears is too much, and the store is read in small bites.
+    # The listener's buffer holds nothing, and the store is read in small batches.
     monkeypatch.setattr(listening, "_KEPT_FOR_A_LISTENER", 0)
     monkeypatch.setattr(event_streams, "_READ_AT_ONCE", 3)
     job = await create_job(stage, usage_point)
@@ -209,7 +209,7 @@ async def test_who_takes_nothing_is_cut_off(
 ) -> None:
     monkeypatch.setattr(event_streams, "_CUT_AFTER_SECONDS", 0.05)
     asked = f"GET /v1/events HTTP/1.1\r\nHost: gateway.test\r\nX-API-Key: {person.api_key}\r\n\r\n"
-    # It reads a little, so that the server has begun, and then nothing more.
+    # The client reads the first bytes, so that the server has started, and then nothing more.
     reader, writer = await asyncio.open_connection(web.client.base_url.host, web.client.base_url.port, limit=4096)
     writer.write(asked.encode())
     await reader.readuntil(b"account.snapshot")
@@ -219,7 +219,7 @@ async def test_who_takes_nothing_is_cut_off(
         await stage.resources.events.publish(person.account.id, "readings.updated", {"note": "x" * 20_000})
 
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while stage.resources.listeners.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server cuts, and tells nobody
+        while stage.resources.listeners.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server cuts without an event
             await asyncio.sleep(0.01)
     writer.close()
     assert 1 == before
@@ -244,7 +244,7 @@ async def test_a_lost_connection_to_the_store_loses_no_event(
 async def test_a_stream_ends_with_the_key(stage: Stage, web: Served, person: Person, end: str) -> None:
     caller = await stage.resources.accounts.authenticate(person.api_key, NOON)
     keys = stage.resources.accounts.keys
-    # Expires by the clock of the process, though not by that of the stage.
+    # Expired by the clock of the process, but not by the stage's.
     expiry = NOON + timedelta(minutes=1) if end == "expired" else None
     made, text = await keys.create_key(caller.key, caller.private_key, NOON, expires_at=expiry)
 
@@ -314,7 +314,7 @@ async def test_a_job_whose_end_nobody_told_is_found_at_the_next_heartbeat(
 async def test_a_heartbeat_says_how_far_the_listener_has_heard(
     stage: Stage, web: Served, person: Person, usage_point: UsagePoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was passed over by the filter need not be looked through again."""
+    """Events that the filter skipped need not be scanned again."""
     monkeypatch.setattr(event_streams, "HEARTBEAT_SECONDS", 0.05)
     job = await create_job(stage, usage_point)
 
@@ -349,7 +349,7 @@ async def test_who_leaves_frees_its_place(stage: Stage, web: Served, person: Per
         await stream.next()
         during = stage.resources.listeners.count[Purpose.STREAM]
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while stage.resources.listeners.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server notices by itself, and tells nobody
+        while stage.resources.listeners.count[Purpose.STREAM]:  # noqa: ASYNC110  # the server notices without an event
             await asyncio.sleep(0.01)
 
     assert 1 == during
@@ -371,7 +371,7 @@ async def test_a_head_request_opens_no_stream(
 async def test_a_server_that_is_told_to_stop_ends_streams_and_waits_at_once(
     stage: Stage, web: Served, person: Person, usage_point: UsagePoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # No wait is over before its time is: being told to stop ends it.
+    # The wait limit is too long to end a wait: only the server's shutdown ends it.
     monkeypatch.setattr("api.http.long_polling.LONGEST_WAIT_SECONDS", int(10 * PATIENCE_SECONDS))
     job = await create_job(stage, usage_point)
     waiting = asyncio.create_task(
@@ -380,7 +380,7 @@ async def test_a_server_that_is_told_to_stop_ends_streams_and_waits_at_once(
 
     async with listening_to(web.client, "/v1/events", person.headers) as stream:
         await stream.next()
-        # What the signal does, without one.
+        # The effect of the signal, without sending one.
         monkeypatch.setattr(AppStatus, "should_exit", True)
         web.server.should_exit = True
         async with asyncio.timeout(PATIENCE_SECONDS):

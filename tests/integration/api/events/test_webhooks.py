@@ -1,4 +1,4 @@
-"""`/v1/webhooks`: making them, changing them, what is refused, what is shown of deliveries, and what erasing does."""
+"""`/v1/webhooks`: creation, changes, refusals, the list of deliveries, and erasure."""
 
 import asyncio
 import io
@@ -30,7 +30,7 @@ from workers.webhooks.http_sender import open_receivers
 
 pytestmark = pytest.mark.anyio
 
-# An address that is public and never connected to in these tests.
+# A public address, to which these tests never connect.
 URL = "https://[2606:4700::1111]/hook?token=synthetic"
 WEBHOOKS = "/v1/webhooks"
 UNUSABLE: list[dict[str, Any]] = [
@@ -54,7 +54,7 @@ UNUSABLE: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module", autouse=True)
 def quick_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """HTTP clients that are made in no time."""
+    """HTTP clients that are fast to create."""
     with one_authority(tmp_path_factory.mktemp("tls")):
         yield
 
@@ -73,7 +73,7 @@ async def create(stage: Stage, person: Person, url: str = URL, **body: Any) -> d
 
 @asynccontextmanager
 async def courier(stage: Stage) -> AsyncIterator[None]:
-    """A courier at work, whose receivers may be on this machine."""
+    """A running courier, whose receivers may be on this machine."""
     stop = asyncio.Event()
     async with open_receivers(WebhookTargets(private_allowed=True), int(PATIENCE_SECONDS)) as receivers:
         running = asyncio.create_task(Courier(stage.resources, receivers).run(stop))
@@ -206,7 +206,7 @@ async def test_it_takes_a_key_that_may_manage(stage: Stage, person: Person) -> N
 async def test_a_test_that_is_waited_for_says_how_it_went(stage: Stage, person: Person, patient: None) -> None:
     receiver = Receiver(answer=answers("418 I'm a teapot", body=b"what the receiver says"))
     async with receiving(receiver) as url, courier(stage):
-        # Past the check, which allows none on this machine.
+        # Bypasses the check, which rejects receivers on this machine.
         webhook, secret = await stage.resources.webhooks.create_webhook(
             person.account.id, url, None, None, "key_1", stage.clock.now
         )

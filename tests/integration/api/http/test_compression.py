@@ -1,4 +1,4 @@
-"""Answers are made smaller for who takes them so."""
+"""Responses are compressed for clients that accept it."""
 
 import gzip
 from datetime import date
@@ -16,7 +16,7 @@ WEEK = f"/v1/usage-points/{PRM}/readings/consumption_load_curve?start=2026-10-01
 
 
 MEDIA_TYPES = ["application/json", "text/csv", "application/x-ndjson"]
-# What a client takes, and what is used of it.
+# The encodings that a client accepts, and the one that is used.
 USED = {"gzip": "gzip", "gzip, deflate, br, zstd": "zstd", "br": None, "identity": None, "zstd;q=0": None}
 
 
@@ -40,7 +40,7 @@ async def test_a_week_is_compressed_as_the_client_takes_it(
 
 
 def shown(body: bytes, encoding: str | None) -> bytes:
-    """What a client makes of it."""
+    """The body as a client decodes it."""
     match encoding:
         case "gzip":
             return gzip.decompress(body)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL that is not there, or goes and comes back: each request says so and the next one works again."""
+"""A real PostgreSQL that is down, or restarts: each request reports it, and later requests work again."""
 
 import asyncio
 import secrets
@@ -20,7 +20,7 @@ NAME = "releve"
 
 @pytest.fixture
 def server() -> Iterator[PostgresqlServer]:
-    """A server of this test alone, with a migrated database."""
+    """A server used by this test only, with a migrated database."""
     with running_postgresql() as server:
         server.create_database(NAME)
         asyncio.run(migrate(server.url(NAME)))
@@ -29,7 +29,7 @@ def server() -> Iterator[PostgresqlServer]:
 
 @pytest.fixture
 def connected(server: PostgresqlServer, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings over that server."""
+    """Settings with that server."""
     return Settings.model_validate(
         {
             "RELEVE_SECRET_KEY": secrets.token_hex(32),
@@ -48,7 +48,7 @@ def connected(server: PostgresqlServer, redis_url: str, tmp_path_factory: pytest
 
 @asynccontextmanager
 async def running_api(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """The API over these settings."""
+    """The API with these settings."""
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
@@ -65,7 +65,7 @@ async def register(client: httpx.AsyncClient) -> dict[str, str]:
 
 
 def assert_unavailable(answer: httpx.Response) -> None:
-    """It is a problem document that says when to come again, and nothing of what is behind."""
+    """Check for a problem document with a retry time, and without internal details."""
     assert (503, "service_unavailable", True) == (
         answer.status_code,
         answer.json()["code"],
@@ -94,7 +94,7 @@ async def test_a_gateway_that_starts_before_its_database_serves_as_soon_as_that_
         account = await client.get("/v1/account", headers=headers)
         ready = await client.get("/health/ready")
 
-    # The third one's key is not even one: that is seen without a database.
+    # The third request's key is malformed: this is detected without a database.
     assert 401 == before.pop().status_code
     for answer in before:
         assert_unavailable(answer)
@@ -104,7 +104,7 @@ async def test_a_gateway_that_starts_before_its_database_serves_as_soon_as_that_
 async def test_the_first_request_after_a_restart_is_served(server: PostgresqlServer, connected: Settings) -> None:
     async with running_api(connected) as client:
         headers = await register(client)
-        # Many at once, so that many connections wait in the pool.
+        # Many concurrent requests, so that many connections wait in the pool.
         together = await asyncio.gather(*(client.get("/v1/account", headers=headers) for _ in range(20)))
         await asyncio.to_thread(server.stop)
         await asyncio.to_thread(server.start)

@@ -1,4 +1,4 @@
-"""Every route, called with what belongs to somebody else: it is not there. A route that is not listed here fails."""
+"""Every route, called with objects of another account, returns not found. A route that is not listed here fails."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 DAYS = {"start": "2026-10-01", "end": "2026-10-03"}
 
-# What a route does for somebody who has a key, but not to the thing that is named.
+# Routes that an account's key may call, but not for another account's object.
 FOREIGN = {
     "get_consent",
     "revoke_consent",
@@ -41,7 +41,7 @@ FOREIGN = {
     "list_webhook_deliveries",
     "replay_webhook_delivery",
 }
-# It names nothing: what it shows or makes is the caller's own.
+# Routes without an object: they return or create only the caller's own data.
 OWN = {
     "get_account",
     "erase_account",
@@ -57,7 +57,7 @@ OWN = {
     "list_webhooks",
     "create_webhook",
 }
-# It belongs to nobody, or lets nobody in by a key.
+# Routes for objects without an account, or that accept no key.
 PUBLIC = {
     "create_account",
     "look_at_consent_link",
@@ -77,7 +77,7 @@ PUBLIC = {
     "get_problem",
     "get_public_keys",
 }
-# An account's key is no administrator's.
+# Routes that reject an account's key, as it is not an administrator's.
 ADMIN = {
     "admin_list_accounts",
     "admin_get_account",
@@ -109,7 +109,7 @@ _SERIES = {
     "production_load_curve",
 }
 _V1_WORDS = _SERIES | {"contracts", "addresses", "identity", "contact"}
-# By contracts of other gateways, which have no 401 or 404 for it. All of them name a usage point.
+# Routes of other gateways' contracts, which have no 401 or 404 for this case. All of them name a usage point.
 V1_FOREIGN = {
     *(f"v1_get_{word}{suffix}" for word in (*_V1_WORDS, "access") for suffix in ("", "_cache")),
     *(f"v1_erase_{word}" for word in (*_V1_WORDS, "cache")),
@@ -144,7 +144,7 @@ BODIES = {
 
 @dataclass(frozen=True)
 class Route:
-    """One thing that the API answers to."""
+    """One route of the API."""
 
     operation: str
     method: str
@@ -152,7 +152,7 @@ class Route:
 
 
 def routes() -> Iterator[Route]:
-    """All of them, but for the description itself."""
+    """All routes, except the OpenAPI document."""
     for path, methods in openapi_document()["paths"].items():
         for method, described in methods.items():
             yield Route(described["operationId"], method, path)
@@ -160,7 +160,7 @@ def routes() -> Iterator[Route]:
 
 @pytest.fixture
 async def victim(stage: Stage) -> Person:
-    """Somebody with a usage point, readings, a job, a consent."""
+    """An account with a usage point, readings, a job, a consent."""
     victim = await stage.create_person()
     point = await stage.grant(victim, PRM, list(Direction))
     await stage.store_curve(point, NOON.date().replace(day=1), NOON.date().replace(day=3))
@@ -168,7 +168,7 @@ async def victim(stage: Stage) -> Person:
 
 
 async def foreign_values(stage: Stage, victim: Person) -> dict[str, str]:
-    """What the parts of a path are called, and the victim's."""
+    """The names of path parameters, with the victim's values."""
     (point,) = await stage.resources.usage_points.list_for_account(victim.account.id)
     (key,) = await stage.resources.accounts.keys.list_keys(victim.account.id)
     series = Series(victim.account.id, point.id, "consumption_load_curve")
@@ -239,7 +239,7 @@ async def test_by_the_contracts_of_other_gateways_it_is_refused(stage: Stage, vi
 
 
 async def test_it_is_the_same_as_what_is_nowhere(stage: Stage, victim: Person) -> None:
-    """Whether somebody else has it can't be told from the answer."""
+    """The response does not reveal whether another account owns the object."""
     values = await foreign_values(stage, victim)
     nowhere = {
         **values,
@@ -252,7 +252,7 @@ async def test_it_is_the_same_as_what_is_nowhere(stage: Stage, victim: Person) -
 
     def said(answer: httpx.Response) -> dict[str, Any]:
         document: dict[str, Any] = answer.json()
-        # The path holds the id that was asked for.
+        # The path contains the requested id.
         return {name: text for name, text in document.items() if name not in ("instance", "trace_id")}
 
     for route in routes():

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a request that is repeated is done once."""
+"""`Idempotency-Key`: a repeated request is executed once."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A job as it is shown: tags, what is no longer kept, and the list of all."""
+"""The job resource: tags, expired jobs, and the list of all jobs."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -18,7 +18,7 @@ DAYS = DayRange(NOON.date() - timedelta(days=5), NOON.date() - timedelta(days=1)
 
 
 async def create_job(stage: Stage, point: UsagePoint, *, calls: int = 2, dataset: str = CURVE, minutes: int = 0) -> Job:
-    """A job, so many minutes after noon."""
+    """A job, ``minutes`` after noon."""
     series = Series(point.account_id, point.id, dataset)
     moment = NOON + timedelta(minutes=minutes)
     return await stage.resources.jobs.create_job(series, DAYS, Lane.INTERACTIVE, [DAYS] * calls, {}, moment)
@@ -166,7 +166,7 @@ async def test_a_cursor_is_good_for_its_account_and_as_it_was_given(
     stranger = await stage.create_person()
 
     theirs = await stage.client.get(following, headers=stranger.headers)
-    # Not the last character: some of its bits may mean nothing.
+    # Not the last character: some of its bits may be unused.
     other = "A" if following[-9] != "A" else "B"
     changed = await stage.client.get(following[:-9] + other + following[-8:], headers=person.headers)
 

@@ -1,4 +1,4 @@
-"""Asking for data, and seeing how far it is."""
+"""Requesting data, and the progress of the job."""
 
 import asyncio
 from datetime import date, timedelta
@@ -113,7 +113,7 @@ async def test_a_failed_job_says_why(stage: Stage, person: Person, usage_point: 
     job = (await stage.client.get(created["links"]["self"], headers=person.headers)).json()
 
     assert "failed" == job["status"]
-    assert {"code": "no_measure", "title": "The provider holds no measure for this period."} == job["error"]
+    assert {"code": "no_measure", "title": "The provider has no measurements for this period."} == job["error"]
     assert [
         {
             "start": "2026-10-03",
@@ -130,7 +130,7 @@ async def test_who_prefers_to_wait_gets_the_ended_job(
     stage: Stage, person: Person, usage_point: UsagePoint, patient: None, how: str
 ) -> None:
     async def work() -> None:
-        # What a worker does.
+        # As a worker does.
         job_id, number = await stage.take_task("interactive")
         await stage.store_curve(usage_point, date(2026, 10, 1), date(2026, 10, 8))
         await stage.resources.ledger.settle(CallTicket(job_id, number), OK, NOON)
@@ -162,7 +162,7 @@ async def test_a_wait_ends_when_it_is_over_though_the_job_is_not(
 async def test_a_job_survives_a_broker_that_does_not_take_its_calls(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    # A key of another type where the queue should be: the real broker fails for real.
+    # A key of another type in place of the queue: makes the real broker fail.
     await stage.resources.redis.set("interactive", "in the way")
 
     answer = await stage.client.post("/v1/jobs", json=WEEK, headers=person.headers)
@@ -171,7 +171,7 @@ async def test_a_job_survives_a_broker_that_does_not_take_its_calls(
     assert [f"{answer.json()['id']}/0".encode()] == await stage.resources.redis.zrange("leases", 0, -1)
 
 
-# What is wrong with a request for a week, and the status, code and place of the answer.
+# Errors in a request for a week, and the status, code and pointer of the response.
 INVALID = (422, "validation_failed")
 WRONG: dict[str, tuple[dict[str, object], tuple[int, str], list[str]]] = {
     "short PRM": ({"usage_point_id": "1234"}, INVALID, ["/usage_point_id"]),
@@ -229,7 +229,7 @@ async def test_the_oldest_possible_day_is_named(stage: Stage, person: Person, us
     refused = await stage.client.post("/v1/jobs", json={**WEEK, "start": "2019-01-01"}, headers=person.headers)
     accepted = await stage.client.post("/v1/jobs", json={**WEEK, "start": "2024-10-06"}, headers=person.headers)
 
-    assert "The provider keeps this dataset from 2024-10-06 on." == refused.json()["detail"]
+    assert "The provider keeps this dataset from 2024-10-06." == refused.json()["detail"]
     assert 202 == accepted.status_code
 
 

@@ -1,4 +1,4 @@
-"""While a provider is left alone because it does not work: what can't be fetched is said at once, and costs nothing."""
+"""While a provider's circuit breaker is open: unavailable data is reported immediately, and costs no quota."""
 
 from datetime import date
 

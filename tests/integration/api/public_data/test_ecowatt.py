@@ -1,4 +1,4 @@
-"""EcoWatt for everybody, and the list of what is public."""
+"""EcoWatt without a key, and the list of public datasets."""
 
 from datetime import date
 
@@ -87,5 +87,5 @@ async def test_the_catalogue_lists_what_is_public_and_where_it_is_read(stage: St
     for each in after:
         for name, link in each["links"].items():
             answer = await stage.client.get(link, params={"start": "2026-10-01", "end": "2026-10-02"})
-            # Nobody has set prices here.
+            # No prices are set here.
             assert answer.status_code == (404 if name == "prices" else 200), link

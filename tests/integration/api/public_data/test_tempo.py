@@ -1,4 +1,4 @@
-"""Tempo for everybody: colours, what is billed now, what is left of the season, prices."""
+"""Tempo without a key: colours, the current tariff, the remaining days of the season, prices."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ OCTOBER = {"start": "2026-10-18", "end": "2026-10-24"}
 
 @pytest.fixture
 def rte(stage: Stage) -> Stage:
-    """A gateway with credentials at RTE."""
+    """A gateway with RTE credentials."""
     return with_rte(stage)
 
 
@@ -95,7 +95,7 @@ async def test_tomorrow_is_not_fetched_while_rte_does_not_answer(rte: Stage) -> 
     await rte.resources.public_days.note_failure(TEMPO.name, "provider_timeout", None)
 
     assert "not_fetched" == (await read(rte, "tomorrow"))["reason"]
-    # What lies beyond tomorrow nobody has been told yet, whatever RTE's machines do.
+    # Days after tomorrow are not announced yet, even if RTE's API returns them.
     after_tomorrow = {"start": "2026-10-22", "end": "2026-10-23"}
     assert "not_published_yet" == (await read(rte, "days", **after_tomorrow))["missing"][0]["reason"]
 
@@ -112,7 +112,7 @@ async def test_tomorrow_has_its_colour_as_soon_as_it_is_stored(rte: Stage) -> No
     } == await read(rte, "tomorrow")
 
 
-# Before six it is yesterday's, at six a new day begins, at ten in the evening its cheaper hours.
+# Before six it is the previous day's colour, at six a new day starts, at ten in the evening its off-peak hours.
 BILLED = {
     "2026-01-14T05:59:59+01:00": {"day": "2026-01-13", "colour": "RED", "hours": "off_peak", "price": "0.5500"},
     "2026-01-14T06:00:00+01:00": {"day": "2026-01-14", "colour": "WHITE", "hours": "peak", "price": "0.4500"},

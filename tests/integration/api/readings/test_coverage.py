@@ -1,4 +1,4 @@
-"""Which days are stored, without opening one."""
+"""Which days are stored, without decrypting any."""
 
 from datetime import date, timedelta
 
@@ -19,7 +19,7 @@ CURVE = f"{COVERAGE}/consumption_load_curve"
 
 @pytest.fixture(autouse=True)
 def nothing_opens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is asked here, nothing sealed is touched."""
+    """Fail on any decryption: coverage requests must not decrypt data."""
 
     def refuse(*_: object) -> None:
         raise AssertionError("a blob was opened")

@@ -1,4 +1,4 @@
-"""Daily energies that the stored curve gives: they cost no call and say that they are derived."""
+"""Daily energies derived from the stored curve: they cost no call and are marked as derived."""
 
 from datetime import date, datetime, timedelta
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 START, END = date(2026, 10, 1), date(2026, 10, 8)
 DAILY = f"/v1/usage-points/{PRM}/readings/daily_consumption?start={START}&end={END}"
 REQUEST = {"usage_point_id": PRM, "dataset": "daily_consumption", "start": str(START), "end": str(END)}
-# The half-hours of the stage are worth their number in the day: 0 + 1 + … + 47 W, half an hour each.
+# The value of each half-hour of the stage is its number in the day: 0 + 1 + … + 47 W, half an hour each.
 DAY_WATT_HOURS = sum(range(48)) // 2
 
 

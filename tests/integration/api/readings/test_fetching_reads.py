@@ -1,4 +1,4 @@
-"""`fetch=missing`: reading what is stored, and having the rest fetched first; whatever becomes of that."""
+"""`fetch=missing`: reading stored data after fetching the rest, for every outcome of the fetch."""
 
 import asyncio
 from dataclasses import replace
@@ -152,6 +152,6 @@ async def test_a_key_that_may_only_read_has_nothing_fetched(
 
 
 async def settle(stage: Stage, person: Person, ticket: CallTicket) -> None:
-    """What a worker does when a call has succeeded."""
+    """Settle a successful call, as a worker does."""
     await stage.resources.ledger.settle(ticket, "ok", stage.clock.now)
     await stage.resources.events.publish(person.account.id, "job.succeeded", {"job_id": ticket.job_id})

@@ -1,4 +1,4 @@
-"""`DELETE …/readings/{dataset}`: whole windows go, and what is being fetched does not bring them back."""
+"""`DELETE …/readings/{dataset}`: whole windows are deleted, and running fetches do not restore them."""
 
 from datetime import date, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The same readings as JSON, JSON lines, CSV and Parquet: the same moments, numbers and gaps in each."""
+"""The same readings as JSON, JSON lines, CSV and Parquet: the same times, values and gaps in each."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ async def read(stage: Stage, person: Person, accept: str, path: str = CURVE, **q
 
 
 def rows_of(answer: httpx.Response) -> list[dict[str, Any]]:
-    """The rows of a CSV, all of them text."""
+    """The rows of a CSV, all values as text."""
     return list(csv.DictReader(io.StringIO(answer.text, newline="")))
 
 
@@ -132,7 +132,7 @@ async def test_nothing_stored_is_a_file_without_rows(stage: Stage, person: Perso
 async def test_peaks_registers_and_origins_have_columns_of_their_own(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    """Whatever a register is called, a spreadsheet takes no cell for a formula."""
+    """Spreadsheets treat no cell as a formula, whatever the name of a register."""
     day = date(2026, 10, 1)
     public_key = await stage.resources.accounts.load_public_key(usage_point.account_id)
     registers = {"=HYPERLINK(1)": 7, "HCH": 10}
@@ -220,7 +220,7 @@ async def test_values_are_summed_up_over_hours_and_days_and_say_what_is_missing(
     months = (await read(stage, person, JSON, resolution="month", unit="W")).json()
 
     assert ("hour", "Wh", 25) == (hours["resolution"], hours["unit"], len(hours["readings"]))
-    # The third and the fourth hour of the day are both at two o'clock; half-hours are worth their number.
+    # The third and the fourth hour of the day are both at two o'clock; the value of a half-hour is its number.
     assert [("2025-10-26T02:00:00+02:00", 4.5), ("2025-10-26T02:00:00+01:00", 6.5)] == [
         (each["start"], each["value"]) for each in hours["readings"][2:4]
     ]

@@ -1,4 +1,4 @@
-"""Long periods: sent as they are opened, and cut short in the open when something does not open."""
+"""Long periods: streamed while they are decrypted, and visibly cut off when a window fails to decrypt."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from tests.support.api_gateway import PRM, Person, Stage
 pytestmark = pytest.mark.anyio
 
 CURVE = f"/v1/usage-points/{PRM}/readings/consumption_load_curve"
-# Three times what is opened at once.
+# Three decryption batches.
 START, END = date(2026, 5, 1), date(2026, 8, 1)
 DAYS = {"start": str(START), "end": str(END)}
 FORMATS = ["application/json", "application/x-ndjson", "text/csv", "application/vnd.apache.parquet"]
@@ -22,18 +22,18 @@ FORMATS = ["application/json", "application/x-ndjson", "text/csv", "application/
 
 @pytest.fixture
 async def quarter(stage: Stage, usage_point: UsagePoint) -> UsagePoint:
-    """A meter with that much of a curve."""
+    """A meter with that many days of a curve."""
     await stage.store_curve(usage_point, START, END)
     return usage_point
 
 
 @pytest.fixture
 async def connected(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
-    """The same API over a real connection, which can be cut."""
+    """The same API over a real connection, which can be closed early."""
     config = uvicorn.Config(stage.app, port=0, lifespan="off", log_config=None)
     config.load()
     server = uvicorn.Server(config)
-    # Step by step, without the signal handlers, which are for a process of its own.
+    # Step by step, without the signal handlers, which require a separate process.
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup()
     serving = asyncio.create_task(server.main_loop())
@@ -46,7 +46,7 @@ async def connected(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def spoil(stage: Stage, usage_point: UsagePoint, day: date) -> None:
-    """Put another day's blob in the place of this one's: it does not open there."""
+    """Replace this day's blob with another day's: it fails to decrypt there."""
     key = f"readings:{usage_point.account_id}:{usage_point.id}:consumption_load_curve"
     blobs = await stage.resources.redis.hgetall(key)
     await stage.resources.redis.hset(key, str(day), blobs[str(date(2026, 6, 1)).encode()])
@@ -66,14 +66,14 @@ async def test_a_long_period_is_sent_while_it_is_opened(
 async def test_what_does_not_open_later_on_cuts_the_connection(
     stage: Stage, person: Person, quarter: UsagePoint, connected: httpx.AsyncClient, accept: str
 ) -> None:
-    """Nobody takes the part that came for the whole."""
+    """Clients cannot mistake the received part for the whole."""
     await spoil(stage, quarter, date(2026, 7, 31))
 
     async def read() -> httpx.Response:
         return await connected.get(CURVE, params=DAYS, headers={**person.headers, "Accept": accept})
 
     if accept == FORMATS[-1]:
-        # Of a file that is kept back until its first row group is full, nothing was sent yet.
+        # A file is buffered until its first row group is full: nothing has been sent yet.
         assert 503 == (await read()).status_code
     else:
         with pytest.raises(httpx.RemoteProtocolError):

@@ -1,4 +1,4 @@
-"""Asking whether what was read before is still so."""
+"""Conditional requests: whether data read before is still current."""
 
 from datetime import date, timedelta
 
@@ -102,7 +102,7 @@ async def test_the_tag_of_daily_values_changes_with_the_curve_that_gives_them(
 async def test_another_gateways_tag_of_the_same_is_another(
     stage: Stage, person: Person, usage_point: UsagePoint
 ) -> None:
-    """It can't be computed by who knows what is asked for."""
+    """The tag cannot be computed from the requested data."""
     from api.http.etags import entity_tag
     from shared.crypto.vault import ServerSecret
 

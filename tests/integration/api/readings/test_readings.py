@@ -1,4 +1,4 @@
-"""Reading what is stored."""
+"""Reading stored data."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -151,7 +151,7 @@ async def test_a_blob_that_was_changed_is_our_failure_and_says_nothing(
 
 
 DAYS = "start=2026-10-01&end=2026-10-02"
-# The status and what is named as wrong; in the path, or in the query of a curve.
+# The status and the pointer of the error; in the path, or in the query of a curve.
 BAD_QUESTIONS = {
     "no days": (CURVE, 422, ["start", "end"]),
     "no end": (f"{CURVE}?start=2026-10-01", 422, ["end"]),

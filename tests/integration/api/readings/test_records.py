@@ -1,4 +1,4 @@
-"""Records over HTTP: asked for and read without days."""
+"""Records over HTTP: requested and read without days."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ def path(dataset: str, query: str = "") -> str:
 
 
 async def store(stage: Stage, usage_point: UsagePoint, dataset: str, record: dict[str, Any] | None) -> None:
-    """What a worker does: seal the record, or write down that there is none."""
+    """Act as a worker: encrypt and store the record, or store that there is none."""
     series = Series(usage_point.account_id, usage_point.id, dataset)
     days, now = current_days(stage.clock.now), stage.clock.now
     if record is None:

@@ -1,4 +1,4 @@
-"""What a usage point is known not to have: asking for it is refused with the reason, reading it gives the reason."""
+"""Datasets known to be unavailable for a usage point: requests are refused with the reason, reads return the reason."""
 
 import pytest
 
@@ -13,7 +13,7 @@ DAYS = {"start": "2026-10-01", "end": "2026-10-03"}
 
 async def test_a_job_that_could_only_fail_is_not_taken(stage: Stage) -> None:
     person = await stage.create_person()
-    # Of the second point it is known for another reason than of the first.
+    # The second usage point has another reason than the first.
     reasons = {PRM: Reason.WRONG_DIRECTION, OTHER_PRM: Reason.CURVE_NOT_COLLECTED}
     for prm, reason in reasons.items():
         point = await stage.grant(person, prm)

@@ -1,4 +1,4 @@
-"""`/metrics`: what operators watch, for anybody to read, and nothing that is somebody's."""
+"""`/metrics`: operators' metrics, public, and without data of any account."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ WAVE = "2026-10-20/1"
 
 @pytest.fixture(autouse=True)
 def unwatched(built_api: FastAPI) -> None:
-    """Nobody has looked for long: the application is that of other tests too."""
+    """Expire the cached metrics: the application is shared with other tests."""
     built_api.state.meters._looked_at = float("-inf")
 
 
@@ -135,7 +135,7 @@ async def test_many_askers_at_once_are_one_look_at_the_stores(stage: Stage) -> N
 
 @pytest.fixture
 async def without_redis(settings: Settings, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """The API of a gateway whose Redis is away."""
+    """The API of a gateway whose Redis is down."""
     changes = {"REDIS_URL": f"unix://{tmp_path}/nobody.sock"}
     app = create_app(Settings.model_validate(settings.model_dump(by_alias=True) | changes))
     async with (

@@ -1,4 +1,4 @@
-"""What the API does around its resources: health, problems, limits, headers, log lines, its own description."""
+"""The API's common behaviour: health, problem documents, limits, headers, log lines, the OpenAPI document."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ async def test_a_working_gateway_is_live_and_ready(stage: Stage) -> None:
 async def broken(
     request: pytest.FixtureRequest, settings: Settings, tmp_path: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """The API when one of its stores is not there."""
+    """The API when one of its stores is down."""
     changes = {
         "redis": {"REDIS_URL": f"unix://{tmp_path}/nobody.sock"},
         "database": {"DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/no/such/directory/releve.db"},

@@ -1,4 +1,4 @@
-"""`releve admin check-enedis` as an operator types it, against a simulator that runs beside it."""
+"""`releve admin check-enedis` as an operator runs it, against a running simulator."""
 
 import json
 import os
@@ -24,7 +24,7 @@ CLIENT_ID, CLIENT_SECRET = "application-under-test", "not-a-secret-of-anybody"
 
 @pytest.fixture(scope="module")
 def enedis() -> Iterator[str]:
-    """A simulator that is served; its address."""
+    """Serve a simulator; yields its URL."""
     settings = SimulatorSettings(
         client_id=CLIENT_ID, client_secret=SecretStr(CLIENT_SECRET), redirect_uri="http://gateway.test/oauth/callback"
     )
@@ -34,7 +34,7 @@ def enedis() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Told:
-    """How the command ended, and what it said."""
+    """The command's exit status and output."""
 
     status: int
     stdout: str
@@ -42,14 +42,14 @@ class Told:
 
 
 def environment_of(address: str, changes: dict[str, str]) -> dict[str, str]:
-    """Nothing set but what concerns Enedis."""
+    """An environment with only Enedis's settings."""
     return {
         "PATH": os.environ["PATH"],
         "ENEDIS_BASE_URL": address,
         "ENEDIS_AUTHORIZE_URL": f"{address}/dataconnect/v2/oauth2/authorize",
         "ENEDIS_CLIENT_ID": CLIENT_ID,
         "ENEDIS_CLIENT_SECRET": CLIENT_SECRET,
-        # However slow the machine is.
+        # Long enough for a slow machine.
         "ENEDIS_TIMEOUT_SECONDS": f"{PROVIDER_PATIENCE_SECONDS:g}",
         **changes,
     }
@@ -62,7 +62,7 @@ def tells_no_secret(told: Told) -> Told:
 
 
 def check_as_typed(address: str, **changes: str) -> Told:
-    """The command in a process of its own."""
+    """Run the command in a separate process."""
     ended = subprocess.run(
         [sys.executable, "-m", "cli.main", "admin", "check-enedis"],
         cwd=ROOT,
@@ -76,7 +76,7 @@ def check_as_typed(address: str, **changes: str) -> Told:
 
 
 def check(address: str, *options: str, **changes: str) -> Told:
-    """The same in this process, which takes a tenth of the time."""
+    """Run the command in this process, which takes a tenth of the time."""
     unset: dict[str, str | None] = dict.fromkeys(os.environ)
     runner = CliRunner(env=unset | environment_of(address, changes))
     ended = runner.invoke(app, ["admin", "check-enedis", *options])
@@ -124,4 +124,4 @@ def test_where_nobody_listens_it_ends_all_the_same() -> None:
     ended = check("http://127.0.0.1:9")
 
     assert 1 == ended.status
-    assert "does not answer" in ended.stdout
+    assert "does not respond" in ended.stdout

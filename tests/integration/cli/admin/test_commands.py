@@ -1,4 +1,4 @@
-"""`releve admin`, as an operator types it, over real stores."""
+"""`releve admin`, as an operator runs it, over real stores."""
 
 import asyncio
 import json
@@ -27,25 +27,25 @@ NOBODY = "acct_0123456789abcdef01234567"
 
 
 class Operator:
-    """Somebody with a shell on the gateway's machine, and the gateway's settings."""
+    """An operator with a shell on the gateway's machine, and the gateway's settings."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = dict(environ)
 
     def types(self, *arguments: str) -> str:
-        """Run a command that succeeds; what it prints."""
+        """Run a command that succeeds; returns its output."""
         told = CliRunner(env=self.environ).invoke(app, ["admin", *arguments])
         assert 0 == told.exit_code, (told.output, told.exception)
         return told.output
 
     def is_refused(self, *arguments: str) -> str:
-        """Run a command that fails; what it says."""
+        """Run a command that fails; returns its error output."""
         told = CliRunner(env=self.environ).invoke(app, ["admin", *arguments])
         assert 0 != told.exit_code
         return f"{told.output}{told.exception}"
 
     def does(self, work: Callable[[Resources], Awaitable[Result]]) -> Result:
-        """Do something behind the command's back."""
+        """Access the stores without the command."""
 
         async def done() -> Result:
             async with open_resources(load_settings(self.environ)) as resources:
@@ -56,7 +56,7 @@ class Operator:
 
 @pytest.fixture
 def operator(redis_url: str, database_url: str) -> Operator:
-    """An operator of a gateway in which nothing is."""
+    """An operator of an empty gateway."""
     return Operator(
         {
             "RELEVE_SECRET_KEY": secrets.token_hex(32),
@@ -96,7 +96,7 @@ def test_an_account_is_suspended_and_resumed(operator: Operator) -> None:
 def test_a_lost_key_is_replaced_only_by_who_says_that_nothing_is_to_be_kept(operator: Operator) -> None:
     account, lost = operator.does(lambda resources: resources.accounts.create_account(NOW))
 
-    assert "say --yes" in operator.is_refused("recover", account.id)
+    assert "stored data will be deleted: confirm with --yes" in operator.is_refused("recover", account.id)
     operator.does(lambda resources: resources.accounts.authenticate(lost))
     printed = operator.types("recover", account.id, "--yes")
 
@@ -120,14 +120,16 @@ def test_the_audit_is_printed_newest_first(operator: Operator) -> None:
     first, second, last = printed.splitlines()
     assert re.fullmatch(r"2  \S+Z  admin  account\.suspended  \{\}", first)
     assert re.fullmatch(r'1  2026-11-23T08:30Z  system  account\.created  \{"key_id":"key_\w+"\}', second)
-    assert "the chain is whole" == last
+    assert "the chain is intact" == last
     assert f'account.suspended  {{"account_id":"{account.id}"}}' in operator.types("audit")
 
 
 def test_nothing_waits_for_a_word_in_an_empty_gateway(operator: Operator) -> None:
     assert "" == operator.types("awaiting")
     for command in ("approve", "deny"):
-        assert "No consent of that id waits" in operator.is_refused(command, "cons_0123456789abcdef01234567")
+        assert "No consent with this id awaits approval" in operator.is_refused(
+            command, "cons_0123456789abcdef01234567"
+        )
 
 
 def test_a_new_secret_is_rotated_to_and_what_needs_the_old_one_is_told(operator: Operator) -> None:
@@ -142,8 +144,8 @@ def test_a_new_secret_is_rotated_to_and_what_needs_the_old_one_is_told(operator:
     old_id = re.findall(r"current (\w{8})", before)[0]
     new_id = re.findall(r"current (\w{8})", after)[0]
     assert old_id != new_id
-    assert f"1 rows brought under the current secret {new_id}" in rotated
-    assert "0 windows forgotten" in rotated
+    assert f"1 rows re-encrypted with the current secret {new_id}" in rotated
+    assert "0 windows deleted" in rotated
     assert re.search(rf"current {new_id}\n +1  accounts.public_key", after)
     assert re.search(rf"previous {old_id}\n +\d+  audit events", after)
     assert f"{old_id} is in links of the audit" in after
@@ -182,7 +184,7 @@ def test_calls_that_were_given_up_are_printed_with_the_reason(operator: Operator
         await resources.ledger.settle(ticket, "consent_lost", NOW, is_dead=True, upstream_code="ADAM-DC-0008")
         return job.id
 
-    # Such calls are shown for some weeks.
+    # Such calls are listed for some weeks.
     with time_machine.travel(NOW):
         job_id = operator.does(give_up)
         printed = operator.types("calls")

@@ -1,4 +1,4 @@
-"""The fork server: what is forked from it is as a program that was started, and nothing depends on the server."""
+"""The fork server: forked processes behave like started programs, and do not depend on the server."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 
-# Enough for a process that goes on until it is ended.
+# Long enough for a process that runs until it is stopped.
 SIMULATED = {
     "SIMULATOR_CLIENT_ID": "application-under-test",
     "SIMULATOR_CLIENT_SECRET": "not-a-secret",
@@ -34,13 +34,13 @@ SIMULATED = {
 
 @dataclass
 class Forking:
-    """A fork server, and where the output of what it forks goes."""
+    """A fork server, and the output of the processes it forks."""
 
     server: ForkServer
     log: Path
 
     async def fork(self, words: Sequence[str], gate: bytes) -> ForkedProcess:
-        """Fork a command of ours whose gate has this in it and is closed then."""
+        """Fork one of our commands, whose gate contains ``gate`` and is then closed."""
         reading, writing = os.pipe()
         os.write(writing, gate)
         os.close(writing)
@@ -51,7 +51,7 @@ class Forking:
                 os.close(reading)
 
     async def outcome(self, words: Sequence[str], gate: bytes = OPEN_GATE) -> tuple[int, str]:
-        """How a command ended, and what it wrote."""
+        """A command's exit status and output."""
         self.log.unlink(missing_ok=True)
         return await (await self.fork(words, gate)).wait(), self.log.read_text()
 
@@ -62,7 +62,7 @@ async def test_what_is_forked_is_as_a_program_and_ends_unseen_only_with_its_serv
 
         status, text = await forking.outcome(["--version"])
         assert (0, True) == (status, text.startswith("releve ")), text
-        # Whatever it has imported: a thread of it would be missing in everything that is forked, with what it holds.
+        # Whatever it imports: forked processes would lack its threads, with the locks that they hold.
         assert 1 == _threads(server.pid)
         status, text = await forking.outcome(["nonsense"])
         assert (2, True) == (status, "No such command" in text), text

@@ -22,7 +22,7 @@ async def test_change_is_told_with_its_top_level_folder(tmp_path: Path) -> None:
 
     told = asyncio.ensure_future(anext(changes))
     async with asyncio.timeout(PATIENCE_SECONDS):
-        # The watcher does not say from when on it watches: change the file until it tells.
+        # The watcher does not report when it starts to watch: change the file until it reports a change.
         for number in itertools.count():
             source.write_text(f"number = {number}")
             await asyncio.wait({told}, timeout=0.05)

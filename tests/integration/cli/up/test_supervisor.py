@@ -45,7 +45,7 @@ async def test_child_starts_only_after_those_it_needs_are_ready(
     supervise: Supervise, make_child: MakeChild, tmp_path: Path
 ) -> None:
     mark = tmp_path / "first-is-ready"
-    # One that has been started has a log.
+    # A started child has a log.
     look = f"assert not os.path.exists({str(tmp_path / 'second.log')!r})"
     first = make_child("first", f"{look}; open({str(mark)!r}, 'w'); announce_ready(); pause()")
     second = make_child("second", f"os.stat({str(mark)!r}); announce_ready(); pause()", after=("first",))
@@ -188,12 +188,12 @@ announce_ready(); pause()
         wait_until_gone([grandchild])
 
 
-# Ready, and then gone with status 0: not before the supervisor has seen that it was ready.
+# Ready, and then exited with status 0: not before the supervisor has noticed that it was ready.
 ENDS_WHEN_ASKED = "signal(SIGUSR1, lambda *_: sys.exit()); announce_ready(); pause()"
 
 
 async def end_again_and_again(supervised: Supervised, name: str, times: int) -> None:
-    """Ask a child to end by itself as soon as it is ready, so often."""
+    """Make a child exit by itself as soon as it is ready, ``times`` times."""
     pid = (await supervised.told.wait_for(Ready)).pids[name]
     for number in range(1, times + 1):
         os.kill(pid, signal.SIGUSR1)
@@ -204,7 +204,7 @@ async def end_again_and_again(supervised: Supervised, name: str, times: int) -> 
 async def test_more_than_three_restarts_within_the_window_stop_everything(
     supervise: Supervise, make_child: MakeChild
 ) -> None:
-    # However long four starts take.
+    # Longer than four starts take.
     limits = Limits(stop_seconds=PATIENT.stop_seconds, restart_window_seconds=3600.0)
 
     async with supervise([make_child("calm"), make_child("hasty", ENDS_WHEN_ASKED)], limits=limits) as supervised:
@@ -214,7 +214,7 @@ async def test_more_than_three_restarts_within_the_window_stop_everything(
     assert exit_code == 1
     assert len(supervised.told.of(ChildExited)) == 3
     (failed,) = supervised.told.of(Failed)
-    assert (failed.name, failed.reason) == ("hasty", "ended (status 0), after 3 starts again within 3600 s")
+    assert (failed.name, failed.reason) == ("hasty", "ended (status 0), after 3 restarts within 3600 s")
 
 
 def test_unless_told_otherwise_the_window_is_a_minute_with_three_restarts() -> None:
@@ -260,7 +260,7 @@ def end(*_):
 signal(SIGTERM, end); announce_ready(); pause()
 """
 
-    # A store that was asked at the same time would be first.
+    # A store that is stopped at the same time would end first.
     children = [make_child("store", script("store", 0), stop_stage=2), make_child("worker", script("worker", 0.1))]
     async with supervise(children) as supervised:
         await supervised.told.wait_for(Ready)
@@ -375,7 +375,7 @@ print(*(os.readlink(here + n) for n in os.listdir(here) if os.path.lexists(here 
 async def test_log_that_grows_too_long_is_moved_aside_while_the_child_runs(
     supervise: Supervise, make_child: MakeChild, wait_until: WaitUntil, tmp_path: Path
 ) -> None:
-    # Up to the limit, and then one more: what is written while the log is moved would be lost.
+    # Up to the limit, and then one more: output written while the log is moved would be lost.
     written = f"print('x' * {LOG_LIMIT_BYTES}, end='', flush=True); print(flush=True)"
     talkative = make_child("talkative", f"{written}; announce_ready(); pause()")
 

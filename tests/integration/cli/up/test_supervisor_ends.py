@@ -1,4 +1,4 @@
-"""The ends of a supervisor that is a process of its own: signalled, or killed without a chance to clean up."""
+"""The end of a supervisor in a separate process: by a signal, or killed without a chance to clean up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ print(grandchild.pid, flush=True)
 
 
 class Program:
-    """A supervisor in a process of its own."""
+    """A supervisor in a separate process."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -195,7 +195,7 @@ def test_gate_opens_when_told_and_leaves_nothing_on_standard_input() -> None:
 
 
 def test_guard_leaves_alone_what_it_was_told_has_ended(is_running: IsRunning) -> None:
-    """By then its number may be somebody else's."""
+    """By then another process may have its id."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as other:
         told = f"group {other.pid} 0\nended {other.pid}\n"
 

@@ -1,4 +1,4 @@
-"""What `releve up` checks before it starts anything."""
+"""The checks of `releve up` before it starts a process."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_data_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 
 def test_data_directory_of_a_killed_one_is_taken_over_once_its_guard_has_ended(tmp_path: Path) -> None:
-    """The lock is held by a guard, and the number in it is that of a process that is gone."""
+    """A guard holds the lock, and the process id in it is that of an ended process."""
     with open_data_directory(tmp_path):
         pass
     gone = subprocess.Popen([sys.executable, "-c", ""])

@@ -1,5 +1,5 @@
-"""The commands for people against a gateway that does what a real one rarely does: it breaks off, never ends a job,
-knows no events, refuses a key. What a real one answers is in `tests/acceptance/test_cli_person.py`."""
+"""The user commands against a gateway with rare behaviour: it disconnects, never ends a job, has no events, refuses a
+key. `tests/acceptance/test_cli_person.py` covers the responses of a real one."""
 
 import json
 import os
@@ -51,7 +51,7 @@ Answer = tuple[int, str, bytes]
 
 
 class Gateway:
-    """Answers by path; what it is not told to answer is 404."""
+    """Responds by path; 404 for requests without a configured response."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -64,12 +64,12 @@ class Gateway:
         self.answer("GET /v1/jobs/job_0123", JOB)
 
     def answer(self, request: str, document: Any, status: int = 200) -> None:
-        """Answer a request with this from now on."""
+        """Set the response to a request."""
         kind = "application/json" if status < 400 else "application/problem+json"
         self.answers[request] = lambda: (status, kind, json.dumps(document).encode())
 
     def wait_for(self, request: str, times: int = 1) -> None:
-        """Wait until that was asked so often."""
+        """Wait until that request was received ``times`` times."""
         with self.heard:
             assert self.heard.wait_for(lambda: self.asked.count(request) >= times, PATIENCE_SECONDS), self.asked
 
@@ -87,7 +87,7 @@ def serving(gateway: Gateway) -> Iterator[str]:
                 gateway.heard.notify_all()
             self.send_response(status)
             self.send_header("Content-Type", kind)
-            # One that breaks off promises more than it sends.
+            # A cut-off response declares more bytes than it sends.
             self.send_header("Content-Length", str(len(body) + (1000 if body.endswith(b"BREAK") else 0)))
             self.end_headers()
             self.wfile.write(body)
@@ -95,7 +95,7 @@ def serving(gateway: Gateway) -> Iterator[str]:
         do_GET = do_POST = do_DELETE = _answer  # noqa: N815  # the names that the base class looks for
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -106,7 +106,7 @@ def serving(gateway: Gateway) -> Iterator[str]:
 
 
 class Person:
-    """Somebody at a terminal, or rather at a pipe."""
+    """A user of the command line, connected by pipes."""
 
     def __init__(self, url: str, directory: Path) -> None:
         self.url = url
@@ -114,13 +114,13 @@ class Person:
         self.environ = {"RELEVE_CONFIG_DIR": str(directory / "config"), "RELEVE_URL": url, "RELEVE_API_KEY": KEY}
 
     def types(self, *arguments: str, says: str = "") -> tuple[int, str, str]:
-        """The status, what was printed, and what was said beside it."""
+        """Run a command; returns its exit status, standard output and standard error."""
         ended = CliRunner(env=self.environ).invoke(app, arguments, input=says)
         return ended.exit_code, ended.stdout, ended.stderr
 
     def starts(self, *arguments: str) -> "subprocess.Popen[str]":
-        """A command that does not end by itself."""
-        # What is started by a shell in its background ignores Ctrl-C, and so would what it starts.
+        """Start a command that does not exit by itself."""
+        # A background process of a shell ignores Ctrl-C, and so would its children.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             return subprocess.Popen(
@@ -147,13 +147,13 @@ def person(gateway: Gateway, tmp_path: Path) -> Iterator[Person]:
 
 @pytest.fixture
 def stranger(person: Person) -> Person:
-    """Somebody who has not logged in."""
+    """A user who is not logged in."""
     person.environ |= {"RELEVE_URL": "", "RELEVE_API_KEY": ""}
     return person
 
 
 def interrupted(running: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    """What a command makes of Ctrl-C."""
+    """Send Ctrl-C to a command; returns its exit status and outputs."""
     running.send_signal(signal.SIGINT)
     printed, said = running.communicate(timeout=PATIENCE_SECONDS)
     return running.returncode, printed, said
@@ -192,7 +192,7 @@ def test_a_key_that_is_refused_is_not_stored(stranger: Person, gateway: Gateway)
     status, _, said = stranger.types("login", "--url", stranger.url, "--key-stdin", says=f"{KEY}\n")
 
     assert 1 == status
-    assert "releve: A key is needed. (`releve login` takes another key) [unauthenticated]" in said
+    assert "releve: A key is needed. (`releve login` stores another key) [unauthenticated]" in said
     assert not (stranger.directory / "config").exists()
 
 
@@ -224,7 +224,7 @@ def test_a_download_that_breaks_off_leaves_the_file_that_was_there(person: Perso
     status, _, said = person.types("export", "--all", "--output", str(kept))
 
     assert 1 == status
-    assert f"no answer from {person.url}" in said
+    assert f"no response from {person.url}" in said
     assert "of last week" == kept.read_text()
     assert [kept] == list(person.directory.iterdir())
 
@@ -244,7 +244,7 @@ def test_a_form_that_the_gateway_does_not_know_is_not_passed_off_as_another(pers
     status, _, said = person.types("export", "daily_consumption", "--last", "3d", "--output", str(wanted))
 
     assert (1, False) == (status, wanted.exists())
-    assert "does not write parquet" in said
+    assert "does not support parquet" in said
 
 
 def test_after_ctrl_c_the_job_goes_on_and_one_is_told_how_to_come_back(person: Person, gateway: Gateway) -> None:
@@ -280,7 +280,7 @@ def test_without_events_what_happens_is_seen_by_looking(person: Person, gateway:
     events = [json.loads(running.stdout.readline()) for _ in range(2)]
     status, _, _ = interrupted(running)
 
-    # What is under way; then what has changed.
+    # The running jobs; then the changes.
     assert [
         ("account.snapshot", {"jobs": [{"job_id": "job_0123"}]}),
         ("job.failed", {"job_id": "job_0123"}),
@@ -293,7 +293,7 @@ def test_what_happens_is_told_as_it_happens(person: Person, gateway: Gateway) ->
         ("account.snapshot", {"jobs": [{"job_id": "job_0123"}]}),
         ("consent.granted", {"consent_id": "cons_0123", "usage_point_id": PRM, "links": {}}),
         ("job.progress", {"job_id": "job_0123"}),
-        # Of a job that was erased meanwhile.
+        # An event of a job that was erased meanwhile.
         ("job.cancelled", {"job_id": "job_9999"}),
         ("something.new", {"thing_id": "thing_0123"}),
     ]
@@ -367,7 +367,7 @@ def test_a_gateway_that_knows_nothing_of_tempo_says_so(person: Person, gateway: 
 
     assert 0 == status
     assert 3 == printed.count("this gateway has no access to RTE")
-    assert "nothing of this season is known here yet" in printed
+    assert "no data for this season yet" in printed
 
 
 def test_wrong_use_is_told_with_status_2(person: Person) -> None:
@@ -375,12 +375,12 @@ def test_wrong_use_is_told_with_status_2(person: Person) -> None:
         (("fetch", "daily_consumtion"), "did you mean daily_consumption?"),
         (("show", "daily_consumption", "--point", "22"), "Home (…0011)"),
         (("show", "daily_consumption", "--last", "3d", "--on", "2026"), "either --from and --to"),
-        (("show", "contract", "--last", "3d"), "has no days"),
-        (("fetch", "contract", "--on", "2026"), "has no days"),
-        (("export", "contract", "--last", "3d"), "has no days"),
+        (("show", "contract", "--last", "3d"), "takes no period"),
+        (("fetch", "contract", "--on", "2026"), "takes no period"),
+        (("export", "contract", "--last", "3d"), "takes no period"),
         (("export",), "--all for everything"),
         (("export", "daily_consumption", "--all"), "--all for everything"),
-        (("login", "--register", "--key-stdin"), "exclude each other"),
+        (("login", "--register", "--key-stdin"), "mutually exclusive"),
         (("login", "--url", "releve.example", "--key-stdin"), "looks like https://"),
         (("consent", "--prove"), "--usage-point"),
     ]

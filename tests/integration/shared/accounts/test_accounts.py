@@ -1,4 +1,4 @@
-"""Accounts in a real database: the right key opens the vault, every other one is refused alike, and none is kept."""
+"""Accounts in a real database: the right key opens the vault, all others get the same refusal, and none is stored."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ CONTEXT = SealContext("acct", "up", "daily_consumption", "2026-03")
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A migrated database of this test alone."""
+    """A migrated database used by this test only."""
     database = Database(database_url)
     yield database
     await database.close()
@@ -101,7 +101,7 @@ async def test_every_wrong_key_is_refused_alike(store: AccountStore) -> None:
             await store.authenticate(wrong)
 
         error = refusal.value
-        assert (Unauthenticated, "A valid API key is needed.", ()) == (type(error), error.detail, error.errors), kind
+        assert (Unauthenticated, "A valid API key is required.", ()) == (type(error), error.detail, error.errors), kind
         assert api_key not in "".join(traceback.format_exception(error)), kind
 
 
@@ -115,7 +115,7 @@ async def test_a_key_of_an_erased_account_is_refused(store: AccountStore, databa
 
 
 async def test_a_wrapped_key_copied_to_another_row_opens_nothing(store: AccountStore, database: Database) -> None:
-    """Who can write to SQL can't make their key open another's vault, nor another's key open theirs."""
+    """With write access to SQL, an attacker can't make one account's key open another account's vault."""
     victim, victims_key = await store.create_account(NOW)
     intruder, intruders_key = await store.create_account(NOW)
     async with database.transaction() as connection:
@@ -174,7 +174,7 @@ async def test_neither_an_api_key_nor_what_it_opens_is_in_the_file(
 
     stored = await asyncio.to_thread(stored_bytes)
 
-    assert account.id.encode() in stored  # the account is there: what follows is no empty promise
+    assert account.id.encode() in stored  # the account is stored: the next checks are not vacuous
     for secret in (api_key.encode(), api_key[4:40].encode(), check_api_key(api_key), private_key, public_key):
         for form in (secret, secret.hex().encode(), base64.b64encode(secret)):
             assert form not in stored

@@ -1,4 +1,4 @@
-"""API keys in a real database: what each may do and open, until when, and that taking one back takes all of it."""
+"""API keys in a real database: their scopes, decryption rights and expiry, and complete revocation."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ CONTEXT = SealContext("acct", "up", "daily_consumption", "2026-03")
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A migrated database of this test alone."""
+    """A migrated database used by this test only."""
     database = Database(database_url)
     yield database
     await database.close()
@@ -39,7 +39,7 @@ def store(database: Database) -> AccountStore:
 
 @pytest.fixture
 async def owner(store: AccountStore) -> Caller:
-    """Somebody who has shown the first key of a new account."""
+    """A caller authenticated with the first key of a new account."""
     _, api_key = await store.create_account(NOW)
     return await store.authenticate(api_key, NOW)
 
@@ -81,7 +81,7 @@ async def test_a_key_that_may_not_read_is_given_nothing_that_opens(
 async def test_a_row_that_says_more_than_the_key_was_given_opens_nothing_all_the_same(
     store: AccountStore, database: Database, owner: Caller
 ) -> None:
-    """Whoever can write to SQL writes every scope into the row of a key that may not read."""
+    """An attacker with write access to SQL adds every scope to the row of a key that may not read."""
     key, api_key = await store.keys.create_key(owner.key, owner.opened, NOW, scopes=[Scope.FETCH])
     async with database.transaction() as connection:
         await connection.execute(update(api_keys).where(api_keys.c.id == key.id).values(scopes="read fetch manage"))
@@ -118,7 +118,7 @@ async def test_a_key_works_until_its_expiry(store: AccountStore, owner: Caller) 
 async def test_a_revoked_key_is_refused_at_once_by_who_knew_it(
     store: AccountStore, database_url: str, owner: Caller
 ) -> None:
-    """Another process, which has just let the key in, refuses it with the next request."""
+    """Another process, which has just accepted the key, rejects it on the next request."""
     key, api_key = await store.keys.create_key(owner.key, owner.opened, NOW)
     elsewhere = Database(database_url)
     other_process = AccountStore(elsewhere, SERVER)
@@ -222,15 +222,15 @@ async def test_what_was_done_with_keys_is_in_the_accounts_audit(
 
 
 async def test_one_look_up_by_an_index_finds_a_key(store: AccountStore, database: Database) -> None:
-    """Whatever the number of accounts: what is asked of the database is one row by a unique index."""
+    """For any number of accounts, the query is for one row by a unique index."""
     queries: list[str] = []
     read = database.read
 
-    async def noting(query, parameters=None):  # type: ignore[no-untyped-def]  # what it stands for is typed
+    async def noting(query, parameters=None):  # type: ignore[no-untyped-def]  # the replaced method is typed
         queries.append(str(query))
         return await read(query, parameters)
 
-    database.read = noting  # type: ignore[method-assign]  # the real thing is called
+    database.read = noting  # type: ignore[method-assign]  # it calls the real method
     _, api_key = await store.create_account(NOW)
 
     await ApiKeyStore(database, SERVER).open_key(api_key, NOW)

@@ -1,4 +1,4 @@
-"""Keys by which a request is done once: the first does it, the others learn what came of it."""
+"""Idempotency keys: the first request is executed, the others get its result."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -67,7 +67,7 @@ async def test_whoever_is_killed_frees_the_key_and_who_comes_after_keeps_it(stor
     second = await store.begin("acct_1", "key", REQUEST, later)
     await store.keep(second, "job_2")
 
-    # It was not dead, only slow.
+    # The first request was slow, not lost.
     await store.keep(killed, "job_1")
     await store.release(killed)
 

@@ -1,6 +1,6 @@
-"""What several processes do at the same moment in one real database: each rule holds as if one had come after another.
+"""Concurrent operations of several processes on one real database: each rule holds as if they ran one by one.
 
-Every store here has connections of its own, as processes have.
+Each store here has its own connections, as processes have.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ def point(number: int) -> GrantedPoint:
 
 @pytest.fixture
 async def processes(database_url: str) -> AsyncIterator[list[Database]]:
-    """The database as several processes see it, each with a connection that is open already: none is late."""
+    """The database for several processes, each with an open connection, so that none starts late."""
     async with AsyncExitStack() as stack:
         databases = [Database(database_url) for _ in range(4)]
         for database in databases:
@@ -53,7 +53,7 @@ async def account_ids(processes: list[Database]) -> list[str]:
 
 
 async def exchanging(store: ConsentObjects, account_id: str) -> str:
-    """A consent that came back, with an authorisation of its own, and is being exchanged."""
+    """A consent after the callback, with its own authorisation, during its exchange."""
     consent, state = await store.authorization_states.create(account_id, NOW)
     await store.authorization_states.open(state, BROWSER, NOW)
     await store.authorization_states.consume(state, NOW, next(authorisations), browser=BROWSER)
@@ -151,7 +151,7 @@ async def test_grants_of_the_same_points_in_another_order_do_not_wait_for_each_o
         return_exceptions=True,
     )
 
-    # All are of one account, so nobody is refused, and each point is there once.
+    # All are of one account, so none is refused, and each usage point is stored once.
     assert [None] * len(stores) == outcomes
     assert [each.prm for each in points] == sorted(
         each.prm for each in await stores[0].usage_points.list_for_account(account_ids[0])

@@ -1,4 +1,4 @@
-"""How often something may be tried, counted in a real store."""
+"""Rate limits, counted in a real store."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Refusals of a usage point in a real database: counted over days, forgotten after a success, the end after enough."""
+"""Refusals of a usage point in a real database: counted over days, reset by a success, access lost at the limit."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ PRM, OTHER_PRM = "99999999999991", "99888888888882"
 
 @dataclass
 class Household:
-    """An account with points under one consent, and the statements that its store has sent."""
+    """An account with usage points under one consent, and the SQL statements that its store has sent."""
 
     store: ConsentObjects
     account_id: str

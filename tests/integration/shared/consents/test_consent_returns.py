@@ -1,4 +1,4 @@
-"""A return of consent page v1 in a real database: its usage points wait encrypted, once, and are gone when bound."""
+"""A callback of consent page v1 in a real database: its usage points are kept encrypted until they are bound."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -47,7 +47,7 @@ async def account_ids(database: Database) -> list[str]:
 
 
 async def begin(store: ConsentObjects, account_id: str, expected_prm: str | None = None) -> tuple[str, str]:
-    """A consent that a person is sent to page v1 with: its id and its state."""
+    """Start a consent with page v1; returns its id and its state."""
     consent, state = await store.authorization_states.create(
         account_id, NOW, expected_prm, duration="P1Y", returns_points=True
     )
@@ -108,7 +108,7 @@ async def test_neither_a_point_nor_the_code_is_in_the_file(
 
     stored = await asyncio.to_thread(stored_bytes)
 
-    assert consent_id.encode() in stored  # the consent is there: what follows is no empty promise
+    assert consent_id.encode() in stored  # the consent is stored: the next checks are not vacuous
     for secret in (PRM, OTHER_PRM, RETURNED.code, state):
         assert secret.encode() not in stored
     assert PRM not in repr(RETURNED)
@@ -156,7 +156,7 @@ async def test_points_are_not_believed_of_somebody_who_was_sent_to_page_v2(
         await take_state(store.authorization_states, state, NOW, None, RETURNED)
 
     assert ConsentStatus.PENDING is (await store.consents.load(consent.id)).status
-    # The state was not used up by it.
+    # The refusal did not consume the state.
     assert (await take_state(store.authorization_states, state, NOW, 58_249))[1]
 
 
@@ -182,7 +182,7 @@ async def test_a_state_that_is_too_old_takes_no_points(
 async def test_points_copied_to_another_consent_do_not_open(
     store: ConsentObjects, account_ids: list[str], database: Database
 ) -> None:
-    """Who can write to SQL can't have somebody else's points bound to an account of theirs."""
+    """With write access to SQL, an attacker can't bind another account's usage points to their own account."""
     theirs, their_state = await begin(store, account_ids[0])
     mine, my_state = await begin(store, account_ids[1])
     await take_state(store.authorization_states, their_state, NOW, None, RETURNED)

@@ -1,4 +1,4 @@
-"""Consents in a real database: a state serves once, and a usage point is bound to whom it belongs, or to nobody."""
+"""Consents in a real database: a state is used once, and a usage point is bound to its own account, or to none."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ EXPECTED_PRM = "99999999999991"
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A migrated database of this test alone."""
+    """A migrated database used by this test only."""
     database = Database(database_url)
     yield database
     await database.close()
@@ -41,7 +41,7 @@ def store(database: Database) -> ConsentObjects:
 
 @pytest.fixture
 async def account_id(database: Database) -> str:
-    """An account that asks for consents."""
+    """An account that requests consents."""
     account, _ = await AccountStore(database, SERVER).create_account(NOW)
     return account.id
 
@@ -204,7 +204,7 @@ async def test_a_consent_is_found_only_by_its_own_account(store: ConsentObjects,
 async def test_only_exchanges_that_were_begun_before_and_never_ended_are_stale(
     store: ConsentObjects, account_id: str
 ) -> None:
-    """A worker that died in the middle left them; they are to be done again."""
+    """A killed worker left them unfinished; they must be repeated."""
     moments = {"old": NOW, "older": NOW - timedelta(minutes=5), "young": NOW + timedelta(minutes=1)}
     ids = {}
     for name, moment in moments.items():

@@ -1,4 +1,4 @@
-"""What a granted consent binds, in a real database: all of it or nothing, to its account and to no other one."""
+"""The usage points of a granted consent, in a real database: bound all or none, and only to its account."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -27,14 +27,14 @@ EXPIRES_ON = date(2027, 11, 22)
 AFTER_EXPIRY = datetime(2027, 11, 22, 12, tzinfo=UTC)
 CONSUMPTION, PRODUCTION = Direction.CONSUMPTION, Direction.PRODUCTION
 BOTH_WAYS = frozenset({CONSUMPTION, PRODUCTION})
-# Each person has a number of their own at the provider.
+# Each account has its own authorisation number at the provider.
 AUTHORISATIONS = count(58_249)
 POINT = GrantedPoint(PRM, frozenset({CONSUMPTION}), EXPIRES_ON)
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A migrated database of this test alone."""
+    """A migrated database used by this test only."""
     database = Database(database_url)
     yield database
     await database.close()
@@ -48,20 +48,20 @@ def store(database: Database) -> ConsentObjects:
 
 @pytest.fixture
 async def account_ids(database: Database) -> list[str]:
-    """Two accounts that know nothing of each other."""
+    """Two independent accounts."""
     accounts = AccountStore(database, SERVER)
     return [(await accounts.create_account(NOW))[0].id for _ in range(2)]
 
 
 async def exchanging(store: ConsentObjects, account_id: str, expected_prm: str | None = None) -> str:
-    """A consent that came back and is being exchanged."""
+    """A consent after the callback, during its exchange."""
     consent, state = await store.authorization_states.create(account_id, NOW, expected_prm)
     await take_state(store.authorization_states, state, NOW, next(AUTHORISATIONS))
     return consent.id
 
 
 async def granted(store: ConsentObjects, account_id: str, *points: GrantedPoint, now: datetime = NOW) -> str:
-    """A consent that was exchanged for these points."""
+    """A consent that was exchanged for these usage points."""
     consent_id = await exchanging(store, account_id)
     await store.grants.grant(consent_id, points, now)
     return consent_id
@@ -124,7 +124,7 @@ async def test_granted_twice_nothing_changes(store: ConsentObjects, account_ids:
 
 
 async def test_granted_ten_times_at_once_the_point_is_bound_once(store: ConsentObjects, account_ids: list[str]) -> None:
-    """The queue may deliver the exchange twice: neither may fail what the other one did."""
+    """The queue may deliver the exchange twice: neither may mark the other's result as failed."""
     consent_id = await exchanging(store, account_ids[0])
 
     await asyncio.gather(*(store.grants.grant(consent_id, [POINT], NOW) for _ in range(10)))
@@ -137,7 +137,7 @@ async def test_two_accounts_that_bind_one_point_at_once_do_not_both_get_it(
     store: ConsentObjects, account_ids: list[str]
 ) -> None:
     rounds, outcomes = 5, []
-    # Only from the second round on are both connections open, and the two really at the same step.
+    # From the second round on, both connections are open, and the two exchanges really run concurrently.
     for n in range(rounds):
         consent_ids = [await exchanging(store, account_id) for account_id in account_ids]
         grants = (
@@ -167,7 +167,7 @@ async def test_a_second_consent_takes_over_the_point_it_opens_again(
     )
 
 
-# What is refused
+# Refusals
 
 
 async def test_a_grant_of_nothing_is_refused(store: ConsentObjects, account_ids: list[str]) -> None:
@@ -264,7 +264,7 @@ async def test_the_active_points_of_all_accounts_come_in_pages(store: ConsentObj
     assert sorted(expected) == [each for page in pages for each in page]
 
 
-# What the file holds
+# The contents of the file
 
 
 async def test_no_digit_of_a_point_is_in_the_file_in_clear(
@@ -276,7 +276,7 @@ async def test_no_digit_of_a_point_is_in_the_file_in_clear(
 
     stored = await asyncio.to_thread(stored_bytes)
 
-    assert point.id.encode() in stored  # the point is there: what follows is no empty promise
+    assert point.id.encode() in stored  # the usage point is stored: the next checks are not vacuous
     for prm in (PRM, OTHER_PRM, "77777777777773"):
         assert prm.encode() not in stored
         assert int(prm).to_bytes(6, "big") not in stored

@@ -1,4 +1,4 @@
-"""Events on a real server: whoever listens to an account hears what happened to it, in order, and nobody else."""
+"""Events on a real server: an account's listeners, and no others, receive its events in order."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty server, as a process opens it."""
+    """A client of an empty server, as processes open it."""
     client = Redis.from_url(redis_url, socket_timeout=60)
     yield client
     await client.aclose()

@@ -1,4 +1,4 @@
-"""Listening in one process: one connection for all, limits, and nothing lost or grown with a slow listener."""
+"""Listeners of one process: one shared connection, limits, and no loss or memory growth with a slow listener."""
 
 from collections.abc import AsyncIterator
 
@@ -23,7 +23,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def listening(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EventListeners]:
-    """Two streams an account, five in all; the key "good" is the only good one."""
+    """At most two streams per account, five in total; only the key "good" is valid."""
     monkeypatch.setattr("shared.events.listeners._READY_SECONDS", PATIENCE_SECONDS)
 
     async def usable(key_ids: object) -> set[str]:

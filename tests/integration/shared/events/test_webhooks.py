@@ -1,4 +1,4 @@
-"""Webhooks in SQL: how many, whose, what is shown of them, and what two changes at once lead to."""
+"""Webhooks in SQL: their number, account and visible fields, and the result of concurrent changes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -71,7 +71,7 @@ async def test_what_is_changed_is_changed_and_nothing_else(resources: Resources,
         changed.url,
         changed.description,
         changed.events,
-        changed.wish,
+        changed.subscription,
         changed.version,
     )
     assert ("https://elsewhere.example/", None, 3) == (moved.url, moved.events, moved.version)
@@ -103,7 +103,7 @@ async def test_a_rotation_leaves_two_secrets_that_sign_and_a_second_one_no_third
     assert ([third, second], [third]) == (now.secrets, later.secrets)
     assert NOW + timedelta(hours=24) == rotated.previous_secret_until
     assert 3 == len({first, second, third})
-    # Each is a secret by Standard Webhooks, of 256 bits.
+    # Each is a Standard Webhooks secret of 256 bits.
     assert {32} == {len(Signature(each)._whsecret) for each in (first, second, third)}
     assert third not in repr(now)
 
@@ -121,7 +121,7 @@ async def test_the_gateway_disables_only_what_it_has_seen(resources: Resources, 
         disabled.enabled,
         disabled.disabled_reason,
         disabled.disabled_at,
-        disabled.wish,
+        disabled.subscription,
     )
     enabled = await resources.webhooks.change_webhook(disabled, {"enabled": True}, KEY, NOW)
     assert (True, None, None) == (enabled.enabled, enabled.disabled_reason, enabled.disabled_at)
@@ -160,11 +160,11 @@ async def test_everything_that_was_done_is_in_the_audit(resources: Resources, ac
     assert await resources.audit.find_break(account.id) is None
 
 
-async def test_every_wish_is_listed_once(resources: Resources, account: Account) -> None:
+async def test_every_subscription_is_listed_once(resources: Resources, account: Account) -> None:
     first, _ = await create(resources, account)
     second, _ = await create(resources, account)
     second = await resources.webhooks.change_webhook(second, {"enabled": False}, KEY, NOW)
 
-    wishes = {webhook_id: rest async for _, webhook_id, *rest in resources.webhooks.every_wish()}
+    subscriptions = {webhook_id: rest async for _, webhook_id, *rest in resources.webhooks.all_subscriptions()}
 
-    assert {first.id: [1, "job.failed job.partial"], second.id: [2, ""]} == wishes
+    assert {first.id: [1, "job.failed job.partial"], second.id: [2, ""]} == subscriptions

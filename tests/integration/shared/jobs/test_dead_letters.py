@@ -1,4 +1,4 @@
-"""Calls that were given up, on a real server: listed with their reason, bounded, and gone with whose they were."""
+"""Dead-lettered calls on a real server: listed with their reason, bounded, and erased with their account."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -22,7 +22,7 @@ SERIES = Series("acct_1", "up_1", "consumption_load_curve")
 
 @pytest.fixture
 def dead(redis: Redis) -> DeadLetterStore:
-    """What was given up."""
+    """The dead-letter store."""
     return DeadLetterStore(redis)
 
 

@@ -1,4 +1,4 @@
-"""Whose call is next, on a real server: accounts take turns, their jobs take turns, and few calls are in the queue."""
+"""The order of calls on a real server: accounts take turns, their jobs take turns, and few calls are queued."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -25,7 +25,7 @@ def later(seconds: float) -> datetime:
 
 
 class Lines:
-    """The ledger and the jobs that it works off: what is sent is in the queue, or being worked on."""
+    """The ledger and its jobs: sent calls are queued or running."""
 
     def __init__(self, redis: Redis) -> None:
         self.ledger = Ledger(
@@ -51,7 +51,7 @@ class Lines:
         return [f"{self.names[ticket.job_id]}{ticket.number}" for ticket in tickets]
 
     async def work_off(self, queue: list[CallTicket]) -> list[str]:
-        """Do one call after the other, as the queue has them, until nothing is left; the order."""
+        """Run the calls in queue order until none is left; returns the order."""
         done = []
         queue += await self.send()
         while queue:
@@ -63,7 +63,7 @@ class Lines:
 
 @pytest.fixture
 def lines(redis: Redis) -> Lines:
-    """Over that server."""
+    """With that server."""
     return Lines(redis)
 
 
@@ -99,7 +99,7 @@ async def test_a_small_job_is_done_beside_a_hundred_of_another_account(lines: Li
 
     order = await lines.work_off(queue)
 
-    # Behind the two calls that were in the queue before it, at most.
+    # At most behind the two calls that were queued before it.
     assert order.index("ya0") <= IN_FLIGHT
 
 
@@ -122,7 +122,7 @@ async def test_what_was_sent_before_is_not_overtaken_by_who_comes_later(lines: L
 
 @pytest.mark.parametrize(("lane", "dataset"), [(Lane.INTERACTIVE, "consumption_load_curve"), (Lane.BULK, "contract")])
 async def test_another_line_has_places_of_its_own(lane: Lane, dataset: str, lines: Lines) -> None:
-    """Who waits for an answer has nothing to do with bulk work; a record has another quota than a series."""
+    """Interactive calls do not compete with bulk calls; records have another quota than time series."""
     for account in "uvwxyz":
         await lines.create(account, 5)
     await lines.send()
@@ -142,7 +142,7 @@ async def test_a_line_whose_calls_find_no_slot_stands_still(lines: Lines, redis:
     assert [] == await lines.send()
     assert [] == await lines.ledger.overdue_calls(later(599))
     again = [call.ticket for call in await lines.ledger.overdue_calls(later(600))]
-    # First what stood there, in its order; the others keep theirs behind it.
+    # First the existing entries, in their order; the others follow in theirs.
     assert standing == again
     await lines.ledger.settle(standing[0], OK, NOW)
     assert ["za0"] == lines.shown(await lines.send())
@@ -158,7 +158,7 @@ async def test_a_call_that_is_tried_again_later_gives_its_place_to_another_and_c
     await lines.ledger.park(failed, later(15), counts_as_attempt=True)
     assert ["xa2"] == lines.shown(await lines.send())
 
-    # Its moment comes while the account has all its places: it waits for one.
+    # It becomes due while the account has no free slot: it waits for one.
     assert [] == await lines.ledger.overdue_calls(later(15))
     await lines.ledger.settle(other, OK, later(15))
 
@@ -188,7 +188,7 @@ async def test_nothing_of_an_account_is_left_in_the_lines_when_its_jobs_are_over
     keys: Any = await redis.keys()
     kinds = Counter(key.decode().split(":")[0] for key in keys)
 
-    # Who ends a job has it told, and the sweeper if nobody does.
+    # The process that ends a job publishes its event; the sweeper does if that process fails to.
     assert {"job": 2, "calls": 2, "jobs": 2, "untold": 1} == kinds
 
 
@@ -209,7 +209,7 @@ async def test_a_job_that_was_created_and_never_sent_is_found_by_a_sweep(lines: 
 
 
 async def test_a_job_of_a_version_that_knew_no_lines_is_taken_over(lines: Lines, redis: Redis) -> None:
-    """It had sent three calls, of which one is settled and one was at work; it goes on within a lease."""
+    """It had sent three calls, of which one is settled and one was running; it resumes within one lease."""
     job = await lines.create("x", 5)
     await redis.delete("line:bulk", "line:bulk:x")
     await redis.hdel(job_key(job.id), "line")
@@ -238,7 +238,7 @@ async def test_a_place_that_a_worker_of_such_a_version_left_taken_is_freed_by_a_
 ) -> None:
     job = await lines.create("x", 5)
     await lines.send()
-    # It settles without a word to the line.
+    # It settles without notifying the line.
     await redis.hset(f"calls:{job.id}", "0:outcome", OK)
     await redis.zrem(LEASES_KEY, f"{job.id}/0")
 

@@ -1,4 +1,4 @@
-"""The list of an account's jobs: newest first, each once, whatever comes in or goes away between two pages."""
+"""The list of an account's jobs: newest first, each once, even if jobs are added or removed between two pages."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -20,7 +20,7 @@ DAYS = DayRange(date(2026, 11, 1), date(2026, 11, 8))
 
 
 async def create(redis: Redis, count: int, *, step: timedelta = timedelta(seconds=1), start: int = 0) -> list[Job]:
-    """Jobs, oldest first, so far apart."""
+    """Create jobs, oldest first, ``step`` apart."""
     jobs, series = JobStore(redis, retention=timedelta(days=7)), Series("acct_1", "up_1", "consumption_load_curve")
     return [
         await jobs.create_job(series, DAYS, Lane.BULK, [DAYS], {}, NOW + step * n) for n in range(start, start + count)
@@ -28,7 +28,7 @@ async def create(redis: Redis, count: int, *, step: timedelta = timedelta(second
 
 
 async def pages(redis: Redis, limit: int) -> AsyncIterator[list[str]]:
-    """The ids of each page to the last."""
+    """The ids of each page, up to the last."""
     place: Place | None = None
     while True:
         page = await JobList(redis).load_page("acct_1", limit, place=place)
@@ -58,7 +58,7 @@ async def test_what_comes_in_or_goes_away_between_two_pages_moves_none(redis: Re
     listing = pages(redis, 2)
     first = await anext(listing)
     await create(redis, 3, start=10)
-    # The last of the page that was shown, and the first of the next one.
+    # The last job of the returned page, and the first of the next one.
     await redis.zrem("jobs:acct_1", made[4].id)
     await redis.delete(f"job:{made[3].id}")
 

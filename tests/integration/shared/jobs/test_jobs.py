@@ -1,4 +1,4 @@
-"""Jobs on a real server: what was asked is kept as long as promised."""
+"""Jobs on a real server: requests are kept for the documented retention."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -25,7 +25,7 @@ TRACE = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01", "tracestate": "syntheti
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty server, as a process opens it."""
+    """A client of an empty server, as processes open it."""
     client = Redis.from_url(redis_url, socket_timeout=60)
     yield client
     await client.aclose()
@@ -39,7 +39,7 @@ def store(redis: Redis) -> JobStore:
 
 @pytest.fixture
 def ledger(redis: Redis) -> Ledger:
-    """The ledger beside it."""
+    """The ledger on the same server."""
     keep_seconds = int(RETENTION.total_seconds())
     return Ledger(redis, calls_in_flight=4, queue_depth=32, queued_lease_seconds=20, keep_seconds=keep_seconds)
 
@@ -116,11 +116,11 @@ async def test_an_ended_job_is_forgotten_after_its_retention(store: JobStore, le
 
     kept_seconds = int(RETENTION.total_seconds())
     assert [kept_seconds] * 2 == [await redis.ttl(key) for key in (job_key(job.id), calls_key(job.id))]
-    # The server's own clock can't be moved on: what it does at the end is brought forward.
+    # The server's clock can't be moved: its expiry is triggered directly.
     for key in (job_key(job.id), calls_key(job.id)):
         await redis.pexpire(key, 0)
     assert await store.load_job(job.id) is None
-    # Its place in the list goes with the next job of the account, and nobody was told of its end here.
+    # Its list entry is removed with the account's next job; its end was not published here.
     assert {b"jobs:acct_1", b"untold"} == set(await redis.keys())
 
 

@@ -1,4 +1,4 @@
-"""The ledger of calls on a real server: whoever comes when, and however often, each call is settled exactly once."""
+"""The ledger of calls on a real server: in any order and with any repetition, each call is settled exactly once."""
 
 import asyncio
 from collections import Counter
@@ -40,7 +40,7 @@ def ledger(redis: Redis) -> Ledger:
 
 @pytest.fixture
 def jobs(redis: Redis) -> JobStore:
-    """The jobs whose calls it keeps."""
+    """The jobs of the ledger's calls."""
     return JobStore(redis, retention=timedelta(seconds=KEEP))
 
 

@@ -1,7 +1,7 @@
-"""The ledger under chance, on a real server: a queue that loses and doubles messages, workers that die, are slow or
-come twice, sweepers that overlap, jobs that are cancelled and erased, accounts that ask for the same days. Whatever
-happens, no call is in two hands, no account has too many places and none leaks, no two calls fetch the same, and in the
-end each call is settled once, the counters are right and nothing is left."""
+"""Random interleavings of the ledger, on a real server: a queue that loses and duplicates messages, workers that die,
+are slow or repeat calls, overlapping sweepers, cancelled and erased jobs, accounts that request the same days. At all
+times no call has two workers, no account exceeds its slots or leaks one, no two calls fetch the same days; in the end
+each call is settled once, the counters are right and nothing is left."""
 
 import asyncio
 import random
@@ -26,7 +26,7 @@ START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 FIRST_DAY = date(2026, 1, 1)
 LEASE, QUEUED_LEASE = 10.0, 20.0
 IN_FLIGHT, DEPTH = 2, 5
-# Longer than a test can take: ended jobs are looked at in the end.
+# Longer than a test can take: ended jobs are checked at the end.
 KEEP = 86_400
 ACCOUNTS = ("acct_1", "acct_2", "acct_3")
 DATASETS = ("consumption_load_curve", "contract")
@@ -34,17 +34,17 @@ OUTCOMES = [OK, OK, OK, "consent_lost", "provider_timeout"]
 
 
 def texts(reply: Iterable[bytes]) -> list[str]:
-    """What a server answers, as text."""
+    """A server's reply as text."""
     return [each.decode() for each in reply]
 
 
 def windows_of(job: Job, number: int) -> set[str]:
-    """Two days, of which the call before and the call after have one each."""
+    """Two days; the previous and the next call each share one of them."""
     return {str(job.start + timedelta(days=number + each)) for each in (0, 1)}
 
 
 class World:
-    """Some jobs, a queue, and whoever works on them; a clock of its own, and chance from a seed."""
+    """Some jobs, a queue, and workers; with a simulated clock, and seeded randomness."""
 
     def __init__(self, redis: Redis, seed: int) -> None:
         self.redis = redis
@@ -73,7 +73,7 @@ class World:
         await self.send()
 
     async def send(self) -> None:
-        """Who freed a place may die before it is given to another."""
+        """A worker may die between freeing a slot and assigning it."""
         if self.chance.random() < 0.9:
             self.enqueue(await self.ledger.send_next(self.now))
 
@@ -83,7 +83,7 @@ class World:
     def lane_of(self, ticket: CallTicket) -> Lane:
         return self.jobs[ticket.job_id].lane
 
-    # What may happen
+    # Possible steps
 
     async def deliver(self) -> None:
         if not self.queue:
@@ -92,7 +92,7 @@ class World:
         started = await self.ledger.start_call(ticket, self.now, LEASE)
         if started is None:
             return
-        # Nobody who is alive has it, and it was not settled before.
+        # No live worker has it, and it was not settled before.
         assert self.alive_until.get(ticket, START) <= self.now
         assert [] == self.settled[ticket]
         assert ticket.job_id not in self.over
@@ -114,7 +114,7 @@ class World:
             return False
         for other, held in self.claims.items():
             if self.jobs[other.job_id].series == job.series and windows & held:
-                # Only from the bulk lane anything is taken away, and not by it.
+                # Claims are only taken over from the bulk lane, and not by it.
                 assert (Lane.INTERACTIVE, Lane.BULK) == (job.lane, self.lane_of(other))
                 held.difference_update(windows)
         self.claims[ticket] = windows
@@ -180,7 +180,7 @@ class World:
             await self.send()
 
     async def sweep(self) -> None:
-        # The server is to see how long the queue of each lane is.
+        # The server must know the queue length of each lane.
         await self.redis.delete(*Lane)
         for ticket in self.queue:
             await self.redis.rpush(self.lane_of(ticket), ticket.number)
@@ -193,7 +193,7 @@ class World:
     async def wait(self) -> None:
         self.now += timedelta(seconds=self.chance.choice([0.1, 1, 5, LEASE, QUEUED_LEASE]))
 
-    # What must hold
+    # Invariants
 
     def has_ended(self, job_id: str) -> bool:
         return self.jobs[job_id].calls_total == sum(len(self.settled[each]) for each in self.calls_of(job_id))
@@ -221,7 +221,7 @@ class World:
             back, sent = {int(each) for each in texts(next(found))}, int(next(found) or 0)
             is_waiting = next(found) is not None
             for ticket in self.calls_of(job_id):
-                # Each is in exactly one place: not yet sent, leased, come back, or settled.
+                # Each call is in exactly one state: not yet sent, leased, returned, or settled.
                 states = (
                     ticket.number >= sent,
                     f"{job_id}/{ticket.number}" in leased,
@@ -232,7 +232,7 @@ class World:
             assert (bool(back) or sent < job.calls_total) == is_waiting
 
     async def look(self) -> Iterator[Any]:
-        """What the server has of all that is checked, at one moment and in the order of the check."""
+        """The server's state for all checks, read atomically and in the order of the checks."""
         ask = self.redis.pipeline()
         ask.zrange(LEASES_KEY, 0, -1)
         for line in LINES:
@@ -280,7 +280,7 @@ async def test_whatever_happens_each_call_is_settled_once_and_nothing_is_left(se
         await (world.cancel_or_erase if step % 80 == 79 else world.chance.choice(trouble))()
         if step % 4 == 0:
             await world.check()
-    # From here on nothing goes wrong any more: it must come to its end by itself.
+    # From here on nothing fails any more: everything must end by itself.
     for _ in range(500):
         if world.is_over:
             break

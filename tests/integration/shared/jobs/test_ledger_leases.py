@@ -1,4 +1,4 @@
-"""Leases on a real server: what was lost or laid aside comes back once, at its moment, and never while it is alive."""
+"""Leases on a real server: a lost or deferred call is enqueued again once, when due, and never while it is running."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
@@ -31,7 +31,7 @@ def ledger(redis: Redis) -> Ledger:
 
 @pytest.fixture
 def jobs(redis: Redis) -> JobStore:
-    """The jobs whose calls it keeps."""
+    """The jobs of the ledger's calls."""
     return JobStore(redis, retention=timedelta(days=7))
 
 
@@ -45,7 +45,7 @@ async def sent(ledger: Ledger, jobs: JobStore, calls: int, lane: Lane = Lane.BUL
 
 
 async def overdue(ledger: Ledger, seconds: float, limit: int = 200) -> list[CallTicket]:
-    """What a sweep so much later enqueues again."""
+    """The calls that a sweep ``seconds`` later enqueues again."""
     return [call.ticket for call in await ledger.overdue_calls(later(seconds), limit)]
 
 
@@ -100,7 +100,7 @@ async def test_a_call_whose_worker_died_comes_back_after_its_lease_and_counts_an
     assert 2 == started.attempt
 
 
-# Laid aside
+# Deferred calls
 
 
 @pytest.mark.parametrize(("counts", "next_attempt"), [(True, 2), (False, 1)])
@@ -123,7 +123,7 @@ async def test_a_call_laid_aside_comes_back_at_its_moment(
 async def test_a_call_laid_aside_for_less_than_its_lease_can_be_begun_at_its_moment(
     ledger: Ledger, jobs: JobStore
 ) -> None:
-    """Who laid it aside works on it no more, however long its lease would have been."""
+    """The worker that deferred it no longer works on it, however long its lease was."""
     (ticket,) = await sent(ledger, jobs, 1)
     await ledger.start_call(ticket, NOW, LEASE)
 
@@ -175,7 +175,7 @@ async def test_a_message_for_a_call_that_is_laid_aside_has_nothing_to_say(ledger
 async def test_a_call_that_is_renewed_after_it_was_settled_elsewhere_stays_settled(
     ledger: Ledger, jobs: JobStore, redis: Redis
 ) -> None:
-    """A worker that was thought dead wakes up: another one has done its call meanwhile."""
+    """A worker that was considered dead resumes: another one has finished its call meanwhile."""
     (ticket,) = await sent(ledger, jobs, 1)
     await ledger.start_call(ticket, NOW, LEASE)
     await overdue(ledger, LEASE)
@@ -228,19 +228,19 @@ async def test_a_call_that_was_begun_is_enqueued_again_however_long_the_queue_is
 
     sweeps = [await overdue(ledger, seconds) for seconds in (10, 30, 50)]
 
-    # Once: from then on it waits in the queue as before.
+    # Once: then it waits in the queue as before.
     assert [[ticket], [], []] == sweeps
 
 
 async def test_a_message_that_was_overtaken_is_lost(ledger: Ledger, jobs: JobStore, redis: Redis) -> None:
-    """The queue is never empty, and still it is found out."""
+    """The loss is detected although the queue is never empty."""
     lost, overtaking, waiting = await sent(ledger, jobs, 3)
     await redis.rpush(Lane.BULK, "the message of the third")
     await ledger.start_call(overtaking, NOW, QUEUED_LEASE * 9)
 
     sweeps = [await overdue(ledger, seconds) for seconds in (20, 40, 60)]
 
-    # Once: from then on it is the last in the queue, and nothing has overtaken it.
+    # Once: then it is the last in the queue, and nothing has overtaken it.
     assert [[lost], [], []] == sweeps
     assert await ledger.start_call(waiting, later(60), LEASE) is not None
 

@@ -1,4 +1,4 @@
-"""The queue on a real server: a message reaches its lane and carries ids, its trace, and nothing else."""
+"""The queue on a real server: a message reaches its lane and contains only ids and its trace."""
 
 import asyncio
 import json
@@ -39,20 +39,20 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def celery(settings: Settings) -> Celery:
-    """The application of a process that sends."""
+    """The Celery application of a sending process."""
     return create_celery(settings)
 
 
 @pytest.fixture
 def broker(celery: Celery) -> Iterator[TaskQueue]:
-    """What puts work into its queue."""
+    """The task queue under test."""
     broker = TaskQueue(celery)
     yield broker
     broker.close()
 
 
 async def messages(redis: Redis, queue: str) -> list[dict[str, Any]]:
-    """What waits in a queue, oldest first, with its body decoded."""
+    """The messages of a queue, oldest first, with their bodies decoded."""
     waiting = [json.loads(text) for text in await redis.lrange(queue, 0, -1)]
     return [{**message, "body": json.loads(b64decode(message["body"]))} for message in reversed(waiting)]
 
@@ -170,7 +170,7 @@ def test_the_address_of_redis_is_spelt_for_celery() -> None:
 def test_a_consumer_outlives_the_loss_of_its_connection_with_messages_in_its_hands(
     settings: Settings, killable_valkey: KillableValkey
 ) -> None:
-    """As Celery's worker does it: it waits for work, has some that is not acknowledged, and listens for commands."""
+    """Like Celery's worker: it waits for tasks, has unacknowledged ones, and listens for remote control commands."""
     lost = settings.model_copy(update={"redis_url": SecretStr(killable_valkey.redis_url)})
     kombu: Any = import_module("kombu")
     connection: Any = create_celery(lost).connection_for_read()

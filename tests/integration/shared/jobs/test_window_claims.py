@@ -1,4 +1,4 @@
-"""One fetch for many askers, on a real server: of two calls that want the same days one fetches, the other waits."""
+"""Shared fetches on a real server: of two calls for the same days one fetches, the other waits."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ def later(seconds: float) -> datetime:
 
 
 class Askers:
-    """Jobs of one call each, which is begun at once."""
+    """Jobs of one call each, which starts immediately."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
@@ -33,7 +33,7 @@ class Askers:
         self.store = JobStore(redis, retention=timedelta(days=7))
 
     async def ask(self, lane: Lane = Lane.INTERACTIVE, series: Series = SERIES) -> CallTicket:
-        """A call that is at work and has claimed nothing yet."""
+        """A running call that has claimed no window yet."""
         days = DayRange(date(2026, 1, 5), date(2026, 1, 8))
         await self.store.create_job(series, days, lane, [days], {}, NOW)
         (call,) = await self.ledger.send_next(NOW)
@@ -52,7 +52,7 @@ class Askers:
 
 @pytest.fixture
 def askers(redis: Redis) -> Askers:
-    """Over that server."""
+    """With that server."""
     return Askers(redis)
 
 
@@ -66,7 +66,7 @@ async def test_who_comes_second_waits_until_the_first_is_settled(askers: Askers)
 
     assert ([], [second]) == (before, await askers.sent())
     started = await askers.ledger.start_call(second, NOW, LEASE)
-    # To wait was no attempt.
+    # Waiting did not count as an attempt.
     assert started is not None
     assert 1 == started.attempt
     assert await askers.ledger.claim(second, [TUESDAY, WEDNESDAY], NOW)
@@ -105,7 +105,7 @@ async def test_other_days_and_other_series_are_nobodys_concern(askers: Askers) -
 
 
 async def test_a_call_that_is_tried_again_later_keeps_what_it_has_claimed(askers: Askers) -> None:
-    """Ten who want the same are one to a provider that fails."""
+    """Ten calls for the same days count as one to a failing provider."""
     first, second = await askers.ask(), await askers.ask()
     await askers.ledger.claim(first, [MONDAY], NOW)
     await askers.ledger.park(first, later(10), counts_as_attempt=True)
@@ -169,7 +169,7 @@ async def test_the_claims_of_a_worker_that_died_are_those_of_whoever_does_its_ca
 
 
 async def test_who_waits_too_long_looks_again(askers: Askers) -> None:
-    """Should nobody bring back who was waited for."""
+    """In case the call it waits for never returns."""
     first, second = await askers.ask(), await askers.ask()
     await askers.ledger.claim(first, [MONDAY], NOW)
     await askers.ledger.claim(second, [MONDAY], NOW)

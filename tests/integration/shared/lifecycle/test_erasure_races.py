@@ -1,4 +1,4 @@
-"""An account is erased at the very moment at which something else is done with it: nothing of it is left."""
+"""Erasure of an account concurrent with other operations on it: none of its data is left."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,13 +30,13 @@ IdempotentOperation = Callable[[Resources, UsagePoint, str], Awaitable[object]]
 
 @pytest.fixture
 async def processes(settings: Settings) -> AsyncIterator[tuple[Resources, Resources]]:
-    """The stores as two processes have them open."""
+    """The stores as opened by two processes."""
     async with open_resources(settings) as one, open_resources(settings) as other:
         yield one, other
 
 
 async def begun_consent(resources: Resources, account_id: str) -> str:
-    """A consent that came back and is being exchanged."""
+    """A consent after the callback, during its exchange."""
     consent, state = await resources.authorization_states.create(account_id, NOW)
     await take_state(resources.authorization_states, state, NOW, next(numbers))
     return consent.id
@@ -106,7 +106,7 @@ async def test_an_account_is_erased_whatever_is_done_at_the_same_moment(
         await one.erasure.finish(NOW + SECOND_PASS_AFTER)
 
         assert not isinstance(receipt, BaseException), (deed.__name__, receipt)
-        # What came too late is told so, by us or by the database's own rules.
+        # A late operation is refused, by our checks or by the database's constraints.
         told = isinstance(outcome, (AppError, IntegrityError, ValueError))
         assert told or not isinstance(outcome, BaseException), (deed.__name__, outcome)
         dump = await redis_dump(one.redis) + await sql_dump(one.database)
@@ -135,13 +135,13 @@ async def test_a_usage_point_is_erased_whatever_is_done_at_the_same_moment(
 
             failures = [each for each in outcomes if isinstance(each, BaseException)]
             assert [] == [each for each in failures if not isinstance(each, AppError)], deed.__name__
-            # What came too late has its id in the audit; the point itself is nowhere.
+            # A late operation leaves the id in the audit log; the point itself is deleted.
             assert point.id not in repr(await one.database.read(select(usage_points.c.id))), deed.__name__
             assert point.id not in await redis_dump(one.redis), deed.__name__
         assert await one.audit.find_break(account.id) is None, deed.__name__
 
 
 async def late(round_number: int, deed: Awaitable[object]) -> object:
-    """Somewhat later in each round, so that it falls on another moment of the erasure; whichever, nothing is left."""
+    """Delay a little more in each round, to hit another step of the erasure; nothing may be left after any."""
     await asyncio.sleep(round_number * 0.002)
     return await deed

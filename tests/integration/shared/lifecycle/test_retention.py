@@ -1,4 +1,4 @@
-"""Retention: what is older than the settings want goes, and what is not stays, however often it is broken off."""
+"""Retention: data older than the settings allow is deleted, newer data stays, even if runs are interrupted."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -37,7 +37,7 @@ async def resources(settings: Settings) -> AsyncIterator[Resources]:
 
 @pytest.fixture
 async def point(resources: Resources) -> UsagePoint:
-    """Somebody's usage point."""
+    """A usage point."""
     return await new_point(resources, PRM, 1)
 
 

@@ -1,4 +1,4 @@
-"""A new server secret in a living gateway: everybody made before goes on, and what needs the old one is counted."""
+"""A new server secret in a running gateway: existing accounts keep working, and uses of the old secret are counted."""
 
 import asyncio
 import secrets
@@ -41,7 +41,7 @@ URL = "https://receiver.example/synthetic"
 
 @dataclass
 class Gateway:
-    """Processes of one gateway, each with the secrets that it was started with."""
+    """Processes of one gateway, each with the secrets from its start."""
 
     open: Callable[..., Any]
     old: SecretStr
@@ -50,7 +50,7 @@ class Gateway:
 
 @pytest.fixture
 async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
-    """A gateway of which each process may have other secrets."""
+    """A gateway whose processes may have different secrets."""
     async with AsyncExitStack() as stack:
 
         async def process(current: SecretStr, *previous: SecretStr) -> Resources:
@@ -95,7 +95,7 @@ async def fetch(resources: Resources, of: Household, day: date, value: int) -> N
 
 
 async def read(resources: Resources, of: Household, day: date) -> list[int]:
-    """What the account's key opens of a day."""
+    """The values of a day that the account's key decrypts."""
     caller = await resources.accounts.authenticate(of.api_key, NOW)
     series = Series(of.account.id, of.usage_point.id, "consumption_load_curve")
     opened = await resources.readings.open_windows(series, [day.isoformat()], caller.private_key)
@@ -318,6 +318,6 @@ def test_the_rotation_knows_every_encrypted_column() -> None:
     }
     known = {f"{table.name}.{each.column.name}" for table, columns in sealed_columns().items() for each in columns}
 
-    # That one is under the key of a person.
+    # That one is encrypted with an account's key.
     assert encrypted - {f"{api_keys.name}.wrapped_private_key"} == known
     assert usage_points in sealed_columns()

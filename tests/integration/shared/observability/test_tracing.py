@@ -1,4 +1,4 @@
-"""Tracing of a whole process, received over OTLP: what its clients do is seen, housekeeping and secrets are not."""
+"""Tracing of a whole process, received over OTLP: its client calls are traced, housekeeping and secrets are not."""
 
 import os
 import subprocess
@@ -56,7 +56,7 @@ stop_tracing()
 
 
 def run(redis_url: str, endpoint: str, traceparent: str) -> str:
-    """Run the process with its telemetry sent to an endpoint, and give back what it printed."""
+    """Run the process with its telemetry sent to an endpoint; returns its output."""
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT, PRM, redis_url, endpoint, traceparent],
         cwd=Path(__file__).parents[4],
@@ -72,7 +72,7 @@ def run(redis_url: str, endpoint: str, traceparent: str) -> str:
 
 @pytest.fixture(scope="module")
 def spans(embedded_valkey: str) -> tuple[Span, ...]:
-    """What one process sent, its trace begun elsewhere. Of the server it needs only an answer."""
+    """The spans of one process, in a trace started elsewhere. It only needs a server that responds."""
     with OtlpReceiver() as receiver:
         printed = run(embedded_valkey, receiver.endpoint, f"00-{'ab' * 16}-{'cd' * 8}-01")
         assert "ab" * 16 == printed
@@ -105,7 +105,7 @@ def test_housekeeping_health_and_secrets_are_not_seen(spans: tuple[Span, ...]) -
     assert [] == unwanted
     assert [] == [each.name for each in spans if "health" in each.name]
     assert [] == [each.name for each in spans if PRM in repr(each)]
-    # One was there, and is masked: what is above is no empty promise.
+    # One secret was recorded, and is masked: the check above is not vacuous.
     assert [each for each in spans if "state=***" in repr(each)]
 
 

@@ -1,4 +1,4 @@
-"""Public data in SQL, and who may ask for it, on both databases."""
+"""Public data in SQL, and the claim to fetch it, on both databases."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def store(database_url: str) -> AsyncIterator[PublicDayStore]:
 
 
 def day(number: int) -> date:
-    """The day so many days after the first."""
+    """The day ``number`` days after the first."""
     return FIRST + timedelta(days=number)
 
 

@@ -1,4 +1,4 @@
-"""The prices of Tempo: each set holds until a newer one does, and every change is written down."""
+"""The prices of Tempo: each set is valid until a newer one, and every change is audited."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The sealed store on a real server: what was saved comes back to whoever has the key, and to nobody else."""
+"""The encrypted store on a real server: saved data can be read with the account's key, and with no other."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -30,7 +30,7 @@ def store(redis: Redis) -> ReadingStore:
 
 
 def curve(day: date, first_value: int = 31_000) -> list[Reading]:
-    """Every half-hour of a day, each with a value that no other text contains by chance."""
+    """Every half-hour of a day, each with a value that occurs in no other text by chance."""
     start = day_start(day)
     count = day_seconds(day) // 1800
     return [Reading(start + timedelta(minutes=30 * n), "PT30M", first_value + n) for n in range(count)]
@@ -148,7 +148,7 @@ async def test_an_erased_series_is_gone_and_its_neighbour_is_not(store: ReadingS
     assert 2 == await redis.dbsize()
 
 
-# Who can not open
+# Failed decryption
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ async def test_a_blob_moved_to_another_series_does_not_open(
 
 
 async def test_what_was_written_without_the_servers_secret_does_not_open(store: ReadingStore, redis: Redis) -> None:
-    """Who can write to Redis and knows the public key still can't put a reading there."""
+    """Write access to Redis and the public key are not enough to forge a reading."""
     forger = ReadingStore(redis, ServerSecret(OTHER_SECRET))
     await save(forger, ORDINARY, curve(ORDINARY))
 
@@ -231,7 +231,7 @@ async def test_no_reading_is_on_the_server_in_clear(store: ReadingStore, redis: 
 
     dump = await dumped(redis)
 
-    assert b"2026-01-15" in dump  # the day is there: what follows is no empty promise
+    assert b"2026-01-15" in dump  # the day is stored: the next checks are not vacuous
     assert not [reading for reading in readings if str(reading.value).encode() in dump]
     assert b"98765" not in dump
     assert str(int(readings[0].start.timestamp())).encode() not in dump

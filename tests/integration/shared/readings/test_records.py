@@ -1,4 +1,4 @@
-"""Records in the sealed store: one window, `current`, under the same lock as readings."""
+"""Records in the encrypted store: one window, `current`, encrypted in the same way as readings."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""The chains of audit events: added one by one by many at once, checked, shortened, and forged in vain."""
+"""The chains of audit events: concurrent additions in sequence, verification, pruning, and detected forgeries."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A migrated database of this test alone."""
+    """A migrated database used by this test only."""
     database = Database(database_url)
     yield database
     await database.close()
@@ -39,9 +39,9 @@ def log(database: Database) -> AuditLog:
 async def add(
     database: Database, number: int, chain: str = ADMIN, at: datetime = NOW, server: ServerSecret = SERVER
 ) -> None:
-    """Something is done, and written down with it."""
+    """Perform an operation, and audit it in the same transaction."""
     async with database.transaction() as connection:
-        # What it is about: the transaction writes something first.
+        # The audited operation: the transaction writes something first.
         await connection.execute(update(accounts).where(accounts.c.id == "nobody").values(id="nobody"))
         await record(connection, server, chain, at, ADMIN, "synthetic.action", {"number": number, "é": None})
 
@@ -95,7 +95,7 @@ async def test_what_is_rolled_back_leaves_no_event(database: Database, log: Audi
     assert [] == await log.load_events(ADMIN)
 
 
-# Of five events: which is forged and how, `None`: taken out, and at which that is found.
+# Of five events: the forged one and its change (`None`: removed), and the event at which it is detected.
 FORGERIES: dict[str, tuple[int, dict[str, Any] | None, int]] = {
     "action": (3, {"action": "forged"}, 3),
     "actor": (3, {"actor": "key_forged"}, 3),
@@ -163,7 +163,7 @@ async def test_retention_removes_the_old_and_the_rest_still_holds(database: Data
 
     assert 3 == removed
     assert [5, 4] == [each.number for each in await log.load_events(ADMIN)]
-    # The newest of a chain stays, however old it is: the next one continues it.
+    # The newest event of a chain stays, however old it is: the next one continues it.
     assert [2, 1] == [each.number for each in await log.load_events("acct_1")]
     assert [None, None] == [await log.find_break(chain) for chain in (ADMIN, "acct_1")]
 

@@ -1,4 +1,4 @@
-"""The database: its migrations lead to what the code declares, its moments are unmistakable, its rules are kept."""
+"""The database: its migrations match the declared schema, its times are unambiguous, its constraints are enforced."""
 
 import asyncio
 import os
@@ -47,7 +47,7 @@ async def write_nothing(database: Database) -> None:
 
 
 def connections_of(database: Database) -> tuple[list[object], list[object]]:
-    """Those that are opened from here on, and those of them that were closed, oldest first."""
+    """The connections opened from here on, and those of them that were closed, oldest first."""
     opened: list[object] = []
     closed: list[object] = []
     event.listen(database.engine.sync_engine, "connect", lambda connection, _record: opened.append(connection))
@@ -112,7 +112,7 @@ async def test_migrating_again_changes_nothing_and_loses_nothing(database_url: s
 
 
 def alembic(url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """What a developer types."""
+    """Run Alembic as a developer does."""
     return subprocess.run(
         [sys.executable, "-m", "alembic", *arguments],
         cwd=ROOT,
@@ -141,7 +141,7 @@ async def test_each_migration_can_be_undone_and_done_again(schema_url: str) -> N
     assert {*metadata.tables, "alembic_version"} == await tables_of(schema_url)
 
 
-# Moments
+# Times
 
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=2)), timezone(timedelta(hours=-11, minutes=-30))])

@@ -1,4 +1,4 @@
-"""The second migration, over a database in use: nothing is lost on the way forward, and the way back is safe."""
+"""The second migration, on a database in use: the upgrade loses nothing, and the downgrade is safe."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ NEW = {
     "consents": {"duration", "returns_points", "return_hash", "prms_sealed", "put_off_until"},
     "usage_points": {"first_refused_at", "last_refused_at", "refused_days", "lost_at"},
 }
-# In words that both databases understand; of bytes they have none in common, but one that is written as text.
+# In SQL that both databases accept; they have no common literal for bytes, except one written as text.
 ACCOUNT = "INSERT INTO accounts (id, created_at, public_key) VALUES ('acct_1', '2026-11-22 09:30:00', 'key')"
 CONSENT = (
     "INSERT INTO consents (id, account_id, state_hash, status, created_at, state_expires_at) "
@@ -55,7 +55,7 @@ async def columns(url: str, table: str) -> set[str]:
 
 
 async def downgrade(url: str, revision: str) -> None:
-    """What an operator does who goes back to an earlier version; `test_database.py` has the command itself."""
+    """Downgrade, as an operator does to return to an earlier version; `test_database.py` tests the command itself."""
     config = Config()
     config.set_main_option("script_location", str(ROOT / "shared" / "storage" / "migrations"))
 

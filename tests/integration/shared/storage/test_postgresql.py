@@ -1,4 +1,4 @@
-"""What is particular to a real PostgreSQL: its time limits, and that it says in one word that it can't be used."""
+"""The specifics of a real PostgreSQL: its timeouts, and one common error when it is unavailable."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_time
 
 @pytest.fixture
 async def database(empty_postgresql_url: str) -> AsyncIterator[Database]:
-    """An empty one."""
+    """An empty database."""
     database = Database(empty_postgresql_url)
     yield database
     await database.close()
@@ -38,9 +38,9 @@ async def test_a_statement_that_is_given_up_says_that_the_database_can_not_be_us
         with pytest.raises(OperationalError) as slow:
             await connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": 17.25})
 
-    # What a query was about does not stand in the text of its error.
+    # The error text does not contain the query's values.
     assert "17.25" not in str(slow.value)
-    # The connection is as good as before.
+    # The connection is still usable.
     assert [(1,)] == list(await database.read(select(bindparam("one", 1, Integer))))
 
 

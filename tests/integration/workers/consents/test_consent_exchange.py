@@ -1,4 +1,4 @@
-"""The exchange of consents, over real stores and the simulated Enedis: both generations, late answers, outages."""
+"""The exchange of consents, with real stores and the simulated Enedis: both generations, late responses, outages."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ CONSUMPTION, PRODUCTION = Direction.CONSUMPTION, Direction.PRODUCTION
 
 @dataclass
 class Scene:
-    """A gateway's resources, the simulated Enedis that they speak to, and somebody with an account."""
+    """A gateway's resources, the simulated Enedis that they call, and an account."""
 
     resources: Resources
     enedis: httpx.AsyncClient
@@ -46,7 +46,7 @@ class Scene:
     async def come_back(
         self, point: str = CONSUMER, *, page: str = "v2", taken: datetime | None = None, account_id: str | None = None
     ) -> Consent:
-        """A person says yes on the provider's page and comes back; the state is used."""
+        """Accept on the provider's page and return; the state is used."""
         taken = taken or datetime.now(UTC)
         states = self.resources.authorization_states
         _, state = await states.create(
@@ -81,7 +81,7 @@ class Scene:
         return {point.prm: point.directions for point in points}
 
     async def asked(self) -> int:
-        """How often the services of a consent were asked for."""
+        """The number of requests for a consent's services."""
         answer = await self.enedis.get("/control/calls", params={"api": "subscribed_services"})
         return len(cast(list[Any], answer.json()))
 
@@ -182,7 +182,7 @@ async def test_services_that_come_late_are_waited_for(scene: Scene) -> None:
     await scene.exchange.exchange(consent.id, consent.taken_at + timedelta(minutes=4))
 
     assert [ConsentStatus.EXCHANGING] * 2 == [after_first.status, after_second.status]
-    # Somebody waits in front of the first try; later ones are single calls.
+    # A user waits for the first attempt; later attempts are single calls.
     assert (3, 4) == (asked_first, asked_second)
     assert ConsentStatus.GRANTED is (await scene.outcome(consent)).status
 
@@ -237,7 +237,7 @@ async def test_what_only_the_operator_can_mend_ends_it_at_once(scene: Scene) -> 
 
 
 async def test_a_consent_that_waits_is_enqueued_ever_more_rarely(scene: Scene) -> None:
-    """Sweeps come every two seconds; were each of them to ask Enedis, one late consent would use up the quota."""
+    """Sweeps run every two seconds; if each of them called Enedis, one late consent would use up the quota."""
     await scene.control("settings", services_delay_seconds=3600)
     now = datetime.now(UTC)
     consent = await scene.come_back(taken=now - timedelta(minutes=4))

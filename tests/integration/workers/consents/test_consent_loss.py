@@ -1,4 +1,4 @@
-"""What calls tell about a consent: a refusal is noted, a success forgets it, and of the end its account is told."""
+"""Consent loss from calls: a refusal is counted, a success resets the count, and the account is notified of a loss."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 async def home(settings: Settings) -> AsyncIterator[Household]:
-    """Somebody with a meter."""
+    """An account with a meter."""
     async with household(settings) as each:
         yield each
 
@@ -35,7 +35,7 @@ async def point_of(home: Household) -> UsagePoint:
 
 
 async def refused_before(home: Household, *days_ago: int) -> None:
-    """The provider has refused on these days."""
+    """Record refusals of the provider on these days."""
     for days in days_ago:
         await home.resources.access_loss.note_refusal(home.usage_point.id, datetime.now(UTC) - days * DAY)
 
@@ -75,7 +75,7 @@ async def test_the_third_day_of_refusals_ends_the_consent_and_its_account_is_tol
     point = await point_of(home)
     assert ConsentStatus.LOST is point.consent.status
     assert [("consent.revoked", {"consent_id": point.consent.id})] == await told(home)
-    # The second call was not made any more.
+    # The second call was not made.
     assert 1 == len(home.provider.asked)
     with pytest.raises(ConsentMissing):
         await home.resources.usage_points.load_active(point.id, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""The exchange of consents: from an authorisation to a person's usage points, or to a reason why not."""
+"""The exchange of consents: from an authorisation to an account's usage points, or to a failure reason."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def status_of(stage: Stage, consent_id: str) -> tuple[ConsentStatus, str | None]:
-    """What became of a consent, and why."""
+    """The status of a consent, and its reason."""
     consent = await stage.resources.consents.load(consent_id)
     return consent.status, consent.error_code
 
@@ -74,7 +74,7 @@ async def test_while_enedis_is_down_a_consent_waits_and_is_taken_up_again(stage:
         stage.redis.delete("slots:enedis:subscribed_services:closed")
         await stage.exchange.exchange(consent_id)
         assert (ConsentStatus.GRANTED, None) == await status_of(stage, consent_id), fault
-        # Whoever comes next has the house to themselves.
+        # The next account must hold this house alone.
         await stage.resources.erasure.erase_account(person.account_id, OWNER, datetime.now(UTC))
 
 
@@ -99,7 +99,7 @@ async def test_a_consent_that_ended_is_not_swept_up(stage: Stage, person: Person
 
 
 async def test_the_authorisation_of_somebody_elses_point_does_not_open_another(stage: Stage, person: Person) -> None:
-    """Ids are small numbers that grow by one: whoever comes back may have counted."""
+    """Ids are small sequential numbers: an attacker may return with a guessed one."""
     somebody = await stage.create_person()
     theirs = stage.enedis.share(SOLAR_HOUSE)
     await stage.exchange.exchange(await stage.begin_consent(somebody, theirs))

@@ -1,4 +1,4 @@
-"""A worker that is in the middle of a call while what it works for is erased: nothing of it comes back."""
+"""A worker runs a call while the call's account, point or data is erased: no erased data reappears."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -48,7 +48,7 @@ async def cache(stage: Stage, job: Job, house: UsagePoint) -> object:
 
 
 async def erased_during_a_call(stage: Stage, house: UsagePoint, erase: Erase, failure: Exception | None = None) -> Job:
-    """A call is answered, what it is for is erased, then the worker goes on; and with whatever it leaves behind."""
+    """Erase after the provider's response, then let the worker continue, and run everything that it enqueued."""
     provider = HeldBack(stage.providers["enedis"], failure)
     fetcher = Fetcher(stage.resources, {"enedis": provider})
     job = await stage.submit(house, CURVE, DayRange(WEEK.start, days_ago(6)))
@@ -195,7 +195,7 @@ async def test_the_refresh_obeys_the_owner(stage: Stage, person: Person, house: 
 
     assert set() == await planned(refresh=False)
     assert {CURVE} == await planned(refresh=True, refresh_datasets=[CURVE])
-    # Named, also what nobody fetches unasked.
+    # Datasets by name, including those that are only fetched on request.
     assert {"identity"} == await planned(refresh_datasets=["identity"])
     assert {CURVE, "contract"} <= (usual := await planned(refresh_datasets=None))
     assert "identity" not in usual

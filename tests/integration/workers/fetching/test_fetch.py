@@ -1,4 +1,4 @@
-"""Whole jobs through the fetcher: what is asked of Enedis, what is stored of its answers, and what is never asked."""
+"""Whole jobs through the fetcher: the requests to Enedis, the stored data, and the requests that are never sent."""
 
 import asyncio
 from datetime import date, datetime, timedelta
@@ -21,7 +21,7 @@ MOVED_IN = ("99000000000088", date(2026, 3, 16))
 
 
 def period(first_days_ago: int, days: int) -> DayRange:
-    """So many days, the first of them so many days ago: old enough to be final."""
+    """A range of ``days`` days that starts ``first_days_ago`` days ago: old enough to be final."""
     start = days_ago(first_days_ago)
     return DayRange(start, start + timedelta(days=days))
 

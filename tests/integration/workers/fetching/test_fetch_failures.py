@@ -1,4 +1,4 @@
-"""Calls that fail: what is tried again and when, what is given up, and what is written down about it."""
+"""Failing calls: which are retried and when, which are given up, and what is recorded about them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,13 +29,13 @@ CURVE = "consumption_load_curve"
 
 
 def attempts_of(stage: Stage, ticket: CallTicket) -> int:
-    """The attempts that the ledger has counted."""
+    """The attempts counted by the ledger."""
     counted = stage.redis.hget(f"calls:{ticket.job_id}", f"{ticket.number}:attempts")
     return int(counted or 0)
 
 
 async def gaps_of(stage: Stage, job: Job) -> set[tuple[str, Reason]]:
-    """The states of the job's windows, and why."""
+    """The states of the job's windows, with their reasons."""
     known: Sequence[Coverage] = list((await stage.coverage(job)).values())
     return {(each.state, gap.reason) for each in known for gap in each.gaps}
 
@@ -166,7 +166,7 @@ async def test_a_call_without_a_slot_waits_in_the_ledger_and_that_is_no_attempt(
     slots: Any = stage.redis.zrange("slots:enedis:measures", 0, -1, withscores=True)
     ((_, slot),) = slots
     lateness, begun = Lateness(), datetime.now(UTC).timestamp()
-    # A slot is by the clock of Redis; the worker goes by its own.
+    # Slots use the clock of Redis; the worker uses its own.
     free_at = begun + slot + 3601 - now_of(stage.redis)
 
     for _ in range(narrow.settings.call_attempts + 2):
@@ -185,11 +185,11 @@ async def test_an_hour_that_enedis_calls_used_up_makes_every_call_wait(stage: St
     first, second = CallTicket(job.id, 0), CallTicket(job.id, 1)
     leases, lateness = [], Lateness()
 
-    # In the middle of an hour: its end must not come meanwhile.
+    # In the middle of an hour, so that it does not end during the test.
     with time_machine.travel(datetime.now(UTC).replace(minute=30)):
         next_hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         await stage.fetcher.do_call(first)
-        # As soon as the API opens: that is later than the pause after a first failure.
+        # When the API reopens: this is later than the backoff after a first failure.
         leases.append(stage.lease_of(first))
         for ticket in (second, first, second):
             await stage.do_again(ticket)

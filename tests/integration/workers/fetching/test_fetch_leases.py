@@ -1,4 +1,4 @@
-"""Signs of life: slow calls, dead workers, cancelled jobs. Of a call at most one worker is alive at any time."""
+"""Lease renewal: slow calls, dead workers, cancelled jobs. At any time a call has at most one live worker."""
 
 import asyncio
 from dataclasses import replace
@@ -30,14 +30,14 @@ def short_lived(stage: Stage, provider: Provider, lease_seconds: float = LEASE_S
 
 
 async def die_while_working_on(stage: Stage, ticket: CallTicket) -> None:
-    """Take a call as a worker that is killed at once does: its lease runs out."""
+    """Take a call as a worker that is killed immediately: its lease expires."""
     assert await stage.resources.ledger.start_call(ticket, datetime.now(UTC), 0.0) is not None
 
 
 async def test_a_slow_call_keeps_its_lease_and_is_nobody_elses(stage: Stage, house: UsagePoint) -> None:
     provider = HeldBack(stage.providers["enedis"])
     ticket = CallTicket((job := await stage.submit(house, CURVE, WEEK)).id, 0)
-    # The clock stands still but for the test; signs of life come in real time, three in each lease.
+    # Only the test moves the clock; leases are renewed in real time, three times per lease.
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         begun = datetime.now(UTC).timestamp()
         slow = asyncio.create_task(short_lived(stage, provider).do_call(ticket))
@@ -45,7 +45,7 @@ async def test_a_slow_call_keeps_its_lease_and_is_nobody_elses(stage: Stage, hou
         clock.shift(0.9 * LEASE_SECONDS)
         renewed_until = begun + 1.9 * LEASE_SECONDS
         await until(lambda: (stage.lease_of(ticket) or 0) > renewed_until - 0.001)
-        # Longer than the first lease lasts: it has been renewed.
+        # Longer than the first lease: it has been renewed.
         clock.shift(0.6 * LEASE_SECONDS)
         await short_lived(stage, stage.providers["enedis"]).do_call(ticket)
         overdue = await stage.resources.ledger.overdue_calls(datetime.now(UTC))
@@ -109,7 +109,7 @@ async def test_a_call_that_failed_and_whose_workers_died_has_its_last_attempt_to
 
 
 async def cancel(stage: Stage, job: Job) -> None:
-    """End a job as its owner would."""
+    """Cancel a job as its account would."""
     assert await stage.resources.ledger.cancel(job.id, datetime.now(UTC))
 
 

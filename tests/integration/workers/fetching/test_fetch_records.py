@@ -1,4 +1,4 @@
-"""Calls for records: what was fetched is sealed, and why something is not there is written down."""
+"""Calls for records: fetched records are encrypted, and the reason for a missing one is stored."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ MONTH = timedelta(days=30)
 
 @pytest.fixture
 async def home(settings: Settings) -> AsyncIterator[Household]:
-    """Somebody with a meter."""
+    """An account with a meter."""
     async with household(settings) as each:
         yield each
 

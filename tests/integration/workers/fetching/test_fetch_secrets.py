@@ -1,4 +1,4 @@
-"""Where a usage point or a reading must never be: log lines, messages, events, and the stores."""
+"""Places that must never contain a usage point or a reading: log lines, messages, events, and the stores."""
 
 import asyncio
 import json
@@ -23,14 +23,14 @@ THREE_WEEKS = DayRange(days_ago(60), days_ago(39))
 
 
 def shown(readings: list[Reading], text: str) -> list[str]:
-    """The readings that a text holds, as numbers of their own: within ids every household has a few by chance."""
+    """The readings that a text contains as separate numbers: ids contain a few of every household by chance."""
     values = {str(reading.value) for reading in readings if reading.value >= 10_000}
     assert len(values) > 5
     return sorted(values & set(re.findall(r"[0-9A-Za-z]+", text)))
 
 
 def dump_of(redis: Redis) -> str:
-    """Everything that the store holds, as text."""
+    """The contents of the store, as text."""
     kinds: dict[Any, Any] = {
         b"string": redis.get,
         b"hash": redis.hgetall,
@@ -50,7 +50,7 @@ async def test_log_lines_name_no_usage_point_and_no_reading(
     # One for each of the three calls, then one for the first of the next job, then one for the exchange.
     for fault in ({"kind": "technical_error"}, {"kind": "truncated"}, {"kind": "wrong_point"}, {"code": "900908"}):
         stage.enedis.break_calls(**fault)
-    # The calls of the first that are laid aside keep their days: who asked for the same would wait for them.
+    # The first job's deferred calls keep their days: a request for the same days would wait for them.
     for days in (THREE_WEEKS, DayRange(days_ago(70), days_ago(60))):
         await stage.run(house, "consumption_load_curve", days)
     stage.enedis.break_calls(code="900908")

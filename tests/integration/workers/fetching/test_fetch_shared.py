@@ -1,4 +1,4 @@
-"""One fetch for many askers: whoever asks for the same days at the same time shares the calls."""
+"""Shared fetches: concurrent requests for the same days share the calls."""
 
 import asyncio
 from datetime import timedelta
@@ -19,19 +19,19 @@ DAYS = DayRange(days_ago(75), days_ago(40))
 
 
 async def work_off(stage: Stage, *lanes: Lane) -> None:
-    """Have four threads do everything at the same time that the queues hold, and what comes into them."""
+    """Run everything in the queues, and everything added to them, in four concurrent threads."""
 
     async def thread() -> None:
         while ticket := next((each for lane in lanes if (each := stage.next_ticket(lane))), None):
             await stage.fetcher.do_call(ticket)
 
-    # Who waits is in no queue: look again until nothing is waited for.
+    # Waiting calls are in no queue: poll until none is waiting.
     while any(stage.redis.llen(lane) for lane in lanes):
         await asyncio.gather(*(thread() for _ in range(4)))
 
 
 async def ended(stage: Stage, jobs: list[Job]) -> set[JobStatus]:
-    """How jobs ended."""
+    """The final statuses of jobs."""
     return {(await stage.job(job)).status for job in jobs}
 
 

@@ -1,4 +1,4 @@
-"""Who somebody is, where they live, how they can be reached: nowhere to be read but in the answer to their own key."""
+"""Identity, address and contact: readable only in the response to the account's own key."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ NEEDLES = [value for record in RECORDS.values() for value in record.values() if 
 
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
-    """Every span of the clients of queue and stores, without the mask that spans leave the process through."""
+    """Every span of the queue's and stores' clients, before the mask that is applied on export."""
     provider, kept = TracerProvider(), InMemorySpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(kept))
     celery = CeleryInstrumentor()  # type: ignore[no-untyped-call]  # the package does not type its constructor
@@ -51,7 +51,7 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 @pytest.fixture
 async def home(settings: Settings, spans: InMemorySpanExporter, logs: StringIO) -> AsyncIterator[Household]:
-    """Somebody with a meter, traced and logged from the start."""
+    """An account with a meter, traced and logged from the start."""
     async with household(settings) as each:
         each.provider.answers.update(RECORDS)
         yield each
@@ -69,12 +69,12 @@ async def client(settings: Settings, logs: StringIO) -> AsyncIterator[httpx.Asyn
 
 
 def found(haystack: bytes) -> list[str]:
-    """The personal values in it, as they are or as JSON may spell them."""
+    """The personal values in a text, verbatim or in JSON escapes."""
     return [each for each in NEEDLES if any(form.encode() in haystack for form in (each, json.dumps(each)[1:-1]))]
 
 
 async def everything(redis: Redis) -> bytes:
-    """All that a Redis holds, as it holds it. Its own `DUMP` would not do: it compresses."""
+    """The raw contents of a Redis. Its `DUMP` command is not suitable: it compresses."""
     pieces: list[object] = []
     for key in await redis.keys():
         match await redis.type(key):
@@ -125,7 +125,7 @@ async def test_personal_data_is_in_no_store_queue_log_or_trace(
         await home.fetcher.do_call(CallTicket(asked.json()["id"], 0))
         answers += (await client.get(asked.json()["links"]["readings"], headers=headers)).content
         answers += (await client.get(asked.json()["links"]["self"], headers=headers)).content
-    # A failure after a success is told about too.
+    # A failure after a success is published too.
     await home.age("identity", timedelta(days=30))
     home.provider.answers["identity"] = NoMeasure()
     await home.fetch("identity")
@@ -135,7 +135,7 @@ async def test_personal_data_is_in_no_store_queue_log_or_trace(
     lines = logs.getvalue().encode()
     traces = "".join(span.to_json() for span in spans.get_finished_spans()).encode()
 
-    # A search that finds nothing anywhere proves nothing: it finds all of it where it belongs, and others elsewhere.
+    # A search that never finds anything proves nothing: it finds every value where it belongs, and others elsewhere.
     assert sorted(NEEDLES) == sorted(set(found(answers)))
     assert b"readings:" in redis
     assert home.account.id.encode() in sql

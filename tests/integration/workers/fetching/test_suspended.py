@@ -1,4 +1,4 @@
-"""A suspended account: nothing is asked of the provider for it, and nothing is held against its days."""
+"""A suspended account: no provider is called for it, and its days record no failure."""
 
 from datetime import UTC, datetime
 

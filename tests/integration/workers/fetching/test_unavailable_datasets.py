@@ -1,4 +1,4 @@
-"""What a usage point can't measure is found out with one call, and costs no other before a new consent."""
+"""One call detects a dataset that a usage point can't measure; no other call is made before a new consent."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ FINAL = {"ADAM-ERR0069": Reason.WRONG_DIRECTION, "ADAM-ERR0075": Reason.CURVE_NO
 
 
 async def reasons_of(stage: Stage, usage_point: UsagePoint, days: DayRange) -> set[tuple[Reason, datetime | None]]:
-    """Why the days of a curve are not there; asked for as a client does."""
+    """The reasons for the missing days of a curve, as a client reads them."""
     job = await stage.run(usage_point, CURVE, days)
     assert JobStatus.SUCCEEDED is job.status
     known = (await stage.coverage(job)).values()
@@ -51,7 +51,7 @@ async def test_other_days_of_it_cost_no_call_and_the_refresh_leaves_it_out(stage
 
         planned = [await stage.resources.jobs.load_job(arguments[0]) for arguments in stage.queued("bulk")]
         assert CURVE not in {job.dataset for job in planned if job}, code
-        # What the curve would have given is asked for by itself.
+        # Daily values that the curve would have provided are requested directly.
         assert "daily_consumption" in {job.dataset for job in planned if job}, code
 
 
@@ -108,7 +108,7 @@ async def test_a_record_has_no_direction_and_no_curve(stage: Stage, house: Usage
 async def test_a_new_consent_makes_the_same_days_worth_a_call_at_once(
     stage: Stage, person: Person, house: UsagePoint
 ) -> None:
-    # Days of its own for each.
+    # Separate days for each.
     for number, code in enumerate((*FINAL, "ADAM-DC-0008")):
         days = DayRange(days_ago(60 - 10 * number), days_ago(55 - 10 * number))
         stage.enedis.break_calls(code=code, count=None)
@@ -142,7 +142,7 @@ async def test_a_stored_record_that_was_refused_is_renewed_under_a_new_consent(
     today = DayRange(days_ago(0), days_ago(-1))
     job = await stage.run(house, "contract", today)
     known = (await stage.coverage(job))["current"]
-    # As if it had been fetched so long ago that it is due, with a right that has gone meanwhile.
+    # As if the last fetch were so long ago that it is due, with access lost since then.
     long_ago = datetime.now(UTC) - timedelta(days=60)
     await save_window(stage.resources.readings, job.series, replace(known, fetched_at=long_ago), [], b"")
     stage.enedis.break_calls(code="ADAM-DC-0008", count=None)

@@ -1,4 +1,4 @@
-"""A provider that does not work is left alone by everybody, for ever longer, and tried with one call at a time."""
+"""A failing provider is paused for all workers, for increasing times, and tried with one call at a time."""
 
 import asyncio
 import time
@@ -45,7 +45,7 @@ async def workers(resources: Resources, enedis: SimulatedEnedis) -> AsyncIterato
 
 @asynccontextmanager
 async def three_workers(resources: Resources, timeout_seconds: float) -> AsyncIterator[list[Enedis]]:
-    """The adapters of three processes that wait so long for an answer."""
+    """The adapters of three processes with this timeout."""
     settings = resources.settings
     async with AsyncExitStack() as stack:
         opened = []
@@ -69,7 +69,7 @@ async def fetch(worker: Enedis) -> list[Reading]:
 
 
 async def outcome(worker: Enedis) -> type[AppError] | None:
-    """How one call ends."""
+    """The outcome of one call."""
     try:
         await fetch(worker)
     except AppError as error:
@@ -78,19 +78,19 @@ async def outcome(worker: Enedis) -> type[AppError] | None:
 
 
 async def fail(workers: list[Enedis], times: int = PATIENCE.failures) -> None:
-    """So many calls in a row, of whichever process, that the provider does not answer."""
+    """Make ``times`` consecutive failing calls, from any of the processes."""
     for number in range(times):
         with pytest.raises(ProviderUnavailable):
             await fetch(workers[number % len(workers)])
 
 
 def end_pause(redis: Redis) -> None:
-    """As if the pause were over."""
+    """End the pause."""
     redis.hset(KEY, "pause_ends", str(now_of(redis) - 1))
 
 
 def pause_end(redis: Redis) -> float:
-    """When the pause is over, by the clock of Redis."""
+    """The end of the pause, by the clock of Redis."""
     ends: Any = redis.hget(KEY, "pause_ends")
     return float(ends)
 
@@ -98,7 +98,7 @@ def pause_end(redis: Redis) -> float:
 async def test_after_a_few_failures_in_a_row_nobody_asks_and_nothing_reaches_the_provider(
     workers: list[Enedis], resources: Resources, enedis: SimulatedEnedis, redis: Redis
 ) -> None:
-    # However slow the machine is: an answer that is late by minutes comes after the end of a short patience.
+    # On any machine, a response that is late by minutes exceeds a short timeout.
     late = {"kind": "delay", "delay_seconds": 600}
     async with three_workers(resources, 0.2) as impatient:
         for fault in (
@@ -162,7 +162,7 @@ async def test_after_the_pause_one_call_tries_and_the_next_pause_is_longer(
         end_pause(redis)
         lateness, begun = Lateness(), now_of(redis)
         outcomes = await asyncio.gather(*(outcome(worker) for worker in workers for _ in range(2)))
-        # The one that tried, too: that the provider is down is no fault of its.
+        # Including the trial call: the provider's outage is not its fault.
         assert 6 == outcomes.count(NoSlotYet)
         assert lateness.explains(pause_end(redis), begun + seconds)
 
@@ -196,7 +196,7 @@ async def test_whoever_looks_on_sees_the_pause_and_the_failures(
 
     assert (CircuitState.PAUSED, PATIENCE.failures) == (shown.circuit, shown.failures)
     down_until = await resources.quota_status.down_until("enedis", ["measures"])
-    # The same moment, worked out anew from what Redis says is left of the pause.
+    # The same time, computed again from the remaining pause in Redis.
     assert shown.reopens_at is not None
     assert down_until is not None
     assert abs((down_until - shown.reopens_at).total_seconds()) <= lateness.seconds
@@ -225,7 +225,7 @@ async def test_when_the_one_that_tries_says_nothing_another_one_tries(resources:
     await pacer.grant(MEASURES_API, Lane.BULK)
     with pytest.raises(NoSlotYet):
         await pacer.grant(MEASURES_API, Lane.BULK)
-    # Its process is killed, and its time passes.
+    # Its process is killed, and its lease expires.
     redis.hset(KEY, "probe_ends", str(now_of(redis) - 1))
 
     await pacer.grant(MEASURES_API, Lane.BULK)

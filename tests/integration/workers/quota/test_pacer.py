@@ -1,4 +1,4 @@
-"""The pacer over a real store: what its sorted set holds is what was allowed, whoever asked, from wherever."""
+"""The pacer with a real store: its sorted set contains exactly the allowed slots, for all callers."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 API = "measures"
 SLOTS = f"slots:enedis:{API}"
-# What is kept beyond a second and beyond an hour.
+# The margins added to a second and to an hour.
 MARGIN = 0.005
 HOUR = 3601
 Pace = Callable[[Quota], list[Pacer]]
@@ -33,7 +33,7 @@ Pace = Callable[[Quota], list[Pacer]]
 
 @pytest.fixture
 async def pacers(redis_url: str) -> AsyncIterator[Pace]:
-    """The pacers of four workers, each with a connection of its own."""
+    """The pacers of four workers, each with its own connection."""
     async with AsyncExitStack() as stack:
         clients = [
             await stack.enter_async_context(AsyncRedis.from_url(redis_url, socket_timeout=PATIENCE_SECONDS))
@@ -49,27 +49,27 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 
 def granted(redis: Redis, key: str = SLOTS) -> list[float]:
-    """The moments of the slots, in order."""
+    """The times of the slots, in order."""
     slots: Any = redis.zrange(key, 0, -1, withscores=True)
     return [moment for _, moment in slots]
 
 
 def earlier_slots(redis: Redis, count: int, seconds_ago: float, key: str = SLOTS) -> float:
-    """As if so many slots had been given then, a tenth of a second apart; gives the moment of the first."""
+    """Store ``count`` earlier slots, a tenth of a second apart; returns the time of the first."""
     first = now_of(redis) - seconds_ago
     redis.zadd(key, {f"earlier-{number}": first + number / 10 for number in range(count)})
     return first
 
 
 def most_within(moments: list[float], seconds: float) -> int:
-    """The most moments that lie in any half-open window of that length."""
+    """The maximum number of times in any half-open window of that length."""
     return max(sum(1 for each in moments if start <= each < start + seconds) for start in moments)
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """When there may be a slot, as somebody was told by the clock of their process; and by that of Redis: not before
-    ``earliest``, and not after ``latest``, which is as near as the machine is quick."""
+    """The time of the next possible slot, by the process's clock; and by that of Redis: between ``earliest`` and
+    ``latest``, which are as close as the machine's speed allows."""
 
     retry_at: datetime
     earliest: float
@@ -80,7 +80,7 @@ class Refusal:
 
 
 async def refusal_of(redis: Redis, waiting: Awaitable[None]) -> Refusal:
-    """When it says that there may be a slot."""
+    """The refusal that a wait for a slot raises."""
     begun, redis_begun = datetime.now(UTC), now_of(redis)
     with pytest.raises(NoSlotYet) as refused:
         await waiting
@@ -91,20 +91,20 @@ async def refusal_of(redis: Redis, waiting: Awaitable[None]) -> Refusal:
 
 
 def seconds_until(moment: datetime | None) -> float:
-    """How long it is until then."""
+    """The seconds until that time."""
     assert moment is not None
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 async def use(pacer: Pacer, lane: Lane, api: str = API) -> None:
-    """Make a call: wait for a slot, write the request in its time."""
+    """Make a call: wait for a slot, write the request in time."""
     async with pacer.slot(api, lane) as slot:
         await slot.reach()
         slot.sent()
 
 
 async def take_all(pacer: Pacer, lane: Lane) -> int:
-    """Take slots as a worker does, until the hour is used up; how many."""
+    """Take slots as a worker does, until the hour is used up; returns their number."""
     taken = 0
     while True:
         try:
@@ -141,8 +141,8 @@ async def test_the_sixth_slot_of_a_second_comes_a_second_after_the_first(pacers:
 async def test_the_fifth_slot_of_a_second_is_given_at_once_and_the_sixth_exactly_a_second_after_the_first(
     pacers: Pace, redis: Redis
 ) -> None:
-    """Whoever would have to wait for longer than a moment is refused; so the second in which there are slots already is
-    one in a while, and no machine is too slow for it."""
+    """A caller that would have to wait long is refused; so the second that already has slots lies in the future, and no
+    machine is too slow for the test."""
     (pacer, *_) = pacers(Quota(5, 1000, 1000))
     earlier_slots(redis, 4, seconds_ago=-100)
 
@@ -170,7 +170,7 @@ async def test_a_full_hour_gives_a_slot_as_soon_as_one_is_free(pacers: Pace, red
 
     await use(pacer, Lane.INTERACTIVE)
 
-    # Not earlier than the truth, and later by no more than the way to the store.
+    # Not earlier than the true time, and later by at most the round trip to the store.
     assert first + HOUR <= granted(redis)[-1] < now_of(redis) + lateness.seconds
 
 
@@ -184,7 +184,7 @@ async def test_people_who_wait_pass_before_bulk(pacers: Pace, redis: Redis) -> N
     await person
 
     _, of_person, *later = granted(redis)
-    # A slow machine may have come to the next second already.
+    # A slow machine may already be in the next second.
     assert [] == [moment for moment in granted(redis, f"{SLOTS}:bulk") if moment <= of_person]
     assert len(later) == len(granted(redis, f"{SLOTS}:bulk"))
     for waiting in bulk:
@@ -201,7 +201,7 @@ async def test_bulk_leaves_the_share_of_people_who_wait(pacers: Pace, redis: Red
     for _ in range(3):
         await use(pacer, Lane.INTERACTIVE)
 
-    # Bulk counts its own from when they might have been used, not from when they were.
+    # Bulk counts its slots from the latest possible use, not from the actual one.
     assert granted(redis, f"{SLOTS}:bulk")[0] + HOUR in of_bulk
     assert granted(redis)[0] + HOUR in await refusal_of(redis, use(pacer, Lane.INTERACTIVE))
     assert (12, 9) == (len(granted(redis)), len(granted(redis, f"{SLOTS}:bulk")))
@@ -262,7 +262,7 @@ async def test_an_api_that_is_closed_for_a_moment_only_is_waited_for(pacers: Pac
 
 
 async def test_a_shorter_closing_does_not_end_a_longer_one(pacers: Pace, redis: Redis) -> None:
-    """Calls that are in the air when the hour is used up come back with both refusals, in any order."""
+    """Calls in transit when the hour is used up return both refusals, in any order."""
     (pacer, *_) = pacers(Quota(5, 1000, 1000))
     lateness = Lateness()
     hour, second = (datetime.now(UTC) + each for each in (timedelta(hours=1), timedelta(seconds=1)))
@@ -298,7 +298,7 @@ async def test_a_closing_that_is_over_already_closes_nothing(pacers: Pace) -> No
 async def test_a_refusal_for_a_burst_widens_the_margin_for_a_while_and_one_for_the_hour_does_not(
     pacers: Pace, redis: Redis
 ) -> None:
-    """The ways to the provider differ by more than was thought."""
+    """The latencies to the provider vary more than assumed."""
     (pacer, *_) = pacers(Quota(1, 1000, 1000))
     margins, lateness = [], Lateness()
     for seconds in (3600, 1, 1, 1, 1, 1, 1):
@@ -338,7 +338,7 @@ async def test_a_store_that_forgot_its_scripts_is_told_again(pacers: Pace, redis
 async def test_a_slot_that_nobody_says_was_used_counts_from_the_latest_moment_possible(
     pacers: Pace, redis: Redis
 ) -> None:
-    """Its holder may be late, or dead."""
+    """Its caller may be late, or dead."""
     pacer, other, *_ = pacers(Quota(1, 1000, 1000))
     before = now_of(redis)
     await pacer.grant(API, Lane.BULK)
@@ -359,7 +359,7 @@ async def test_a_slot_counts_from_when_the_request_was_written(pacers: Pace, red
         after = now_of(redis)
 
     (counted,) = granted(redis)
-    # Never earlier than the truth: the clock of Redis is known but for the way there and back.
+    # Never earlier than the true time: the clock of Redis is known up to the round trip.
     assert before - 0.001 <= counted <= after + lateness.seconds
     assert 0 == redis.zcard(f"{SLOTS}:unsent")
 
@@ -367,7 +367,7 @@ async def test_a_slot_counts_from_when_the_request_was_written(pacers: Pace, red
 async def test_whoever_wakes_much_too_late_gives_the_slot_up_and_takes_another(pacers: Pace, redis: Redis) -> None:
     pacer, *_ = pacers(Quota(5, 1000, 1000))
     async with pacer.slot(API, Lane.BULK) as slot:
-        # The whole process stands still.
+        # The whole process is blocked.
         time.sleep(TOLERANCE_SECONDS + 0.1)  # noqa: ASYNC251  # on purpose
         before = now_of(redis)
 
@@ -404,7 +404,7 @@ async def test_a_slot_is_given_a_moment_ahead_and_reached_not_before_its_time(pa
 
 
 async def test_bulk_spreads_over_the_second(pacers: Pace, redis: Redis) -> None:
-    """So that whoever comes finds a slot soon."""
+    """So that new calls get a slot soon."""
     pacer, *_ = pacers(Quota(5, 1000, 1000))
 
     await asyncio.gather(*(use(pacer, Lane.BULK) for _ in range(4)))

@@ -1,5 +1,5 @@
-"""Workers whose clocks differ from that of Redis, and from one another's, by hours: Redis' clock paces them all, and
-each is told moments by its own."""
+"""Workers whose clocks differ from that of Redis, and from one another's, by hours: Redis' clock paces all of them, and
+each receives times by its own clock."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -49,7 +49,7 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 @contextmanager
 def at_difference(difference: timedelta) -> Iterator[None]:
-    """Have this process's clock differ so from what it was: that of Redis goes on."""
+    """Shift this process's clock; that of Redis is unchanged."""
     with time_machine.travel(datetime.now(UTC) + difference):
         yield
 
@@ -62,7 +62,7 @@ async def use(pacer: Pacer) -> None:
 
 
 async def seconds_refused(pacer: Pacer) -> float:
-    """In how many seconds there may be a slot, by the clock of whoever asks."""
+    """The seconds until the next possible slot, by the caller's clock."""
     with pytest.raises(NoSlotYet) as refused:
         await use(pacer)
     assert refused.value.retry_at is not None
@@ -70,7 +70,7 @@ async def seconds_refused(pacer: Pacer) -> float:
 
 
 def lasts(seconds: float | None, expected: float, lateness: Lateness) -> bool:
-    """Whether something that was to last so long when ``lateness`` began has so much of it left."""
+    """Whether ``seconds`` is what remains of a duration of ``expected`` that started with ``lateness``."""
     return seconds is not None and lateness.explains(expected, seconds)
 
 
@@ -161,7 +161,7 @@ async def test_after_a_pause_one_call_of_any_clock_tries_and_is_told_of_the_next
         await use(pacer)
         await fail(pacer)
         redis.hset(circuit_key("enedis", API), "pause_ends", str(now_of(redis) - 1))
-        # So that the one that tries has a slot now, and not a moment ahead.
+        # So that the trial call has a slot now, and not a little later.
         redis.delete(SLOTS, f"{SLOTS}:bulk")
         with at_difference(difference):
             lateness = Lateness()
@@ -177,5 +177,5 @@ async def test_after_a_pause_one_call_of_any_clock_tries_and_is_told_of_the_next
         assert retry_at is not None, difference
         left = (retry_at - now).total_seconds()
         assert lasts(left, 2 * PATIENCE.first_pause_seconds, lateness), (difference, left)
-        # Nobody else tries meanwhile: they look again in a moment.
+        # No other call is tried meanwhile: they check again shortly.
         assert [True] == [0 < each < PATIENCE.probe_seconds for each in others], difference

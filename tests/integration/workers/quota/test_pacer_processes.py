@@ -1,4 +1,4 @@
-"""Four processes that share a quota: what they send, and what arrives, is never more than the provider allows."""
+"""Four processes that share a quota: neither sent nor received requests exceed the provider's limit."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ PER_SECOND = paced_process.PER_SECOND
 
 
 class Arrivals:
-    """An application that notes when it is called."""
+    """An application that records the times of its requests."""
 
     def __init__(self) -> None:
         self.moments: list[float] = []
@@ -34,7 +34,7 @@ class Arrivals:
 
 @contextmanager
 def paced(redis_url: str, address: str, lane: Lane) -> Iterator["subprocess.Popen[str]"]:
-    """A process that waits to be told how often to call, again and again."""
+    """A process that repeatedly reads a number of calls to make."""
     command = [sys.executable, paced_process.__file__, redis_url, address, str(lane)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=_ROOT, env={"PYTHONPATH": str(_ROOT)}, stdin=pipe, stdout=pipe, text=True) as it:
@@ -45,7 +45,7 @@ def paced(redis_url: str, address: str, lane: Lane) -> Iterator["subprocess.Pope
 
 
 def most_at_once(begun_and_written: Sequence[tuple[float, float]]) -> int:
-    """The most requests in any second: each may have left at any moment between its two."""
+    """The maximum number of requests in any second: each may have been sent at any time between its two times."""
     return max(
         sum(begun - 1 < other_written and other_begun <= begun for other_begun, other_written in begun_and_written)
         for begun, _ in begun_and_written
@@ -53,7 +53,7 @@ def most_at_once(begun_and_written: Sequence[tuple[float, float]]) -> int:
 
 
 def one_round(processes: Sequence["subprocess.Popen[str]"]) -> list[tuple[float, float]]:
-    """Every process makes its calls, all at once; when each was begun and written."""
+    """Make the calls of every process concurrently; returns the times at which each was started and written."""
     sent = []
     for process in processes:
         assert process.stdin is not None
@@ -77,8 +77,8 @@ def test_four_processes_never_send_more_than_allowed_in_any_second_and_waste_lit
             assert "ready\n" == process.stdout.readline()
 
         deadline, most_in_time = time.monotonic() + PATIENCE_SECONDS, 0
-        # On a machine that is busy with something else a round may waste time that is none of the pacer's; a pacer that
-        # wastes it by itself wastes it in each.
+        # On a busy machine a round may lose time for reasons other than the pacer; a pacer that wastes time does so in
+        # every round.
         while most_in_time < 0.9 * PER_SECOND * SECONDS and time.monotonic() < deadline:
             arrivals.moments.clear()
             sent += (of_round := one_round(processes))

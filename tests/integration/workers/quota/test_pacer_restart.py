@@ -1,4 +1,4 @@
-"""A Redis that was killed and started again: what it may have forgotten of the last moments lets nobody burst."""
+"""A Redis that was killed and restarted: the loss of its last writes allows no burst."""
 
 import time
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def looking(killable_valkey: KillableValkey) -> Iterator[Redis]:
 
 
 async def use(pacer: Pacer) -> float:
-    """A call; when it was begun."""
+    """Make a call; returns the time at which it started."""
     async with pacer.slot(API, Lane.INTERACTIVE) as slot:
         await slot.reach()
         begun = time.monotonic()
@@ -44,7 +44,7 @@ async def test_after_a_kill_nobody_has_a_slot_for_a_second_and_what_may_be_lost_
     killable_valkey.kill()
     killable_valkey.start()
     async with AsyncRedis.from_url(killable_valkey.redis_url) as redis:
-        # A worker that has started meanwhile, too.
+        # Also for a worker that has started meanwhile.
         pacer, began = Pacer(redis, "enedis", QUOTA), time.monotonic()
 
         begun = await use(pacer)
@@ -53,7 +53,7 @@ async def test_after_a_kill_nobody_has_a_slot_for_a_second_and_what_may_be_lost_
     assert begun - began >= 1
     with looking(killable_valkey) as found:
         slots: Any = found.zrange(f"slots:enedis:{API}", 0, -1)
-    # Three, two seconds' worth that may be lost, and two: once is enough, so the second one does not wait again.
+    # Three, two seconds of slots that may be lost, and two: one wait is enough, so the second call does not wait again.
     assert 3 + 10 + 2 == len(slots)
     assert 10 == len([each for each in slots if each.startswith(b"lost-")])
 

@@ -1,4 +1,4 @@
-"""`readings.updated`: told once for each call that stored something new of a series, and never when nothing is."""
+"""`readings.updated`: published once per call that stored new data of a time series, and not otherwise."""
 
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -57,7 +57,7 @@ def at(hour: int) -> Any:
 async def test_an_answer_that_brings_no_new_day_is_no_news_and_one_that_does_is(
     stage: Stage, person: Person, house: UsagePoint
 ) -> None:
-    """A month is fetched whole each time: that its older days come again tells nobody anything."""
+    """A month is fetched whole each time: its older days are no news."""
     days = DayRange(days_ago(1) - timedelta(days=5), days_ago(1))
     stage.enedis.set(publication_hour=10)
     told = []

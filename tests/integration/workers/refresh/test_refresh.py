@@ -1,4 +1,4 @@
-"""The plan of the morning: bulk jobs for what is missing, of whom it may be asked, and of nobody twice."""
+"""The nightly refresh's plan: bulk jobs for missing data, for accounts with consent, each once."""
 
 import asyncio
 from dataclasses import replace
@@ -26,12 +26,12 @@ CURVE = "consumption_load_curve"
 
 
 def at(day: date, hour: int, minute: int = 0) -> Any:
-    """Make it that time of a day in Paris."""
+    """Set the clock to that time of a day in Paris."""
     return time_machine.travel(datetime.combine(day, time(hour, minute), PARIS), tick=False)
 
 
 async def jobs_of(stage: Stage, account_id: str) -> list[Job]:
-    """The jobs for series that are fetched unasked, in the order in which they were made."""
+    """The jobs for time series that the refresh fetches, in order of creation."""
     ids: Any = stage.redis.zrange(f"jobs:{account_id}", 0, -1)
     found = [await stage.resources.jobs.load_job(each.decode()) for each in ids]
     jobs = [job for job in found if job is not None]
@@ -39,7 +39,7 @@ async def jobs_of(stage: Stage, account_id: str) -> list[Job]:
 
 
 def series_of(*directions: Direction) -> set[str]:
-    """The series that the plan begins by itself: what a curve gives needs no call."""
+    """The time series that the plan starts by itself: data derived from a curve needs no call."""
     return {
         name
         for name, dataset in DATASETS.items()
@@ -79,7 +79,7 @@ async def test_a_series_of_which_nothing_is_known_begins_a_week_before_the_last_
         jobs = {job.dataset: job for job in await jobs_of(stage, house.account_id)}
         end = days_ago(last_days_ago - 1)
         assert (end - timedelta(days=7), end) == (jobs[CURVE].start, jobs[CURVE].end), hour
-        # Of a daily series the window is the month.
+        # The window of a daily series is the month.
         daily = jobs["daily_consumption_max_power"]
         assert ((end - timedelta(days=7)).replace(day=1), end) == (daily.start, daily.end), hour
 
@@ -108,7 +108,7 @@ async def test_the_next_morning_only_the_new_day_is_missing(stage: Stage, person
 
     new = {job.dataset: job for job in await jobs_of(stage, person.account_id) if job.id not in before}
     assert (days_ago(3), days_ago(2)) == (new[CURVE].start, new[CURVE].end)
-    # The curve gives the daily values; what else there is has a weekday of its own.
+    # The curve provides the daily values; every other dataset has its weekday.
     assert "daily_consumption" not in new
     assert {1} == {job.calls_total for job in new.values()}
 
@@ -172,7 +172,7 @@ async def test_a_point_without_an_active_consent_is_left_alone(stage: Stage) -> 
 
 
 class SmallPages(UsagePoints):
-    """Gives the active points two at a time."""
+    """Returns the active usage points two at a time."""
 
     async def active_ids(self, now: datetime, after: str = "", limit: int = 2) -> list[str]:
         return await super().active_ids(now, after, limit)
@@ -216,7 +216,7 @@ async def test_a_point_that_can_not_be_read_does_not_keep_the_others_from_theirs
     points = sorted([await stage.grant(person, f"9900000000{number:04}") for number in (2001, 2002, 2003)], key=_id)
     async with stage.resources.database.transaction() as connection:
         spoiled = update(usage_points).where(usage_points.c.id == points[0].id)
-        # As after a server secret was lost.
+        # As after the loss of a server secret.
         await connection.execute(spoiled.values(prm_sealed=b"not what was sealed"))
 
     await refresh(stage.resources)
@@ -230,7 +230,7 @@ def _id(point: UsagePoint) -> str:
 
 
 async def test_a_plan_that_is_made_twice_costs_no_call_twice(stage: Stage, house: UsagePoint) -> None:
-    """Nobody has worked off the first one yet: the calls of the second find the days stored."""
+    """The first plan's calls have not run yet: the second plan's calls find the days stored."""
     for minute in (0, 30):
         with at(days_ago(1), 9, minute):
             await refresh(stage.resources)

@@ -1,4 +1,4 @@
-"""What the nightly refresh fetches of somebody, and what it leaves alone until they ask."""
+"""The records that the nightly refresh fetches, and those that it fetches only after a request."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ PERSONAL = ["address", "identity", "contact"]
 
 
 async def planned(home: Household) -> list[str]:
-    """The datasets that a refresh makes jobs for."""
+    """The datasets for which a refresh creates jobs."""
     before = {job.id for job in await home.jobs()}
     await refresh(home.resources)
     made = [job for job in await home.jobs() if job.id not in before]

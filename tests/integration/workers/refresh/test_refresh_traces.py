@@ -1,4 +1,4 @@
-"""Each job of the plan has a trace of its own, linked to the plan that made it."""
+"""Each job of the plan has its own trace, linked to the plan that created it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,11 +18,11 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    """What is traced during the test."""
+    """The spans of the test."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    # The public way sets it once for the whole process.
+    # The public API sets it once for the whole process.
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
     yield exporter
     provider.shutdown()

@@ -1,4 +1,4 @@
-"""The waves of the refresh: none is planned twice, a broken one goes on where it was, and no backlog grows."""
+"""The waves of the refresh: none is planned twice, an interrupted one resumes where it was, and no backlog grows."""
 
 import asyncio
 from datetime import datetime, time, timedelta
@@ -27,7 +27,7 @@ PLANNER = "refresh:planner"
 
 
 def at(hour: int, minute: int = 0) -> Any:
-    """Make it that time of yesterday in Paris."""
+    """Set the clock to that time of yesterday in Paris."""
     return time_machine.travel(datetime.combine(days_ago(1), time(hour, minute), PARIS), tick=False)
 
 
@@ -43,11 +43,11 @@ async def village(stage: Stage, person: Person, houses: int = 5) -> list[UsagePo
 
 
 class Killed(BaseException):
-    """What no handler of the planner sees, as it sees no kill -9."""
+    """An exception that no handler of the planner catches, like kill -9."""
 
 
 async def plan_until_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch, points: int, cause: Cause) -> None:
-    """A planner that dies when it has planned so many points: it lets go of nothing."""
+    """Run a planner that dies after ``points`` usage points: it releases nothing."""
     note_point, left = RefreshStore.note_point, points
 
     async def note(store: RefreshStore, *arguments: Any) -> bool:
@@ -58,7 +58,7 @@ async def plan_until_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch, point
         return await note_point(store, *arguments)
 
     async def nothing(*_: object) -> None:
-        """The dead give nothing back."""
+        """Release nothing, as a dead process."""
 
     with monkeypatch.context() as patched:
         patched.setattr(RefreshStore, "note_point", note)
@@ -68,7 +68,7 @@ async def plan_until_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch, point
 
 
 async def curve_jobs(stage: Stage, person: Person) -> list[str]:
-    """The usage points of the jobs for the curve, in the order in which they were made."""
+    """The usage points of the jobs for the curve, in order of creation."""
     ids = await stage.resources.jobs.list_job_ids(person.account_id)
     jobs = [await stage.resources.jobs.load_job(each) for each in ids]
     return [job.usage_point_id for job in jobs if job and job.dataset == CURVE]
@@ -99,11 +99,11 @@ async def test_a_plan_that_was_killed_is_taken_up_by_the_sweeper_from_its_place(
     before = await newest(stage)
     stage.redis.delete("system")
 
-    # Nobody knows yet that it is dead.
+    # Its death is not detected yet.
     await sweep(stage.resources)
     assert [] == stage.queued("system")
     assert 0 == await refresh(stage.resources, Cause.RESUME)
-    stage.redis.delete(PLANNER)  # as after its time
+    stage.redis.delete(PLANNER)  # as after its expiry
     for _ in range(3):
         await sweep(stage.resources)
     assert [["resume"]] == stage.queued("system")
@@ -113,7 +113,7 @@ async def test_a_plan_that_was_killed_is_taken_up_by_the_sweeper_from_its_place(
     assert ("planning", 2) == (before.state, before.points)
     assert (before.id, 5) == (after.id, after.points)
     assert {point.id for point in points} == set(planned)
-    # Of the point in the middle of which it was killed there are two at most; calls find what the first has stored.
+    # The usage point during which it was killed has at most two jobs; calls find what the first has stored.
     assert len(planned) <= 6
     assert after.planned_at is not None
     assert "" == after.cursor
@@ -214,7 +214,7 @@ async def test_a_wave_tells_what_is_done_failed_and_left_and_when_it_ended(
     settled = await stage.resources.job_metrics.load_settled()
     assert {("bulk", "ok"): made - 1, ("bulk", "provider_not_subscribed"): 1} == settled.calls
     assert {("bulk", "succeeded"): made - 1, ("bulk", "failed"): 1} == settled.jobs
-    # Nothing of it is kept but its figures.
+    # Only its figures are kept.
     assert 0 == stage.redis.hlen("refresh:jobs")
 
 
@@ -307,7 +307,7 @@ async def test_what_a_point_does_not_have_is_asked_for_once_and_by_no_later_wave
 async def test_days_without_a_measure_are_asked_for_while_they_are_young_and_then_never(
     stage: Stage, house: UsagePoint
 ) -> None:
-    """As v5 says it, and perhaps 2026 too: not with an empty answer, but with a refusal."""
+    """As in v5, and perhaps in 2026: not an empty response, but a refusal."""
     await stage.run(house, CURVE, DayRange(days_ago(20), days_ago(2)))
     before = curve_calls(stage)
     stage.enedis.break_calls(code="STM-ERR-0000014", path="courbe_de_charge", count=None)
@@ -320,7 +320,7 @@ async def test_days_without_a_measure_are_asked_for_while_they_are_young_and_the
             await refresh(stage.resources, Cause.SCHEDULE)
             await stage.work_off(Lane.BULK)
 
-    # Yesterday may only be late.
+    # Yesterday's data may just be late.
     last = (str(days_ago(2)), str(days_ago(0)))
     assert [last, last] == [(call["start"], call["end"]) for call in stage.enedis.calls() if "courbe" in call["path"]][
         before + 1 :

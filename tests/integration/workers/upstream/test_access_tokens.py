@@ -1,4 +1,4 @@
-"""The application's token: one for all processes, closed in the store, renewed before it ends."""
+"""The application's token: one for all processes, encrypted in the store, renewed before it expires."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ KEY = "token:enedis"
 
 @dataclass
 class Issuer:
-    """Gives a new token each time, as soon as it may."""
+    """Issues a new token each time, once it is allowed to."""
 
     lives_seconds: int = 12600
     issued: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ def issuer() -> Issuer:
 
 @pytest.fixture
 async def processes(worker_settings: Settings) -> AsyncIterator[list[TokenStore]]:
-    """The token stores of three processes: each has a connection and a secret of its own, which is the same."""
+    """The token stores of three processes: each has its own connection, and an instance of the same secret."""
     async with AsyncExitStack() as stack:
         opened = [await stack.enter_async_context(open_resources(worker_settings)) for _ in range(3)]
         yield [TokenStore(each.redis, each.server, "enedis") for each in opened]
@@ -95,7 +95,7 @@ async def test_a_token_is_renewed_before_it_ends(processes: list[TokenStore], re
 
         milliseconds = redis.pttl(KEY)
         assert isinstance(milliseconds, int)
-        # Of a short one nothing may be left already.
+        # A short token may have no lifetime left.
         assert kept_seconds - lateness.seconds - 0.01 <= max(milliseconds / 1000, 0), issuer.lives_seconds
         assert milliseconds / 1000 <= kept_seconds, issuer.lives_seconds
 
@@ -114,7 +114,7 @@ async def test_a_token_that_was_refused_is_forgotten_and_a_newer_one_is_not(
 
     await processes[1].discard("token-1")
     assert "token-2" == await processes[2].token(issuer)
-    # A slow process is told only now that the old one was refused.
+    # A slow process learns only now that the old token was refused.
     await processes[0].discard("token-1")
 
     assert "token-2" == await processes[0].token(issuer)

@@ -1,4 +1,4 @@
-"""A client whose token is refused: which one it uses, and when it gives up."""
+"""A client whose token is refused: which token it uses next, and when it gives up."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ API = "measures"
 
 
 class TokenProvider:
-    """A provider of which only the newest token is good, if any is."""
+    """A provider that accepts only the newest token, or none."""
 
     def __init__(self) -> None:
         self.issued = 0
@@ -50,7 +50,7 @@ class TokenProvider:
 
 
 class SlotsHeldBack:
-    """The slots of a pacer, each handed over when the gate opens. Implements `workers.upstream.port.Slots`."""
+    """The slots of a pacer, each granted when the gate opens. Implements `workers.upstream.port.Slots`."""
 
     def __init__(self, pacer: Pacer) -> None:
         self._pacer = pacer
@@ -113,14 +113,14 @@ async def test_a_token_that_is_replaced_while_a_call_waits_for_its_slot_is_not_u
 async def test_the_refusal_of_a_token_that_somebody_has_replaced_is_not_counted(
     resources: Resources, provider: tuple[TokenProvider, str], http: httpx.AsyncClient
 ) -> None:
-    """Many calls are in the air when tokens are lost; each learns of it, and one of them first."""
+    """Many calls are in transit when tokens are lost; each is refused, one of them first."""
     known, address = provider
     tokens = TokenStore(resources.redis, resources.server, "enedis")
     neighbour = TokenStore(resources.redis, resources.server, "enedis")
     losses = iter(range(3))
 
     class Losing(TokenStore):
-        """Has its token lost, and replaced by a neighbour, just after it was looked up: three times."""
+        """Loses its token, and another process replaces it, just after each of three look-ups."""
 
         async def token(self, fetch_token: Callable[[], Awaitable[Token]]) -> str:
             found = await tokens.token(fetch_token)

@@ -1,4 +1,4 @@
-"""Both forms of Enedis: what it answered, read by our own adapters and written again, is what it answered."""
+"""Both formats of Enedis: its responses, parsed by our adapters and serialized again, are unchanged."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -46,7 +46,7 @@ def parsed(parse: Parse, body: Any, dataset: str, prm: str, days: DayRange) -> l
 
 
 async def in_batches(readings: Sequence[Reading]) -> AsyncIterator[Columns]:
-    """As they come out of the store: some batches, one of them empty."""
+    """The readings as the store returns them: some batches, one of them empty."""
     yield Columns()
     for some in (readings[:1], readings[1:]):
         columns = Columns()

@@ -1,4 +1,4 @@
-"""Records in the bodies of MyElectricalData v1: every key is there, and nothing is made up."""
+"""Records in the bodies of MyElectricalData v1: every key is present, and no value is invented."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from tests.support.cases import case
 from tests.unit.workers.recorded import CONSUMER, SELF_CONSUMER, recorded, recorded_v5
 from workers.providers.enedis import records
 
-# By hand, from the contract: every key that its clients may look for.
+# Written manually, from the contract: every key that its clients may read.
 CONTRACT_KEYS = {
     "segment",
     "subscribed_power",
@@ -25,7 +25,7 @@ ADDRESS_KEYS = {"street", "locality", "postal_code", "insee_code", "city", "coun
 
 
 def body(dataset: str, record: dict[str, Any], prm: str = CONSUMER) -> dict[str, Any]:
-    """As it is sent, from a record as it is stored."""
+    """The response body for a stored record."""
     shown: dict[str, Any] = BODIES[dataset](prm, json.loads(json.dumps(record))).model_dump(mode="json")
     return shown
 
@@ -116,7 +116,7 @@ def test_of_a_self_consumer_the_contract_of_consumption_is_shown() -> None:
 
 
 def test_of_a_contract_of_which_next_to_nothing_is_known_every_key_is_there_and_no_text_is_null() -> None:
-    """A client keeps texts where a null is refused; where it looks into a value, it takes no empty one."""
+    """A client stores texts in fields that reject null; where it parses a value, it accepts no empty one."""
     (entry,) = body("contract", {"contract_start": "2024-02-03"})["customer"]["usage_points"]
 
     nulls = {name for name, value in entry["contracts"].items() if value is None}

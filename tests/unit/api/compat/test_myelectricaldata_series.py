@@ -1,4 +1,4 @@
-"""Series of MyElectricalData v1: who knows Enedis's v5 reads the same readings out of them; which days are served."""
+"""Time series of MyElectricalData v1: a parser of Enedis's v5 gets the same readings from them; the days returned."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -29,7 +29,7 @@ SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
 
 
 async def body_of(dataset: str, days: DayRange, readings: Sequence[Reading]) -> str:
-    """What is sent."""
+    """The response body."""
 
     async def batches() -> AsyncIterator[Columns]:
         for each in readings:
@@ -42,7 +42,7 @@ async def body_of(dataset: str, days: DayRange, readings: Sequence[Reading]) -> 
 
 
 def read_back(dataset: str, days: DayRange, body: str) -> list[Reading]:
-    """As our own adapter reads Enedis, which knows a label's instant by its place in the list."""
+    """Parse a body with our Enedis adapter, which derives a label's instant from its position in the list."""
     return parse_meter_reading(json.loads(body), FetchRequest(PRM, DATASETS[dataset], days, Lane.INTERACTIVE))
 
 

@@ -1,4 +1,4 @@
-"""The cookie that tells one browser from another, and the token of a page."""
+"""The cookie that identifies a browser, and the token of a page."""
 
 import pytest
 from fastapi import Request, Response
@@ -19,7 +19,7 @@ from tests.support.cases import case
 
 @pytest.fixture
 def offline_settings() -> Settings:
-    """Of a gateway on one machine, whose stores are nowhere."""
+    """Settings of a gateway on one machine, with unreachable stores."""
     return load_settings(
         {
             "RELEVE_SECRET_KEY": "a-secret-key-for-tests-only-0123456789",
@@ -31,7 +31,7 @@ def offline_settings() -> Settings:
 
 @pytest.fixture
 def https(offline_settings: Settings) -> Settings:
-    """Of a gateway that the internet reaches."""
+    """Settings of a gateway reachable from the internet."""
     return offline_settings.model_copy(update={"public_url": "https://releve.example"})
 
 

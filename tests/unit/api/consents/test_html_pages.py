@@ -1,4 +1,4 @@
-"""Who gets a page, and what may stand on it."""
+"""The requests that get a page, and the texts allowed on it."""
 
 from datetime import UTC, datetime
 
@@ -47,10 +47,10 @@ def test_the_page_before_the_provider_tells_the_account_in_the_time_of_paris() -
 
     page = bytes(start_page(account, "state=s&token=t", names_point=True).body).decode()
 
-    for told in ("acct_1", "02/07/2026 à 00:30", "2026-07-02 at 00:30", "releve.example", "Un compteur précis"):
+    for told in ("acct_1", "02/07/2026 à 00:30", "2026-07-02 at 00:30", "releve.example", "Un seul compteur"):
         assert told in page
     assert 'action="?state=s&amp;token=t"' in page
-    assert "Un compteur précis" not in bytes(start_page(account, "", names_point=False).body).decode()
+    assert "Un seul compteur" not in bytes(start_page(account, "", names_point=False).body).decode()
 
 
 def test_nothing_gets_out_of_the_page_that_leads_on() -> None:
@@ -64,4 +64,4 @@ def test_who_waits_for_a_word_is_told_what_helps() -> None:
     page = awaiting_page()
 
     assert 409 == page.status_code
-    assert "deux faits du contrat" in bytes(page.body).decode()
+    assert "deux informations du contrat" in bytes(page.body).decode()

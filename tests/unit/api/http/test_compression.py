@@ -1,4 +1,4 @@
-"""What is left as it is, whatever the client takes."""
+"""Responses that are never compressed, whatever the client accepts."""
 
 from functools import partial
 
@@ -20,12 +20,12 @@ async def test_only_what_gains_by_it_and_loses_nothing_is_compressed() -> None:
     cases: list[tuple[str, bool]] = [
         ("application/json", True),
         ("text/csv", True),
-        # An event must go out when it happens.
+        # An event must be sent immediately.
         ("text/event-stream", False),
         # These are compressed already.
         ("application/zip", False),
         ("application/vnd.apache.parquet", False),
-        # The pages of a consent live by a cookie.
+        # The pages of a consent depend on a cookie.
         ("text/html", False),
     ]
 

@@ -1,4 +1,4 @@
-"""What of a path may be repeated in a problem document."""
+"""The parts of a path that a problem document may repeat."""
 
 from api.http.error_handlers import showable_path
 from tests.support.cases import case

@@ -1,4 +1,4 @@
-"""What a client may say about waiting."""
+"""A client's preference for waiting."""
 
 from api.http.long_polling import parse_wait
 from tests.support.cases import case

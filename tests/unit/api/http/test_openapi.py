@@ -1,4 +1,4 @@
-"""What the API says of itself is whole."""
+"""The OpenAPI document is complete."""
 
 import json
 import os
@@ -20,13 +20,13 @@ from shared.core.datasets import DATASETS
 
 SNAPSHOT = Path(__file__).parents[4] / "docs" / "openapi.json"
 
-# The contracts of other gateways: how a failure looks, and with what wrong parameters and a wrong key are answered.
+# The contracts of other gateways: the format of an error, and the statuses for wrong parameters and a wrong key.
 OTHERS = {"Conso API": ("application/json", "400", "401"), "MyElectricalData v1": ("application/json", "422", "403")}
 OURS = ("application/problem+json", "422", "401")
 
 
 def refusals(operation: dict[str, Any]) -> tuple[str, str, str]:
-    """What holds of an operation by the contract that it belongs to."""
+    """The refusals of an operation according to its contract."""
     return OTHERS.get(operation["tags"][0], OURS)
 
 
@@ -37,36 +37,36 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def answers() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Every answer: operation, status, description."""
+    """Every response: operation, status, description."""
     for _, _, operation in operations():
         for status, answer in operation["responses"].items():
             yield operation["operationId"], status, answer
 
 
 def models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """``base`` and every model that rests on it."""
+    """``base`` and all its subclasses."""
     yield base
     for each in base.__subclasses__():
         yield from models(each)
 
 
 def contract_of(operation: dict[str, Any]) -> str:
-    """Whose contract it belongs to: those of other gateways have failures of their own form."""
+    """The contract of an operation: those of other gateways have their own error format."""
     return next((tag for tag in operation["tags"] if tag in ("MyElectricalData v1", "Conso API")), "ours")
 
 
 def is_failure(status: str) -> bool:
-    """Whether an answer refuses; ``default`` is all that no other status is."""
+    """Whether a response is an error; ``default`` covers all other statuses."""
     return status == "default" or int(status) >= 400
 
 
 def says_what_it_is(schema: dict[str, Any]) -> bool:
-    """Whether a field has a description, or leads to what has one, or has but one value."""
+    """Whether a field has a description, or refers to a schema that has one, or has only one value."""
     return bool(schema.get("description")) or "$ref" in schema or "const" in schema
 
 
 def has_example(schema: dict[str, Any]) -> bool:
-    """Whether there is something to be seen of a kind of value that has no words for itself."""
+    """Whether a value that is not self-explanatory has an example."""
     said = json.dumps(schema)
     return schema.get("type") == "null" or any(
         f'"{word}":' in said for word in ("examples", "enum", "const", "default", "format")

@@ -1,4 +1,4 @@
-"""Which periods may be asked for."""
+"""The periods that may be requested."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What an operator is told about the server's secrets."""
+"""The report on the server's secrets for operators."""
 
 from cli.admin.secret_report import describe
 from shared.lifecycle.secret_rotation import SecretUse
@@ -29,7 +29,7 @@ def test_everything_under_one_secret_needs_no_advice() -> None:
 def test_a_secret_on_which_nothing_rests_can_go() -> None:
     told = list(describe(use(known=frozenset({CURRENT, EARLIER}))))
 
-    assert [f"previous {EARLIER}", "  nothing rests on it"] == told[-2:]
+    assert [f"previous {EARLIER}", "  nothing depends on it"] == told[-2:]
 
 
 def test_what_still_rests_on_an_earlier_secret_comes_with_what_to_do() -> None:
@@ -46,10 +46,10 @@ def test_what_still_rests_on_an_earlier_secret_comes_with_what_to_do() -> None:
     )
 
     assert f"{EARLIER} has rows left: run `releve admin rotate-secret`" in told
-    assert f"{EARLIER} vouches for readings" in told
+    assert f"{EARLIER} protects readings" in told
     assert "--forget-readings" in told
     assert f"{EARLIER} is in links of the audit" in told
-    assert "2 consents are recognised by hashes" in told
+    assert "2 consents are identified by hashes" in told
 
 
 def test_a_secret_that_is_not_listed_any_more_is_asked_for() -> None:

@@ -1,4 +1,4 @@
-"""The receiver of traces: decoding, trees, and an exporter that really sends to it."""
+"""The receiver of traces: decoding, trees, and a real exporter that sends to it."""
 
 import gzip
 import http.client

@@ -1,4 +1,4 @@
-"""The search for what must not be readable: it finds what somebody wrote down, and nothing where nobody did."""
+"""The search for secrets in plain text: it finds those that were written, and nothing else."""
 
 import base64
 import hashlib

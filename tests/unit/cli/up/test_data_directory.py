@@ -1,4 +1,4 @@
-"""The data directory: what is made in it, and who may read it."""
+"""The data directory: its files and their permissions."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""What the supervisor promises about time."""
+"""The supervisor's time limits."""
 
 from cli.services import GRACEFUL_SHUTDOWN_SECONDS
 from cli.up.guard import LAST_GRACE_SECONDS

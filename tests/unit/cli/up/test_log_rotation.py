@@ -1,4 +1,4 @@
-"""Log files that do not grow for ever."""
+"""Log files of bounded size."""
 
 from pathlib import Path
 

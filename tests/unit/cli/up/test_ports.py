@@ -1,4 +1,4 @@
-"""Ports that are checked and chosen before anything is started."""
+"""Ports, checked and chosen before any process is started."""
 
 import os
 import socket

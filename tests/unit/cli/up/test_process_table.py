@@ -1,4 +1,4 @@
-"""The table of processes: what each child is told, and what stands in for what is not set."""
+"""The table of processes: each child's environment, and the defaults for unset settings."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

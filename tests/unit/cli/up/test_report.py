@@ -1,4 +1,4 @@
-"""What people and programs are told."""
+"""The output for users and for programs."""
 
 import inspect
 import json
@@ -70,7 +70,7 @@ def test_no_colour_codes_where_there_is_no_terminal(capsys: pytest.CaptureFixtur
 def test_restart_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     report_people(ChildExited("worker-interactive", 7, "ended (signal 9)", -9))
 
-    assert capsys.readouterr().out == "worker interactive ended (signal 9), started again\n"
+    assert capsys.readouterr().out == "worker interactive ended (signal 9), restarted\n"
 
 
 def test_square_brackets_of_a_log_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""What is drawn, without colours: everything can be read from it all the same."""
+"""Charts without colours: everything is still readable."""
 
 from datetime import date
 
@@ -40,7 +40,7 @@ def test_a_day_is_drawn_as_columns_with_a_scale_the_hours_and_its_gaps() -> None
 
     lines = drawn(columns(cells, "kW"))
 
-    # Half as high as the highest, everywhere but there.
+    # Half as high as the highest, everywhere else.
     assert "   2.00 ┤          █" == lines[0]
     assert "   1.00 ┤" + "█" * 11 + " " + "█" * 36 == lines[4]
     assert "        │" + "█" * 11 + "·" + "█" * 36 == lines[7]

@@ -1,4 +1,4 @@
-"""Where the key is kept, who can read it, and where it is never sent."""
+"""The file of the key, its permissions, and the URLs to which the key is never sent."""
 
 import stat
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_what_needs_no_key_is_asked_for_where_the_environment_says_or_the_login_
 
 
 def test_what_is_no_key_is_not_sent_and_not_repeated(environ: dict[str, str]) -> None:
-    with pytest.raises(Failure, match="no API key") as told:
+    with pytest.raises(Failure, match="invalid API key") as told:
         find_credentials(environ | {"RELEVE_API_KEY": "hunter2\r\nX-Header: 1"})
 
     assert "hunter2" not in str(told.value)
@@ -97,7 +97,7 @@ def test_a_broken_file_is_told_and_left_as_it_is(environ: dict[str, str]) -> Non
     path = save_credentials(environ, HERE)
     path.write_text('{"api_key": "rlv_perhapsTheOnlyCopy"')
 
-    with pytest.raises(Failure, match="is not what") as told:
+    with pytest.raises(Failure, match="is not a file written by") as told:
         load_credentials(environ)
 
     assert "rlv_" not in str(told.value)
@@ -120,7 +120,7 @@ def test_a_key_in_the_form_of_a_token_is_one_too() -> None:
     token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOlsiOTk5Il19.c3ludGhldGlj-_"
 
     assert token == parse_key(f" {token}\n")
-    with pytest.raises(Failure, match="no API key"):
+    with pytest.raises(Failure, match="invalid API key"):
         parse_key(token.rpartition(".")[0])
 
 

@@ -1,4 +1,4 @@
-"""Asking the gateway: when to wait, when to give up, and what is said of it. The answers come from here."""
+"""Requests to the gateway: waits, final errors, and their messages. The tests provide the responses."""
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ JOB: Document = {"id": "job_1", "status": "running", "links": {"self": "/v1/jobs
 
 
 class Scripted:
-    """A gateway that gives these answers, one after the other, and what it was asked."""
+    """A gateway that returns these responses in order, and keeps its requests."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.asked: list[httpx.Request] = []
@@ -105,7 +105,7 @@ def test_what_is_no_gateway_is_told_and_no_redirect_followed() -> None:
         (httpx.Response(502, text="<html>Bad gateway</html>"), "is the address right"),
         (httpx.Response(200, text="<html>Welcome</html>"), "is the address right"),
         (httpx.Response(200, json=[]), "is the address right"),
-        (httpx.Response(308, headers={"Location": "https://elsewhere.example"}), "leads elsewhere"),
+        (httpx.Response(308, headers={"Location": "https://elsewhere.example"}), "redirects elsewhere"),
         (httpx.Response(404, text="{", headers={"Content-Type": "application/problem+json"}), "is the address right"),
     ]
 

@@ -1,4 +1,4 @@
-"""From what a person types to days."""
+"""Parsing periods from the command line."""
 
 from datetime import date
 
@@ -27,7 +27,7 @@ def test_words_mean_days() -> None:
         (PeriodWords(on="yesterday"), date(2026, 3, 30), TODAY),
         (PeriodWords(on="2025-12"), date(2025, 12, 1), date(2026, 1, 1)),
         (PeriodWords(on="2025"), date(2025, 1, 1), date(2026, 1, 1)),
-        # What has not ended yet, up to now.
+        # A current period, up to now.
         (PeriodWords(on="2026-03"), date(2026, 3, 1), TODAY),
         (PeriodWords(on="2026"), date(2026, 1, 1), TODAY),
     ]

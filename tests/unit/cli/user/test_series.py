@@ -1,4 +1,4 @@
-"""Readings as charts need them."""
+"""Readings in the form that charts need."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from tests.support.cases import case
 
 
 def curve(day: date, watts: list[int], minutes: int = 30) -> list[dict[str, Any]]:
-    """A load curve from midnight on, as the API gives it."""
+    """A load curve from midnight on, as the API returns it."""
     starts = [(day_start(day) + timedelta(minutes=minutes * index)).astimezone(PARIS) for index in range(len(watts))]
     return [
         {"start": start.isoformat(), "step": f"PT{minutes}M", "value": value}
@@ -93,7 +93,7 @@ def test_large_numbers_get_larger_units() -> None:
         (1000.0, "Wh", (1000.0, "kWh")),
         (2.5e6, "Wh", (1e6, "MWh")),
         (3000.0, "VA", (1000.0, "kVA")),
-        # What somebody asked for stays.
+        # A requested unit is kept.
         (5000.0, "kWh", (1.0, "kWh")),
     ]
 

@@ -1,4 +1,4 @@
-"""What people are told: reasons, problems, points; nothing that a terminal would obey, no whole usage point."""
+"""Texts for users: reasons, problems, usage points; without terminal control characters or complete usage points."""
 
 from datetime import UTC, datetime
 
@@ -36,7 +36,7 @@ def test_missing_days_are_told_with_the_reason_and_when_to_ask_again() -> None:
 
     assert "2026-10-01: Enedis has no measure" == first
     assert second.startswith("2026-11-20 to 2026-11-22 (3 days): Enedis has not published them yet")
-    assert second.endswith("; worth asking again from 2026-11-24 08:00")
+    assert second.endswith("; retry from 2026-11-24 08:00")
 
 
 def test_only_the_last_digits_of_usage_points_stay() -> None:
@@ -60,7 +60,7 @@ def test_a_problem_is_one_line_with_a_hint_and_the_trace() -> None:
     }
 
     assert (
-        "There is no active consent. It has expired. usage_point_id: Not shared. (`releve consent` asks for one) "
+        "There is no active consent. It has expired. usage_point_id: Not shared. (`releve consent` requests one) "
         "[consent_missing, trace 0af7651916cd43dd8448eb211c80319c]"
     ) == str(Refused(problem))
 

@@ -19,7 +19,7 @@ NEEDED = {
     "REDIS_URL": "redis://:redis-password@127.0.0.1:6379/0",
     "DATABASE_URL": "postgresql+asyncpg://releve:sql-password@127.0.0.1/releve",
 }
-# Each variable: a text for it, the setting that it fills, and what is read.
+# Each variable: a text for it, the setting that it sets, and the parsed value.
 GIVEN: dict[str, tuple[str, str, Any]] = {
     "RELEVE_SECRET_KEY": (KEY, "secret_key", KEY),
     "RELEVE_PREVIOUS_SECRET_KEYS": (f"{OLD_KEY}, {KEY},", "previous_secret_keys", (OLD_KEY, KEY)),
@@ -112,7 +112,7 @@ UNUSABLE = {
 
 
 def shown(value: Any) -> Any:
-    """A setting with its secrets open, to be compared."""
+    """A setting with its secrets revealed, for comparison."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return tuple(shown(each) for each in value) if isinstance(value, tuple) else value
@@ -226,7 +226,7 @@ def test_settings_are_frozen() -> None:
     settings = load_settings(NEEDED)
 
     with pytest.raises(ValidationError):
-        settings.registration = "closed"  # type: ignore[misc]  # that it is refused is what is tested
+        settings.registration = "closed"  # type: ignore[misc]  # the test is that it is refused
 
 
 def test_settings_show_no_secret() -> None:

@@ -1,4 +1,4 @@
-"""Secrets that others may know are told from random ones."""
+"""Published or weak secrets are distinguished from random ones."""
 
 import re
 import secrets

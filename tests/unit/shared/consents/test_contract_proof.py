@@ -1,4 +1,4 @@
-"""What proves that somebody knows a contract: every fact that is named, two at least, of either generation."""
+"""Proof of knowledge of a contract: every stated fact, two at least, from either generation."""
 
 from datetime import date
 from typing import Any

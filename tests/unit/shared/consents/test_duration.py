@@ -1,4 +1,4 @@
-"""How long a consent is asked for, counted in the calendar."""
+"""The requested duration of a consent, in calendar units."""
 
 from datetime import date
 

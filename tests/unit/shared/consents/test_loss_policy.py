@@ -1,4 +1,4 @@
-"""When refusals mean that a consent is lost: examples from the policy, and what holds for any history."""
+"""When refusals mean that a consent is lost: examples of the policy, and properties of any history."""
 
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -11,13 +11,13 @@ from shared.core.calendar import day_of
 from tests.support.cases import case
 
 MONDAY = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
-# Also over both changes of the clock.
+# Includes both clock changes.
 MARCH = datetime(2026, 3, 20, tzinfo=UTC)
 MOMENTS = st.lists(st.integers(0, 230 * 24 * 60).map(lambda each: MARCH + timedelta(minutes=each)), min_size=1)
 
 
 def history(moments: list[datetime]) -> Refusals:
-    """What is known after refusals at these moments."""
+    """The state after refusals at these times."""
     return reduce(refused_again, moments[1:], refused_again(None, moments[0]))
 
 

@@ -1,4 +1,4 @@
-"""Days of Europe/Paris: their length, their bounds, months."""
+"""Days of Europe/Paris: their length and bounds; months."""
 
 import calendar as gregorian
 from datetime import UTC, date, datetime, timedelta

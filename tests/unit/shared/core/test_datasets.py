@@ -1,4 +1,4 @@
-"""The catalogue: the eleven datasets, and that each declaration makes sense by itself."""
+"""The catalogue: the eleven datasets, and the consistency of each declaration."""
 
 from dataclasses import FrozenInstanceError
 
@@ -59,7 +59,7 @@ def test_a_series_is_declared_as_enedis_documents_it() -> None:
 
             assert (unit, step, window, direction) == (dataset.unit, dataset.step, dataset.window, dataset.direction)
             assert span_days == dataset.span_days
-            # Enedis says 15 or 16 days beyond the months; one day inside is safe.
+            # Enedis states 15 or 16 days beyond the months; one day less is safe.
             assert history == (dataset.history_months, dataset.history_days)
 
 
@@ -98,4 +98,4 @@ def test_a_dataset_has_a_title_for_people_a_provider_and_some_freshness() -> Non
 
 def test_a_declaration_can_not_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        DATASETS["contract"].span_days = 2  # type: ignore[misc]  # that it is refused is what is tested
+        DATASETS["contract"].span_days = 2  # type: ignore[misc]  # the test is that it is refused

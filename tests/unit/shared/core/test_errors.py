@@ -1,4 +1,4 @@
-"""The tree of failures: what each leaf promises to programs and to people."""
+"""The hierarchy of errors: what each leaf provides to programs and users."""
 
 import inspect
 import pickle
@@ -67,7 +67,7 @@ def test_what_the_caller_must_mend_is_not_worth_the_same_request_again() -> None
     for leaf in LEAVES:
         with case(leaf):
             if issubclass(leaf, RequestError):
-                # Waiting mends it when there was too much of it, or when it is being done, and nothing else.
+                # A retry helps after too many requests, or while the work is in progress, and in no other case.
                 assert leaf.retryable is (leaf.status == 429 or leaf is errors.IdempotencyInProgress)
                 assert 400 <= leaf.status < 500
             if leaf.retryable:
@@ -77,9 +77,9 @@ def test_what_the_caller_must_mend_is_not_worth_the_same_request_again() -> None
 def test_the_message_is_the_docstring_unless_another_one_is_given() -> None:
     plain, special = NotFound(), NotFound("No such job.")
 
-    assert ("There is no such thing here.", "There is no such thing here.") == (plain.detail, str(plain))
+    assert ("The resource does not exist.", "The resource does not exist.") == (plain.detail, str(plain))
     assert ("No such job.", "No such job.") == (special.detail, str(special))
-    assert "There is no such thing here." == special.title()
+    assert "The resource does not exist." == special.title()
 
 
 def test_only_the_first_paragraph_of_a_docstring_is_the_message() -> None:

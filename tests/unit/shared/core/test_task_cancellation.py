@@ -1,4 +1,4 @@
-"""A task that is to end ends, also when it does not hear it at once."""
+"""A task that must end ends, even if it does not react to its first cancellation."""
 
 import asyncio
 from contextlib import suppress
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def deaf(times: int, heard: list[str]) -> None:
-    """Go on for ever, past so many cancellations."""
+    """Run without end, and ignore ``times`` cancellations."""
     for _ in range(times):
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()

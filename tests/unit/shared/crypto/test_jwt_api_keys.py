@@ -1,4 +1,4 @@
-"""API keys as JSON Web Tokens: what they say, and that the smallest change makes another key."""
+"""API keys as JSON Web Tokens: their claims, and that the smallest change makes another key."""
 
 import base64
 import hashlib
@@ -34,7 +34,7 @@ HEADER, PAYLOAD, SIGNATURE = TOKEN.split(".")
 
 
 def decoded(part: str) -> dict[str, Any]:
-    """As clients take a token apart."""
+    """Decode a part of a token, as clients do."""
     said: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return said
 
@@ -166,7 +166,7 @@ def test_the_largest_token_is_accepted_and_fits_into_a_header() -> None:
     token = new_token(claims, NOW + timedelta(days=365 * 5000))
 
     assert 32 == len(check_token_key(token))
-    # What proxies take by default.
+    # The default limit of proxies.
     assert len(f"Authorization: Bearer {token}\r\n") < 4096
 
 

@@ -1,4 +1,4 @@
-"""Receipts: whoever has the published key can check one, and nobody without the server's secret can make one."""
+"""Receipts: the published key verifies one, and only the server's secret can sign one."""
 
 import base64
 import json

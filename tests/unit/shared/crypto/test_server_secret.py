@@ -1,4 +1,4 @@
-"""The server's secret: what workers need unattended, keyed hashes, and a rotation."""
+"""The server's secret: encryption for unattended workers, keyed hashes, and rotation."""
 
 import re
 

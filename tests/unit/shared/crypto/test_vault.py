@@ -1,4 +1,4 @@
-"""The vault, example by example: what opens, what does not, and what an error may say."""
+"""The vault, by examples: successful and failed decryption, and the contents of errors."""
 
 import hashlib
 import json
@@ -361,7 +361,7 @@ def test_an_unusable_public_key_is_refused() -> None:
             seal(DAY, public_key=public_key, context=CONTEXT, server=SERVER)
 
 
-# What an error may say
+# The contents of errors
 
 
 def test_no_error_shows_key_material_nor_plaintext_nor_context() -> None:
@@ -385,7 +385,7 @@ def test_no_error_shows_key_material_nor_plaintext_nor_context() -> None:
     for failure in failures:
         with pytest.raises((VaultError, ValueError)) as raised:
             failure()
-        # A traceback quotes source lines, never values; what is checked here is every message in the chain.
+        # A traceback quotes source lines, never values; this test checks every message in the chain.
         shown = "".join(traceback.TracebackException.from_exception(raised.value).format_exception_only())
         shown += repr(raised.value) + repr(raised.value.args) + repr(raised.value.__context__)
         assert [] == [text for text in never_shown if text in shown]

@@ -1,4 +1,4 @@
-"""The vault for any input: what hypothesis finds no exception to."""
+"""The vault for any input: properties tested with hypothesis."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ BLOB = seal(b"reading", public_key=KEYS.public_key, context=CONTEXT, server=SERV
 
 any_text = st.text(st.characters(exclude_categories=[]), max_size=12)  # lone surrogates too
 contexts = st.builds(SealContext, any_text, any_text, any_text, any_text)
-# The machine that runs this may be busy: slowness is not what these tests look for.
+# The machine may be busy: these tests do not measure speed.
 unhurried = settings(max_examples=150)
 
 
@@ -49,7 +49,7 @@ def opens(blob: bytes, context: SealContext = CONTEXT) -> bool:
 
 
 def decode_length_prefixed(data: bytes) -> Sequence[str]:
-    """The inverse of the context's encoding: that it exists is what makes the encoding unambiguous."""
+    """The inverse of the context's encoding: its existence makes the encoding unambiguous."""
     parts = []
     while data:
         end = 4 + int.from_bytes(data[:4], "big")

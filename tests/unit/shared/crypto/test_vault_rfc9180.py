@@ -1,8 +1,8 @@
-"""The vault's blobs are RFC 9180 HPKE: an independent reading of the standard opens them, and the other way round.
+"""The vault's blobs are RFC 9180 HPKE: an independent implementation decrypts them, and the other way round.
 
 The chain of proof: the implementation below (standard library, X25519 and AES-GCM only) reproduces the published
-vectors, byte for byte; it opens what the vault seals; the vault opens what it seals. The package's own HPKE takes no
-``aad``, so the published ciphertexts (``aad`` "Count-0") can't be given to it directly.
+vectors, byte for byte; it decrypts what the vault encrypts, and the vault decrypts what it encrypts. The package's own
+HPKE accepts no ``aad``, so the published ciphertexts (``aad`` "Count-0") can't be passed to it directly.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ KEM_SUITE = b"KEM" + KEM_ID.to_bytes(2, "big")
 KEY_BYTES = {AES_128_GCM: 16, AES_256_GCM: 32}
 
 
-# The standard, once more
+# Independent implementation of the standard
 
 
 def extract(salt: bytes, material: bytes) -> bytes:
@@ -195,7 +195,7 @@ CONTEXT = SealContext("account-a", "point-1", "consumption_load_curve", "2026-03
 
 
 def documented_info(context: SealContext, server_secret: str) -> bytes:
-    """HPKE's ``info`` as the documentation of the format has it, computed without the vault."""
+    """HPKE's ``info`` as the format's documentation defines it, computed without the vault."""
     parts = (context.account_id, context.usage_point_id, context.dataset, context.window)
     encoded = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
     tag_key = expand(extract(b"\x00" * 32, server_secret.encode()), b"releve/server/v1/context-tag", 32)
@@ -268,7 +268,7 @@ def test_a_decompression_bomb_is_refused_without_being_unpacked() -> None:
     assert peak_bytes < 20 * 1024 * 1024
 
 
-# The format does not change by accident: what was written by an earlier release must open
+# The format does not change by accident: data written by an earlier release must decrypt
 
 
 def test_the_formats_of_stored_values_stay_as_they_are() -> None:

@@ -1,4 +1,4 @@
-"""Where webhooks may be sent to: forms of URLs, addresses, and names that lead to them."""
+"""Allowed targets of webhooks: forms of URLs, addresses, and names that resolve to them."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ ODD = [
     "ftp://receiver.example/",
     "javascript:alert(1)",
     "file:///etc/passwd",
-    # Who is asked here?
+    # Which host is called here?
     "https://somebody@receiver.example/",
     "https://somebody:secret@receiver.example/",
     "https://receiver.example@127.0.0.1/",
@@ -38,7 +38,7 @@ ODD = [
     "https://receiver.example:0/",
     "https://receiver.example:65536/",
     "https://receiver.example:port/",
-    # Forms of 127.0.0.1 and others that only some readers of URLs know.
+    # Forms of 127.0.0.1 and others that only some URL parsers accept.
     "https://127.1/",
     "https://2130706433/",
     "https://0x7f.0.0.1/",
@@ -52,7 +52,7 @@ ODD = [
     "https://[::1/",
     "https://[127.0.0.1]/",
     "https://[v1.receiver]/",
-    # Names that are none.
+    # Invalid names.
     "https://receiver..example/",
     "https://.example/",
     "https://-receiver.example/",
@@ -61,7 +61,7 @@ ODD = [
     "https://xn--/",
     f"https://{'a' * 64}.example/",
     f"https://{'a.' * 130}example/",
-    # What a header or a log would take for something else.
+    # Characters with a meaning in headers or logs.
     "https://receiver.example/\r\nHost: 127.0.0.1",
     "https://receiver.example/\x00",
     "https://receiver.example/ ",
@@ -72,7 +72,7 @@ ODD = [
     "https://receiver.example/\\",
     f"https://receiver.example/{'a' * 2000}",
 ]
-# Each is an address of its own, and none of the public internet.
+# Each is a separate address, and none is public.
 DISGUISED = {
     "https://127.0.0.1./": "127.0.0.1",
     "https://\uff11\uff12\uff17.0.0.1/": "127.0.0.1",
@@ -143,7 +143,7 @@ def test_the_receiver_is_called_as_in_the_url() -> None:
 
 
 class Names:
-    """A name server that knows these; each name has a list of answers, of which the last stays."""
+    """A name server with these names; each has a list of answers, of which the last is repeated."""
 
     def __init__(self, **answers: list[list[str]]) -> None:
         self.answers = answers

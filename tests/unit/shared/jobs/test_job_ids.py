@@ -1,4 +1,4 @@
-"""The ids of jobs: an account knows its own again, also when nothing is left of the job."""
+"""The ids of jobs: an account's own ids are recognised, even after the job is deleted."""
 
 from shared.jobs.job_ids import is_job_id_of, new_job_id
 from tests.support.cases import case

@@ -1,4 +1,4 @@
-"""Log lines: one object of JSON each, whoever writes it, and nothing secret in any value of any kind."""
+"""Log lines: one JSON object each, from any logger, without secrets in values of any type."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from shared.observability.logging import get_logger, start_logging
 from shared.observability.tracing import continued_trace
 
 PRM, OTHER_PRM = "99999999999991", "88888888888882"
-# A key of nobody's, the same in every process: it stands in the names of tests.
+# A key of no account, the same in every process: it occurs in the names of tests.
 KEY = "rlv_GgT409yz8b7ihOu5UustLAHe0E7pAfbmiGe2YQmGQ1U3AO9jL"
 STATE = "synthetic-State_0123456789"
 

@@ -1,4 +1,4 @@
-"""What leaves a process carries no key, no usage point and no telling parameter: the mask, spans, trace contexts."""
+"""Exported data contains no key, no usage point and no sensitive parameter: the mask, spans, trace contexts."""
 
 import json
 
@@ -22,16 +22,16 @@ from shared.observability.tracing import (
 from tests.support.cases import case
 
 PRM, OTHER_PRM = "99999999999991", "88888888888882"
-# A key of nobody's, the same in every process: it stands in the names of tests.
+# A key of no account, the same in every process: it occurs in the names of tests.
 KEY = "rlv_GgT409yz8b7ihOu5UustLAHe0E7pAfbmiGe2YQmGQ1U3AO9jL"
-# And a key that is a JWT: nobody's either, and what it says in base64 is "sub": ["99999999999991"].
+# And a key that is a JWT, also of no account, with "sub": ["99999999999991"] in base64.
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOlsiOTk5OTk5OTk5OTk5OTEiXX0.c3ludGhldGlj-_"
 STATE = "synthetic-State_0123456789"
 SECRETS = (PRM, OTHER_PRM, KEY, STATE, *TOKEN.split("."))
 
 
 def leaked(text: str) -> list[str]:
-    """The secrets of this test that stand in a text."""
+    """The secrets of this test that a text contains."""
     return [secret for secret in SECRETS if secret in text]
 
 
@@ -108,7 +108,7 @@ def test_no_surrounding_but_hexadecimal_digits_hides_a_secret_from_the_mask(
 
 
 def exported(provider: TracerProvider) -> InMemorySpanExporter:
-    """An exporter that keeps what it is given, behind the mask."""
+    """An exporter that keeps the spans it receives, after the mask."""
     kept = InMemorySpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(MaskingExporter(kept)))
     return kept

@@ -1,4 +1,4 @@
-"""When public data is read, and for which days: by the clocks of Paris, also on days on which they are changed."""
+"""When public data is read, and for which days: in Paris time, including days of clock changes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +24,7 @@ from shared.public_data.polling_schedule import (
 )
 from tests.support.cases import case
 
-# Winter, summer, and the days on which the clock is changed.
+# Winter, summer, and the days of clock changes.
 DAYS = [date(2026, 12, 8), date(2026, 7, 14), date(2026, 3, 29), date(2026, 10, 25)]
 LATER = timedelta(minutes=4)
 NONE = timedelta()
@@ -32,7 +32,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def paris(day: date, clock: str) -> datetime:
-    """A moment by the clocks of Paris."""
+    """A time in Paris."""
     return datetime.combine(day, time.fromisoformat(clock), PARIS).astimezone(UTC)
 
 
@@ -43,7 +43,7 @@ def readings(
     later: timedelta = NONE,
     last: datetime | None = None,
 ) -> list[str]:
-    """When it is read on a day, looked at each minute, every call a success and at least its pause apart."""
+    """The times of reads on a day, checked each minute; all calls succeed and are at least their pause apart."""
     succeeded_at, found = last or paris(day - ONE_DAY, "17:30"), []
     now, end = paris(day, "00:00"), paris(day + ONE_DAY, "00:00")
     while now < end:

@@ -20,7 +20,7 @@ from shared.public_data.tempo_tariff import (
 from tests.support.cases import case
 
 unhurried = settings(max_examples=60)
-# The days before, of and after both changes of the clock, beside any others.
+# The days before, of and after both clock changes, and any others.
 CHANGES = [date(2026, 3, 29), date(2026, 10, 25), date(2027, 3, 28), date(2027, 10, 31)]
 days = st.dates(date(2014, 9, 1), date(2035, 12, 31)) | st.sampled_from(
     [change + timedelta(days=number) for change in CHANGES for number in (-1, 0, 1)]

@@ -1,4 +1,4 @@
-"""How a provider's hour is shared out between people who wait and everybody else."""
+"""How a provider's hourly quota is shared between interactive and bulk calls."""
 
 from hypothesis import given
 from hypothesis import strategies as st

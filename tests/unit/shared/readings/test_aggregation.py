@@ -1,4 +1,4 @@
-"""Values summed up over hours, days, weeks and months: the same as when each minute is counted by itself."""
+"""Values aggregated over hours, days, weeks and months: the same as a count minute by minute."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -57,7 +57,7 @@ def summed_up(
 
 @st.composite
 def curves(draw: st.DrawFn) -> tuple[list[Row], DayRange]:
-    """Up to three days whose step changes at will, off the hour, with gaps."""
+    """Up to three days with arbitrary changes of step, off the hour, with gaps."""
     first = draw(days)
     last = first + timedelta(days=draw(st.integers(1, 3)))
     moment, end = day_start(first), day_start(last)
@@ -74,7 +74,7 @@ def curves(draw: st.DrawFn) -> tuple[list[Row], DayRange]:
 
 @cache
 def hour_in_paris(hour: int) -> datetime:
-    """An hour since 1970: the clocks of Paris differ from UTC by whole ones."""
+    """An hour since 1970: Paris time differs from UTC by whole hours."""
     return datetime.fromtimestamp(hour * 3600, PARIS)
 
 
@@ -139,7 +139,7 @@ def test_energy_is_what_every_minute_adds_up_to(
     for start, value, coverage in found:
         name = start.isoformat() if resolution is Resolution.HOUR else str(start.date())
         energy, minutes = expected[name]
-        # What is written has the digits of the decimal number, no more: no dust of binary fractions.
+        # The output has only the digits of the decimal number, without binary rounding errors.
         assert abs(Fraction(str(value)) - energy) <= Fraction(1, 2000)
         assert -3 <= Decimal(str(value)).as_tuple().exponent <= 0  # type: ignore[operator]  # finite
         whole = minutes_in(name, resolution)

@@ -1,4 +1,4 @@
-"""Daily energies from curves: exact for whole days, silent for all others."""
+"""Daily energies from curves: exact for complete days, none for all others."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The compact text of a window: whatever readings a meter can give come back as they were."""
+"""The compact text of a window: all possible readings of a meter survive a round trip."""
 
 import json
 from dataclasses import replace
@@ -23,7 +23,7 @@ unhurried = settings(max_examples=50)
 
 
 def curve(day: date, step: str = "PT30M") -> list[Reading]:
-    """Every reading of a day at one step, each with a value of its own."""
+    """Every reading of a day at one step, each with a distinct value."""
     seconds = STEPS[step]
     start = day_start(day)
     return [Reading(start + timedelta(seconds=seconds * n), step, 100 + n) for n in range(day_seconds(day) // seconds)]
@@ -34,13 +34,13 @@ def round_trip(readings: list[Reading]) -> list[Reading]:
 
 
 def shuffled(readings: list[Reading]) -> st.SearchStrategy[list[Reading]]:
-    """In any order; one choice, where `permutations` makes one for each."""
+    """In any order; a single draw, where `permutations` makes one per element."""
     return st.integers(0, 2**32).map(lambda seed: Random(seed).sample(readings, len(readings)))  # noqa: S311  # an order
 
 
 @st.composite
 def measured_days(draw: st.DrawFn) -> list[Reading]:
-    """A day whose step changes at will, with gaps, in whatever order, peaks here and there."""
+    """A day with arbitrary changes of step, with gaps, in any order, with some peaks."""
     day = draw(days)
     moment, end = day_start(day), day_start(day + ONE_DAY)
     readings: list[Reading] = []
@@ -50,20 +50,20 @@ def measured_days(draw: st.DrawFn) -> list[Reading]:
         for _ in range(draw(st.integers(1, 12))):
             if moment + length > end:
                 break
-            # A gap, a value, or one with the second of its peak: one choice for all of it, they are what takes time.
+            # A gap, a value, or one with the second of its peak: a single draw for all, as draws take the time.
             second, kind = divmod(draw(st.integers(0, 4 * STEPS[step] - 1)), 4)
             if kind:
                 peak = moment + timedelta(seconds=second) if kind == 1 else None
                 readings.append(Reading(moment, step, draw(values), peak))
             moment += length
-        # A meter may also pause, and go on off its beat.
+        # A meter may also pause, and continue off its step.
         moment += timedelta(minutes=draw(st.sampled_from([0, 0, 5, 7, 60, 300])))
     return draw(shuffled(readings))
 
 
 @st.composite
 def measured_months(draw: st.DrawFn) -> list[Reading]:
-    """Some days of a month, in whatever order, some with the moment of their peak."""
+    """Some days of a month, in any order, some with the time of their peak."""
     first = month_start(draw(days))
     readings = []
     for day in days_between(first, next_month(first)):
@@ -76,13 +76,13 @@ def measured_months(draw: st.DrawFn) -> list[Reading]:
 
 @st.composite
 def read_months(draw: st.DrawFn) -> list[Reading]:
-    """Some days of a meter's registers; a change of tariff brings others, some days show only the total."""
+    """Some days of a meter's registers; a change of tariff changes the registers, some days have only the total."""
     named = st.dictionaries(st.text(max_size=8), values, min_size=1, max_size=6)
     tariffs = draw(st.lists(named, min_size=1, max_size=4))
     readings = []
     for reading in draw(measured_months()):
         tariff = draw(st.integers(0, len(tariffs)))
-        # Those of a tariff have other values every day.
+        # The registers of a tariff have different values every day.
         shown = {name: (value + reading.value) // 2 for name, value in tariffs[tariff - 1].items()} if tariff else None
         readings.append(replace(reading, registers=shown))
     return readings
@@ -139,7 +139,7 @@ def test_any_record_comes_back_as_it_was(record: dict[str, object]) -> None:
 
 
 def test_half_a_character_in_a_record_is_replaced_and_the_rest_comes_back() -> None:
-    """JSON can spell it and nothing can show it: an answer with one must not make the record unreadable."""
+    """JSON can express it but UTF-8 can't encode it: a response with one must not make the record unreadable."""
     assert {"name": "x?y"} == unpack_record(pack_record({"name": json.loads('"x\\ud800y"')}))
 
 
@@ -212,7 +212,7 @@ def test_nothing_is_packed_as_nothing() -> None:
 
 
 def test_a_day_and_a_month_take_about_two_hundred_bytes() -> None:
-    """More would need a second step of the seal's padding, and twice the memory."""
+    """More would need a second step of the encryption's padding, and twice the memory."""
     month = [Reading(day_start(date(2026, 1, n)), DAY_STEP, 12_345) for n in range(1, 32)]
 
     assert len(pack_readings(curve(AUTUMN))) < 240
@@ -264,13 +264,13 @@ def test_any_text_is_a_step_of_at_most_a_day_or_a_value_error(step: str) -> None
     try:
         seconds = step_seconds(step)
     except ValueError as refusal:
-        assert str(refusal).startswith("a step is")  # noqa: PT017  # both outcomes are right; each has its own rule
+        assert str(refusal).startswith("a step is")  # noqa: PT017  # both outcomes are valid; each has its own check
     else:
         assert 0 < seconds <= 86_400
 
 
 def test_a_reading_that_could_not_be_unpacked_again_is_not_packed() -> None:
-    """Sealed, it would make its whole window unreadable, and nobody could see it before."""
+    """Encrypted, it would make its whole window unreadable, undetected until then."""
     for step in [step for step in GARBAGE if step != DAY_STEP]:
         with case(step):
             garbage = Reading(datetime(2026, 1, 15, tzinfo=UTC), step, 1)

@@ -1,4 +1,4 @@
-"""The values that cross boundaries: what they refuse, what they say of themselves, and what their repr hides."""
+"""The value objects at module boundaries: their validation, their properties, and what their repr hides."""
 
 from datetime import UTC, date, datetime
 
@@ -91,7 +91,7 @@ def test_the_repr_of_a_granted_point_hides_its_digits() -> None:
 
 
 def test_the_words_that_are_stored_stay_as_they_are() -> None:
-    """New ones may come; changing one of these, or losing it, makes what is stored unreadable."""
+    """New words may be added; changing or removing one of these makes stored data unreadable."""
     assert {"interactive", "bulk"} <= set(Lane)
     assert {"queued", "running", "succeeded", "partial", "failed", "cancelled"} <= set(JobStatus)
     assert {"pending", "exchanging", "granted", "refused", "failed", "revoked"} <= set(ConsentStatus)

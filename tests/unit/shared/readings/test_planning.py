@@ -1,4 +1,4 @@
-"""What is to be fetched, example by example: limits, moments, and the cases that cost or save a call."""
+"""Planning of fetches, by examples: limits, times, and the cases that cost or save a call."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -26,7 +26,7 @@ TODAY = date(2026, 11, 22)
 
 
 def paris(text: str) -> datetime:
-    """A moment as a clock in Paris shows it."""
+    """A time in Paris."""
     return datetime.fromisoformat(text).replace(tzinfo=PARIS)
 
 
@@ -35,7 +35,7 @@ def november(start: int, end: int) -> DayRange:
 
 
 def stored(days: DayRange) -> dict[str, Coverage]:
-    """Each day of a curve as whole."""
+    """Each day of a curve as complete."""
     return {
         day.isoformat(): Coverage(day.isoformat(), NOW, day, day + timedelta(days=1))
         for day in days_between(days.start, days.end)

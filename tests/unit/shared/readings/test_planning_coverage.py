@@ -1,4 +1,4 @@
-"""What an answer says of a window, and what the nightly refresh asks for because of it."""
+"""The coverage that a response gives a window, and the requests of the nightly refresh that follow from it."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -36,11 +36,11 @@ def daily(*days: date) -> list[Reading]:
 
 
 def whole(days: DayRange) -> dict[str, Coverage]:
-    """Each day of a curve, stored and whole."""
+    """Each day of a curve, stored and complete."""
     return {str(day): Coverage(str(day), NOW, day, day + ONE_DAY) for day in days_between(days.start, days.end)}
 
 
-# What an answer says
+# The coverage of a response
 
 
 def test_a_day_is_complete_when_its_readings_fill_it_however_long_it_is() -> None:
@@ -122,7 +122,7 @@ def test_a_window_of_which_nothing_came_is_absent_for_one_reason() -> None:
     assert absence_of(DAILY, month, Reason.NO_MEASURE, NOW).gaps[0].ask_again_at is None
 
 
-# What the refresh asks for
+# The requests of the refresh
 
 
 def test_a_series_of_which_nothing_is_known_begins_a_week_back() -> None:

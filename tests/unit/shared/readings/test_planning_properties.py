@@ -1,4 +1,4 @@
-"""Planning for any range, any store and any moment: no day missed, none asked twice, no call too many."""
+"""Planning for any range, any stored data and any time: no day missed, none requested twice, no superfluous call."""
 
 from collections import Counter
 from dataclasses import replace
@@ -52,13 +52,13 @@ MOMENTS = st.builds(
     CLOCKS,
 )
 STATES = ["complete", "none", "due", "later", "final", "stale", "late start"]
-# Both at once: what takes time is the number of choices.
+# A single draw for both: the number of draws takes the time.
 KNOWN = st.sampled_from([(state, position) for state in STATES for position in range(100)])
 unhurried = settings(max_examples=100)
 
 
 def known_of(window: DayRange, state: str, position: int, now: datetime) -> Coverage:
-    """One window in a state; ``position`` says where in it the gap or the end is."""
+    """One window in a state; ``position`` is the place of the gap or of the end in it."""
     cut = window.start + ONE_DAY * (position % window.days)
     ask_again = {"due": now - timedelta(hours=position % 3), "later": now + timedelta(seconds=1 + position)}
     gaps = (
@@ -75,7 +75,7 @@ Situation = tuple[Dataset, DayRange, dict[str, Coverage], datetime]
 
 @st.composite
 def situations(draw: st.DrawFn, longest_days: int = 120) -> Situation:
-    """A dataset, what is wanted of it, what is stored of it, and a moment."""
+    """A dataset, its requested range, its stored coverage, and a time."""
     dataset, now = draw(DATASET), draw(MOMENTS)
     edge = draw(st.sampled_from([history_start(dataset, now), published_until(now)]))
     start = edge + ONE_DAY * draw(st.integers(-longest_days, 20))
@@ -113,7 +113,7 @@ def unknown_days(situation: Situation) -> set[date]:
 
 
 def fewest_calls(missing: list[DayRange], span_days: int) -> int:
-    """The fewest intervals of so many days that hold each of these whole, found by trying every beginning."""
+    """The minimum number of ``span_days``-day intervals that contain each range whole, found by trying every start."""
     ordered = sorted(missing, key=lambda each: each.start)
 
     @cache
@@ -131,7 +131,7 @@ def fewest_calls(missing: list[DayRange], span_days: int) -> int:
 
 
 def after_fetch(situation: Situation, calls: list[DayRange], with_gaps: bool) -> Situation:
-    """The store once each call has been made and every window in it was written."""
+    """The stored coverage after each call, with every window in it written."""
     dataset, wanted, coverage, now = situation
     fetched = dict(coverage)
     for call in calls:
@@ -166,7 +166,7 @@ def test_no_call_is_longer_than_the_span_or_leaves_what_the_provider_has(situati
 @given(situations())
 @unhurried
 def test_no_call_cuts_a_window(situation: Situation) -> None:
-    """A worker writes windows whole: half of one would replace what is stored of it."""
+    """A worker writes whole windows: half a window would replace the stored one."""
     dataset, _, _, now = situation
     published = DayRange(history_start(dataset, now), published_until(now))
 
@@ -255,12 +255,12 @@ def test_two_years_of_curve_take_105_calls_at_any_moment(now: datetime) -> None:
 @given(situations())
 @unhurried
 def test_missing_days_and_the_plan_agree(situation: Situation) -> None:
-    """What is told as worth asking is what is asked: never a day that is forgotten between the two."""
+    """The days reported as worth a request are the requested days: no day is lost between the two."""
     dataset, wanted, coverage, now = situation
     gaps = missing_days(dataset, wanted, coverage, now)
     told = [day for gap in gaps for day in days_between(gap.start, gap.end)]
     not_fetched = {day for gap in gaps if gap.reason is Reason.NOT_FETCHED for day in days_between(gap.start, gap.end)}
-    # At the beginning of time no gap is due yet: what is unknown even then was never asked for.
+    # At the earliest possible time no gap is due yet: days unknown even then were never requested.
     beginning = datetime.min.replace(tzinfo=UTC)
     never_asked = {
         day for day in unknown_days(situation) if is_unknown(day, coverage.get(window_name(dataset, day)), beginning)

@@ -1,4 +1,4 @@
-"""When a record is fetched: it has no days, it ages. And what the nightly refresh may begin by itself."""
+"""When a record is fetched: it has no days, it ages. And the records that the nightly refresh may fetch by itself."""
 
 from datetime import UTC, date, datetime, timedelta
 

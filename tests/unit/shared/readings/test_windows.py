@@ -1,4 +1,4 @@
-"""Windows and their names: one says what the other means."""
+"""Windows and their names: each determines the other."""
 
 from datetime import date
 

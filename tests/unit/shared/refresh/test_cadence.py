@@ -1,4 +1,4 @@
-"""How often the refresh looks after a series: what it costs, and that nothing is left behind."""
+"""How often the refresh checks a time series: the cost, and that no day is left out."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -20,7 +20,7 @@ MORNING = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 
 
 def stored(dataset: Dataset, days: DayRange, now: datetime = MORNING) -> dict[str, Coverage]:
-    """These days are stored whole."""
+    """These days are stored and complete."""
     parts = [part for each in windows_of(dataset, days) if (part := each.clipped(days.start, days.end))]
     return {
         name: Coverage(name, now, part.start, part.end) for part in parts for name in [window_name(dataset, part.start)]
@@ -28,7 +28,7 @@ def stored(dataset: Dataset, days: DayRange, now: datetime = MORNING) -> dict[st
 
 
 def absent(days: DayRange) -> dict[str, Coverage]:
-    """Of these days there is no curve."""
+    """These days have no curve."""
     return {
         window_name(CURVE, window.start): absence_of(CURVE, window, Reason.NO_MEASURE, MORNING)
         for window in windows_of(CURVE, days)
@@ -97,7 +97,7 @@ def test_a_weekly_series_has_one_weekday_and_points_have_different_ones() -> Non
     for number in range(200):
         known = stored(POWER, last(3))
         days = [MORNING + day * ONE_DAY for day in range(7)]
-        # Somebody else fetches it all the time: only its weekday makes it due.
+        # Other requests fetch it all the time: only its weekday makes it due.
         due_on[number] = [
             day for day, now in enumerate(days) if is_due_today(POWER, f"up_{number}", _until(known, now), now, 7)
         ]
@@ -147,7 +147,7 @@ def test_the_days_that_the_curve_will_give_need_no_call_of_their_own() -> None:
     stored_until_before_yesterday = stored(CURVE, last(10, TODAY - ONE_DAY))
 
     assert {TODAY - ONE_DAY} == days_to_come(DAILY, stored_until_before_yesterday, MORNING, collected=True)
-    # Nothing is known of the curve: its refresh begins a week back.
+    # The curve has no coverage: its refresh starts a week back.
     assert {TODAY - number * ONE_DAY for number in range(1, 8)} == days_to_come(DAILY, {}, MORNING, collected=True)
     assert set() == days_to_come(DAILY, stored(CURVE, last(10)), MORNING, collected=True)
     assert set() == days_to_come(DAILY, stored_until_before_yesterday, MORNING, collected=False)

@@ -1,4 +1,4 @@
-"""When the refresh comes: the same moments for whoever sends a wave and whoever takes it up."""
+"""The times of the refresh: the same for the process that sends a wave and the one that runs it."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -39,7 +39,7 @@ def test_a_late_evening_goes_on_past_midnight() -> None:
 def test_the_wave_that_is_due_is_the_newest_one_of_the_last_three_hours() -> None:
     cases: list[tuple[str, str | None]] = [
         ("2026-11-23T08:24:59", None),
-        # Clocks of two machines are never quite the same.
+        # The clocks of two machines always differ slightly.
         ("2026-11-23T08:29:58", "2026-11-23/1"),
         ("2026-11-23T08:30:00", "2026-11-23/1"),
         ("2026-11-23T11:24:00", "2026-11-23/1"),
@@ -60,7 +60,7 @@ def test_a_wave_after_midnight_belongs_to_the_evening_on_which_the_first_one_beg
     assert "2026-11-22/2" == due_wave(paris("2026-11-23T00:05"), time(21, 5))
 
 
-# Also on the nights on which clocks are changed, whatever the hour.
+# Includes the nights of clock changes, at any hour.
 @given(
     day=st.sampled_from([date(2026, 3, 28), date(2026, 3, 29), date(2026, 10, 24), date(2026, 10, 25)]),
     hour=st.integers(0, 23),

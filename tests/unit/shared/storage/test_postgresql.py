@@ -1,4 +1,4 @@
-"""Addresses of PostgreSQL as people write them, with the driver that is used here."""
+"""PostgreSQL URLs as users write them, with the driver that is used here."""
 
 import pytest
 from sqlalchemy.engine import make_url

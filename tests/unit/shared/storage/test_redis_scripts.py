@@ -1,4 +1,4 @@
-"""Scripts in files: what each takes stands in its header, and is what it uses."""
+"""Scripts in files: the header of each declares its inputs, which are those it uses."""
 
 import re
 from importlib.resources import files

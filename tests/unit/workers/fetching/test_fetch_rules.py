@@ -1,4 +1,4 @@
-"""The rules of the fetcher that need no store: looking for the first day of a point, and waiting before a retry."""
+"""The rules of the fetcher that need no store: the search for a usage point's first day, and the delay of retries."""
 
 import asyncio
 import math
@@ -28,8 +28,8 @@ BEFORE = Reason.BEFORE_ACTIVATION
 
 
 class Meter:
-    """A provider of one point that has been in service since a day: as Enedis, it refuses a period that begins before
-    and does not say which day it was."""
+    """A provider of one usage point with a first day of service: like Enedis, it refuses a period that starts earlier,
+    and does not report that day."""
 
     name = "enedis"
     refusal: type[AppError] = BeforeActivation
@@ -54,7 +54,7 @@ class Meter:
 @given(days=st.integers(1, 400), offset=st.integers(1, 400))
 def test_the_first_day_in_service_is_found_exactly_and_with_few_calls(days: int, offset: int) -> None:
     whole = DayRange(START, START + timedelta(days=days))
-    # The fetcher looks for it once the whole period was refused: the first day at least lies before.
+    # The fetcher searches for it after the whole period was refused: at least the first day lies before it.
     meter = Meter(START + timedelta(days=min(offset, days)))
 
     first_day, readings = asyncio.run(_fetch_from_first_day(meter, FetchRequest(PRM, DAILY, whole, Lane.BULK)))

@@ -1,4 +1,4 @@
-"""`ENEDIS_API=auto`: which generation is asked, how often, and when it is tried anew. Real Redis."""
+"""`ENEDIS_API=auto`: which generation is called, how often, and when it is tried again. Real Redis."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -31,7 +31,7 @@ READING = Reading(datetime(2026, 9, 7, 22, tzinfo=UTC), "P1D", 5)
 
 
 class Counting:
-    """A provider that counts what it is asked, and fails when it is told to."""
+    """A provider that counts its calls, and fails on demand."""
 
     name = "enedis"
 
@@ -58,7 +58,7 @@ class Counting:
 
 
 class Bench:
-    """Two generations, and questions to them."""
+    """Two generations, and calls to them."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis

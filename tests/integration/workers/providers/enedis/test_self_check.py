@@ -1,4 +1,4 @@
-"""The start-up check, over HTTP against the simulated Enedis: what it finds in order, and what it finds amiss."""
+"""The start-up check, over HTTP against the simulated Enedis: its passed and failed checks."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ CLIENT_ID, CLIENT_SECRET = "application-under-test", "not-a-secret-of-anybody"
 
 @pytest.fixture(scope="module")
 def served_enedis() -> Iterator[str]:
-    """The simulated Enedis; take `enedis`, which works again for each test."""
+    """The simulated Enedis; tests use `enedis`, which is reset for each test."""
     settings = SimulatorSettings(
         client_id=CLIENT_ID, client_secret=SecretStr(CLIENT_SECRET), redirect_uri="http://gateway.test/oauth/callback"
     )
@@ -34,13 +34,13 @@ def served_enedis() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine is, what works answers in time."""
+    """Raise the timeout, so that working checks pass on a slow machine."""
     monkeypatch.setattr(check, "_TIMEOUT_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture
 def enedis(served_enedis: str) -> str:
-    """The simulated Enedis in order; its address."""
+    """The URL of the simulated Enedis, without faults."""
     with httpx.Client(base_url=f"{served_enedis}/control", timeout=PATIENCE_SECONDS) as control:
         control.delete("/faults").raise_for_status()
         control.post("/settings", json={"unsubscribed_apis": []}).raise_for_status()
@@ -65,7 +65,7 @@ def settings_for(address: str, **changes: str) -> Settings:
 
 
 async def control(enedis: str, path: str, body: dict[str, object]) -> None:
-    """Make the simulated Enedis behave otherwise."""
+    """Change the behaviour of the simulated Enedis."""
     async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
         (await client.post(f"{enedis}/control/{path}", json=body)).raise_for_status()
 
@@ -77,7 +77,7 @@ async def outcomes(settings: Settings) -> tuple[dict[str, Outcome], dict[str, Fi
         assert secret not in told
     by_name = {each.name: each for each in findings}
     assert any(each.outcome is Outcome.FAILED for each in findings) is has_failed(findings)
-    # What is amiss comes with what to do about it.
+    # Each failed check comes with a remedy.
     assert [] == [each for each in findings if each.outcome is Outcome.FAILED and not each.action]
     return {name: each.outcome for name, each in by_name.items()}, by_name
 
@@ -119,7 +119,7 @@ async def test_a_needed_api_that_the_token_does_not_list_is_named(enedis: str) -
 
     assert Outcome.FAILED is found["subscribed APIs"]
     assert by_name["subscribed APIs"].detail.endswith(": subscribed_services")
-    # Page v1 sends usage points back: nothing is exchanged for them.
+    # Page v1 returns usage points: they need no exchange.
     assert Outcome.OK is with_page_v1["subscribed APIs"]
 
 
@@ -138,7 +138,7 @@ async def test_a_token_endpoint_that_does_not_work_is_an_outage(enedis: str) -> 
     found, by_name = await outcomes(settings_for(enedis))
 
     assert (Outcome.OK, Outcome.FAILED) == (found["API gateway"], found["token"])
-    assert "some minutes" in by_name["token"].action
+    assert "a few minutes" in by_name["token"].action
 
 
 async def test_where_nobody_listens_nothing_is_reached_and_no_token_asked_for() -> None:
@@ -171,7 +171,7 @@ async def test_a_password_in_an_address_is_not_repeated() -> None:
         settings_for("http://127.0.0.1:9", ENEDIS_BASE_URL="http://userinfo:userinfo@127.0.0.1:9")
     )
 
-    assert "http://127.0.0.1:9 does not answer" == by_name["API gateway"].detail
+    assert "http://127.0.0.1:9 does not respond" == by_name["API gateway"].detail
 
 
 def jwt(claims: object) -> str:

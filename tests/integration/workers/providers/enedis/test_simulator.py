@@ -1,6 +1,6 @@
-"""The adapters of both generations, as a worker builds them, in front of the simulated Enedis with all its faults.
+"""The adapters of both generations, as a worker builds them, with the simulated Enedis and all its faults.
 
-Whatever is wrong with an answer: what comes out is what is so, or an error that says why not.
+For any invalid response, an adapter returns correct data, or raises an error with the reason.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -55,7 +55,7 @@ RECORDS = sorted(name for name, dataset in DATASETS.items() if not dataset.is_se
 
 @dataclass
 class Stage:
-    """The simulator, and adapters that speak to it."""
+    """The simulator, and adapters that call it."""
 
     settings: Settings
     control: httpx.Client
@@ -73,7 +73,7 @@ class Stage:
         self.control.post("/control/faults", json=fault).raise_for_status()
 
     def begin(self) -> None:
-        """Forget the calls and the faults so far."""
+        """Reset the calls and the faults."""
         self.control.delete("/control/calls")
         self.control.delete("/control/faults")
 
@@ -105,7 +105,7 @@ def enedis() -> Iterator[str]:
 
 @pytest.fixture
 def control(enedis: str) -> Iterator[httpx.Client]:
-    """The simulator's own controls; whatever was turned is turned back."""
+    """The simulator's control API; changes are reset afterwards."""
     with httpx.Client(base_url=enedis, timeout=PATIENCE_SECONDS) as client:
         client.delete("/control/calls")
         yield client
@@ -189,7 +189,7 @@ async def test_every_fault_ends_in_what_is_so_or_in_an_error(stage: Stage, gener
     adapter = await stage.adapter(generation)
     whole = await outcome(adapter, request(dataset))
     assert isinstance(whole, list)
-    # With answers in between: after too many failures in a row nobody asks any more.
+    # With successes in between: too many consecutive failures would open the circuit breaker.
     failures = list(REFUSED)
     faults = [*failures[:3], *UNHARMED, *HOLED, *EMPTY, "unsorted", *failures[3:]]
     found = {}
@@ -204,7 +204,7 @@ async def test_every_fault_ends_in_what_is_so_or_in_an_error(stage: Stage, gener
         readings = found[kind]
         assert isinstance(readings, list)
         assert [] == [reading for reading in readings if reading not in whole]
-        # All but one point in five, and but for the four of the hour that comes twice.
+        # Without one point in five, and without the four of the repeated hour.
         assert len(readings) >= (len(whole) if kind == "unsorted" else len(whole) * 4 // 5) - 4
         assert kind == "unsorted" or len(readings) < len(whole)
 
@@ -231,7 +231,7 @@ async def test_every_code_of_the_table_ends_in_its_leaf_after_one_call(stage: St
 
         leaf: type[ProviderError] = ERRORS[code].leaf if code in ERRORS else ProviderUnavailable
         assert (leaf if leaf.code != "no_measure" else []) == found, code
-        # One call, and one for each day down to which a period is parted.
+        # One call, and one for each day into which the period is split.
         assert len(calls) <= (4 if code in ("ADAM-DC-0015", "ADAM-ERR0126") else 1), code
 
 

@@ -1,4 +1,4 @@
-"""The adapters of RTE in front of an HTTP server that answers what it is told to."""
+"""The adapters of RTE with a scripted HTTP server."""
 
 import base64
 import json
@@ -48,7 +48,7 @@ SECRET = "not-a-secret-of-rte"
 
 @pytest.fixture(scope="session")
 def serving() -> Iterator[tuple[ScriptedProvider, str]]:
-    """An HTTP server of this test process, and its address."""
+    """An HTTP server of this test process, and its URL."""
     provider = ScriptedProvider("/token/oauth/")
     with served(provider) as base_url:
         yield provider, base_url
@@ -56,7 +56,7 @@ def serving() -> Iterator[tuple[ScriptedProvider, str]]:
 
 @pytest.fixture
 def provider(serving: tuple[ScriptedProvider, str]) -> ScriptedProvider:
-    """The server, which has forgotten everything."""
+    """The server, reset."""
     serving[0].start_again(TOKEN)
     return serving[0]
 
@@ -65,7 +65,7 @@ def provider(serving: tuple[ScriptedProvider, str]) -> ScriptedProvider:
 async def resources(
     settings: Settings, serving: tuple[ScriptedProvider, str], provider: ScriptedProvider
 ) -> AsyncIterator[Resources]:
-    """A worker's stores; RTE and its open data are the server."""
+    """A worker's stores; the server stands for RTE and its open data."""
     changes: dict[str, Any] = {
         "rte_base_url": serving[1],
         "rte_open_data_url": serving[1],
@@ -78,7 +78,7 @@ async def resources(
 
 @pytest.fixture
 async def rte(resources: Resources) -> AsyncIterator[Rte]:
-    """The adapter, with as many calls as it likes."""
+    """The adapter, without a rate limit."""
     settings = resources.settings
     async with open_http(PATIENCE_SECONDS) as http:
         pacer, tokens = Pacer(resources.redis, "rte", UNLIMITED), TokenStore(resources.redis, resources.server, "rte")
@@ -104,7 +104,7 @@ async def test_colours_are_asked_for_with_the_offset_of_each_day_and_a_token(
 
     (call,) = provider.received
     assert "/open_api/tempo_like_supply_contract/v1/tempo_like_calendars" == call.path
-    # An encoded plus is a plus; one that is not would be a space here.
+    # An encoded plus is a plus; a literal one would be decoded as a space.
     assert {"start_date": "2026-10-24T00:00:00+02:00", "end_date": "2026-10-27T00:00:00+01:00"} == call.query
     assert ("application/json", "Bearer opaque-and-secret") == (call.headers["accept"], call.headers["authorization"])
     assert ["BLUE", "BLUE", "WHITE"] == [documents[day]["colour"] for day in sorted(documents)]
@@ -123,7 +123,7 @@ async def test_the_token_is_asked_for_by_basic_credentials_once_and_kept_encrypt
     assert ("POST", f"Basic {basic}") == (asked.method, asked.headers["authorization"])
     assert (b"grant_type=client_credentials", "application/json") == (asked.body, asked.headers["accept"])
     assert b"opaque-and-secret" not in (await resources.redis.get("token:rte") or b"opaque-and-secret")
-    # As long as it lives, less a margin.
+    # Its lifetime, less a margin.
     assert 0 < await resources.redis.ttl("token:rte") <= 7199 - 300
 
 

@@ -1,5 +1,5 @@
-"""Pairs of answers about the same days, a load curve and the daily values, in the shapes of both generations: what is
-derived from the one is what the other says, and both generations say it alike."""
+"""Pairs of responses for the same days, a load curve and the daily values, in the shapes of both generations: daily
+values derived from the curve equal the others, in both generations."""
 
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ MARCH, SEPTEMBER, OCTOBER = date(2026, 3, 29), date(2026, 9, 8), date(2026, 10, 
 
 
 class Pair(NamedTuple):
-    """The pair's name, its first day, how many days, and the curve's steps with how many points each."""
+    """The pair's name, its first day, the number of days, and the curve's steps with their numbers of points."""
 
     direction: str
     suffix: str
@@ -26,23 +26,23 @@ class Pair(NamedTuple):
     steps: dict[str, int]
 
     def curve(self, generation: str) -> Any:
-        """The answer that holds the curve."""
+        """The response with the curve."""
         if generation == "2026":
             return recorded(f"courbe_de_charge_{self._french}{self.suffix}")
         return recorded_v5(f"{self.direction}_load_curve{self.suffix}")
 
     def daily(self, generation: str) -> Any:
-        """The answer that holds the daily values."""
+        """The response with the daily values."""
         if generation == "2026":
             return recorded(f"{self._french}_quotidienne{self.suffix}")
         return recorded_v5(f"daily_{self.direction}{self.suffix}")
 
     def parse_curve(self, generation: str, body: Any) -> list[Reading]:
-        """What the adapter makes of a curve of these days."""
+        """The readings that the adapter parses from a curve of these days."""
         return self._parse(generation, f"{self.direction}_load_curve", body)
 
     def parse_daily(self, generation: str) -> list[Reading]:
-        """What the adapter makes of the daily values of these days."""
+        """The readings that the adapter parses from the daily values of these days."""
         return self._parse(generation, f"daily_{self.direction}", self.daily(generation))
 
     def _parse(self, generation: str, dataset: str, body: Any) -> list[Reading]:
@@ -68,12 +68,12 @@ WHOLE = [
     Pair("production", "_jour_de_25_heures", OCTOBER, 1, {"PT30M": 50}),
     Pair("production", "_pas_variable", date(2026, 9, 15), 1, {"PT60M": 9, "PT15M": 24, "PT30M": 18}),
 ]
-# Of the second day three half-hours are missing, and its energy is that of the whole day, as a register shows it.
+# The second day lacks three half-hours, and its energy is that of the whole day, as a register shows it.
 INCOMPLETE = Pair("consumption", "_jour_incomplet", SEPTEMBER, 2, {"PT30M": 93})
 
 
 def points_of(body: Any) -> list[Any]:
-    """The list of points of an answer of either generation, to be changed in place."""
+    """The list of points of a response of either generation, to be changed in place."""
     points: list[Any] = (
         body["meter_reading"]["interval_reading"] if "meter_reading" in body else body["grandeur"][0]["points"]
     )

@@ -1,4 +1,4 @@
-"""What Enedis's errors mean, in every form in which they have been seen."""
+"""The meaning of Enedis's errors, in every observed form."""
 
 import re
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ from workers.upstream.http_client import Answer
 
 NOW = datetime(2026, 9, 8, 8, 36, 12, tzinfo=UTC)
 
-# Each code that is known, with a status it was seen or published with, what is raised and what is done about it.
+# Each known code, with an observed or published status, the error raised and its handling.
 KNOWN = [
     (400, "ADAM-ERR0123", BeforeActivation, Action.CLAMP_START),
     (400, "ADAM-ERR0002", ProviderRefusedRequest, Action.FIX_REQUEST),
@@ -73,7 +73,7 @@ def answered(status: int, body: Any) -> Answer:
 
 
 def forms(code: str) -> list[Any]:
-    """The shapes that an error's body may have."""
+    """The possible shapes of an error's body."""
     return [
         {"error": code, "error_description": "text"},
         {"code": code, "message": "text"},
@@ -102,7 +102,7 @@ def test_no_code_of_the_table_is_left_untested() -> None:
 
 
 def test_every_code_that_the_simulator_knows_means_something() -> None:
-    """Both generations' errors, in the bodies that they were captured or published in."""
+    """Both generations' errors, in their captured or published bodies."""
     consent_page = {"missing_parameter", "invalid_duration_format", "maximum_duration_exceeded", "access_denied"}
     elsewhere = consent_page | {"lincs-internal-server-error", "invalid_client", "invalid_grant"}
     errors = {
@@ -176,7 +176,7 @@ def test_an_unknown_code_leaves_the_status_to_say_it() -> None:
 
 
 def test_a_page_that_is_not_json_says_nothing_of_measures_and_consents() -> None:
-    """A proxy's own 404 page must not be written down as days without a measure, which are not asked for again."""
+    """A proxy's own 404 page must not be stored as days without a measure, which are not requested again."""
     cases: list[tuple[int, type[ProviderError]]] = [
         (400, ProviderUnavailable),
         (403, ProviderUnavailable),

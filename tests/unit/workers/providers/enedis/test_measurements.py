@@ -1,4 +1,4 @@
-"""Answers that are not quite right: what is a gap, what is refused, and that nothing else ever happens."""
+"""Slightly invalid responses: each is a gap or a refusal, and nothing else."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -146,7 +146,7 @@ def test_a_peak_whose_moment_can_not_be_told_keeps_its_value_and_its_day() -> No
 
 
 def test_an_offset_that_paris_does_not_have_is_refused() -> None:
-    """Wall times have been seen that call themselves UTC: which half is wrong can't be told."""
+    """Wall times marked as UTC have been observed: it is unknown which of the two is wrong."""
     for label in ["2026-09-08T00:30:00Z", "2026-09-08T00:30:00+05:00"]:
         with case(label), pytest.raises(ProviderGarbage):
             parse_meter_reading(meter({"date": label, "value": 7, "interval_length": "PT30M"}), CURVE)
@@ -204,7 +204,7 @@ POINTS = st.fixed_dictionaries({}, optional=dict.fromkeys(("v", "d", "p", "value
 
 
 def measures(points: Any) -> list[Any]:
-    """Points where an adapter looks for them."""
+    """Points at their place in a response."""
     quantities = [
         {"grandeurMetier": "CONS", "grandeurPhysique": physical, "points": points, "calendrier": points}
         | {"cadranTotalisateur": {"valeur": points}}

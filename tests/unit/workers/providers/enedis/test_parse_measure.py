@@ -1,4 +1,4 @@
-"""What the measures of Enedis mean: whole answers, recorded in its shapes."""
+"""Parsing of Enedis's measures: complete recorded responses."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ FIRST, LAST = date(2026, 9, 8), date(2026, 9, 10)
 
 
 def curve(*points: dict[str, Any], business: str = "CONS", physical: str = "PA") -> dict[str, Any]:
-    """An answer with these points and nothing that is not needed."""
+    """A response with these points and only the required fields."""
     quantity = {"grandeurMetier": business, "grandeurPhysique": physical, "points": list(points)}
     return {"grandeur": [quantity]}
 

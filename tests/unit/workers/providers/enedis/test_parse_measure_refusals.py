@@ -1,4 +1,4 @@
-"""Answers that are not what they should be: nothing of them is trusted, and only `ProviderGarbage` says so."""
+"""Invalid responses: none of their data is used, and the only error is `ProviderGarbage`."""
 
 from datetime import date
 from typing import Any
@@ -17,7 +17,7 @@ PEAKS = request("daily_consumption_max_power", FIRST, LAST)
 
 
 def answer(point: Any, physical: str = "PA") -> dict[str, Any]:
-    """An answer with one point."""
+    """A response with one point."""
     return {"grandeur": [{"grandeurMetier": "CONS", "grandeurPhysique": physical, "points": [point]}]}
 
 
@@ -63,7 +63,7 @@ def test_an_answer_without_points_holds_no_reading() -> None:
 
 def test_a_quantity_of_another_shape_is_garbage() -> None:
     cases: list[dict[str, Any]] = [
-        # Data of another form must not pass for "there are none".
+        # Data of another shape must not count as "no data".
         {},
         {"grandeur": [{"grandeurMetier": "PROD", "grandeurPhysique": "PA", "points": [{"v": "1"}]}]},
         {"grandeur": ["PA"]},
@@ -89,7 +89,7 @@ def test_a_point_without_a_moment_is_garbage() -> None:
         {"d": "08/09/2026 00:30", "v": "540"},
         {"d": "2026-09-31 00:30:00", "v": "540"},
         {"d": "", "v": "540"},
-        # Dates at which computing with instants leaves the calendar.
+        # Dates at which arithmetic with instants leaves the calendar.
         {"d": "0001-01-01 00:00:00", "v": "540"},
         {"d": "0001-01-01 00:15:00", "v": "540"},
     ]
@@ -134,7 +134,7 @@ def test_the_text_of_the_refusal_repeats_nothing_of_the_answer() -> None:
     with pytest.raises(ProviderGarbage) as refusal:
         parse_measure(answer({"d": "2026-09-08 00:30:00", "v": f"point {CONSUMER}"}), CURVE)
 
-    assert "The provider's answer can't be understood." == str(refusal.value)
+    assert "The provider returned an invalid response." == str(refusal.value)
     assert refusal.value.__cause__ is None
     assert refusal.value.__suppress_context__
 

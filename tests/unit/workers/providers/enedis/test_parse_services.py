@@ -1,4 +1,4 @@
-"""What a consent opened: the entries of the subscribed services, one a measure and direction, as usage points."""
+"""The usage points of a consent: the entries of the subscribed services, one per measure and direction."""
 
 from datetime import date
 from typing import Any
@@ -16,7 +16,7 @@ BOTH = frozenset({Direction.CONSUMPTION, Direction.PRODUCTION})
 
 
 def entry(**changes: Any) -> dict[str, Any]:
-    """One entry with what is needed, and changes; a change to ``...`` takes a field away."""
+    """One entry with the required fields, and changes; a change to ``...`` removes a field."""
     service = {
         "etatCode": "ACTIF",
         "pointId": CONSUMER,

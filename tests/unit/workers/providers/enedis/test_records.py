@@ -1,4 +1,4 @@
-"""Contract, address, identity and contact: one record, whichever generation told it."""
+"""Contract, address, identity and contact: one record, from either generation."""
 
 import json
 from collections.abc import Callable
@@ -72,7 +72,7 @@ def test_both_generations_tell_the_same_contract_where_both_have_the_fact() -> N
     newer, older = contract_2026(), records.contract_v5(CONSUMER, recorded_v5("contracts"))
 
     both = [name for name in newer if newer[name] is not None and older[name] is not None and name != "absent"]
-    # Their own words for the same thing.
+    # Each generation's own words for the same value.
     wording = {"distribution_tariff": "BTINFCUST", "services_level": "com"}
     assert wording == {name: older[name] for name in both if newer[name] != older[name]}
     assert {"segment", "subscribed_power", "offpeak_hours", "meter_type", "consumption_activated_on"} <= set(both)

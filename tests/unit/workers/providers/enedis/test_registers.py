@@ -1,4 +1,4 @@
-"""What the registers show: totals of a day with the registers of its time classes."""
+"""Register readings: totals of a day with the registers of its time classes."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""When an API that refused for quota may be asked again, in both forms that its gateway has."""
+"""When an API may be called again after a quota refusal, in both formats of its gateway."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -57,7 +57,7 @@ def test_a_refusal_that_names_no_moment_pauses_a_minute() -> None:
 
 def test_a_moment_that_can_not_be_meant_is_not_waited_for() -> None:
     cases: list[tuple[str, datetime]] = [
-        # Long ago: by somebody's clock it is over already.
+        # Long ago: by one of the clocks it is already over.
         ("2026-Sep-08 05:00:00+0000 UTC", NOW + timedelta(seconds=1)),
         ("0001-Jan-01 00:00:00+0000 UTC", NOW + timedelta(seconds=1)),
         ("0001-Jan-01 00:00:00+1400 UTC", NOW + timedelta(minutes=1)),

@@ -1,6 +1,6 @@
-"""Any real day of Paris, in any step, in either generation: what Enedis would write is read as that day.
+"""Any real day of Paris, in any step, in either generation: Enedis's format of it is parsed as that day.
 
-The days are rendered here, from instants to wall times and from nothing of the program's own.
+This module renders the days, from instants to wall times, without the program's code.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ Point = tuple[str, int | None, str]
 
 @dataclass(frozen=True)
 class Slot:
-    """One interval of a day as it really was."""
+    """One true interval of a day."""
 
     start: datetime
     minutes: int
@@ -45,7 +45,7 @@ class Slot:
 
 
 def slots(day: date, step: int, *, later_step: int | None = None, change_after: int = 0) -> list[Slot]:
-    """A whole day; from an hour counted from its start on, in another step. Every value differs from every other."""
+    """A whole day; with another step from an hour counted from its start. All values are distinct."""
     start = datetime(day.year, day.month, day.day, tzinfo=PARIS).astimezone(UTC)
     following = day + timedelta(days=1)
     end = datetime(following.year, following.month, following.day, tzinfo=PARIS).astimezone(UTC)
@@ -72,7 +72,7 @@ def parse_v5(points: Sequence[Point], day: date, days: int = 1) -> list[Reading]
 
 Parse = Callable[..., list[Reading]]
 generations = pytest.mark.parametrize("parse", [parse_2026, parse_v5])
-# Half of the days have a change of the clock; since 1996 it is on the last Sundays of March and October.
+# Half of the days have a clock change; since 1996 it is on the last Sundays of March and October.
 CHANGES = [
     max(date(year, month, day) for day in range(25, 32) if date(year, month, day).weekday() == 6)
     for year in range(1996, 2036)
@@ -173,7 +173,7 @@ def test_a_week_around_the_change_keeps_every_interval() -> None:
 
 
 def hour_of(points: Sequence[str]) -> list[str]:
-    """Of the hour that comes twice, what is read of these labels: ``+02:30`` is its summer, ``-02:30`` its winter."""
+    """The parsed labels of the repeated hour: ``+02:30`` is its summer time, ``-02:30`` its winter time."""
     surely = [slot.point for slot in slots(AUTUMN, 30)]
     before, after = surely[:3], surely[7:]
     written: list[Point] = []
@@ -191,12 +191,12 @@ def hour_of(points: Sequence[str]) -> list[str]:
 def test_what_can_be_decided_of_the_hour_that_comes_twice() -> None:
     cases: list[tuple[list[str], list[str]]] = [
         (["02:00", "02:30", "02:00", "02:30"], ["+02:00=500", "+02:30=501", "-02:00=502", "-02:30=503"]),
-        # One of four is missing: the order tells which.
+        # One of four is missing: the order determines which.
         (["02:30", "02:00", "02:30"], ["+02:30=500", "-02:00=501", "-02:30=502"]),
         (["02:00", "02:00", "02:30"], ["+02:00=500", "-02:00=501", "-02:30=502"]),
         (["02:00", "02:30", "02:30"], ["+02:00=500", "+02:30=501", "-02:30=502"]),
         (["02:00", "02:30", "02:00"], ["+02:00=500", "+02:30=501", "-02:00=502"]),
-        # Of two that do not repeat or go back nobody can tell the hour.
+        # The hour of two labels that do not repeat or go back is ambiguous.
         (["02:00", "02:30"], []),
         (["02:00"], []),
         (["02:30"], []),

@@ -1,4 +1,4 @@
-"""What RTE's errors become."""
+"""The errors raised for RTE's errors."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 def answer(status: int, body: Any = None, retry_at: datetime | None = None) -> Answer:
-    """An answer that is an error."""
+    """An error response."""
     return Answer(status, body, NOW, retry_at)
 
 

@@ -1,4 +1,4 @@
-"""What RTE's answers say, whatever form they have been seen in."""
+"""Parsing of RTE's responses, in every observed form."""
 
 from datetime import date
 from typing import Any
