@@ -12,11 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import select
 
 from shared.accounts.store import Account
 from shared.consents.models import ConsentStatus
 from shared.core.errors import NotFound
 from shared.resources import Resources
+from shared.storage.tables import consents
 from simulator.holders import holder_of
 from simulator.households import household_of
 from workers.consents.exchange import ConsentExchange
@@ -24,6 +26,8 @@ from workers.upstream.port import Provider
 
 HOUSE, SOLAR, FLAT = "99000000000011", "99000000000033", "99000000000044"
 PAGE = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+PAGE_V1 = "http://enedis.test/dataconnect/v1/oauth2/authorize"
 
 Document = dict[str, Any]
 
@@ -184,3 +188,16 @@ def contract_of(point: str) -> Document:
 
 
 GRANTED, AWAITING = ConsentStatus.GRANTED.value, ConsentStatus.AWAITING_APPROVAL.value
+
+
+async def holder_number(town: Town, person: Person) -> int:
+    """The authorisation number of an account's house."""
+    found = await town.resources.usage_points.find(person.account.id, HOUSE)
+    assert found.consent.autorisation_id is not None
+    return found.consent.autorisation_id
+
+
+async def row(town: Town, consent_id: str) -> Any:
+    """The row of a consent."""
+    async with town.resources.database.transaction() as connection:
+        return (await connection.execute(select(consents).where(consents.c.id == consent_id))).one()

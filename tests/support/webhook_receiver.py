@@ -19,6 +19,8 @@ from workers.webhooks.courier import Courier
 
 ACTOR = "key_0123456789abcdef"
 TAKEN = answers("204 No Content")
+FAILS = answers("503 Service Unavailable")
+JOB = "job_0123456789abcdef"
 
 
 async def until(happened: Callable[[], Awaitable[Any]]) -> None:
