@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from simulator.app import create_app
 from simulator.clock import ManualClock
 from simulator.config import SimulatorSettings
+from tests.support.simulated_rte import CREDENTIALS, new_token
 
 CLIENT_ID = "application-under-test"
 CLIENT_SECRET = "not-a-secret"
@@ -81,3 +83,39 @@ def share(enedis: httpx.AsyncClient) -> Callable[[str], Awaitable[int]]:
         return int(answer.json()["authorisation_id"])
 
     return share_point
+
+
+@pytest.fixture(scope="module")
+def shared_clock() -> ManualClock:
+    """The clock of the application that the tests of RTE share."""
+    return ManualClock(NOW)
+
+
+@pytest.fixture(scope="module")
+def shared_app(shared_clock: ManualClock) -> FastAPI:
+    """One application for all tests: creating it takes longer than most of them."""
+    client_id, client_secret = CREDENTIALS
+    settings = SimulatorSettings(
+        client_id=client_id, client_secret=SecretStr(client_secret), redirect_uri="http://gateway.test/oauth/callback"
+    )
+    return create_app(settings, shared_clock)
+
+
+@pytest.fixture
+async def anybody(shared_app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a token; the simulator is reset before each test."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(shared_app), base_url="http://rte.test") as client:
+        for state in ("faults", "limits", "rte/tokens", "calls"):
+            await client.delete(f"/control/{state}")
+        await client.post("/control/clock", json={"now": NOW.isoformat()})
+        at_first = (await client.get("/control/settings")).json()
+        yield client
+        await client.post("/control/settings", json=at_first)
+
+
+@pytest.fixture
+async def rte(anybody: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A client with an RTE token."""
+    anybody.headers["Authorization"] = f"Bearer {await new_token(anybody)}"
+    anybody.headers["Accept"] = "application/json"
+    return anybody
