@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link
 
 from shared.observability.masking import MaskingExporter
+from shared.observability.propagation import TraceIdPropagator
 
 
 def start_tracing(service: str, endpoint: str) -> None:
@@ -32,6 +33,7 @@ def start_tracing(service: str, endpoint: str) -> None:
     # One second, because traces are usually viewed right after a request.
     provider.add_span_processor(BatchSpanProcessor(MaskingExporter(OTLPSpanExporter()), schedule_delay_millis=1000))
     trace.set_tracer_provider(provider)
+    propagate.set_global_textmap(TraceIdPropagator())
 
     from opentelemetry.instrumentation.celery import CeleryInstrumentor
     from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor

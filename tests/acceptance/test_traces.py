@@ -90,6 +90,7 @@ def test_no_span_holds_a_key_a_state_a_usage_point_or_a_reading(stage: Stage) ->
     trace_ids = []
     for dataset in RESOURCES:
         trace_id, headers = trace_header()
+        headers |= {"tracestate": f"vendor={usage_point_id}", "baggage": f"key={person.api_key}"}
         trace_ids.append(trace_id)
         start, end = settled_days(14)
         person.wait_for(person.submit(usage_point_id, dataset, start, end, **headers))

