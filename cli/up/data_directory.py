@@ -29,6 +29,9 @@ TAKE_OVER_SECONDS = 15.0
 TAKE_OVER_POLL_SECONDS = 0.05
 
 
+KEY_FILE = "secret_key"
+
+
 class DataDirectoryRefused(Exception):
     """The data directory cannot be used; the message states why."""
 
@@ -55,6 +58,23 @@ class DataDirectory:
     def database_url(self) -> str:
         """The SQL database in this directory."""
         return f"sqlite+aiosqlite:///{self.path / 'releve.db'}"
+
+    def kept_secret_key(self, *, keeps_database: bool) -> tuple[Path, bool]:
+        """The file with the secret key, created when missing; and whether it was created now. ``keeps_database``: the
+        database is the one in this directory.
+
+        Raises:
+            DataDirectoryRefused: the database exists without its key. A new key would decrypt nothing of it, and new
+                rows would be encrypted with another key than the old ones.
+        """
+        database = self.path / "releve.db"
+        if keeps_database and database.exists() and not (self.path / KEY_FILE).exists():
+            raise DataDirectoryRefused(
+                f"{database} exists, but the secret key it was written with is missing: restore "
+                f"{self.path / KEY_FILE} from your copy, or set RELEVE_SECRET_KEY as before; "
+                "without the key its data cannot be decrypted: choose another --data-dir to start again without it"
+            )
+        return self.kept_secret(KEY_FILE)
 
     def kept_secret(self, name: str) -> tuple[Path, bool]:
         """The file `name` with a secret in it, created when missing; and whether it was created now."""

@@ -94,10 +94,11 @@ def plan_processes(
     notices: list[str] = []
     settings = dict(environ) | {"PYTHONUNBUFFERED": "1", "RELEVE_DATA_DIR": str(directory.path)}
     settings.setdefault("RELEVE_PUBLIC_URL", listening.url(listening.api_port))
-    if not is_set(environ, "DATABASE_URL"):
+    keeps_database = not is_set(environ, "DATABASE_URL")
+    if keeps_database:
         settings["DATABASE_URL"] = directory.database_url
     if not is_set(environ, "RELEVE_SECRET_KEY"):
-        kept, is_new = directory.kept_secret("secret_key")
+        kept, is_new = directory.kept_secret_key(keeps_database=keeps_database)
         settings["RELEVE_SECRET_KEY_FILE"] = str(kept)
         if is_new:
             notices.append(

@@ -45,6 +45,21 @@ def test_port_in_use_is_named_with_its_setting_and_nothing_starts(tmp_path: Path
     assert list((tmp_path / "var" / "logs").iterdir()) == []
 
 
+def test_a_database_whose_secret_key_is_lost_is_not_served_with_another_one(tmp_path: Path) -> None:
+    data_dir = tmp_path / "var"
+    data_dir.mkdir()
+    (data_dir / "releve.db").write_bytes(b"")
+
+    exit_code, events = run_up(data_dir, *FREE_PORTS)
+
+    assert exit_code == 1
+    (refused,) = events
+    assert refused["event"] == "refused"
+    assert str(data_dir / "secret_key") in refused["message"]
+    assert not (data_dir / "secret_key").exists()
+    assert list((data_dir / "logs").iterdir()) == []
+
+
 def test_same_port_for_two_services_is_refused(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

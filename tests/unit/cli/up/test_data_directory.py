@@ -33,6 +33,23 @@ def test_secret_is_made_once_and_kept_for_its_owner_only(tmp_path: Path) -> None
     assert mode(tmp_path / "secret_key") == 0o600
 
 
+def test_a_database_without_its_secret_key_gets_no_other_one(tmp_path: Path) -> None:
+    with open_data_directory(tmp_path) as directory:
+        first = directory.kept_secret_key(keeps_database=True)[0].read_text()
+        (tmp_path / "releve.db").write_bytes(b"SQLite format 3")
+        assert (tmp_path / "secret_key", False) == directory.kept_secret_key(keeps_database=True)
+        (tmp_path / "secret_key").rename(tmp_path / "a-copy")
+
+        with pytest.raises(DataDirectoryRefused, match="restore") as refused:
+            directory.kept_secret_key(keeps_database=True)
+
+        assert not (tmp_path / "secret_key").exists()
+        assert directory.kept_secret_key(keeps_database=False)[1], "a database elsewhere"
+        assert first.strip() not in str(refused.value)
+        (tmp_path / "a-copy").replace(tmp_path / "secret_key")
+        assert first == directory.kept_secret_key(keeps_database=True)[0].read_text()
+
+
 def test_two_secrets_are_not_alike(tmp_path: Path) -> None:
     with open_data_directory(tmp_path) as directory:
         one, two = (directory.kept_secret(name)[0].read_text() for name in ("secret_key", "flower_password"))
